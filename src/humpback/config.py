@@ -1,0 +1,321 @@
+"""Every setting, declared once: its name, its default, its source and what it means.
+
+The defaults are the paper's (Li et al. 2023) where it gives one. Settings are frozen; an unknown key is an error; all
+mistakes of a file are reported at once. Imports no heavy library, so that `plan` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from humpback.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class ModelSettings(Settings):
+    """The base model and how it is run."""
+
+    name: str = "package:gemma3-270m"
+    """Hub id ('org/name'), folder, GGUF file, or 'package:NAME' for a model that an installed package carries."""
+    revision: str = ""
+    """Commit or tag of a hub model; empty takes the newest and records what it was."""
+    engine: Literal["transformers", "fake"] = "transformers"
+    """What answers requests. 'fake' needs no model at all: for dry runs."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the model runs; auto takes a GPU if there is one."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on a GPU that has it, float32 elsewhere."""
+    max_tokens: Positive = 1024
+    """Longest sequence, prompt and answer together. A document that does not fit is cut; a target never is."""
+    batch_tokens: Positive = 8192
+    """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory."""
+    trust_remote_code: bool = False
+    """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
+
+
+class ColumnSettings(Settings):
+    """What the columns of the user's pairs are called; empty finds the usual names."""
+
+    instruction: str = ""
+    """The instruction; else 'instruction', 'prompt', 'question'."""
+    input: str = ""
+    """Text that belongs to the instruction and is put behind it; else 'input', 'context'."""
+    response: str = ""
+    """The response; else 'response', 'output', 'completion', 'answer'."""
+    messages: str = ""
+    """A conversation of which the first exchange is taken; else 'messages', 'conversations'."""
+
+
+class SeedSettings(Settings):
+    """The human-written pairs that everything starts from (paper, section 2.1)."""
+
+    source: str = "package:demo"
+    """JSONL or Parquet file (.gz and .zst too), data set folder, hub id, or 'package:demo' for the pairs shipped."""
+    format: Literal["auto", "pairs", "messages", "sharegpt", "oasst"] = "auto"
+    """Layout; auto looks at the columns. oasst: Open Assistant trees, first turn, best-ranked reply."""
+    columns: ColumnSettings = ColumnSettings()
+    language: str = "en"
+    """Language of the Open Assistant rows to take; empty takes all."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Take this many pairs, a seeded sample; 0 takes all. The paper has 3,200."""
+    holdout_share: Share = 0.1
+    """Part of the pairs that is never trained on and measures every model."""
+    holdout_min: Annotated[int, Field(ge=1)] = 16
+    """The held-out part is at least this many pairs."""
+    without_context: bool = False
+    """Leave out the pairs that have an input or context."""
+
+
+class SegmentSettings(Settings):
+    """Which stretches of a document may become responses (paper, section 2.1 and appendix; method.md section 2)."""
+
+    min_chars: Positive = 600
+    """Shortest segment, in characters."""
+    max_chars: Positive = 3000
+    """Longest segment, in characters."""
+    max_repetition: Share = 0.3
+    """Drop a segment of which two sentences share more than this part of their word n-grams (Jaccard similarity)."""
+    repetition_ngram: Positive = 3
+    """The n of those n-grams. The paper does not give it."""
+    languages: tuple[str, ...] = ("en",)
+    """ISO 639-1 codes to keep; empty keeps all."""
+    header_blocklist: tuple[str, ...] = (
+        "advertisement",
+        "forum",
+        "quick link",
+        "free newsletter",
+        "related posts",
+        "leave a reply",
+        "comments",
+        "share this",
+        "sign up",
+        "subscribe",
+        "log in",
+        "table of contents",
+        "site map",
+        "privacy policy",
+        "cookie",
+        "navigation",
+        "license",
+        "licence",
+        "changelog",
+    )
+    """Drop a segment whose header contains one of these phrases, in any case: navigation, not an answer."""
+
+
+class CorpusSettings(Settings):
+    """The unlabelled corpus."""
+
+    documents: tuple[str, ...] = ("installed:",)
+    """Files, folders or globs (HTML, Markdown, reStructuredText, text, JSONL, Parquet; .gz and .zst too), or
+    'installed:' for the descriptions of the Python distributions installed here."""
+    text_column: str = ""
+    """Column with the text of a JSONL or Parquet file; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
+    title_column: str = ""
+    """Column with the title; empty finds 'title'."""
+    id_column: str = ""
+    """Column with the name of the document; empty finds 'url', 'source', 'id'."""
+    format: Literal["auto", "html", "markdown", "rst", "text"] = "auto"
+    """How the text is to be read; auto goes by the file's ending, or for a table by the look of the text."""
+    max_document_chars: Positive = 5_000_000
+    """A longer document is dropped and counted."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Keep this many segments, a seeded sample of all; 0 keeps all."""
+    segment: SegmentSettings = SegmentSettings()
+
+
+class LoraSettings(Settings):
+    """Low-rank adapters (Hu et al. 2021), used where `method` is 'lora'; merged into the weights at the end."""
+
+    rank: Positive = 16
+    """Rank of each adapter."""
+    alpha: Positive = 32
+    """Scale: the adapter counts alpha / rank times."""
+
+
+class TrainSettings(Settings):
+    """One training. Backward and forward differ only in their direction (paper, section 3.1)."""
+
+    method: Literal["full", "lora"] = "full"
+    """Change all weights, or only low-rank adapters."""
+    lora: LoraSettings = LoraSettings()
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    """First learning rate of AdamW. The paper's 1e-5 is for 7B and more; small models want more."""
+    final_learning_rate: Annotated[float, Field(ge=0)] = 9e-6
+    """The rate, not a factor, that the linear schedule ends at."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps in which the rate rises from 0. The paper reports none."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """AdamW's weight decay."""
+    dropout: Share = 0.1
+    """Dropout of attention weights, where the architecture has it, and of adapters."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Gradients are clipped to this norm; 0 does not clip. Not in the paper."""
+    steps: Literal["paper"] | Positive = "paper"
+    """Optimiser steps; 'paper' reads them off the paper's table by the number of pairs."""
+    batch_size: Literal["paper"] | Positive = "paper"
+    """Pairs in one optimiser step; 'paper' is 8 below 3,000 pairs and 32 from there on."""
+    micro_batch_size: Positive = 4
+    """Pairs in one forward pass; the rest of the batch is accumulated."""
+    checkpoint_steps: Positive = 50
+    """A training that is killed goes on from the last multiple of this many steps."""
+    max_dropped_share: Share = 0.2
+    """Fail where more than this part of the pairs cannot be trained on (no target, too long)."""
+
+
+class TagSettings(Settings):
+    """The sentence that tells seed from augmented data, put behind each instruction (paper, section 2.2)."""
+
+    enabled: bool = True
+    """Whether prompts carry tags at all."""
+    seed: str = "Answer in the style of an AI Assistant."
+    """S_a, for seed pairs."""
+    augmented: str = "Answer with knowledge from web search."
+    """S_w, for augmented pairs. At inference both are given, S_a first."""
+
+
+class AugmentSettings(Settings):
+    """Self-augmentation: the backward model writes instructions (paper, section 2.2)."""
+
+    per_segment: Positive = 1
+    """Instructions written for each segment; the likeliest valid one is kept."""
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    """Sampling temperature."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Nucleus."""
+    max_new_tokens: Positive = 96
+    """Longest instruction, in tokens; one that does not end by then is dropped."""
+    min_chars: Positive = 10
+    """Shortest instruction."""
+    max_chars: Positive = 800
+    """Longest instruction."""
+    max_overlap: Share = 0.6
+    """Drop an instruction of which more than this part of the word 5-grams stands in its response: a copy."""
+
+
+class SelectSettings(Settings):
+    """What of the rated candidates is kept. Exactly one of the three. Default: a score of 4.5 and more, A_5."""
+
+    threshold: float | None = None
+    """Keep scores of at least this. The paper's A_5 is 4.5, its A_4 is 4."""
+    top_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Keep this part of all candidates, the best first."""
+    top_n: Positive | None = None
+    """Keep this many candidates, the best first."""
+
+    @model_validator(mode="after")
+    def _one(self) -> SelectSettings:
+        given = [name for name in ("threshold", "top_share", "top_n") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give only one of threshold, top_share, top_n, not {' and '.join(given)}")
+        return self
+
+
+class CurateSettings(Settings):
+    """Self-curation: M_{t-1} rates every candidate, the best are kept (paper, section 2.3)."""
+
+    scorer: Literal["rating", "expected-rating"] = "rating"
+    """rating: the model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution
+    over 1 to 5 read at the answer position; never unparsed, and the one to take for small models."""
+    select: SelectSettings = SelectSettings()
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    """Sampling temperature of `rating`."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Nucleus of `rating`."""
+    max_new_tokens: Positive = 256
+    """Longest reply of `rating`; where it ends before the score, the rating is 'truncated'."""
+    max_unrated_share: Share = 0.5
+    """Fail where more than this part of the candidates gets no score."""
+
+
+class EvaluateSettings(Settings):
+    """The held-out measures."""
+
+    heldout: bool = True
+    """Loss of every model on the held-out seed pairs: base and M_t forwards, base and M_yx backwards."""
+
+
+class RunSettings(Settings):
+    """How the run is carried out."""
+
+    seed: int = 0
+    """Every random choice follows from this, the stage and the record."""
+    iterations: Positive = 2
+    """Rounds of self-curation: T in the paper."""
+    shard_rows: Positive = 64
+    """Records that are committed together: what a kill can cost."""
+
+
+class Config(Settings):
+    """One run, from documents, seed and base model to curated data set and model."""
+
+    run: RunSettings = RunSettings()
+    model: ModelSettings = ModelSettings()
+    seed: SeedSettings = SeedSettings()
+    corpus: CorpusSettings = CorpusSettings()
+    tags: TagSettings = TagSettings()
+    backward: TrainSettings = TrainSettings()
+    """The training of M_yx."""
+    forward: TrainSettings = TrainSettings()
+    """The trainings of M_0, M_1, ..., M_T, each from the base model."""
+    augment: AugmentSettings = AugmentSettings()
+    curate: CurateSettings = CurateSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+
+def parse_config(text: str, where: str) -> Config:
+    """Reads a configuration from YAML.
+
+    Args:
+        text: The YAML text.
+        where: What to call it in messages.
+
+    Raises:
+        ConfigError: Naming every mistake at once.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}", "mend the file") from None
+    if data is not None and not isinstance(data, dict):
+        raise ConfigError(f"{where} holds no settings", "write 'name: value' lines, or run 'humpback init'")
+    try:
+        return Config.model_validate(data or {})
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+
+
+def load_config(path: Path) -> Config:
+    """Reads a configuration file.
+
+    Raises:
+        ConfigError: The file is not there, or naming every mistake in it.
+    """
+    try:
+        return parse_config(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
+
+
+def _mistakes(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        place = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
+        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        lines.append(f"{place} {message[0].lower() + message[1:]}" if place else message)
+    return "; ".join(dict.fromkeys(lines))

@@ -1,0 +1,1 @@
+"""Documents to self-contained segments."""

@@ -1,0 +1,1 @@
+"""Scores for candidates, and the choice of what to keep."""

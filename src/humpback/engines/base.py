@@ -1,0 +1,34 @@
+"""The engine protocol: the one seam between this software and whatever runs a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from humpback.records import Completion, Likelihood, LikelihoodRequest, Request
+
+
+class Engine(Protocol):
+    """Answers requests with one model.
+
+    Both methods answer every request exactly once, in any order, and take requests lazily. A request that cannot be
+    answered (too long, empty) gets an answer with `error` set and harms no other. The same request gives the same
+    answer whatever else is in the batch. An engine that cannot go on raises `EngineError`.
+    """
+
+    @property
+    def model(self) -> str:
+        """Identity of the model that answers: what is written into every record."""
+        ...
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Continues each conversation with an assistant's turn."""
+        ...
+
+    def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
+        """Says how likely each continuation is, without generating."""
+        ...
+
+    def close(self) -> None:
+        """Frees the model. Calling it twice does no harm."""
+        ...

@@ -1,0 +1,1 @@
+"""Pairs to models: one path for backward and forward, on TRL."""

@@ -1,0 +1,1 @@
+"""Prompt texts, their renderer and the rating parser."""

@@ -1,0 +1,261 @@
+"""The records that stages hand to one another, and the requests that engines answer.
+
+Everything here is a frozen value made of strings, numbers and tuples of strings, so that a record can be written to
+Parquet and read back as it was. Lengths are in characters, log-probabilities in nats. Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+Direction = Literal["forward", "backward"]
+"""forward: instruction -> response (M_0, M_1, ...). backward: response -> instruction (M_yx)."""
+
+Origin = Literal["seed", "augmented"]
+"""Where a pair comes from; decides its tag: S_a for seed, S_w for augmented data (paper, section 2.1)."""
+
+DocumentFormat = Literal["html", "markdown", "rst", "text"]
+RatingState = Literal["scored", "unparsed", "truncated"]
+FinishReason = Literal["stop", "length", "error"]
+Role = Literal["system", "user", "assistant"]
+
+Kept = TypeVar("Kept")
+
+
+def content_id(*parts: str) -> str:
+    """The identity of a record: 32 hex digits from its content alone, so that it is the same in every run."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def record_seed(seed: int, stage: str, record_id: str) -> int:
+    """A 63-bit random seed for one record of one stage, independent of batches, workers and order."""
+    return int(content_id(str(seed), stage, record_id)[:16], 16) >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of the unlabelled corpus, decoded but not yet parsed."""
+
+    id: str
+    source: str
+    """Path or URL, followed by `#row` where the file is a table."""
+    format: DocumentFormat
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A self-contained stretch of a document that could be a good answer: y in the paper."""
+
+    id: str
+    document_id: str
+    source: str
+    title_path: tuple[str, ...]
+    """Titles from the document down to the segment's own header."""
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An instruction x with its response y, to be trained on."""
+
+    id: str
+    instruction: str
+    response: str
+    origin: Origin
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A segment y with the instruction x that the backward model wrote for it (self-augmentation)."""
+
+    id: str
+    segment_id: str
+    document_id: str
+    source: str
+    title_path: tuple[str, ...]
+    instruction: str
+    response: str
+    model: str
+    """Identity of the backward model."""
+    log_probability: float
+    """Mean log-probability of a token of the instruction under the backward model, as sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What one model says of one candidate. A rating never changes the candidate."""
+
+    id: str
+    """The candidate's id."""
+    iteration: int
+    scorer: str
+    model: str
+    """Identity of the model that rated: M_{t-1} in iteration t."""
+    state: RatingState
+    score: float | None
+    """1 to 5; None unless `state` is 'scored'."""
+    reply: str
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """A candidate that an iteration kept, with the rating it was kept for."""
+
+    id: str
+    segment_id: str
+    document_id: str
+    source: str
+    title_path: tuple[str, ...]
+    instruction: str
+    response: str
+    model: str
+    score: float
+    iteration: int
+    scorer: str
+    rated_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutLoss:
+    """How one model predicts one held-out human pair."""
+
+    id: str
+    """The pair's id."""
+    model: str
+    """Stage name of the model, or 'base'."""
+    direction: Direction
+    nats: float
+    """Negative log-likelihood of the target, summed over its tokens."""
+    tokens: int
+    """Target tokens, the end of the turn included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A record that a stage did not pass on, and why: the drop ledger."""
+
+    id: str
+    reason: str
+    """A short fixed phrase that can be counted, such as 'too short'."""
+    detail: str
+    """What was seen, such as '412 characters'."""
+    source: str
+    excerpt: str
+    """The beginning of the text, or the failed generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a message. It is tokenised alone and always as plain text, never as control tokens."""
+
+    text: str
+    cut: bool = False
+    """Whether its end may be cut off where the prompt is longer than the model can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole text of the turn."""
+        return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a completion is drawn. A temperature of 0 is greedy. Paper, section 3.1: nucleus 0.9 at temperature 0.7."""
+
+    max_new_tokens: int
+    temperature: float = 0.7
+    top_p: float = 0.9
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A conversation that an engine is to continue with the assistant's turn."""
+
+    id: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    answer_prefix: str = ""
+    """How the assistant's turn begins; not repeated in the completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to a `Request`. A bad request is a completion with an error, never an exception."""
+
+    id: str
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    log_probability: float
+    """Sum of the log-probabilities of the tokens written, under the model before temperature and nucleus."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRequest:
+    """How likely is each continuation, as the assistant's turn of this conversation?"""
+
+    id: str
+    messages: tuple[Message, ...]
+    continuations: tuple[str, ...]
+    answer_prefix: str = ""
+    """How the assistant's turn begins, before each continuation; its own probability is not counted."""
+    ends: bool = False
+    """Whether the end of the turn belongs to each continuation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """The answer to a `LikelihoodRequest`, one value for each continuation, in order."""
+
+    id: str
+    log_probabilities: tuple[float, ...] = ()
+    """Sum over the tokens of each continuation."""
+    tokens: tuple[int, ...] = ()
+    """Tokens counted for each continuation."""
+    prompt_tokens: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written, for the manifest."""
+
+    read: int = 0
+    written: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.read + other.read, self.written + other.written)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Kept]):
+    """What a stage made of one shard: every record that came in is either kept or dropped with a reason."""
+
+    kept: tuple[Kept, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    read: int = 0
+    """Records that came in."""
+    usage: Usage = field(default_factory=Usage)

@@ -1,0 +1,1 @@
+"""Stored artefacts to one self-contained HTML file."""
