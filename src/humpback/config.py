@@ -256,7 +256,7 @@ class RunSettings(Settings):
     iterations: Positive = 2
     """Rounds of self-curation: T in the paper."""
     shard_rows: Positive = 64
-    """Records that are committed together: what a kill can cost."""
+    """Documents, segments or candidates that are worked on and committed together: what a kill can cost."""
 
 
 class Config(Settings):

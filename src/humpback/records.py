@@ -21,7 +21,7 @@ RatingState = Literal["scored", "unparsed", "truncated"]
 FinishReason = Literal["stop", "length", "error"]
 Role = Literal["system", "user", "assistant"]
 
-Kept = TypeVar("Kept")
+Kept = TypeVar("Kept", covariant=True)
 
 
 def content_id(*parts: str) -> str:

@@ -1,1 +1,24 @@
-"""Scores for candidates, and the choice of what to keep."""
+"""Scores for candidates, and the choice of what to keep (self-curation: paper, section 2.3).
+
+`scorers` turns candidates into ratings, one for each, also where there is no score. `select` turns all scores of an
+iteration into a cutoff, then candidates and ratings into curated records, shard by shard. `separation` says whether the
+scores of a scorer tell candidates apart at all.
+"""
+
+from humpback.curate.scorers import ExpectedRatingScorer, RatingScorer, Scorer, make_scorer
+from humpback.curate.select import DEFAULT_THRESHOLD, Cutoff, curate, cutoff, explain_empty
+from humpback.curate.separation import Separation, separation
+
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "Cutoff",
+    "ExpectedRatingScorer",
+    "RatingScorer",
+    "Scorer",
+    "Separation",
+    "curate",
+    "cutoff",
+    "explain_empty",
+    "make_scorer",
+    "separation",
+]

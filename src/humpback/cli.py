@@ -1,0 +1,229 @@
+"""The command line: parse, call, print. Everything it does can be called from Python as well."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+import typer
+
+from humpback import __version__
+from humpback.errors import HumpbackError
+
+app = typer.Typer(
+    name="humpback",
+    help="Turn documents into a curated instruction data set and a model trained on it.\n\n"
+    "Start with 'humpback init', then 'humpback run humpback.yaml'.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
+RunFolder = Annotated[Path, typer.Argument(help="Run folder.")]
+Sets = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as curate.scorer=rating. Repeatable."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File to write: .jsonl or .parquet.")]
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("humpback.yaml")) -> None:
+    """Write a configuration with every setting, its default and what it means.
+
+    Example: humpback init my-run.yaml
+    """
+    from humpback.settings_file import write_commented
+
+    write_commented(path)
+    typer.echo(f"wrote {path}: name your documents and your seed in it, then 'humpback run {path}'")
+
+
+@app.command()
+def run(
+    config: Config_,
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Run folder [default: runs/NAME].")] = None,  # noqa: UP045
+    redo: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--redo", metavar="STAGE", help="Throw this stage away first, with all that stands on it."),
+    ] = None,
+    settings: Sets = None,
+) -> None:
+    """Carry out a run, or go on with one: documents and seed in, data set and model out.
+
+    Example: humpback run package:demo --out runs/demo
+    """
+    from humpback.session import run_config
+
+    run_config(config, out, redo or [], settings or [])
+
+
+@app.command()
+def plan(
+    config: Config_,
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Run folder [default: runs/NAME].")] = None,  # noqa: UP045
+    settings: Sets = None,
+) -> None:
+    """Show each stage: done, begun, to do, or stale and which setting made it so.
+
+    Example: humpback plan package:demo --out runs/demo
+    """
+    from humpback.session import show_plan
+
+    show_plan(config, out, settings or [])
+
+
+@app.command()
+def status(folder: RunFolder) -> None:
+    """Show how far a run is, what it counted and how long it took.
+
+    Example: humpback status runs/demo
+    """
+    from humpback.session import show_status
+
+    show_status(folder)
+
+
+@app.command()
+def report(folder: RunFolder) -> None:
+    """Write the report of a run, finished or not: one HTML file that needs no network.
+
+    Example: humpback report runs/demo
+    """
+    from humpback.deliver import write_report
+    from humpback.store import Run
+
+    typer.echo(f"wrote {write_report(Run.existing(folder))}")
+
+
+@app.command()
+def export(folder: RunFolder) -> None:
+    """Write data set and model of a finished run in the formats of the ecosystem, with their cards.
+
+    Example: humpback export runs/demo
+    """
+    from humpback.deliver import write_export
+    from humpback.store import Run
+
+    for path in write_export(Run.existing(folder)).values():
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this machine can do: devices, memory, libraries, models within reach.
+
+    Example: humpback doctor
+    """
+    from humpback.doctor import examine
+
+    for name, finding in examine():
+        typer.echo(f"{name:<14}{finding}")
+
+
+@app.command()
+def segment(
+    documents: Annotated[list[str], typer.Argument(help="Files, folders or globs, or 'installed:'.")],
+    out: Out = Path("segments.jsonl"),
+    dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    settings: Sets = None,
+) -> None:
+    """Cut documents into self-contained segments.
+
+    Example: humpback segment docs/ --out segments.jsonl --set corpus.segment.min_chars=400
+    """
+    from humpback.standalone import segment_files
+
+    typer.echo(segment_files(documents, out, dropped, settings or []))
+
+
+@app.command()
+def finetune(
+    pairs: Annotated[str, typer.Argument(help="Pairs: JSONL, Parquet, data set folder or hub id, or 'package:demo'.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
+    direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is learnt.")] = "forward",
+    model: Annotated[str, typer.Option(help="Base model.")] = "package:gemma3-270m",
+    settings: Sets = None,
+) -> None:
+    """Finetune a model on pairs: instruction -> response, or backwards.
+
+    Example: humpback finetune seed.jsonl --direction backward --out m-yx --set backward.steps=20
+    """
+    from humpback.standalone import finetune_files
+
+    typer.echo(finetune_files(pairs, out, direction, model, settings or []))
+
+
+@app.command()
+def instruct(
+    segments: Annotated[Path, typer.Argument(help="Segments: JSONL or Parquet with a text column.")],
+    model: Annotated[str, typer.Option(help="Backward model: the folder that 'finetune' wrote.")],
+    out: Out = Path("candidates.jsonl"),
+    dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    settings: Sets = None,
+) -> None:
+    """Let a backward model write an instruction for each segment.
+
+    Example: humpback instruct segments.jsonl --model m-yx --out candidates.jsonl
+    """
+    from humpback.standalone import instruct_files
+
+    typer.echo(instruct_files(segments, model, out, dropped, settings or []))
+
+
+@app.command()
+def rate(
+    pairs: Annotated[Path, typer.Argument(help="Pairs: JSONL or Parquet with instruction and response.")],
+    model: Annotated[str, typer.Option(help="The model that rates.")],
+    out: Out = Path("ratings.jsonl"),
+    settings: Sets = None,
+) -> None:
+    """Let a model rate pairs from 1 to 5.
+
+    Example: humpback rate candidates.jsonl --model m-0 --out ratings.jsonl --set curate.scorer=expected-rating
+    """
+    from humpback.standalone import rate_files
+
+    typer.echo(rate_files(pairs, model, out, settings or []))
+
+
+@app.command()
+def select(
+    pairs: Annotated[Path, typer.Argument(help="The pairs that were rated.")],
+    ratings: Annotated[Path, typer.Argument(help="The ratings that 'rate' wrote.")],
+    out: Out = Path("curated.jsonl"),
+    settings: Sets = None,
+) -> None:
+    """Keep the best-rated pairs.
+
+    Example: humpback select candidates.jsonl ratings.jsonl --out curated.jsonl --set curate.select.top_share=0.3
+    """
+    from humpback.standalone import select_files
+
+    typer.echo(select_files(pairs, ratings, out, settings or []))
+
+
+@app.command()
+def version() -> None:
+    """Show the version.
+
+    Example: humpback version
+    """
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Runs the command line. A user's mistake is one line and exit code 2; a bug is a traceback."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    try:
+        app()
+    except HumpbackError as error:
+        typer.echo(f"humpback: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("humpback: stopped; finished work is kept, run again to go on", err=True)
+        sys.exit(130)

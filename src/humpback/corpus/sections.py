@@ -1,0 +1,110 @@
+"""The shape that every format is parsed into: a tree of sections with Markdown text.
+
+A parser gives a flat `Page` of headers and blocks in reading order; `tree` nests it. Blocks are Markdown whatever the
+format was, so that one set of rules cuts, filters and trains on all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_LEVEL = 6
+"""Deeper headers count as level 6: the tree stays shallow whatever a document does."""
+
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
+_FENCE = re.compile(r"^ {0,12}(?:>\s?)*(`{3,}|~{3,})")
+
+
+class Unusable(Exception):
+    """A document that cannot be parsed within reason.
+
+    Args:
+        reason: The phrase it is counted under.
+        detail: What was seen.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header as it stands in the document."""
+
+    level: int
+    title: str
+
+
+Block = Header | str
+"""A header, or a block of Markdown: a paragraph, a list, a table, a piece of code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A parsed document, flat: what parsers return."""
+
+    title: str
+    """What the document says its title is, outside its text; may be empty."""
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A header node with the text directly under it and its sub-headers. The root has level 0."""
+
+    level: int
+    title: str
+    body: str
+    children: tuple[Section, ...] = ()
+
+
+def clean(text: str) -> str:
+    """Text with one kind of line end, without control and invisible characters and with plain spaces."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n").replace("\x0c", "\n")
+    return _INVISIBLE.sub("", text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\u00a0", " "))
+
+
+def join(blocks: list[str]) -> str:
+    """Blocks as one text, a blank line between them."""
+    return "\n\n".join(block for block in (block.strip("\n").rstrip() for block in blocks) if block.strip())
+
+
+def tree(page: Page) -> Section:
+    """Nests a page by its header levels. A header that skips levels belongs to the last higher one."""
+    done: list[tuple[int, str, list[str], list[Section]]] = [(0, " ".join(page.title.split()), [], [])]
+    for block in page.blocks:
+        if isinstance(block, str):
+            done[-1][2].append(block)
+            continue
+        level = min(max(block.level, 1), MAX_LEVEL)
+        while done[-1][0] >= level:
+            _close(done)
+        done.append((level, " ".join(block.title.split()), [], []))
+    while len(done) > 1:
+        _close(done)
+    level, title, body, children = done[0]
+    return Section(level, title, join(body), tuple(children))
+
+
+def prose(text: str) -> str:
+    """The text without its fenced code."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if fence:
+            if mark and mark.group(1).startswith(fence) and not line[mark.end() :].strip():
+                fence = ""
+        elif mark:
+            fence = mark.group(1)
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _close(open_sections: list[tuple[int, str, list[str], list[Section]]]) -> None:
+    level, title, body, children = open_sections.pop()
+    open_sections[-1][3].append(Section(level, title, join(body), tuple(children)))

@@ -1,0 +1,146 @@
+"""The cut: a tree of sections to candidates that do not overlap (paper, section 2.1: the tree rooted at a header node).
+
+Every header node roots a candidate, so candidates are nested; of each nest one level is taken:
+
+- the largest subtree that fits the greatest length is one candidate, its sub-headers written as Markdown headers;
+- of a subtree that does not fit, the text before its first sub-header is a candidate, and each child is cut in turn;
+- a navigation section (licence, table of contents, comments) never belongs to a larger candidate;
+- the document's title is a header node over the whole text, unless the document has a level-1 header of its own;
+- a header straight above a single header, with no text between, gives way to it;
+- plain text, and a document with neither header nor title, is grouped into stretches of paragraphs.
+
+Nothing is judged here; `filters` does that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from humpback.config import SegmentSettings
+from humpback.corpus.sections import Section, join
+from humpback.corpus.text import stretches
+from humpback.records import DocumentFormat
+
+_FILLERS = frozenset("a all and for more now our the this to us your".split())
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A candidate segment, not yet judged."""
+
+    title_path: tuple[str, ...]
+    """Titles from the document down to the piece's own header."""
+    header: str
+    """Its own header; empty for text that stands under none."""
+    text: str
+    headed: bool
+    """Whether it comes from a document that has headers, so that the rules for headers apply."""
+
+
+def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> Iterator[Piece]:
+    """Cuts a document into pieces that do not overlap, in reading order.
+
+    Args:
+        root: The document's tree.
+        form: Its format: plain text is grouped, the others are cut at headers.
+        settings: Lengths and the navigation headers.
+    """
+    path = (root.title,) if root.title else ()
+    if not root.children and (form == "text" or (form != "html" and not root.title)):
+        for stretch in stretches(root.body, settings.max_chars):
+            yield Piece(path, root.title, stretch, headed=False)
+    elif root.title and all(child.level > 1 for child in root.children):
+        yield from _cut(_merged(root), (), settings)
+    else:
+        if root.body:
+            yield Piece(path, "", root.body, headed=True)
+        for child in root.children:
+            yield from _cut(child, path, settings)
+
+
+def is_navigation(header: str, blocklist: Sequence[str]) -> str:
+    """The phrase that makes a header a navigation header, or an empty string.
+
+    A phrase counts where it makes up at least half of the header's words: 'Related posts' and '3 Comments' are
+    navigation, 'Comments in a Python module' is not. Plurals count as their singular.
+    """
+    words = [_singular(word) for word in _WORD.findall(header.lower()) if not word.isdigit()]
+    for phrase in blocklist:
+        wanted = [_singular(word) for word in _WORD.findall(phrase.lower())]
+        size = len(wanted)
+        if size and any(words[at : at + size] == wanted for at in range(len(words) - size + 1)):
+            rest = [word for word in words if word not in _FILLERS and word not in wanted]
+            if len(rest) <= size:
+                return phrase
+    return ""
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _cut(section: Section, above: tuple[str, ...], settings: SegmentSettings) -> Iterator[Piece]:
+    while not section.body and len(section.children) == 1:
+        above = _down(above, section.title)
+        section = section.children[0]
+    path = _down(above, section.title)
+    if is_navigation(section.title, settings.header_blocklist):
+        yield Piece(path, section.title, _render(section), headed=True)
+        return
+    whole, apart = _without_navigation(section, settings.header_blocklist)
+    text = _render(whole)
+    if len(text) <= settings.max_chars or not whole.children:
+        if text:
+            yield Piece(path, section.title, text, headed=True)
+        for child, over in apart:
+            yield Piece((*above, *over, child.title), child.title, _render(child), headed=True)
+        return
+    if section.body:
+        yield Piece(path, section.title, section.body, headed=True)
+    for child in section.children:
+        yield from _cut(child, path, settings)
+
+
+def _without_navigation(
+    section: Section, blocklist: Sequence[str]
+) -> tuple[Section, list[tuple[Section, tuple[str, ...]]]]:
+    """The section without its navigation subsections, and those with the titles above them."""
+    kept: list[Section] = []
+    apart: list[tuple[Section, tuple[str, ...]]] = []
+    for child in section.children:
+        if is_navigation(child.title, blocklist):
+            apart.append((child, (section.title,)))
+            continue
+        child, inner = _without_navigation(child, blocklist)
+        kept.append(child)
+        apart += [(found, (section.title, *over)) for found, over in inner]
+    return replace(section, children=tuple(kept)), apart
+
+
+def _merged(root: Section) -> Section:
+    """The root without a first header that only repeats its title."""
+    if root.body or not root.children or not _same(root.children[0].title, root.title):
+        return root
+    first = root.children[0]
+    return replace(root, body=first.body, children=first.children + root.children[1:])
+
+
+def _render(section: Section, depth: int = 1) -> str:
+    """The text of a subtree without its own header, sub-headers as Markdown headers."""
+    blocks = [section.body]
+    for child in section.children:
+        inner = _render(child, depth + 1)
+        if inner:
+            blocks += [f"{'#' * min(depth + 1, 6)} {child.title}", inner]
+    return join(blocks)
+
+
+def _down(path: tuple[str, ...], title: str) -> tuple[str, ...]:
+    return path if not title or (path and _same(path[-1], title)) else (*path, title)
+
+
+def _same(one: str, other: str) -> bool:
+    return "".join(_WORD.findall(one.lower())) == "".join(_WORD.findall(other.lower()))

@@ -1,0 +1,179 @@
+"""Where documents come from: files, folders, globs and the installed distributions, in an order that never changes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import io
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from humpback.config import CorpusSettings
+from humpback.errors import InputError
+from humpback.records import DocumentFormat
+
+INSTALLED = "installed:"
+ENDINGS = (".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt", ".jsonl", ".ndjson", ".parquet")
+"""The kinds of file that are read; all but Parquet also compressed, with a further .gz or .zst."""
+COMPRESSIONS = (".gz", ".zst")
+
+_CHUNK = 1 << 20
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of documents, or the description of an installed distribution."""
+
+    path: Path
+    """The file; for a distribution the folder it is installed in."""
+    name: str
+    """What provenance calls it: the path below the folder that was asked for."""
+    size: int
+    """In bytes, as stored."""
+    ending: str = ""
+    """The ending that says what is in it, in lower case; empty for a distribution and where there is none."""
+    compression: str = ""
+    distribution: str = ""
+    """Name of the installed distribution, where it is one."""
+
+    def open(self) -> BinaryIO:
+        """Its content as a stream, decompressed."""
+        if self.distribution:
+            return io.BytesIO(description(self.distribution).encode("utf-8", "surrogatepass"))
+        if self.compression == ".gz":
+            return cast(BinaryIO, gzip.open(self.path, "rb"))
+        if self.compression == ".zst":
+            return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd")))
+        return self.path.open("rb")
+
+    def digest(self) -> str:
+        """32 hex digits from its stored content, for fingerprints."""
+        digest = hashlib.blake2b(digest_size=16)
+        with self.open() if self.distribution else self.path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+def list_sources(settings: CorpusSettings) -> list[SourceFile]:
+    """Every source that the settings name, sorted by name, each once.
+
+    Files that a folder or glob holds but that are of another kind are passed over, and so are hidden ones and links
+    that lead out of the folder.
+
+    Raises:
+        InputError: A path or glob is not there or holds no document, or a named file is of no known kind.
+    """
+    found: dict[str, SourceFile] = {}
+    for entry in settings.documents:
+        sources = list(_expand(entry, settings))
+        if not sources:
+            kinds = " ".join(ENDINGS)
+            raise InputError(f"no documents in {entry!r}", f"name files that end in {kinds}, or set corpus.format")
+        for source in sources:
+            found.setdefault(source.name if source.distribution else str(source.path.resolve()), source)
+    return sorted(_distinct(list(found.values())), key=lambda source: (source.name, str(source.path)))
+
+
+def description(distribution: str) -> str:
+    """The long description of an installed distribution."""
+    metadata = importlib.metadata.distribution(distribution).metadata
+    return str(metadata.get("Description") or metadata.get_payload() or "")  # type: ignore[attr-defined]
+
+
+def description_type(distribution: str) -> DocumentFormat | None:
+    """The format that a distribution declares for its description, or None."""
+    declared = importlib.metadata.distribution(distribution).metadata.get("Description-Content-Type") or ""
+    kinds: dict[str, DocumentFormat] = {"text/markdown": "markdown", "text/x-rst": "rst", "text/plain": "text"}
+    return kinds.get(declared.split(";")[0].strip().lower())
+
+
+def _expand(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
+    if entry.startswith(INSTALLED):
+        yield from _installed()
+        return
+    path = Path(entry).expanduser()
+    if path.is_dir():
+        yield from _folder(path, settings)
+    elif path.is_file():
+        yield _named(path, settings)
+    elif _MAGIC.search(entry):
+        parts = path.parts
+        fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
+        base = Path(*parts[:fixed]) if fixed else Path()
+        if base.is_dir():
+            yield from _inside(base, sorted(base.glob(str(Path(*parts[fixed:])))), settings)
+    else:
+        raise InputError(f"no file or folder {entry!r}", "check corpus.documents")
+
+
+def _named(path: Path, settings: CorpusSettings) -> SourceFile:
+    source = _source(path, path.name)
+    if not source.ending and settings.format == "auto":
+        raise InputError(f"cannot tell what {str(path)!r} is from its ending", "set corpus.format")
+    return source
+
+
+def _folder(folder: Path, settings: CorpusSettings) -> Iterator[SourceFile]:
+    for place, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from _inside(folder, [Path(place) / name for name in sorted(files)], settings)
+
+
+def _inside(base: Path, paths: list[Path], settings: CorpusSettings) -> Iterator[SourceFile]:
+    """The files among these that are documents and lie in the base folder, links followed."""
+    root = base.resolve()
+    for path in paths:
+        below = path.relative_to(base)
+        if any(part.startswith(".") for part in below.parts) or not path.is_file():
+            continue
+        if not path.resolve().is_relative_to(root):
+            continue
+        source = _source(path, str(Path(root.name) / below))
+        if source.ending or settings.format != "auto":
+            yield source
+
+
+def _source(path: Path, name: str) -> SourceFile:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSIONS else ""
+    ending = suffixes[-1] if suffixes and suffixes[-1] in ENDINGS else ""
+    if ending == ".parquet" and compression:
+        ending = ""
+    return SourceFile(path, name, path.stat().st_size, ending, compression)
+
+
+def _installed() -> Iterator[SourceFile]:
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"] if distribution.metadata else None
+        key = re.sub(r"[-_.]+", "-", name or "").lower()
+        if not key or key in seen:
+            continue
+        seen.add(key)
+        size = len(description(name).encode("utf-8", "surrogatepass"))
+        where = Path(str(distribution.locate_file("")))
+        yield SourceFile(where, f"pypi:{key}=={distribution.version}", size, distribution=name)
+
+
+def _distinct(sources: list[SourceFile]) -> list[SourceFile]:
+    """Lengthens the names that two files share by the folders they are in."""
+    for depth in range(1, 8):
+        names = [source.name for source in sources]
+        if len(set(names)) == len(names):
+            break
+        sources = [
+            replace(source, name="/".join((*source.path.resolve().parent.parts[-depth:], source.path.name)))
+            if names.count(source.name) > 1
+            else source
+            for source in sources
+        ]
+    return sources

@@ -1,0 +1,186 @@
+"""Selection: which of the rated candidates an iteration keeps (A_k: paper, section 2.3).
+
+In two passes, so that no shard waits for another: all (id, score) of an iteration give a `Cutoff`, which then decides
+record by record. Ties at the cutoff are broken by a digest of the id, so that the choice is the same whatever the order
+in which scores arrive. The first pass holds nothing for a threshold; for a share or a number it holds 16 bytes for each
+scored candidate, and some more for the moment in which it decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from humpback.config import SelectSettings
+from humpback.errors import StageError
+from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, RatingState
+
+DEFAULT_THRESHOLD = 4.5
+"""Where no rule is given: A_5 of the paper."""
+
+BELOW = "below the threshold"
+"""The reason of a candidate that was scored and not kept."""
+
+_LAST_TIE = 2**64 - 1
+_EXCERPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """Where the line between kept and left out is, and what was seen when it was drawn."""
+
+    score: float
+    """Scores above are kept; of those equal to it the ones whose id has a digest up to `tie`."""
+    tie: int
+    candidates: int
+    """All that came in, scored or not."""
+    scored: int
+    kept: int
+    best: float | None
+    """The highest score; None where nothing was scored."""
+    rule: str
+    """The setting that drew the line, in words."""
+
+    def keeps(self, record_id: str, score: float | None) -> bool:
+        """Whether a candidate with this score is kept. One without a score never is."""
+        if score is None or not math.isfinite(score):
+            return False
+        return score > self.score or (score == self.score and _digest(record_id) <= self.tie)
+
+
+def cutoff(scores: Iterable[tuple[str, float | None]], settings: SelectSettings) -> Cutoff:
+    """Draws the line for one iteration.
+
+    Args:
+        scores: Id and score of every candidate, each once, in any order; None where it was not scored.
+        settings: A threshold, a share of all candidates (rounded down, at least one) or a number.
+    """
+    if settings.top_share is None and settings.top_n is None:
+        return _at_threshold(scores, DEFAULT_THRESHOLD if settings.threshold is None else settings.threshold)
+    values, digests, candidates = array("d"), array("Q"), 0
+    for record_id, score in scores:
+        candidates += 1
+        if score is not None and math.isfinite(score):
+            values.append(score)
+            digests.append(_digest(record_id))
+    if settings.top_n is not None:
+        wanted, rule = settings.top_n, f"curate.select.top_n {settings.top_n}"
+    else:
+        share = settings.top_share or 0.0
+        # 0.29 * 100 is 28.999999999999996.
+        wanted, rule = max(1, math.floor(share * candidates + 1e-9)), f"curate.select.top_share {share:g}"
+    found = np.frombuffer(values) if values else np.empty(0)
+    ties = np.frombuffer(digests, dtype=np.uint64) if digests else np.empty(0, dtype=np.uint64)
+    return _at_rank(found, ties, candidates, wanted, rule)
+
+
+def _at_threshold(scores: Iterable[tuple[str, float | None]], threshold: float) -> Cutoff:
+    candidates = scored = kept = 0
+    best: float | None = None
+    for _, score in scores:
+        candidates += 1
+        if score is None or not math.isfinite(score):
+            continue
+        scored += 1
+        kept += score >= threshold
+        best = score if best is None else max(best, score)
+    rule = f"curate.select.threshold {threshold:g}"
+    return Cutoff(threshold, _LAST_TIE, candidates, scored, kept, best, rule)
+
+
+def _at_rank(
+    scores: np.ndarray[tuple[int], np.dtype[np.float64]],
+    digests: np.ndarray[tuple[int], np.dtype[np.uint64]],
+    candidates: int,
+    wanted: int,
+    rule: str,
+) -> Cutoff:
+    if not len(scores):
+        return Cutoff(math.inf, _LAST_TIE, candidates, 0, 0, None, rule)
+    kept = min(wanted, len(scores))
+    line = float(np.partition(scores, len(scores) - kept)[len(scores) - kept])
+    wanted_ties = kept - int(np.count_nonzero(scores > line))
+    tie = int(np.partition(digests[scores == line], wanted_ties - 1)[wanted_ties - 1])
+    return Cutoff(line, tie, candidates, len(scores), kept, float(scores.max()), rule)
+
+
+def curate(candidates: Sequence[Candidate], ratings: Iterable[Rating], line: Cutoff) -> Outcome[Curated]:
+    """Keeps the candidates of one shard that are above the line.
+
+    Args:
+        candidates: One shard.
+        ratings: Their ratings, in any order, joined by id; others are ignored.
+        line: The cutoff of the iteration.
+    """
+    found = {rating.id: rating for rating in ratings}
+    kept: list[Curated] = []
+    dropped: list[Dropped] = []
+    for candidate in candidates:
+        rating = found.get(candidate.id)
+        if rating is not None and rating.score is not None and line.keeps(candidate.id, rating.score):
+            kept.append(_curated(candidate, rating, rating.score))
+        else:
+            dropped.append(_dropped(candidate, rating, line))
+    return Outcome(tuple(kept), tuple(dropped), len(candidates))
+
+
+def explain_empty(line: Cutoff, states: Mapping[RatingState, int] | Iterable[RatingState]) -> StageError:
+    """Says in one line why an iteration kept nothing, and what to do about it.
+
+    Args:
+        line: The cutoff that nothing reached.
+        states: The state of every rating, or how many there are of each.
+    """
+    counts = Counter(states)
+    unrated = ", ".join(f"{state} {counts[state]}" for state in ("unparsed", "truncated") if counts[state])
+    if line.candidates == 0:
+        return StageError("there were no candidates to rate", "look at what the stage 'candidates' dropped")
+    if line.best is None:
+        return StageError(
+            f"none of {line.candidates} candidates got a score ({unrated or 'no ratings'})",
+            "set curate.scorer to expected-rating, which is never unparsed, or raise curate.max_new_tokens",
+        )
+    seen = f"the best of {line.candidates} scored {line.best:.4g}" + (f" ({unrated})" if unrated else "")
+    return StageError(
+        f"no candidate reached {line.score:.4g}: {seen}",
+        "lower curate.select.threshold, or use curate.select.top_share",
+    )
+
+
+def _digest(record_id: str) -> int:
+    data = record_id.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _curated(candidate: Candidate, rating: Rating, score: float) -> Curated:
+    return Curated(
+        id=candidate.id,
+        segment_id=candidate.segment_id,
+        document_id=candidate.document_id,
+        source=candidate.source,
+        title_path=candidate.title_path,
+        instruction=candidate.instruction,
+        response=candidate.response,
+        model=candidate.model,
+        score=score,
+        iteration=rating.iteration,
+        scorer=rating.scorer,
+        rated_by=rating.model,
+    )
+
+
+def _dropped(candidate: Candidate, rating: Rating | None, line: Cutoff) -> Dropped:
+    excerpt = candidate.instruction[:_EXCERPT]
+    if rating is None:
+        return Dropped(candidate.id, "unrated: missing", "no rating with this id", candidate.source, excerpt)
+    if rating.score is None:
+        end = rating.reply[-_EXCERPT:]
+        return Dropped(candidate.id, f"unrated: {rating.state}", f"the reply ends: {end}", candidate.source, excerpt)
+    detail = f"score {rating.score:.4g}, cutoff {line.score:.4g} ({line.rule})"
+    return Dropped(candidate.id, BELOW, detail, candidate.source, excerpt)

@@ -1,0 +1,91 @@
+"""Pairs to training examples: prompt and target as tokens, or a reason why there is none.
+
+One path for both directions (paper, section 2.1): only the messages differ. A document in the prompt is cut to make
+room, a target never.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from humpback.config import TagSettings, TrainSettings
+from humpback.errors import StageError
+from humpback.prompts import backward_messages, forward_messages
+from humpback.records import Direction, Dropped, Message, Outcome, Pair
+from humpback.template import Example, Template, TooLong
+
+_SPARE = 31
+"""A prompt that had to be cut keeps at least this many tokens more than the one that the template insists on."""
+
+_EXCERPT = 200
+
+
+def build_examples(
+    pairs: Iterable[Pair], direction: Direction, template: Template, tags: TagSettings, max_tokens: int
+) -> Outcome[Example]:
+    """Renders pairs for training.
+
+    Args:
+        pairs: What to learn from.
+        direction: backward learns instruction from response, forward learns response from tagged instruction.
+        template: The renderer of the model that is trained.
+        tags: S_a and S_w (paper, section 2.2); used forwards only.
+        max_tokens: Longest example, prompt and target together.
+
+    Returns:
+        The examples in the order of the pairs; the others are dropped as 'no target', 'no source' or 'too long'.
+    """
+    kept: list[Example] = []
+    dropped: list[Dropped] = []
+    for pair in pairs:
+        source, target = pair.instruction, pair.response
+        if direction == "backward":
+            source, target = target, source
+        if not target.strip() or not source.strip():
+            reason = "no source" if target.strip() else "no target"
+            dropped.append(Dropped(pair.id, reason, "nothing but white space", pair.source, source[:_EXCERPT]))
+            continue
+        example = _render(messages_for(pair, direction, tags), target, template, max_tokens)
+        if example is None:
+            detail = f"no room in {max_tokens} tokens for {len(target)} characters of target"
+            dropped.append(Dropped(pair.id, "too long", detail, pair.source, target[:_EXCERPT]))
+        else:
+            kept.append(example)
+    return Outcome(tuple(kept), tuple(dropped), read=len(kept) + len(dropped))
+
+
+def messages_for(pair: Pair, direction: Direction, tags: TagSettings) -> tuple[Message, ...]:
+    """The prompt of a pair; forwards it carries the tag of the pair's origin."""
+    if direction == "backward":
+        return backward_messages(pair.response)
+    return forward_messages(pair.instruction, tags, (pair.origin,))
+
+
+def check_dropped(outcome: Outcome[Example], direction: Direction, settings: TrainSettings) -> None:
+    """Refuses to train on what is left where too much was lost on the way.
+
+    Raises:
+        StageError: No example is left, or more than `max_dropped_share` of the pairs gave none.
+    """
+    if outcome.read == 0:
+        raise StageError(f"the {direction} training has no pairs", "check the seed and the selection")
+    counts = Counter(drop.reason for drop in outcome.dropped)
+    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    lost = f"{len(outcome.dropped)} of {outcome.read} pairs cannot be trained on ({listed})"
+    if not outcome.kept:
+        raise StageError(f"{direction}: {lost}", "raise model.max_tokens or check the pairs")
+    if len(outcome.dropped) > settings.max_dropped_share * outcome.read:
+        mend = f"raise model.max_tokens, or {direction}.max_dropped_share to accept it"
+        raise StageError(f"{direction}: {lost}", mend)
+
+
+def _render(messages: tuple[Message, ...], target: str, template: Template, max_tokens: int) -> Example | None:
+    try:
+        example = template.example(messages, target, max_tokens)
+        was_cut = len(example.ids) == max_tokens and len(template.prompt(messages, "", 1 << 40)) > example.start
+        if was_cut:  # a document of one token teaches nothing
+            template.example(messages, target, max_tokens - _SPARE)
+    except TooLong:
+        return None
+    return example

@@ -1,0 +1,86 @@
+"""The loss of target tokens alone, without the logits of anything else.
+
+TRL scores only the target positions on a GPU; on other devices its fused head scores every position of prompt and
+padding too, and computes each tile of logits twice. With a vocabulary of 262,144 that is most of a training on a CPU.
+Here the head sees the target positions only, a bounded number at a time, and each tile gives its gradient at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+_LOGIT_CELLS = 64_000_000
+"""Most values of one tile of logits: 256 MB in float32."""
+
+_UNKNOWN_SCALES = ("logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
+"""Architectures that scale their logits: TRL knows how."""
+
+
+class _SummedLoss(torch.autograd.Function):
+    """Cross entropy of `head(hidden)` against targets, summed; the gradients are made along with the loss."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, targets: Any, softcap: Any, cells: int) -> torch.Tensor:
+        rows = max(1, cells // weight.shape[0])
+        inputs = [hidden, weight] if bias is None else [hidden, weight, bias]
+        grads = [
+            torch.zeros_like(tensor) if needed else None
+            for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=False)
+        ]
+        total = hidden.new_zeros((), dtype=torch.float32)
+        for start in range(0, len(targets), rows):
+            part = slice(start, start + rows)
+            logits = functional.linear(hidden[part], weight, bias)
+            slope = None
+            if softcap is not None:
+                logits = torch.tanh(logits / softcap)
+                slope = 1 - logits.square()
+                logits = logits * softcap
+            scores = functional.log_softmax(logits.float(), -1)
+            total -= scores.gather(1, targets[part, None]).sum()
+            grad = scores.exp_()
+            grad[torch.arange(len(grad)), targets[part]] -= 1
+            grad = (grad if slope is None else grad * slope).to(weight.dtype)
+            if grads[0] is not None:
+                grads[0][part] = grad @ weight
+            if grads[1] is not None:
+                grads[1].addmm_(grad.t(), hidden[part])
+            if bias is not None and grads[2] is not None:
+                grads[2] += grad.sum(0)
+        ctx.grads = grads
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Any) -> Any:
+        grads = [None if grad is None else grad.mul_(outer[0]) for grad in ctx.grads]
+        return (*grads, *[None] * (6 - len(grads)))
+
+
+def can_compute(model: Any) -> bool:
+    """Whether `target_loss` computes what the model itself would."""
+    config = model.config.get_text_config()
+    head = model.get_output_embeddings()
+    plain = isinstance(head, torch.nn.Linear) and all(getattr(config, name, None) is None for name in _UNKNOWN_SCALES)
+    return plain and not getattr(config, "output_router_logits", False)
+
+
+def target_loss(model: Any, inputs: dict[str, Any], cells: int = _LOGIT_CELLS) -> torch.Tensor:
+    """Negative log-likelihood of all tokens with a label, summed.
+
+    Args:
+        model: A causal language model without an adapter around it.
+        inputs: `input_ids`, `attention_mask` and `labels` (-100 for no loss), each of shape (batch, length).
+        cells: Most values of a tile of logits: what bounds the memory.
+    """
+    states = model.base_model(
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+    ).last_hidden_state[:, :-1]
+    labels = inputs["labels"][:, 1:]
+    mask = labels != -100
+    head = model.get_output_embeddings()
+    softcap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    loss: torch.Tensor = _SummedLoss.apply(states[mask], head.weight, head.bias, labels[mask], softcap, cells)
+    return loss

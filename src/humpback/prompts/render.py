@@ -1,0 +1,125 @@
+"""Turns the prompt texts beside this file into conversations.
+
+A template is a text file with slots, `{{name}}`. The template's own words and each piece of content become separate
+`Part`s, so that what comes from documents and users is tokenised alone, as plain text. Content stands between tags that
+carry a number where the content itself holds such a tag: it cannot close its own fence, and it is never altered.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Literal, get_args
+
+from humpback.config import TagSettings
+from humpback.records import Message, Origin, Part, content_id
+
+PromptName = Literal["backward", "forward", "rating", "expected-rating"]
+
+EXPECTED_RATING_PREFIX = "Score: "
+"""How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
+
+GRADES = ("1", "2", "3", "4", "5")
+"""The continuations of `EXPECTED_RATING_PREFIX`."""
+
+# Raised when this code changes what a conversation looks like while the text files stay the same.
+_RENDERER_VERSION = "1"
+_SLOT = re.compile(r"\{\{([a-z]+)\}\}")
+_TAG = re.compile(r"<\s*/?\s*(?:text|instruction|response)(?:\s*-\s*(\d{1,9}))?", re.IGNORECASE)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+def backward_messages(response: str) -> tuple[Message, ...]:
+    """Asks for the instruction that a text answers: the prompt of M_yx (paper, section 2.2)."""
+    return _conversation("backward", {"response": Part(response, cut=True)}, fence(response))
+
+
+def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Origin]) -> tuple[Message, ...]:
+    """The prompt of M_t: the instruction, then the tag of each origin (paper, section 2.2).
+
+    Args:
+        instruction: What the user asks, unaltered.
+        tags: The sentences; where they are disabled the prompt is the instruction alone.
+        origins: In training the pair's own origin, at inference both. S_a always comes first.
+    """
+    wanted = set(origins)
+    sentences = {"seed": tags.seed, "augmented": tags.augmented} if tags.enabled else {}
+    tail = " ".join(sentence for origin, sentence in sentences.items() if origin in wanted and sentence)
+    if not tail:
+        return (Message("user", (Part(instruction),)),)
+    return _conversation("forward", {"instruction": Part(instruction), "tags": Part(tail)})
+
+
+def rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
+    """Asks for reasons and then a score on a last line (paper, section 2.3). The rubric is a prefix shared by all."""
+    return _judged("rating", instruction, response)
+
+
+def expected_rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
+    """Asks for the grade alone, to be read from the likelihoods of `GRADES` after `EXPECTED_RATING_PREFIX`."""
+    return _judged("expected-rating", instruction, response)
+
+
+def template_text(name: PromptName) -> str:
+    """The text of a template, its rubric filled in and its other slots left open."""
+    return "".join(f"{{{{{piece}}}}}" if is_slot else piece for piece, is_slot in _pieces(name))
+
+
+def ending(name: PromptName) -> str:
+    """The template's own words behind its last slot: how every prompt of this kind ends ('' for forward)."""
+    piece, is_slot = _pieces(name)[-1]
+    return "" if is_slot else piece
+
+
+def prompt_digest(*names: PromptName) -> str:
+    """A digest of the texts of these prompts, or of all, for the fingerprint of a stage."""
+    chosen = names or get_args(PromptName)
+    return content_id(_RENDERER_VERSION, *(part for name in chosen for part in (name, template_text(name))))
+
+
+def fence(*contents: str) -> str:
+    """What is put behind the names of the tags so that no content holds such a tag: '' or '-2', '-3', ...
+
+    Compatibility forms of the brackets and invisible characters are seen through.
+    """
+    taken: set[int] = set()
+    for content in contents:
+        plain = content if content.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", content))
+        taken.update(int(match[1] or 1) for match in _TAG.finditer(plain))
+    number = 1
+    while number in taken:
+        number += 1
+    return "" if number == 1 else f"-{number}"
+
+
+def _judged(name: PromptName, instruction: str, response: str) -> tuple[Message, ...]:
+    content = {"instruction": Part(instruction), "response": Part(response, cut=True)}
+    return _conversation(name, content, fence(instruction, response))
+
+
+def _conversation(name: PromptName, content: Mapping[str, Part], suffix: str = "") -> tuple[Message, ...]:
+    parts: list[Part] = []
+    own = ""
+    for piece, is_slot in _pieces(name):
+        if not is_slot:
+            own += piece
+        elif piece == "fence":
+            own += suffix
+        else:
+            parts += [Part(own), content[piece]] if own else [content[piece]]
+            own = ""
+    return (Message("user", (*parts, Part(own)) if own else tuple(parts)),)
+
+
+@cache
+def _pieces(name: PromptName) -> tuple[tuple[str, bool], ...]:
+    text = _read(name).replace("{{rubric}}", _read("rubric"))
+    pieces = _SLOT.split(text)
+    return tuple((piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece)
+
+
+def _read(name: str) -> str:
+    return files("humpback.prompts").joinpath(f"{name}.txt").read_text(encoding="utf-8").strip()

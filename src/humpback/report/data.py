@@ -1,0 +1,226 @@
+"""What a report shows, as plain values: filled by the functions of this room or by hand, and rendered by `render`.
+
+Lengths are in characters, losses in nats per target token, times in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from humpback.records import Direction
+
+
+class SeparationLike(Protocol):
+    """Whether a scorer tells candidates apart at all; any object with these two attributes will do."""
+
+    @property
+    def flat(self) -> bool:
+        """Whether nearly every candidate got the same score, so that a cut chooses by noise."""
+
+    @property
+    def sentence(self) -> str:
+        """The finding in one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Which run this is, on what and with what."""
+
+    name: str
+    date: str
+    version: str
+    """Version of humpback."""
+    base_model: str
+    """Name of the base model, as the settings give it."""
+    base_identity: str
+    """Content identity or revision of its files."""
+    base_licence: str
+    machine: str
+    """One line: processor, memory, accelerator."""
+    seconds: float
+    """Of all stages together."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many records one reason took."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageFacts:
+    """What one stage read, kept and dropped."""
+
+    name: str
+    records_in: int
+    records_out: int
+    seconds: float
+    dropped: tuple[ReasonCount, ...] = ()
+    tokens_read: int = 0
+    tokens_written: int = 0
+
+    @property
+    def dropped_total(self) -> int:
+        """Records dropped, all reasons together."""
+        return sum(item.count for item in self.dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts between edges: `counts[i]` values lie in [edges[i], edges[i + 1]); the outermost bins take the rest."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A sample in a few numbers. All are 0 where the sample is empty."""
+
+    n: int
+    mean: float
+    standard_deviation: float
+    """Of the population: divided by n."""
+    minimum: float
+    maximum: float
+    histogram: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class LengthSummary:
+    """Lengths of one set of pairs: a row of the paper's table 1."""
+
+    name: str
+    """Such as 'seed', 'candidates', 'curated-2'."""
+    instruction: Distribution
+    response: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class RatingSummary:
+    """What one iteration's ratings look like."""
+
+    iteration: int
+    scorer: str
+    model: str
+    """Stage name or identity of the model that rated."""
+    scored: int
+    unparsed: int
+    truncated: int
+    distribution: Distribution
+    """Of the scores."""
+    kept: int
+    """Candidates that the iteration kept."""
+    threshold: float | None = None
+    """Lowest score kept, where the cut is a score."""
+    separation: SeparationLike | None = None
+
+    @property
+    def total(self) -> int:
+        """Ratings in any state."""
+        return self.scored + self.unparsed + self.truncated
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How scores moved from one iteration to a later one, over the candidates that both scored."""
+
+    first: int
+    second: int
+    edges: tuple[float, ...]
+    """Of the score bins, the same in both directions."""
+    counts: tuple[tuple[int, ...], ...]
+    """`counts[i][j]`: candidates in bin i of the first and bin j of the second iteration."""
+    pairs: int
+    """Candidates scored by both."""
+    correlation: float | None
+    """Spearman's rank correlation; None where it is not defined."""
+    mean_change: float
+    kept_first: int
+    kept_second: int
+    kept_both: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A model's loss minus another's on the same pairs, with a paired bootstrap over the pairs. Below 0 is better."""
+
+    against: str
+    """Stage name of the other model, or 'base'."""
+    difference: float
+    standard_error: float
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LossSummary:
+    """How one model predicts the held-out pairs, and how that differs from every model before it."""
+
+    model: str
+    """Stage name, or 'base'."""
+    direction: Direction
+    pairs: int
+    tokens: int
+    nats_per_token: float
+    """Sum of nats over sum of target tokens, all pairs together."""
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCurve:
+    """One training, step by step. The three tuples are of one length."""
+
+    model: str
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    learning_rates: tuple[float, ...]
+    pairs: int = 0
+    """Pairs trained on; 0 where not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One pair to look at, kept or dropped."""
+
+    kept: bool
+    stage: str
+    """The stage that kept or dropped it."""
+    reason: str
+    """Why it was dropped, or what it was kept for."""
+    instruction: str
+    response: str
+    source: str
+    title_path: tuple[str, ...] = ()
+    score: float | None = None
+    detail: str = ""
+    """What was seen, such as the rater's reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """Everything on the page. What is empty is left out or said to be missing, never an error."""
+
+    run: RunFacts
+    segments: int
+    """K: segments that went into self-augmentation."""
+    candidates: int
+    """M: candidates with a valid instruction."""
+    curated: int
+    """N: pairs that the last iteration kept."""
+    stages: tuple[StageFacts, ...] = ()
+    lengths: tuple[LengthSummary, ...] = ()
+    ratings: tuple[RatingSummary, ...] = ()
+    movements: tuple[Movement, ...] = ()
+    losses: tuple[LossSummary, ...] = ()
+    curves: tuple[TrainingCurve, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    settings: str = ""
+    """The resolved settings, as YAML."""
+    notes: tuple[str, ...] = ()
+    """Warnings of the run that belong at the top."""

@@ -1,0 +1,155 @@
+"""The seed stage: exchanges to normalised, distinct pairs; a sample of them; the held-out part.
+
+Every choice is by `record_seed` of a pair's id, so that neither the order of the source nor rows added to it change
+what is chosen among the others more than they must.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from humpback.config import SeedSettings
+from humpback.errors import InputError
+from humpback.records import Dropped, Outcome, Pair, content_id, record_seed
+from humpback.seed.layouts import Exchange, exchanges, left_out
+from humpback.seed.sources import Hub, source_rows
+
+_TRAIN_FOR_EACH_HELD_OUT = 2
+"""At least this many times `holdout_min` pairs must be left to train on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The seed pairs, parted for good."""
+
+    train: tuple[Pair, ...]
+    heldout: tuple[Pair, ...]
+    """Never trained on; measures every model."""
+
+
+def read_pairs(settings: SeedSettings, hub: Hub | None = None) -> Iterator[Pair | Dropped]:
+    """Reads the source, normalises and checks every record.
+
+    Args:
+        settings: Where the pairs are and how they are laid out.
+        hub: What answers for hub ids; the Hugging Face hub unless given.
+
+    Yields:
+        For each record of the source, in its order, the pair or why there is none: 'no instruction', 'no response',
+        'has context', 'duplicate', 'other language', 'not approved' (the last two of Open Assistant only).
+
+    Raises:
+        InputError: The source is missing, unreadable, empty or of no known layout.
+    """
+    seen: dict[str, str] = {}
+    for found in exchanges(source_rows(settings.source, hub), settings):
+        record = found if isinstance(found, Dropped) else _checked(found, settings.without_context)
+        if isinstance(record, Pair):
+            first = seen.setdefault(record.id, record.source)
+            if first != record.source:
+                record = left_out(record.source, "duplicate", f"of {first}", record.instruction)
+        yield record
+
+
+def read_seed(settings: SeedSettings, seed: int, hub: Hub | None = None) -> Outcome[Pair]:
+    """The seed stage: all pairs of the source, or a sample of `limit` of them, and every record that was dropped.
+
+    Args:
+        settings: Where the pairs are, how they are laid out, and how many to take.
+        seed: The run's seed.
+        hub: What answers for hub ids; the Hugging Face hub unless given.
+
+    Raises:
+        InputError: As `read_pairs`, and where not a single pair is left, saying what took them.
+    """
+    pairs: list[Pair] = []
+    dropped: list[Dropped] = []
+    for record in read_pairs(settings, hub):
+        if isinstance(record, Pair):
+            pairs.append(record)
+        else:
+            dropped.append(record)
+    read = len(pairs) + len(dropped)
+    if not pairs:
+        reasons = ", ".join(f"{count} {reason!r}" for reason, count in Counter(d.reason for d in dropped).most_common())
+        raise InputError(
+            f"none of the {read} records of the seed data {settings.source} is a usable pair ({reasons})",
+            "check seed.columns, seed.format, seed.language and seed.without_context",
+        )
+    if settings.limit and len(pairs) > settings.limit:
+        taken = {
+            pair.id for pair in sorted(pairs, key=lambda pair: record_seed(seed, "seed", pair.id))[: settings.limit]
+        }
+        dropped += [_not_sampled(pair, settings.limit) for pair in pairs if pair.id not in taken]
+        pairs = [pair for pair in pairs if pair.id in taken]
+    return Outcome(tuple(pairs), tuple(dropped), read)
+
+
+def hold_out(pairs: Iterable[Pair], settings: SeedSettings, seed: int) -> Split:
+    """Parts the pairs into those to train on and those held out, by id and not by order.
+
+    Pairs with the same instruction stay together, for one would give the other away; so the held-out part can be a
+    little larger than asked for.
+
+    Args:
+        pairs: Distinct pairs.
+        settings: `holdout_share` of the pairs are held out, and at least `holdout_min`.
+        seed: The run's seed.
+
+    Returns:
+        Both parts, each in the order given.
+
+    Raises:
+        InputError: Fewer than twice `holdout_min` pairs would be left to train on.
+    """
+    given = tuple(pairs)
+    groups: dict[str, list[Pair]] = {}
+    for pair in given:
+        groups.setdefault(" ".join(pair.instruction.casefold().split()), []).append(pair)
+    wanted = max(settings.holdout_min, round(settings.holdout_share * len(given)))
+    heldout: set[str] = set()
+    for group in sorted(
+        groups.values(), key=lambda group: min(record_seed(seed, "hold-out", pair.id) for pair in group)
+    ):
+        if len(heldout) >= wanted:
+            break
+        heldout.update(pair.id for pair in group)
+    split = Split(
+        train=tuple(pair for pair in given if pair.id not in heldout),
+        heldout=tuple(pair for pair in given if pair.id in heldout),
+    )
+    needed = _TRAIN_FOR_EACH_HELD_OUT * settings.holdout_min
+    if len(split.train) < needed:
+        raise InputError(
+            f"the seed data {settings.source} has {len(given)} pairs: with {len(split.heldout)} held out,"
+            f" {len(split.train)} are left to train on, fewer than {needed}",
+            "add pairs, raise seed.limit where it is set, or lower seed.holdout_min and seed.holdout_share",
+        )
+    return split
+
+
+def normal_text(text: str) -> str:
+    """NFC, Unix line ends, no lone surrogates (Parquet cannot hold them), no white space at either end."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return unicodedata.normalize("NFC", whole.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _checked(exchange: Exchange, without_context: bool) -> Pair | Dropped:
+    instruction, context, response = map(normal_text, (exchange.instruction, exchange.context, exchange.response))
+    if not instruction:
+        return left_out(exchange.place, "no instruction", "", context or response)
+    if not response:
+        return left_out(exchange.place, "no response", "", instruction)
+    if context and without_context:
+        return left_out(exchange.place, "has context", f"{len(context)} characters", instruction)
+    if context:
+        instruction = f"{instruction}\n\n{context}"
+    return Pair(content_id(instruction, response), instruction, response, "seed", exchange.place)
+
+
+def _not_sampled(pair: Pair, limit: int) -> Dropped:
+    dropped = left_out(pair.source, "not sampled", f"seed.limit is {limit}", pair.instruction)
+    return replace(dropped, id=pair.id)

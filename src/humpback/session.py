@@ -1,0 +1,92 @@
+"""One session with a run folder: carry out, plan, status; what the command line prints of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from humpback import models
+from humpback.config import Config, load_config
+from humpback.execute.status import StageStatus, status
+from humpback.pipeline import plan
+from humpback.settings_file import read_config, resolved
+from humpback.stages import Stage
+from humpback.store import Run
+
+
+def run_config(name: str, out: Path | None, redo: list[str], changes: list[str]) -> None:
+    """Carries out a run and delivers its results.
+
+    Raises:
+        HumpbackError: Whatever the user can mend.
+    """
+    config = read_config(name, changes)
+    stages = plan(config, models.identify(config.model))
+    run = Run(_folder(name, out))
+    console = Console(highlight=False, soft_wrap=True)
+    with run.locked():
+        run.save_config(resolved(config))
+        _carry_out(config, stages, run, redo, console)
+        _deliver(run, console)
+
+
+def show_plan(name: str, out: Path | None, changes: list[str]) -> None:
+    """Prints each stage and where it stands."""
+    config = read_config(name, changes)
+    run = Run(_folder(name, out))
+    stages = plan(config, models.identify(config.model))
+    _print_status(status(stages, run), Console(highlight=False, soft_wrap=True))
+
+
+def show_status(folder: Path) -> None:
+    """Prints how far a run is."""
+    run = Run.existing(folder)
+    config = load_config(run.config_path)
+    console = Console(highlight=False, soft_wrap=True)
+    for stage in plan(config, models.identify(config.model)):
+        manifest = run.stage(stage.name).manifest()
+        shards = len(run.stage(stage.name).committed())
+        if manifest is None:
+            console.print(
+                f"{stage.name:<12} {'begun, ' + str(shards) + ' shards' if shards else 'to do'}", markup=False
+            )
+            continue
+        counts = manifest["counts"]
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(counts["dropped"].items(), key=lambda i: -i[1]))
+        line = f"{stage.name:<12} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s  {reasons}"
+        console.print(line, markup=False)
+
+
+def _carry_out(config: Config, stages: tuple[Stage, ...], run: Run, redo: list[str], console: Console) -> None:
+    from humpback.execute.local import execute
+    from humpback.progress import Bars
+
+    done = sum(item.state == "done" for item in status(stages, run))
+    with Bars(console, len(stages), 0 if redo else done) as bars:
+        execute(stages, run, config, redo, bars)
+
+
+def _deliver(run: Run, console: Console) -> None:
+    from humpback.deliver import some_pairs, write_export, write_report
+
+    written = write_export(run)
+    report = write_report(run)
+    for pair in some_pairs(run, 3):
+        console.print(f"\n[{pair.score:.2f}] {pair.instruction}", markup=False, style="bold")
+        console.print(f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})", markup=False)
+    console.print()
+    for label, path in (*written.items(), ("report", report)):
+        console.print(f"{label:<10} {path}", markup=False)
+
+
+def _folder(name: str, out: Path | None) -> Path:
+    return out or Path("runs") / Path(name.removeprefix("package:")).stem
+
+
+def _print_status(found: list[StageStatus], console: Console) -> None:
+    for item in found:
+        note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
+            item.state, item.stage.does
+        )
+        console.print(f"{item.stage.name:<12} {item.state:<6} {note}", markup=False)

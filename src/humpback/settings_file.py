@@ -1,0 +1,106 @@
+"""Configuration files: the commented one that `init` writes, and changes from the command line."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from humpback.config import Config, Settings, load_config, parse_config
+from humpback.errors import ConfigError
+
+_HEAD = (
+    "# Settings of one humpback run. Every setting is here with its default: delete what you do not change.\n"
+    "# Carry it out with: humpback run {name}\n"
+)
+_SHIPPED = ("demo",)
+
+
+def write_commented(path: Path) -> None:
+    """Writes every setting with its default and its meaning.
+
+    Raises:
+        ConfigError: The file is there already, or cannot be written.
+    """
+    if path.exists():
+        raise ConfigError(f"{path} is there already", "choose another name, or delete it first")
+    try:
+        path.write_text(_HEAD.format(name=path) + _commented(Config(), 0), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path} ({error.strerror})", "choose another place") from None
+
+
+def read_config(name: str, changes: list[str]) -> Config:
+    """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
+
+    Raises:
+        ConfigError: The file or a change is not right.
+    """
+    if name.startswith("package:"):
+        key = name.removeprefix("package:")
+        if key not in _SHIPPED:
+            raise ConfigError(f"no configuration '{key}' is shipped", f"there is {', '.join(_SHIPPED)}")
+        config = parse_config((resources.files("humpback.data") / f"{key}.yaml").read_text(encoding="utf-8"), name)
+    else:
+        config = load_config(Path(name))
+    return with_changes(config, changes)
+
+
+def with_changes(config: Config, changes: list[str]) -> Config:
+    """A configuration with single settings changed.
+
+    Args:
+        config: What to start from.
+        changes: 'dotted.name=value', the value in YAML.
+
+    Raises:
+        ConfigError: A change is not of that form, or its value is not right.
+    """
+    if not changes:
+        return config
+    data = config.model_dump(mode="json", exclude_unset=True)
+    for change in changes:
+        name, found, value = change.partition("=")
+        if not found:
+            raise ConfigError(f"--set {change} has no value", "write --set NAME=VALUE, such as run.seed=3")
+        *path, last = name.strip().split(".")
+        room: dict[str, Any] = data
+        for step in path:
+            room = room.setdefault(step, {})
+            if not isinstance(room, dict):
+                raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init'")
+        try:
+            room[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            room[last] = value
+    return parse_config(yaml.safe_dump(data), "--set")
+
+
+def resolved(config: Config) -> str:
+    """The configuration in full, as YAML: what a run folder keeps."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _commented(settings: Settings, depth: int) -> str:
+    indent = "  " * depth
+    lines = []
+    for name, info in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            meaning = info.description or (type(value).__doc__ or "").strip()
+            lines.append(("\n" if depth == 0 else "") + _comment(meaning, indent) + f"{indent}{name}:\n")
+            lines.append(_commented(value, depth + 1))
+        else:
+            written = yaml.safe_dump(_plain(value), default_flow_style=True, width=10_000).strip().removesuffix("\n...")
+            lines.append(_comment(info.description or "", indent) + f"{indent}{name}: {written}\n")
+    return "".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _comment(text: str, indent: str) -> str:
+    return "".join(f"{indent}# {line.strip()}\n" for line in text.splitlines() if line.strip())

@@ -1,0 +1,344 @@
+"""What each stage of the method is: what it reads, what decides its result, and the function that makes it.
+
+A stage is a function from records to records (or to a model). It knows no path of the run folder, no command line and
+no logger: whoever carries it out hands it `Inputs`. Heavy libraries are imported where the work is done, so that a plan
+can be made and shown in no time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from humpback import prompts, seed
+from humpback.config import Config, Settings
+from humpback.corpus.sources import list_sources
+from humpback.engines.base import Engine
+from humpback.errors import StageError
+from humpback.records import (
+    Candidate,
+    Curated,
+    Direction,
+    Dropped,
+    HeldOutLoss,
+    Outcome,
+    Pair,
+    Rating,
+    Segment,
+    content_id,
+    record_seed,
+)
+
+R = TypeVar("R")
+Step = Callable[[int, int, float], None]
+"""Called in a training with the step, the number of steps and the loss."""
+
+
+class Inputs(Protocol):
+    """What a stage may read: the results of the stages it names, and models."""
+
+    def records(self, stage: str, kind: type[R]) -> Iterator[R]:
+        """All records of a stage."""
+        ...
+
+    def column(self, stage: str, name: str) -> Iterator[Any]:
+        """One column of all records of a stage."""
+        ...
+
+    def base(self) -> Path:
+        """The base model's folder, made ready on first use."""
+        ...
+
+    def engine(self, stage: str) -> AbstractContextManager[Engine]:
+        """An engine for the model of a stage, or for 'base'."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Produce:
+    """Work that makes records out of nothing or of whole stages: yields shards, in a fixed order."""
+
+    shards: Callable[[Inputs, int], Iterator[Outcome[Any]]]
+    """Given the number of shards that are committed already, yields the next ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapShards:
+    """Work that turns each shard of a stage into one shard: independent, so any worker can do any of them."""
+
+    over: tuple[tuple[str, type], ...]
+    """Stages, with their record types, whose shards of the same number are read together."""
+    open: Callable[[Inputs], AbstractContextManager[Callable[..., Outcome[Any]]]]
+    """Makes ready once (an engine, a cutoff); what it gives is called with the records of one shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training says of itself."""
+
+    read: int
+    kept: int
+    dropped: Mapping[str, int]
+    tokens: int
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Work that makes a model folder."""
+
+    run: Callable[[Inputs, Path, Path, Step], Trained]
+    """Given the folder to write, a folder for checkpoints that survives a kill, and whom to tell of each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a run."""
+
+    name: str
+    does: str
+    """One line for people."""
+    needs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """Everything that decides the result, by the user's names; goes into the fingerprint."""
+    work: Produce | MapShards | Train
+    makes: type | None = None
+    """Type of the records; None where a model is made."""
+    version: int = 1
+    mend: str = ""
+    """What to do where nothing is left."""
+    check: Callable[[Inputs], None] = field(default=lambda inputs: None)
+    """Raises StageError where the result must not be used."""
+
+
+def read_seed(config: Config) -> Stage:
+    """The human-written pairs, checked and normalised (section 2.1)."""
+
+    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[Pair]]:
+        if not done:
+            yield seed.read_seed(config.seed, config.run.seed)
+
+    settings = chosen(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
+    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, mend="check seed.source")
+
+
+def cut_segments(config: Config) -> Stage:
+    """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
+    sources = list_sources(config.corpus)
+
+    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[Segment]]:
+        from humpback.corpus.cut import cut
+        from humpback.corpus.readers import read_documents
+
+        seen = set(inputs.column("segments", "id"))
+        rows = config.run.shard_rows
+        documents = islice(read_documents(config.corpus, sources), done * rows, None)
+        while window := list(islice(documents, rows)):
+            yield cut(window, config.corpus, seen)
+
+    settings = chosen(config, "corpus", "run.shard_rows") | {
+        "corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))
+    }
+    settings.pop("corpus.limit")
+    mend = "see which filter took everything, then change corpus.documents or corpus.segment"
+    return Stage("segments", "cut documents into segments", (), settings, Produce(shards), Segment, mend=mend)
+
+
+def sample(config: Config, segments: Stage) -> Stage:
+    """A seeded sample of the segments: never the first ones of the stream."""
+
+    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[Segment]]:
+        draws = sorted(
+            (record_seed(config.run.seed, "sample", name), name) for name in inputs.column(segments.name, "id")
+        )
+        last = draws[: config.corpus.limit][-1] if draws else (0, "")
+        buffer = _Buffer(config.run.shard_rows, done)
+        for segment in inputs.records(segments.name, Segment):
+            if (record_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
+                yield from buffer.keep(segment)
+            else:
+                buffer.drop(Dropped(segment.id, "not sampled", "", segment.source, segment.text[:200]))
+        yield from buffer.rest()
+
+    settings = chosen(config, "corpus.limit", "run.seed", "run.shard_rows")
+    return Stage("sample", "sample the segments", (segments.name,), settings, Produce(shards), Segment)
+
+
+class _Buffer:
+    """Gathers records into shards; the first `done` shards are made again but not given out."""
+
+    def __init__(self, rows: int, done: int) -> None:
+        self._rows, self._skip = rows, done
+        self._kept: list[Any] = []
+        self._dropped: list[Dropped] = []
+
+    def keep(self, record: Any) -> Iterator[Outcome[Any]]:
+        self._kept.append(record)
+        if len(self._kept) == self._rows:
+            yield from self.rest()
+
+    def drop(self, record: Dropped) -> None:
+        self._dropped.append(record)
+
+    def rest(self) -> Iterator[Outcome[Any]]:
+        outcome = Outcome(tuple(self._kept), tuple(self._dropped), len(self._kept) + len(self._dropped))
+        self._kept, self._dropped = [], []
+        if self._skip:
+            self._skip -= 1
+        elif outcome.read:
+            yield outcome
+
+
+def finetune(config: Config, base: str, name: str, direction: Direction, on: Sequence[Stage]) -> Stage:
+    """M_yx or M_t: the base model, finetuned (section 2.2 backwards, 2.3 forwards). Always from the base."""
+    room = config.backward if direction == "backward" else config.forward
+
+    def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
+        pairs = seed.hold_out(tuple(inputs.records("seed", Pair)), config.seed, config.run.seed).train
+        for stage in on:
+            if stage.makes is Curated:
+                pairs += tuple(_as_pair(item) for item in inputs.records(stage.name, Curated))
+        if config.model.engine == "fake":
+            (out / "humpback.json").write_text("{}\n", encoding="utf-8")
+            return Trained(len(pairs), len(pairs), {}, 0, {"steps": 0})
+        from humpback.finetune.train import finetune as train
+
+        summary = train(
+            pairs,
+            base=inputs.base(),
+            direction=direction,
+            model=config.model,
+            settings=room,
+            tags=config.tags,
+            seed=record_seed(config.run.seed, name, "training") % 2**31,
+            out=out,
+            work=work,
+            progress=step,
+        )
+        reasons = Counter(item.reason for item in summary.dropped)
+        facts = asdict(summary) | {"dropped": len(summary.dropped)}
+        return Trained(summary.pairs, summary.examples, reasons, summary.tokens, facts)
+
+    ignored = {f"{direction}.micro_batch_size", f"{direction}.checkpoint_steps", f"{direction}.max_dropped_share"}
+    settings = chosen(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
+    settings = {key: value for key, value in settings.items() if key not in ignored}
+    settings |= chosen(config, "seed.holdout_share", "seed.holdout_min")
+    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
+    does = "finetune the base " + ("backwards: M_yx" if direction == "backward" else f"forwards: M_{name[-1]}")
+    return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run))
+
+
+def self_augment(config: Config, segments: Stage, by: Stage) -> Stage:
+    """M_yx writes an instruction for every segment (section 2.2)."""
+
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
+        from humpback.augment import instruct
+
+        with inputs.engine(by.name) as engine:
+            yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates")
+
+    settings = chosen(config, "augment", "model.max_tokens", "model.engine", "run.seed")
+    settings |= {"prompts": prompts.prompt_digest("backward")}
+    work = MapShards(((segments.name, Segment),), opened)
+    needs = (segments.name, by.name)
+    mend = "see the reasons; train the backward model longer or with a higher learning rate"
+    return Stage("candidates", "M_yx writes instructions", needs, settings, work, Candidate, mend=mend)
+
+
+def rate(config: Config, iteration: int, candidates: Stage, by: Stage) -> Stage:
+    """M_{t-1} rates every candidate (section 2.3)."""
+    name = f"ratings-{iteration}"
+
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Rating]]]:
+        from humpback.curate.scorers import make_scorer
+
+        scorer = make_scorer(config.curate, config.run.seed, iteration, name)
+        with inputs.engine(by.name) as engine:
+            yield lambda shard: scorer.score(shard, engine)
+
+    def check(inputs: Inputs) -> None:
+        states = list(inputs.column(name, "state"))
+        lost = {state: states.count(state) for state in ("unparsed", "truncated") if state in states}
+        if states and sum(lost.values()) > config.curate.max_unrated_share * len(states):
+            counts = ", ".join(f"{count} {state}" for state, count in lost.items())
+            raise StageError(
+                f"{name}: {counts} of {len(states)} ratings have no score",
+                "use curate.scorer: expected-rating, raise curate.max_new_tokens or curate.max_unrated_share",
+            )
+
+    settings = chosen(config, "curate", "model.max_tokens", "model.engine", "run.seed")
+    settings = {k: v for k, v in settings.items() if not k.startswith(("curate.select", "curate.max_unrated"))}
+    if config.curate.scorer == "expected-rating":
+        settings = {k: v for k, v in settings.items() if k in ("curate.scorer", "model.max_tokens", "model.engine")}
+    settings |= {"prompts": prompts.prompt_digest(config.curate.scorer)}
+    work = MapShards(((candidates.name, Candidate),), opened)
+    does = f"M_{iteration - 1} rates the candidates"
+    return Stage(name, does, (candidates.name, by.name), settings, work, Rating, check=check)
+
+
+def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
+    """The best-rated candidates: A_k^(t) (section 2.3)."""
+
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Curated]]]:
+        from humpback.curate.select import curate, cutoff, explain_empty
+
+        scores = zip(inputs.column(ratings.name, "id"), inputs.column(ratings.name, "score"), strict=True)
+        line = cutoff(scores, config.curate.select)
+        if not line.kept:
+            raise explain_empty(line, inputs.column(ratings.name, "state"))
+        yield lambda shard, rated: curate(shard, rated, line)
+
+    settings = chosen(config, "curate.select")
+    work = MapShards(((candidates.name, Candidate), (ratings.name, Rating)), opened)
+    mend = "lower curate.select.threshold, or use curate.select.top_share"
+    needs = (candidates.name, ratings.name)
+    return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, mend=mend)
+
+
+def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
+    """The loss of every model on the held-out seed pairs, one shard a model."""
+
+    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[HeldOutLoss]]:
+        from humpback.evaluate.heldout import heldout_losses
+
+        pairs = seed.hold_out(tuple(inputs.records("seed", Pair)), config.seed, config.run.seed).heldout
+        for name, direction in models[done:]:
+            with inputs.engine(name) as engine:
+                yield heldout_losses(pairs, engine, name, direction, config.tags)
+
+    settings = chosen(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
+    settings |= {"models": [f"{name} {direction}" for name, direction in models]}
+    needed = tuple(stage.name for stage in needs)
+    return Stage("evaluation", "measure every model on held-out pairs", needed, settings, Produce(shards), HeldOutLoss)
+
+
+def chosen(config: Config, *names: str) -> dict[str, Any]:
+    """The settings under the given names, flat: {'augment.temperature': 0.7, ...}."""
+    flat: dict[str, Any] = {}
+    for name in names:
+        value: Any = config
+        for step in name.split("."):
+            value = getattr(value, step)
+        flat |= _flat(name, value)
+    return flat
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Settings):
+        return {name: value}
+    flat: dict[str, Any] = {}
+    for key in type(value).model_fields:
+        flat |= _flat(f"{name}.{key}", getattr(value, key))
+    return flat
+
+
+def _as_pair(item: Curated) -> Pair:
+    return Pair(item.id, item.instruction, item.response, "augmented", item.source)

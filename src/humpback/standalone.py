@@ -1,0 +1,186 @@
+"""The stages one by one, on anybody's files: JSONL or Parquet in and out, without a run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from humpback import models, seed
+from humpback.config import Config
+from humpback.errors import InputError, StoreError
+from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, content_id
+from humpback.seed.files import file_rows
+from humpback.settings_file import with_changes
+from humpback.tables import TableWriter
+
+In = TypeVar("In")
+_WINDOW = 256
+
+
+def segment_files(documents: list[str], out: Path, dropped: Path | None, changes: list[str]) -> str:
+    """Cuts documents into segments; one line of counts."""
+    from humpback.corpus.cut import cut
+    from humpback.corpus.readers import read_documents
+    from humpback.corpus.sources import list_sources
+
+    config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
+    seen: set[str] = set()
+    found = read_documents(config.corpus, list_sources(config.corpus))
+    return _write(_map(found, lambda window: cut(window, config.corpus, seen)), Segment, out, dropped)
+
+
+def finetune_files(
+    pairs: str, out: Path, direction: Literal["forward", "backward"], model: str, changes: list[str]
+) -> str:
+    """Finetunes a model on pairs and writes its folder; one line of facts.
+
+    Raises:
+        StoreError: The folder is there already.
+    """
+    from humpback.finetune.train import finetune
+
+    if out.exists():
+        raise StoreError(f"{out} is there already", "choose another folder, or delete it first")
+    config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
+    read = seed.read_seed(config.seed, config.run.seed)
+    base = models.resolve(config.model)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as work:
+        made = Path(work) / "model"
+        made.mkdir()
+        summary = finetune(
+            read.kept,
+            base=base.path,
+            direction=direction,
+            model=config.model,
+            settings=config.backward if direction == "backward" else config.forward,
+            tags=config.tags,
+            seed=config.run.seed,
+            out=made,
+            work=Path(work) / "checkpoints",
+        )
+        shutil.move(made, out)
+    left = f", {len(summary.dropped)} dropped" if summary.dropped else ""
+    return f"wrote {out}: {summary.examples} pairs{left}, {summary.steps} steps, final loss {summary.final_loss:.3f}"
+
+
+def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, changes: list[str]) -> str:
+    """Lets a backward model write instructions; one line of counts."""
+    from humpback.augment import instruct
+    from humpback.engines.open import open_engine
+
+    config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
+    rows = _segments(segments, config)
+    with open_engine(config.model) as engine:
+
+        def step(window: Sequence[Segment]) -> Outcome[Candidate]:
+            return instruct(window, engine, config.augment, config.run.seed, "candidates")
+
+        return _write(_map(rows, step), Candidate, out, dropped)
+
+
+def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
+    """Lets a model rate pairs; one line of counts and states."""
+    from humpback.curate.scorers import make_scorer
+    from humpback.engines.open import open_engine
+
+    config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
+    scorer = make_scorer(config.curate, config.run.seed, 1, "ratings-1")
+    rows = _candidates(pairs, config)
+    states: Counter[str] = Counter()
+    with open_engine(config.model) as engine:
+
+        def step(window: Sequence[Candidate]) -> Outcome[Rating]:
+            outcome = scorer.score(window, engine)
+            states.update(rating.state for rating in outcome.kept)
+            return outcome
+
+        line = _write(_map(rows, step), Rating, out, None)
+    return f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})"
+
+
+def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:
+    """Keeps the best-rated pairs; one line of counts."""
+    from humpback.curate.select import curate, cutoff, explain_empty
+
+    config = with_changes(Config(), changes)
+    rated = {rating.id: rating for rating in _ratings(ratings)}
+    line = cutoff(((rating.id, rating.score) for rating in rated.values()), config.curate.select)
+    if not line.kept:
+        raise explain_empty(line, [rating.state for rating in rated.values()])
+
+    def step(window: Sequence[Candidate]) -> Outcome[Curated]:
+        return curate(window, [rated[c.id] for c in window if c.id in rated], line)
+
+    return _write(_map(_candidates(pairs, config), step), Curated, out, None)
+
+
+def _map(rows: Iterable[In], step: Callable[[Sequence[In]], Outcome[object]]) -> Iterator[Outcome[object]]:
+    iterator = iter(rows)
+    while window := list(islice(iterator, _WINDOW)):
+        yield step(window)
+
+
+def _write(outcomes: Iterator[Outcome[object]], kind: type, out: Path, dropped: Path | None) -> str:
+    """Streams what is kept to one file and what is dropped to another; each appears when it is whole."""
+    reasons: Counter[str] = Counter()
+    kept = 0
+    with TableWriter(out, kind) as table, TableWriter(dropped, Dropped) as ledger:
+        for outcome in outcomes:
+            table.write(outcome.kept)
+            ledger.write(outcome.dropped)
+            kept += len(outcome.kept)
+            reasons.update(item.reason for item in outcome.dropped)
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    return f"wrote {out}: {kept:,} kept" + (f", {sum(reasons.values()):,} dropped: {counts}" if counts else "")
+
+
+def _segments(path: Path, config: Config) -> Iterator[Segment]:
+    column = config.corpus.text_column
+    for number, row in file_rows(path):
+        text = str(row.get(column or "text") or row.get("response") or "")
+        if not text:
+            known = ", ".join(row)
+            raise InputError(f"{path} row {number} has no text in '{column or 'text'}' (columns: {known})",
+                             "name the column with --set corpus.text_column=NAME")  # fmt: skip
+        path_titles = row.get("title_path")
+        yield Segment(
+            str(row.get("id") or content_id(text)),
+            str(row.get("document_id") or ""),
+            str(row.get("source") or f"{path.name}#{number}"),
+            tuple(map(str, path_titles)) if isinstance(path_titles, list) else (),
+            text,
+            str(row.get("language") or ""),
+        )
+
+
+def _candidates(path: Path, config: Config) -> Iterator[Candidate]:
+    """Pairs in any layout that the seed may have; what `instruct` wrote keeps its ids and where it comes from."""
+    names = {item.name for item in dataclasses.fields(Candidate)}
+    rows = file_rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{path} has no rows", "give a file with pairs")
+    if names <= set(first[1]):
+        for _, row in (first, *rows):
+            values = {name: row[name] for name in names}
+            titles = values.pop("title_path")
+            yield Candidate(title_path=tuple(titles) if isinstance(titles, list) else (), **values)  # type: ignore[arg-type]
+        return
+    for item in seed.read_pairs(config.seed.model_copy(update={"source": str(path)})):
+        if isinstance(item, Pair):
+            yield Candidate(item.id, "", "", item.source, (), item.instruction, item.response, "", 0.0)
+
+
+def _ratings(path: Path) -> Iterator[Rating]:
+    names = [item.name for item in dataclasses.fields(Rating)]
+    for number, row in file_rows(path):
+        if missing := [name for name in names if name not in row]:
+            raise InputError(f"{path} row {number} has no {', '.join(missing)}", "give what 'humpback rate' wrote")
+        yield Rating(**{name: row[name] for name in names})  # type: ignore[arg-type]

@@ -1,0 +1,189 @@
+"""Conversations to tokens: the one renderer for training, augmentation, curation and evaluation.
+
+A model's own chat template is used where it has one, a plain one of ours where it has none; either way it is a Jinja
+template that is saved with every checkpoint, so that reader and writer cannot disagree. Control tokens come from the
+template alone: each part of a message is tokenised by itself as plain text, so that a document which holds
+`<|im_end|>` or `<eos>` cannot end its own turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from humpback.errors import HumpbackError, ModelError
+from humpback.records import Message, Part, content_id
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+VERSION = "1"
+"""Part of a template's identity: raised whenever the same conversation would be tokenised otherwise."""
+
+PLAIN = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}### Answer\n{{ message['content'] }}{{ eos_token }}"
+    "{% else %}### Request\n{{ message['content'] }}\n\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}### Answer\n{% endif %}"
+)
+"""For base models without a chat template. The end of a turn is a control token here too."""
+
+
+class TooLong(HumpbackError):
+    """A conversation does not fit, even with everything cut that may be cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A conversation with its answer, as tokens.
+
+    Attributes:
+        ids: All tokens, the prompt first, the end of the turn last.
+        start: Where the target begins: `ids[start:]` carries the loss.
+    """
+
+    ids: tuple[int, ...]
+    start: int
+
+
+class Template:
+    """Renders conversations for one tokenizer.
+
+    Args:
+        tokenizer: A fast tokenizer; its `chat_template` is set to the plain one where it has none.
+
+    Raises:
+        ModelError: The tokenizer has no end of sequence, or its template hides what it is given.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        if tokenizer.eos_token_id is None:
+            raise ModelError("the tokenizer has no end-of-sequence token", "take a model that has one")
+        if not tokenizer.chat_template:
+            tokenizer.chat_template = PLAIN
+
+    @cached_property
+    def identity(self) -> str:
+        """What is saved with a checkpoint and compared when it is loaded."""
+        return content_id(VERSION, str(self._tokenizer.chat_template))
+
+    @cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end an assistant's turn: trained on as the last labels, and stopped at."""
+        _, tail = self._around((Message("user", (Part("x"),)),))
+        ids: list[int] = self._tokenizer(tail, add_special_tokens=False).input_ids
+        special = set(self._tokenizer.all_special_ids)
+        for index, token in enumerate(ids):
+            if token in special:
+                return tuple(ids[: index + 1])
+        return (int(self._tokenizer.eos_token_id),)
+
+    @cached_property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Any of these tokens ends a generation."""
+        return tuple(dict.fromkeys((self.end_ids[-1], int(self._tokenizer.eos_token_id))))
+
+    @property
+    def pad_id(self) -> int:
+        """The token that fills batches; never looked at, so the end of sequence will do."""
+        pad = self._tokenizer.pad_token_id
+        return int(self._tokenizer.eos_token_id if pad is None else pad)
+
+    def prompt(self, messages: Sequence[Message], answer_prefix: str, room: int) -> tuple[int, ...]:
+        """The conversation up to where the assistant is to go on.
+
+        Args:
+            messages: The turns so far, the last not the assistant's.
+            answer_prefix: How the assistant's turn begins.
+            room: Tokens there is space for; parts marked `cut` are shortened at their end, the longest first.
+
+        Raises:
+            TooLong: It does not fit even so.
+        """
+        return (*self._fit(messages, room - len(self._text(answer_prefix))), *self._text(answer_prefix))
+
+    def example(self, messages: Sequence[Message], answer: str, max_tokens: int) -> Example:
+        """The conversation with its answer; the prompt is cut to make room, the answer never.
+
+        Raises:
+            TooLong: The answer leaves no room for the prompt.
+        """
+        target = (*self._text(answer), *self.end_ids)
+        prompt = self._fit(messages, max_tokens - len(target))
+        return Example((*prompt, *target), len(prompt))
+
+    def continuations(
+        self, prefix: str, texts: Sequence[str], ends: bool
+    ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+        """The tokens that all `prefix + text` share, and those that each adds.
+
+        Prefix and text are tokenised together, so that 'Score: ' followed by '4' is read as the model would write it.
+        """
+        wholes = [(*self._text(prefix + text), *(self.end_ids if ends else ())) for text in texts]
+        shared = _common_prefix([self._text(prefix), *wholes]) if prefix else ()
+        return shared, [whole[len(shared) :] for whole in wholes]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of generated tokens, control tokens left out."""
+        text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return str(text)
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Each token as its own text, for people to look at."""
+        return [str(self._tokenizer.decode([token])) for token in ids]
+
+    def _text(self, text: str) -> tuple[int, ...]:
+        if not text:
+            return ()
+        return tuple(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+
+    def _control(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer(text, add_special_tokens=False).input_ids) if text else ()
+
+    def _around(self, messages: Sequence[Message]) -> tuple[list[str], str]:
+        """The template's own text before each message and before the answer; and what follows the answer."""
+        marks = [f"\ue000{index}\ue001" for index in range(len(messages) + 1)]
+        turns = [{"role": m.role, "content": mark} for m, mark in zip(messages, marks, strict=False)]
+        turns.append({"role": "assistant", "content": marks[-1]})
+        rest = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        before = []
+        for mark in marks:
+            head, found, rest = rest.partition(mark)
+            if not found:
+                raise ModelError("the model's chat template does not show every message", "take another model")
+            before.append(head)
+        return before, rest
+
+    def _fit(self, messages: Sequence[Message], room: int) -> tuple[int, ...]:
+        before, _ = self._around(messages)
+        pieces: list[tuple[int, ...]] = []
+        cuttable: list[int] = []
+        for control, message in zip(before, messages, strict=False):
+            pieces.append(self._control(control))
+            for part in message.parts:
+                if part.cut:
+                    cuttable.append(len(pieces))
+                pieces.append(self._text(part.text))
+        pieces.append(self._control(before[-1]))
+        over = sum(map(len, pieces)) - room
+        for index in sorted(cuttable, key=lambda i: -len(pieces[i])):
+            if over <= 0:
+                break
+            kept = max(1, len(pieces[index]) - over)
+            over -= len(pieces[index]) - kept
+            pieces[index] = pieces[index][:kept]
+        if over > 0:
+            raise TooLong(f"the prompt is {over} tokens too long", "raise model.max_tokens or shorten the input")
+        return tuple(token for piece in pieces for token in piece)
+
+
+def _common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    shared = []
+    for tokens in zip(*sequences, strict=False):
+        if len(set(tokens)) > 1:
+            break
+        shared.append(tokens[0])
+    return tuple(shared)

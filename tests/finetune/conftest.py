@@ -1,0 +1,64 @@
+"""What the training tests share: a few readable pairs, and a training small enough for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from humpback.config import ModelSettings, TagSettings, TrainSettings
+from humpback.finetune.train import finetune
+from humpback.records import Pair, content_id
+
+_TOPICS = ["the sea", "the wind", "bread", "salt", "the sky", "stone walls", "harbours", "flour", "air", "yeast"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A tiny model is fastest on one thread, and sums in the same order everywhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def pairs() -> list[Pair]:
+    """Twenty pairs of different lengths, half of them augmented."""
+    made = []
+    for number in range(20):
+        topic = _TOPICS[number % len(_TOPICS)]
+        instruction = f"Write {number + 1} words about {topic}."
+        response = f"A note about {topic}: " + "the wind and the harbour. " * (1 + number % 5)
+        origin = "seed" if number % 2 == 0 else "augmented"
+        made.append(Pair(content_id(instruction, response), instruction, response, origin, "test"))
+    return made
+
+
+Train = Callable[..., Any]
+
+
+@pytest.fixture
+def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
+    """Runs `finetune` on the tiny model; keyword arguments go to `TrainSettings` unless they are its own."""
+
+    def run(name: str = "model", base: Path = tiny_model, **settings: Any) -> Any:
+        own = {key: settings.pop(key) for key in ("direction", "seed", "progress", "work", "data") if key in settings}
+        defaults = {"steps": 4, "batch_size": 4, "learning_rate": 1e-3, "final_learning_rate": 1e-4, "dropout": 0.0}
+        return finetune(
+            own.get("data", pairs),
+            base=base,
+            direction=own.get("direction", "forward"),
+            model=ModelSettings(name=str(base), device="cpu", max_tokens=256),
+            settings=TrainSettings.model_validate({**defaults, **settings}),
+            tags=TagSettings(),
+            seed=own.get("seed", 0),
+            out=tmp_path / name,
+            work=own.get("work", tmp_path / f"{name}-work"),
+            progress=own.get("progress"),
+        )
+
+    return run

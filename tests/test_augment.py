@@ -1,0 +1,267 @@
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from humpback.augment import CHECKS, clean, instruct, validate
+from humpback.config import AugmentSettings
+from humpback.engines.fake import FakeEngine
+from humpback.prompts import backward_messages, ending
+from humpback.records import Completion, Segment, content_id, record_seed
+
+SETTINGS = AugmentSettings()
+TEXT = (
+    "Humpback whales sing long songs that change slowly from one year to the next. Every male of a population sings "
+    "the same song, and new phrases spread from west to east across the Pacific. How do whales learn? They listen."
+)
+
+VALID = [
+    "Why do humpback whales sing?",
+    "How do whales learn songs?",
+    "How do humpback whale songs change over the years, and how do they spread?",
+    "Write a short paragraph on the songs of humpback whales.",
+    "Explain the sentence 'new phrases spread from west to east' in the context of whale songs.",
+    "I can't connect to my network. What should I try first?",
+    "I cannot generate a key on my machine, what is wrong?",
+    "I'm sorry for being late with my essay. Write a note to my teacher.",
+    "As an AI researcher, I want to know how whales communicate.",
+    "Write a poem in which every line begins with 'the sea': the sea is deep, the sea is wide.",
+    "What is 2^10?",
+    "ザトウクジラはなぜ歌うのですか?",
+    "Warum singen Buckelwale?",
+    "Fill in the blank: the whale is __________ than the dolphin.",
+    "Rate this sentence for clarity: 'Whales sing.'",
+]
+
+INVALID = {
+    "": "empty",
+    " \n": "empty",
+    ending("backward").strip(): "echo of the prompt",
+    "Write the request or question from the user that it replies to.": "echo of the prompt",
+    "Why do they sing?\n</text>": "echo of the prompt",
+    "<text> Why do whales sing?": "echo of the prompt",
+    "Humpback whales sing long songs that change slowly from one year to the next.": "copy of the response",
+    "humpback WHALES sing long songs": "copy of the response",
+    "every male of a population sings the same song, and new phrases spread": "copy of the response",
+    "So new phrases spread from west to east across the Pacific. How do whales learn?": "copy of the response",
+    "Whales?": "too short",
+    "Tell me more about whales. " * 40: "too long",
+    "I'm sorry, but I cannot help with that request.": "refusal",
+    "I’m sorry, but I can’t write that.": "refusal",
+    "I am sorry, I am unable to see the text.": "refusal",
+    "Sorry, I can't do that.": "refusal",
+    "I cannot assist with this request.": "refusal",
+    "Unfortunately, I cannot provide an answer.": "refusal",
+    "As an AI language model, I do not have opinions.": "refusal",
+    "As a language model, I cannot know.": "refusal",
+    "What is a whale song and what is a whale song and what is a whale song": "repeats itself",
+    "Why do whales sing?\nWhy do whales sing?": "repeats itself",
+    "Whaaaaaaaaaaaaaaaat is a whale?": "repeats itself",
+    "1234567890123": "not an instruction",
+    "?!?!?!?!?!?!": "not an instruction",
+    "Not applicable.": "not an instruction",
+    "(no instruction)": "not an instruction",
+}
+
+
+def segment(index=0, text=TEXT):
+    return Segment(content_id(text, str(index)), "doc", f"doc.html#{index}", ("Whales", "Songs"), text, "en")
+
+
+def run(segments, reply=None, settings=SETTINGS, **options):
+    return instruct(segments, FakeEngine("M_yx", reply=reply, **options), settings, 0, "candidates")
+
+
+def scripted(*texts, log_probabilities=None):
+    """Replies to the k-th request of each segment with the k-th text."""
+
+    def reply(request):
+        k = int(request.id.rsplit("/", 1)[1])
+        finish = "length" if texts[k].endswith("...") else "stop"
+        return Completion(request.id, texts[k], finish, 10, 5, log_probabilities[k] if log_probabilities else -5.0)
+
+    return reply
+
+
+@pytest.mark.parametrize("instruction", VALID)
+def test_valid(instruction):
+    assert validate(instruction, TEXT, SETTINGS) is None
+
+
+@pytest.mark.parametrize("instruction", INVALID)
+def test_invalid(instruction):
+    assert validate(instruction, TEXT, SETTINGS) == INVALID[instruction]
+
+
+def test_every_check_is_seen_to_fail():
+    assert set(INVALID.values()) == {reason for reason, _ in CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("  Why?\n", "Why?"),
+        ('"Why do whales sing?"', "Why do whales sing?"),
+        ("“Why?”", "Why?"),
+        ("Instruction: Why?", "Why?"),
+        ("**Instruction:** Why?", "Why?"),
+        ('Question: "Why?"', "Why?"),
+        ('"Yes" and "no": which is shorter?', '"Yes" and "no": which is shorter?'),
+        ('"Yes" or "no"', '"Yes" or "no"'),
+        ("What does the prompt: field do?", "What does the prompt: field do?"),
+        ('"', '"'),
+        ("Instruction:", ""),
+        ("", ""),
+    ],
+)
+def test_clean(raw, cleaned):
+    assert clean(raw) == cleaned
+
+
+@given(st.text(alphabet=" \n\"'`*:#“”Instruction a?"))
+def test_cleaning_twice_changes_nothing(text):
+    assert clean(clean(text)) == clean(text)
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_any_text_can_be_judged(instruction, response):
+    assert validate(instruction, response, SETTINGS) in {None, *(reason for reason, _ in CHECKS)}
+
+
+@given(st.integers(0, 40), st.integers(8, 20))
+def test_every_long_stretch_of_the_response_is_a_copy(start, length):
+    words = TEXT.replace("?", "").split()
+    stretch = " ".join(words[start : start + length])
+
+    assert len(stretch.split()) < 8 or validate(stretch, TEXT, SETTINGS) == "copy of the response"
+
+
+def test_the_limits_are_settings():
+    assert validate("Why sing?", TEXT, AugmentSettings(min_chars=5)) is None
+    assert validate("Why do humpback whales sing?", TEXT, AugmentSettings(max_chars=20)) == "too long"
+    copied = "Tell me why every male of a population sings the same song, and new phrases spread."
+    assert validate(copied, TEXT, SETTINGS) == "copy of the response"
+    assert validate(copied, TEXT, AugmentSettings(max_overlap=0.9)) is None
+
+
+def test_a_candidate_carries_its_segment_and_the_model():
+    outcome = run([segment()], scripted("Instruction: Why do whales sing?", log_probabilities=[-7.5]))
+    (one,) = outcome.kept
+
+    assert one.id == content_id(segment().id, "Why do whales sing?")
+    assert (one.segment_id, one.document_id, one.source, one.title_path) == (
+        segment().id,
+        "doc",
+        "doc.html#0",
+        ("Whales", "Songs"),
+    )
+    assert (one.instruction, one.response, one.model) == ("Why do whales sing?", TEXT, "M_yx")
+    assert one.log_probability == -1.5
+    assert (outcome.read, outcome.usage.read, outcome.usage.written) == (1, 10, 5)
+
+
+@pytest.mark.parametrize(
+    ("completion", "reason"),
+    [
+        (Completion("", "", "error", 0, 0, 0.0, "too long"), "generation failed"),
+        (Completion("", "Why do whales sing?", "error", 0, 0, 0.0, "broken"), "generation failed"),
+        (Completion("", "", "stop", 9, 1, -1.0), "empty"),
+        (Completion("", '""', "stop", 9, 1, -1.0), "empty"),
+        (Completion("", "", "length", 9, 1, -1.0), "empty"),
+        (Completion("", "Why do whales sing and", "length", 9, 9, -1.0), "did not end"),
+        (Completion("", "Whales", "stop", 9, 1, -1.0), "too short"),
+        (Completion("", "I'm sorry, but I cannot help.", "stop", 9, 1, -1.0), "refusal"),
+    ],
+)
+def test_a_failed_generation_is_dropped_with_its_reason_and_nothing_stands_in(completion, reason):
+    def reply(request):
+        return Completion(request.id, *[getattr(completion, name) for name in completion.__slots__[1:]])
+
+    outcome = run([segment()], reply)
+    (one,) = outcome.dropped
+
+    assert outcome.kept == ()
+    assert (one.id, one.reason, one.source) == (segment().id, reason, "doc.html#0")
+    assert one.detail
+    assert one.excerpt == completion.text
+
+
+def test_of_several_the_likeliest_valid_one_is_kept():
+    reply = scripted("Why?", "Why do whales sing?", "How do songs spread?", log_probabilities=[-1.0, -9.0, -5.0])
+    (one,) = run([segment()], reply, AugmentSettings(per_segment=3)).kept
+
+    assert one.instruction == "How do songs spread?"
+    assert one.log_probability == -1.0
+
+
+def test_where_none_is_valid_the_first_reason_counts_and_the_others_are_told():
+    reply = scripted("Why?", "", "Why do whales ...")
+    (one,) = run([segment()], reply, AugmentSettings(per_segment=3)).dropped
+
+    assert one.reason == "too short"
+    assert one.detail == "4 characters; the others: empty, did not end"
+
+
+def test_a_prompt_that_is_too_long_harms_no_other():
+    broken = segment(1)
+
+    def reply(request):
+        if request.id.startswith(broken.id):
+            return Completion(request.id, "", "error", 0, 0, 0.0, "the prompt is too long")
+        return "Why do whales sing?"
+
+    outcome = run([segment(0), broken, segment(2)], reply)
+
+    assert [one.source for one in outcome.kept] == ["doc.html#0", "doc.html#2"]
+    assert [(one.reason, one.detail) for one in outcome.dropped] == [("generation failed", "the prompt is too long")]
+
+
+def test_answers_are_joined_by_id_and_a_missing_one_shifts_nothing():
+    segments = [segment(i, f"{TEXT} Number {i}.") for i in range(20)]
+
+    class Shuffled(FakeEngine):
+        def generate(self, requests):
+            answers = [one for one in super().generate(requests) if not one.id.startswith(segments[5].id)]
+            random.Random(0).shuffle(answers)
+            return iter(answers)
+
+    straight = instruct(segments, FakeEngine(flaws=0), SETTINGS, 0, "candidates")
+    odd = instruct(segments, Shuffled(flaws=0), SETTINGS, 0, "candidates")
+
+    assert odd.kept == straight.kept[:5] + straight.kept[6:]
+    assert [(one.id, one.reason) for one in odd.dropped] == [(segments[5].id, "generation failed")]
+    assert odd.dropped[0].detail == "the engine gave no answer"
+
+
+def test_requests_are_the_backward_prompt_with_a_seed_of_their_own():
+    seen = []
+    settings = AugmentSettings(per_segment=2, temperature=1.0, top_p=0.5, max_new_tokens=33)
+    run([segment()], lambda one: seen.append(one) or "Why do whales sing?", settings)
+    ids = [f"{segment().id}/0", f"{segment().id}/1"]
+
+    assert [one.id for one in seen] == ids
+    assert {one.messages for one in seen} == {backward_messages(TEXT)}
+    assert [one.sampling.seed for one in seen] == [record_seed(0, "candidates", name) for name in ids]
+    assert {(one.sampling.temperature, one.sampling.top_p, one.sampling.max_new_tokens) for one in seen} == {
+        (1.0, 0.5, 33)
+    }
+
+
+def test_the_result_does_not_depend_on_the_shard():
+    segments = [segment(i, f"{TEXT} Number {i}.") for i in range(30)]
+    together = run(segments, settings=AugmentSettings(per_segment=2))
+    alone = [run([one], settings=AugmentSettings(per_segment=2)) for one in segments]
+
+    assert together.kept == tuple(kept for outcome in alone for kept in outcome.kept)
+    assert together.dropped == tuple(dropped for outcome in alone for dropped in outcome.dropped)
+
+
+def test_what_comes_in_is_kept_or_dropped():
+    outcome = run([segment(i, f"{TEXT} Number {i}.") for i in range(400)], flaws=0.5)
+    reasons = Counter(one.reason for one in outcome.dropped)
+
+    assert outcome.read == 400 == len(outcome.kept) + len(outcome.dropped)
+    assert {"did not end", "echo of the prompt", "empty", "refusal"} <= set(reasons)
+    assert run([]).read == 0
