@@ -86,8 +86,9 @@ class SegmentSettings(Settings):
     """Shortest segment, in characters."""
     max_chars: Positive = 3000
     """Longest segment, in characters."""
-    max_repetition: Share = 0.3
-    """Drop a segment of which two sentences share more than this part of their word n-grams (Jaccard similarity)."""
+    max_repetition: Share = 0.7
+    """Drop a segment of which two sentences share more than this part of their word n-grams (Jaccard similarity). The
+    paper does not give it; at 0.3 lists of parameters and of steps, which are good answers, go too."""
     repetition_ngram: Positive = 3
     """The n of those n-grams. The paper does not give it."""
     languages: tuple[str, ...] = ("en",)
@@ -97,23 +98,59 @@ class SegmentSettings(Settings):
         "forum",
         "quick link",
         "free newsletter",
-        "related posts",
+        "newsletter",
+        "related post",
+        "related article",
         "leave a reply",
-        "comments",
+        "comment",
         "share this",
         "sign up",
         "subscribe",
         "log in",
         "table of contents",
+        "contents",
+        "on this page",
         "site map",
         "privacy policy",
+        "terms of service",
         "cookie",
         "navigation",
         "license",
-        "licence",
+        "licensing",
         "changelog",
+        "change log",
+        "release note",
+        "release history",
+        "what's changed",
+        "new contributor",
+        "contributing",
+        "contributor",
+        "contribute",
+        "author",
+        "maintainers",
+        "credits",
+        "acknowledgements",
+        "acknowledgments",
+        "sponsor",
+        "backers",
+        "donate",
+        "donation",
+        "citation",
+        "citing",
+        "contact",
+        "code of conduct",
+        "bug report",
+        "see also",
+        "further reading",
+        "more information",
+        "additional resource",
+        "external link",
+        "useful link",
+        "link",
+        "references",
     )
-    """Drop a segment whose header contains one of these phrases, in any case: navigation, not an answer."""
+    """Drop a segment whose header is one of these phrases, small words aside: navigation, not an answer. Such a section
+    is also left out of a larger one that holds it."""
 
 
 class CorpusSettings(Settings):
@@ -127,7 +164,7 @@ class CorpusSettings(Settings):
     title_column: str = ""
     """Column with the title; empty finds 'title'."""
     id_column: str = ""
-    """Column with the name of the document; empty finds 'url', 'source', 'id'."""
+    """Column with the name of the document; empty finds 'url', 'id', 'source'."""
     format: Literal["auto", "html", "markdown", "rst", "text"] = "auto"
     """How the text is to be read; auto goes by the file's ending, or for a table by the look of the text."""
     max_document_chars: Positive = 5_000_000

@@ -9,7 +9,6 @@ import pytest
 from humpback.errors import ModelError
 from humpback.export import export_model
 
-
 BELONG = {
     "config.json",
     "generation_config.json",

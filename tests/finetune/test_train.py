@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.errors import ConfigError, ModelError, StageError, StoreError
@@ -192,6 +193,17 @@ def test_dropout_reaches_the_attention_and_is_not_saved(tiny_model: Path) -> Non
     assert set_dropout(model, 0.5) == 2
     assert not torch.equal(model(ids).logits, model(ids).logits)
     assert model.config.attention_dropout == 0.0
+
+
+def test_the_model_is_freed(train: Any) -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, LlamaForCausalLM) for thing in gc.get_objects())
+
+    before = alive()
+    train(method="lora")
+    train(method="full")
+    assert alive() <= before
 
 
 def test_what_cannot_be_trained_is_refused(train: Any, pairs: list[Pair]) -> None:

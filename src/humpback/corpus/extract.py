@@ -9,7 +9,7 @@ from dataclasses import replace
 from humpback.corpus.html import parse_html
 from humpback.corpus.markdown import parse_markdown
 from humpback.corpus.rst import parse_rst
-from humpback.corpus.sections import Page, Section, clean, tree
+from humpback.corpus.sections import Page, Section, clean, prose, tree
 from humpback.corpus.text import parse_text
 from humpback.records import Document, DocumentFormat
 
@@ -22,10 +22,10 @@ PARSERS: Mapping[DocumentFormat, Callable[[str], Page]] = {
 
 _LOOK = 20_000
 _HTML = re.compile(
-    r"\A\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype|html|head|body|div|p|h[1-6]|article|section|table|ul|ol|meta|title)\b"
-    r"|</(?:p|div|body|html)>",
+    r"\A\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype|html|head|body|article|section|meta|title)\b",
     re.IGNORECASE,
 )
+_END_TAG = re.compile(r"</(?:p|div|li|h[1-6])>", re.IGNORECASE)
 _MARKDOWN = re.compile(
     r"^(?:#{1,6}[ \t]+\S.*|`{3,}\w*[ \t]*|~{3,}\w*[ \t]*)$|!?\[[^\[\]\n]{1,200}\]\((?:https?:/|/|\.|#)[^()\s]{0,500}\)"
     r"|\*\*[^*\n]{1,200}\*\*|^\|(?:[ ]?:?-{3,}:?[ ]?\|)+$",
@@ -54,8 +54,12 @@ def look(text: str) -> DocumentFormat:
     head = text[:_LOOK]
     if _HTML.search(head):
         return "html"
+    head = prose(head)
     markdown = len(_MARKDOWN.findall(head))
     rst = len(_RST.findall(head))
+    tags = len(_END_TAG.findall(head))
+    if tags > markdown + rst:
+        return "html"
     if markdown or rst:
         return "rst" if rst > markdown else "markdown"
     return "text"

@@ -20,12 +20,14 @@ from humpback.corpus.segments import Piece, is_navigation
 _MAX_SENTENCES = 80
 _MIN_SENTENCE_WORDS = 8
 _MAX_LINKED = 0.5
-_MIN_LETTERS = 0.2
+_MIN_LETTERS = 0.12
 _ACRONYM = 5
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _TITLE_WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]|(?<!\w)[A-Z](?!\w)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_`]*\s+|\n+")
 _LINK = re.compile(r"\[[^\[\]]{0,500}\]\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
+_TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|https?://\S{1,2000}")
+_EMOJI = re.compile(r":[a-z0-9_+-]+:$")
 _CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
 _OPENING = re.compile(r"^[\s>*_\-+\"'“‘(\[]*")
 
@@ -90,7 +92,9 @@ def mostly_code(piece: Piece, settings: SegmentSettings) -> str | None:
 
 
 def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It opens in the middle of a sentence."""
+    """A stretch of plain text opens in the middle of a sentence. Under a header, a small letter begins a name."""
+    if piece.headed:
+        return None
     opening = piece.text[_OPENING.match(piece.text).end() :][:40]  # type: ignore[union-attr]
     return f"opens with {opening!r}" if opening[:1].islower() and opening.split()[0].isalpha() else None
 
@@ -98,7 +102,7 @@ def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
 def stops_short(piece: Piece, settings: SegmentSettings) -> str | None:
     """It ends where something was to follow: an introduction of which the list stands elsewhere."""
     last = piece.text.rstrip("*_ \n")
-    return f"ends with {last[-40:]!r}" if last.endswith((":", ",", "…", "...")) else None
+    return f"ends with {last[-40:]!r}" if last.endswith((":", ",")) and not _EMOJI.search(last) else None
 
 
 def repeats_itself(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -109,7 +113,7 @@ def repeats_itself(piece: Piece, settings: SegmentSettings) -> str | None:
     """
     n = settings.repetition_ngram
     grams: list[frozenset[tuple[str, ...]]] = []
-    for sentence in _SENTENCE_END.split(prose(piece.text)):
+    for sentence in _SENTENCE_END.split(_TARGET.sub("", prose(piece.text))):
         words = _WORD.findall(sentence.lower())
         if len(words) >= max(_MIN_SENTENCE_WORDS, n):
             grams.append(frozenset(zip(*(words[shift:] for shift in range(n)), strict=False)))

@@ -252,8 +252,10 @@ def _data_rows(table: etree._Element) -> list[str]:
     """A table of data as Markdown; empty where it is there for the layout."""
     if table.find(".//table") is not None or any(table.find(f".//{tag}") is not None for tag in (*_HEADERS, "pre")):
         return []
-    rows = [[" ".join(" ".join(cell.itertext()).split()).replace("|", "\\|") for cell in row if cell.tag in ("td", "th")]
-            for row in table.iter("tr")]
+    rows = [
+        [" ".join(" ".join(cell.itertext()).split()).replace("|", "\\|") for cell in row if cell.tag in ("td", "th")]
+        for row in table.iter("tr")
+    ]
     rows = [row for row in rows if any(row)]
     width = max(map(len, rows), default=0)
     if len(rows) < 2 or not 2 <= width <= _MAX_COLUMNS or any(len(cell) > _MAX_CELL for row in rows for cell in row):

@@ -18,12 +18,17 @@ from humpback.corpus.sections import Block, Header, Page
 
 _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title\s*[:=]\s*(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
+_TIGHT_HEADER = re.compile(r"^(#{2,6})(?=[^\W_])", re.MULTILINE)
 _CODE_SPAN = re.compile(r"(`+[^`\n]{1,400}`+)")
-_LINKED_IMAGE = re.compile(r"\[\s*!\[[^\[\]]{0,300}\](?:\([^()\s]{0,2000}[^()]{0,300}\)|\[[^\[\]]{0,200}\])\s*\]"
-                           r"(?:\([^()\s]{0,2000}[^()]{0,300}\)|\[[^\[\]]{0,200}\])?")
+_LINKED_IMAGE = re.compile(
+    r"\[\s*!\[[^\[\]]{0,300}\](?:\([^()\s]{0,2000}[^()]{0,300}\)|\[[^\[\]]{0,200}\])\s*\]"
+    r"(?:\([^()\s]{0,2000}[^()]{0,300}\)|\[[^\[\]]{0,200}\])?"
+)
 _IMAGE = re.compile(r"!\[[^\[\]]{0,300}\](?:\([^()\s]{0,2000}(?:\([^()\s]{0,200}\))?[^()]{0,300}\)|\[[^\[\]]{0,200}\])")
-_LINK = re.compile(r"\[([^\[\]]{1,500})\]\(\s*<?([^()\s<>]{0,2000}(?:\([^()\s]{0,200}\))?[^()\s<>]{0,2000})>?"
-                   r"(?:\s+[\"'(][^()]{0,300}[\"')])?\s*\)")
+_LINK = re.compile(
+    r"\[([^\[\]]{1,500})\]\(\s*<?([^()\s<>]{0,2000}(?:\([^()\s]{0,200}\))?[^()\s<>]{0,2000})>?"
+    r"(?:\s+[\"'(][^()]{0,300}[\"')])?\s*\)"
+)
 _REFERENCE = re.compile(r"\[([^\[\]]{1,300})\][ ]?\[([^\[\]]{0,200})\]")
 _SHORTCUT = re.compile(r"\[([^\[\]]{1,300})\](?![\[(:])")
 _CONTENTS_ENTRY = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+\[[^\[\]]{1,300}\]\(#[^()\s]{0,300}\)\s*$")
@@ -34,6 +39,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _NOTHING = re.compile(r"^[\s|>*_\-+:.,·•#\\/()\[\]]*$")
+_GONE = "\x00"
+"""Stands in for a line that is taken out; the text itself holds no NUL any more."""
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]{0,200}\}\s*$|\s+#+\s*$")
 
 
@@ -97,8 +104,7 @@ def _rewrite(source: list[str], tokens: list[Token], references: Collection[str]
         if token.type in ("fence", "code_block", "html_block") or token.type == "table_open":
             seen[start:end] = b"\x01" * (end - start)
         if token.type == "table_open":
-            for index in range(start, min(end, len(source))):
-                source[index] = inline(source[index], references)
+            _table(source, start, end, references)
         elif token.type == "inline" and not in_table:
             seen[start:end] = b"\x01" * (end - start)
             _paragraph(source, start, end, token.content, references)
@@ -110,24 +116,33 @@ def _rewrite(source: list[str], tokens: list[Token], references: Collection[str]
 
 def _paragraph(source: list[str], start: int, end: int, content: str, references: Collection[str]) -> None:
     """Puts a cleaned paragraph on its first line, behind the marks of the list or quotation it stands in."""
-    lines = content.split("\n")
-    before, found, _ = source[start].partition(lines[0]) if lines[0] else ("", "", "")
+    before, found, _ = source[start].partition(content.split("\n")[0] or "\n")
     if not found:
         source[start:end] = [inline(line, references) for line in source[start:end]]
         return
+    cleaned = inline(content, references)
     text = ""
-    for line in lines:
+    for line in cleaned.split("\n"):
         hard = line.endswith(("  ", "\\")) and not line.endswith("\\\\")
-        kept = inline(line.removesuffix("\\") if hard else line, references).strip()
-        if kept == line.strip() or not _NOTHING.match(kept):
+        kept = (line.removesuffix("\\") if hard else line).strip()
+        if cleaned == content or not _NOTHING.match(kept):
             text += kept + ("\n" if hard else " ")
-    if _CONTENTS_ENTRY.match(source[start]) and len(lines) == 1:
+    if _CONTENTS_ENTRY.match(source[start]) and "\n" not in content:
         text = ""
     indent = re.sub(r"[^>\s]", " ", before)
     rows = [(indent if number else before) + row.strip() for number, row in enumerate(text.strip().split("\n"))]
     if not text.strip():
-        rows = [indent.rstrip()]
-    source[start:end] = rows[: end - start] + [""] * (end - start - len(rows))
+        rows = [_GONE]
+    source[start:end] = rows[: end - start] + [_GONE] * (end - start - len(rows))
+
+
+def _table(source: list[str], start: int, end: int, references: Collection[str]) -> None:
+    """Cleans the rows of a table; a row of which only the first cell is left, such as one of badges, goes."""
+    for index in range(start, min(end, len(source))):
+        cleaned = inline(source[index], references)
+        if cleaned != source[index] and not "".join(cleaned.strip(" |").split("|")[1:]).strip():
+            cleaned = _GONE
+        source[index] = cleaned
 
 
 def _blocks(source: list[str], tokens: list[Token]) -> list[Block]:
@@ -144,7 +159,7 @@ def _blocks(source: list[str], tokens: list[Token]) -> list[Block]:
         elif token.type == "code_block":
             blocks.append(f"```\n{token.content.rstrip()}\n```")
         elif token.type != "hr":
-            lines = _squeeze(source[start:end]) if token.type != "fence" else source[start:end]
+            lines = source[start:end] if token.type == "fence" else _squeeze(source[start:end])
             block = "\n".join(lines).strip("\n")
             if not _NOTHING.match(block):
                 blocks.append(block)
@@ -155,7 +170,7 @@ def _squeeze(lines: list[str]) -> list[str]:
     """Lines without the holes that removed text has left: never two blank lines in a row, no empty list item."""
     kept: list[str] = []
     for line in lines:
-        if re.fullmatch(r"[\s>]*(?:[-*+]|\d{1,3}[.)])\s*", line):
+        if line == _GONE or re.fullmatch(r"[\s>]*(?:[-*+]|\d{1,3}[.)])\s*", line):
             continue
         if line.strip(" >\t") or (kept and kept[-1].strip(" >\t")):
             kept.append(line.rstrip())

@@ -104,9 +104,7 @@ def _documents(
         yield _document(row.source, form, row.title, row.text, settings)
 
 
-def _document(
-    source: str, form: DocumentFormat, title: str, text: str, settings: CorpusSettings
-) -> Document | Dropped:
+def _document(source: str, form: DocumentFormat, title: str, text: str, settings: CorpusSettings) -> Document | Dropped:
     if len(text) > settings.max_document_chars:
         return _dropped(source, "document too long", f"{len(text)} characters", text)
     if "\x00" in text:

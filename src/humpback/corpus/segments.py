@@ -17,13 +17,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from humpback.config import SegmentSettings
 from humpback.corpus.sections import Section, join
 from humpback.corpus.text import stretches
 from humpback.records import DocumentFormat
 
-_FILLERS = frozenset("a all and for more now our the this to us your".split())
+_FILLERS = frozenset(
+    "a all an and apache bsd copyright for free full gpl here info information leave list mit more notice now online our "
+    "page policy section software the this to us your".split()
+)
+_RELEASE = re.compile(r"\W*(?:version|release)?\W*v?\d+(?:\.\w+)+", re.IGNORECASE)
+_OF_RELEASES = re.compile(
+    r"version|releas(?:e|ed)|yanked|jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec", re.IGNORECASE
+)
+_LONG_WORD = re.compile(r"[^\W\d_]{3}")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -61,25 +70,29 @@ def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> It
             yield from _cut(child, path, settings)
 
 
-def is_navigation(header: str, blocklist: Sequence[str]) -> str:
+@lru_cache(maxsize=4096)
+def is_navigation(header: str, blocklist: tuple[str, ...]) -> str:
     """The phrase that makes a header a navigation header, or an empty string.
 
-    A phrase counts where it makes up at least half of the header's words: 'Related posts' and '3 Comments' are
-    navigation, 'Comments in a Python module' is not. Plurals count as their singular.
+    A phrase counts where it has more words than the rest of the header, fillers and figures aside: 'MIT License' and
+    '3 Comments' are navigation, 'Comments in Python' is not. The header may have the plural of the phrase's words. A
+    version with or without a date is the header of a release note.
     """
-    words = [_singular(word) for word in _WORD.findall(header.lower()) if not word.isdigit()]
+    if _RELEASE.match(header) and not _LONG_WORD.search(_OF_RELEASES.sub("", header)):
+        return "a release"
+    words = [word for word in _WORD.findall(header.lower()) if not word.isdigit()]
     for phrase in blocklist:
-        wanted = [_singular(word) for word in _WORD.findall(phrase.lower())]
+        wanted = phrase.lower().split()
         size = len(wanted)
-        if size and any(words[at : at + size] == wanted for at in range(len(words) - size + 1)):
-            rest = [word for word in words if word not in _FILLERS and word not in wanted]
-            if len(rest) <= size:
+        if size and any(_matches(words[at : at + size], wanted) for at in range(len(words) - size + 1)):
+            rest = [word for word in words if not _FILLERS.union(wanted) & {word, word.removesuffix("s")}]
+            if len(rest) < size:
                 return phrase
     return ""
 
 
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+def _matches(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    return all(word in (one, one + "s") for word, one in zip(words, wanted, strict=False))
 
 
 def _cut(section: Section, above: tuple[str, ...], settings: SegmentSettings) -> Iterator[Piece]:
@@ -105,7 +118,7 @@ def _cut(section: Section, above: tuple[str, ...], settings: SegmentSettings) ->
 
 
 def _without_navigation(
-    section: Section, blocklist: Sequence[str]
+    section: Section, blocklist: tuple[str, ...]
 ) -> tuple[Section, list[tuple[Section, tuple[str, ...]]]]:
     """The section without its navigation subsections, and those with the titles above them."""
     kept: list[Section] = []

@@ -49,7 +49,7 @@ def finetune(
 
     Weights are kept in float32 for full finetuning (bfloat16 would round steps of 1e-5 away) and computed with in
     `model.dtype`; the folder holds `model.dtype`. Dropout applies to attention weights where the architecture has
-    `attention_dropout`, and to adapters; it is not left in the saved config.
+    `attention_dropout`, and to adapters; the saved config does not know of it. The model is freed before this returns.
 
     Args:
         pairs: What to learn from, in any fixed order.
@@ -60,7 +60,8 @@ def finetune(
         tags: S_a and S_w.
         seed: Fixes order, dropout and adapters.
         out: Folder to write the finished model to.
-        work: Folder for checkpoints; a training that was killed goes on from what is there.
+        work: Folder for checkpoints; a training that was killed goes on from what is there, another one's is deleted.
+            Not needed any more once `out` is safe.
         progress: Called about fifty times.
 
     Raises:
@@ -157,7 +158,7 @@ def _about(job: Job, base: Path, model: ModelSettings, tags: TagSettings, final:
         "humpback": version("humpback-align"),
         "direction": job.direction,
         "template": job.template.identity,
-        "base": {"name": model.name, "identity": identify(model)},
+        "base": {"name": model.name, "identity": _base_identity(base, model)},
         "tags": tags.model_dump(),
         "settings": job.settings.model_dump(),
         "seed": job.seed,
@@ -166,3 +167,8 @@ def _about(job: Job, base: Path, model: ModelSettings, tags: TagSettings, final:
         "batch_size": job.schedule.batch_size,
         "final_loss": final,
     }
+
+
+def _base_identity(base: Path, model: ModelSettings) -> str:
+    """The commit where the folder is a snapshot of the hub, a digest elsewhere."""
+    return f"{model.name}@{base.name}" if base.parent.name == "snapshots" else identify(model)

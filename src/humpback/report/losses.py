@@ -6,6 +6,7 @@ their losses, again and again. That is far sharper than comparing two means, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -46,7 +47,8 @@ def loss_summaries(rows: Iterable[HeldOutLoss], *, seed: int = 0) -> tuple[LossS
 def _summary(
     model: str, direction: Direction, pairs: ByPair, earlier: Sequence[tuple[str, ByPair]], seed: int
 ) -> LossSummary:
-    nats = sum(row.nats for row in pairs.values())
+    # Exact summation: the order in which the losses were measured must not show in the last digit.
+    nats = math.fsum(row.nats for row in pairs.values())
     tokens = sum(row.tokens for row in pairs.values())
     differences = tuple(
         found for name, other in earlier if (found := paired_difference(pairs, other, against=name, seed=seed))

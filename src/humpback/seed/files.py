@@ -46,7 +46,7 @@ def file_rows(path: Path) -> Iterator[NumberedRow]:
     reader = _READERS.get(table_ending(path))
     if reader is None:
         raise InputError(
-            f"cannot tell how to read the seed file {path}", f"use one of {', '.join(ENDINGS)} (also .gz or .zst)"
+            f"cannot tell how to read the file {path}", f"use one of {', '.join(ENDINGS)} (also .gz or .zst)"
         )
     with _readable(path), _opened(path) as stream:
         yield from reader(stream, path)
@@ -58,13 +58,13 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"no seed file {path}", "set seed.source to a file that is there") from None
+        raise InputError(f"no file {path}", "name a file that is there") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"the seed file {path} is not UTF-8 ({error.reason})", "save it as UTF-8") from None
+        raise InputError(f"the file {path} is not UTF-8 ({error.reason})", "save it as UTF-8") from None
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, RecursionError) as error:
         # pyarrow's own errors are ValueError and OSError too.
         message = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read the seed file {path} ({message})", "check the file or fetch it again") from None
+        raise InputError(f"cannot read the file {path} ({message})", "check the file or fetch it again") from None
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _json_row(text: str, path: Path, number: int) -> Values:
         row = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"line {number} of the seed file {path} is not JSON ({error.msg})", "mend or delete the line"
+            f"line {number} of the file {path} is not JSON ({error.msg})", "mend or delete the line"
         ) from None
     return _as_row(row, path, number)
 
@@ -104,7 +104,7 @@ def _json_row(text: str, path: Path, number: int) -> Values:
 def _as_row(row: object, path: Path, number: int) -> Values:
     if not isinstance(row, dict):
         raise InputError(
-            f"row {number} of the seed file {path} is a {type(row).__name__}, not an object with named fields",
+            f"row {number} of the file {path} is a {type(row).__name__}, not an object with named fields",
             'write each row as {"instruction": ..., "response": ...}',
         )
     return row
@@ -125,7 +125,7 @@ def _read_json(stream: BinaryIO, path: Path) -> Iterator[NumberedRow]:
         # One conversation alone in a file is an object that holds a list too: that list is its turns, not rows.
         value = lists[0] if len(lists) == 1 and not _is_conversation(lists[0]) else [value]
     if not isinstance(value, list):
-        raise InputError(f"the seed file {path} holds no list of rows", "write a JSON list of objects, or JSONL")
+        raise InputError(f"the file {path} holds no list of rows", "write a JSON list of objects, or JSONL")
     for number, row in enumerate(value, start=1):
         yield number, _as_row(row, path, number)
 
@@ -141,7 +141,7 @@ def _read_csv(stream: BinaryIO, path: Path) -> Iterator[NumberedRow]:
         for number, row in enumerate(csv.DictReader(text, strict=True), start=1):
             if None in row:
                 raise InputError(
-                    f"row {number} of the seed file {path} has more fields than its header names",
+                    f"row {number} of the file {path} has more fields than its header names",
                     "put fields that hold commas or line breaks in double quotes",
                 )
             yield number, dict(row)
