@@ -204,7 +204,7 @@ def _from_gguf(path: Path, identity: str) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with new_folder(target) as folder:
+    with without_bars(), new_folder(target) as folder:
         try:
             where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
             tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -280,6 +280,20 @@ def _folder_identity(folder: Path) -> str:
                 file.seek(start)
                 digest.update(file.read(_BLOCK))
     return digest.hexdigest()
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Loading and saving without the bars of transformers: progress is told by the stages."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @contextmanager

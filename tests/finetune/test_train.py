@@ -198,7 +198,7 @@ def test_dropout_reaches_the_attention_and_is_not_saved(tiny_model: Path) -> Non
 def test_the_model_is_freed(train: Any) -> None:
     def alive() -> int:
         gc.collect()
-        return sum(isinstance(thing, LlamaForCausalLM) for thing in gc.get_objects())
+        return sum(type(thing) is LlamaForCausalLM for thing in gc.get_objects())
 
     before = alive()
     train(method="lora")

@@ -12,25 +12,27 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-_NEVER = frozenset(
+from humpback.corpus.sections import words
+
+_NEVER = words(
     "script style noscript template iframe frame frameset svg math canvas video audio object embed applet map button "
-    "select input textarea datalist option dialog head nav footer aside menu".split()
+    "select input textarea datalist option dialog head nav footer aside menu"
 )
-_INLINE = frozenset("a abbr b big cite code del em font i ins kbd mark q s samp small span strong sub sup tt u".split())
-_SAFE = frozenset("html body main article pre code h1 h2 h3 h4 h5 h6".split())
-_FURNITURE = frozenset(
+_INLINE = words("a abbr b big cite code del em font i ins kbd mark q s samp small span strong sub sup tt u")
+_SAFE = words("html body main article pre code h1 h2 h3 h4 h5 h6")
+_FURNITURE = words(
     "nav navbar navigation navigator menu submenu breadcrumb breadcrumbs crumbs sidebar footer footnote share sharing "
     "sharebar shares social sociable related recommended recommendation recommendations newsletter subscribe "
     "subscription signup promo promotion promoted advert adverts advertisement advertising ad ads adsense sponsor "
     "sponsored cookie cookies consent gdpr popup modal overlay comment comments commentlist disqus respond pagination "
     "pager toc widget widgets toolbar tags tagcloud byline copyright skip masthead taboola outbrain trending popular "
     "editsection linenos lineno gutter noprint printonly hidden screenreader caption credit meta author bio "
-    "follow login rating ratings".split()
+    "follow login rating ratings"
 )
-_MARKS = frozenset("headerlink editsection anchorjs permalink anchor".split())
-_PARAGRAPHS = frozenset("p pre blockquote li td dd".split())
-_CONTENT = frozenset("article post posts story entry content main blog body text".split())
-_ROLES = frozenset("navigation banner contentinfo complementary search dialog alertdialog menu menubar".split())
+_MARKS = words("headerlink editsection anchorjs permalink anchor")
+_PARAGRAPHS = words("p pre blockquote li td dd")
+_CONTENT = words("article post posts story entry content main blog body text")
+_ROLES = words("navigation banner contentinfo complementary search dialog alertdialog menu menubar")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _MOST = 0.5
@@ -63,7 +65,7 @@ def main_content(root: etree._Element) -> etree._Element:
     most = _MOST * weights.text[root]
     for element in list(weights.text):
         if element is not root and weights.text[element] <= most and _is_furniture(element):
-            if weights.text[element] > _MUCH * weights.text[root] and _words(element) & _CONTENT:
+            if weights.text[element] > _MUCH * weights.text[root] and _names(element) & _CONTENT:
                 continue
             remove(element)
     content = _content(root)
@@ -96,15 +98,15 @@ def _is_furniture(element: etree._Element) -> bool:
     tag = element.tag
     if tag in _SAFE:
         return False
-    words = _words(element)
+    names = _names(element)
     if tag in _INLINE:
-        return bool(words & _MARKS)
+        return bool(names & _MARKS)
     if tag in ("header", "form", "figcaption"):
         return element.find(".//h1") is None
-    return bool(words & _FURNITURE) or element.get("role") in _ROLES
+    return bool(names & _FURNITURE) or element.get("role") in _ROLES
 
 
-def _words(element: etree._Element) -> set[str]:
+def _names(element: etree._Element) -> set[str]:
     return {word.lower() for word in _WORD.findall(f"{element.get('class', '')} {element.get('id', '')}")}
 
 

@@ -11,17 +11,20 @@ import re
 from lxml import etree
 
 from humpback.corpus.boilerplate import main_content
-from humpback.corpus.sections import Block, Header, Page, Unusable
+from humpback.corpus.sections import Block, Header, Page, Unusable, words
 
 _HEADERS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = frozenset(
-    "address article body center dd details dir div dl dt fieldset figure footer form header hgroup html legend li main "
-    "ol p section summary table tbody td tfoot th thead tr ul caption figcaption aside nav".split()
+_BLOCKS = words(
+    "address article body center dd details dir div dl dt fieldset figure footer form header hgroup html legend li "
+    "main ol p section summary table tbody td tfoot th thead tr ul caption figcaption aside nav"
 )
 _MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "kbd": "`", "samp": "`", "tt": "`"}
 _LANGUAGE = re.compile(r"(?:^|[\s])(?:brush:\s*|lang(?:uage)?-|highlight-(?:source-)?)([A-Za-z0-9+#]{1,20})")
 _BREAK = "\x00"
+_PARAGRAPH_BREAK = re.compile(r"(?:\x00\s*){2,}")
 _SPACE = re.compile(r"[ \t\n]+")
+_EMPTIED = re.compile(r" (?:\( \)|\[ ?\])")
+"""What a note's mark leaves behind when the link in it is gone."""
 _MAX_INDENTS = 8
 _MAX_CELL = 300
 _MAX_COLUMNS = 12
@@ -143,7 +146,7 @@ class _Writer:
             self.line.append(_BREAK)
         elif tag in _MARKS and not self.header:
             self.marks.append((tag, len(self.line)))
-        if element.text and tag not in ("pre", "table") or (tag == "table" and element.text):
+        if element.text:
             self.line.append(element.text)
 
     def _open(self, tag: str) -> None:
@@ -172,7 +175,7 @@ class _Writer:
                 self.indents.pop()
             if tag in ("ul", "ol") and self.lists:
                 self.lists.pop()
-            if not self.indents:
+            if not self.indents and not self.lists:
                 self._close_group()
         elif tag in _MARKS:
             self._mark(tag)
@@ -183,6 +186,7 @@ class _Writer:
         if self.indents:
             self._emit([f"**{title}**"] if title else [])
         else:
+            self._close_group()
             self.blocks.append(Header(_HEADERS[tag], title))
 
     def _mark(self, tag: str) -> None:
@@ -202,17 +206,17 @@ class _Writer:
         if self.header:
             self.line.append(" ")
             return
-        text = _SPACE.sub(" ", "".join(self.line))
+        text = _EMPTIED.sub("", _SPACE.sub(" ", "".join(self.line)))
         self.line, self.marks = [], []
-        lines = [line.strip() for line in text.split(_BREAK)]
-        lines = [line for line in lines if line]
-        if lines:
-            self._emit([f"**{' '.join(lines)}**"] if bold else lines)
+        for paragraph in _PARAGRAPH_BREAK.split(text):
+            lines = [line.strip() for line in paragraph.split(_BREAK) if line.strip()]
+            self._emit([f"**{' '.join(lines)}**"] if bold and lines else lines)
 
     def _emit(self, lines: list[str]) -> None:
         if not lines:
             return
         if not self.indents:
+            self._close_group()
             self.blocks.append("\n".join(lines))
             return
         follows = self.group and not any(first != rest and first.strip() for first, rest in self.indents[-1:])

@@ -52,6 +52,7 @@ def parse_markdown(text: str) -> Page:
         found = _TITLE.search(front.group(2))
         title = found.group(1).strip("\"'") if found else ""
         text = text[front.end() :]
+    text = _TIGHT_HEADER.sub(r"\1 ", text)
     source = text.split("\n")
     found_links: dict[str, dict[str, object]] = {}
     tokens = _parser().parse(text, found_links)

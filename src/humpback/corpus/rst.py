@@ -14,8 +14,11 @@ from docutils.core import publish_doctree
 from humpback.corpus.sections import Block, Header, Page, clean
 from humpback.corpus.text import parse_text
 
-_MAX_CHARS = 400_000
+_MAX_CHARS = 200_000
 """docutils is slow on long documents; a longer one is read as plain text."""
+_START = re.compile(r"(?<!\w)[*`|](?=\S)|_(?!\w)")
+_MAX_STARTS = 500
+"""docutils takes time with the square of the places in a paragraph where markup may begin."""
 _SETTINGS = {
     "file_insertion_enabled": False,
     "raw_enabled": False,
@@ -56,8 +59,8 @@ _SKIPPED = (
 
 
 def parse_rst(text: str) -> Page:
-    """reStructuredText to a page; where docutils gives up, the text as it stands."""
-    if len(text) > _MAX_CHARS:
+    """A page from reStructuredText; where docutils gives up, the text as it stands."""
+    if len(text) > _MAX_CHARS or any(len(_START.findall(part)) > _MAX_STARTS for part in text.split("\n\n")):
         return parse_text(text)
     try:
         document = publish_doctree(text, settings_overrides=_SETTINGS | {"warning_stream": io.StringIO()})
@@ -148,7 +151,8 @@ def _table(node: nodes.Element) -> str:
 
 
 def _fenced(node: nodes.Element) -> str:
-    names = [name for name in node.get("classes", []) if name not in ("code", "literal-block")]
+    classes: list[str] = node.get("classes", [])
+    names = [name for name in classes if name not in ("code", "literal-block")]
     code = node.astext().strip("\n")
     fence = "````" if "```" in code else "```"
     return f"{fence}{names[0] if names and names[0].isalnum() else ''}\n{code}\n{fence}" if code.strip() else ""

@@ -61,6 +61,11 @@ class Section:
     children: tuple[Section, ...] = ()
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set: how lists of tags and names are written down."""
+    return frozenset(text.split())
+
+
 def clean(text: str) -> str:
     """Text with one kind of line end, without control and invisible characters and with plain spaces."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n").replace("\x0c", "\n")

@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from humpback.config import SegmentSettings
-from humpback.corpus.sections import Section, join
+from humpback.corpus.sections import Section, join, words
 from humpback.corpus.text import stretches
 from humpback.records import DocumentFormat
 
-_FILLERS = frozenset(
-    "a all an and apache bsd copyright for free full gpl here info information leave list mit more notice now online our "
-    "page policy section software the this to us your".split()
+_FILLERS = words(
+    "a all an and apache bsd copyright for free full gpl here info information leave list mit more notice now online "
+    "our page policy section software the this to us your"
 )
 _RELEASE = re.compile(r"\W*(?:version|release)?\W*v?\d+(?:\.\w+)+", re.IGNORECASE)
 _OF_RELEASES = re.compile(
@@ -80,19 +80,19 @@ def is_navigation(header: str, blocklist: tuple[str, ...]) -> str:
     """
     if _RELEASE.match(header) and not _LONG_WORD.search(_OF_RELEASES.sub("", header)):
         return "a release"
-    words = [word for word in _WORD.findall(header.lower()) if not word.isdigit()]
+    said = [word for word in _WORD.findall(header.lower()) if not word.isdigit()]
     for phrase in blocklist:
         wanted = phrase.lower().split()
         size = len(wanted)
-        if size and any(_matches(words[at : at + size], wanted) for at in range(len(words) - size + 1)):
-            rest = [word for word in words if not _FILLERS.union(wanted) & {word, word.removesuffix("s")}]
+        if size and any(_matches(said[at : at + size], wanted) for at in range(len(said) - size + 1)):
+            rest = [word for word in said if not _FILLERS.union(wanted) & {word, word.removesuffix("s")}]
             if len(rest) < size:
                 return phrase
     return ""
 
 
-def _matches(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    return all(word in (one, one + "s") for word, one in zip(words, wanted, strict=False))
+def _matches(said: Sequence[str], wanted: Sequence[str]) -> bool:
+    return all(word in (one, one + "s") for word, one in zip(said, wanted, strict=False))
 
 
 def _cut(section: Section, above: tuple[str, ...], settings: SegmentSettings) -> Iterator[Piece]:

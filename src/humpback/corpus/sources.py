@@ -79,19 +79,21 @@ def list_sources(settings: CorpusSettings) -> list[SourceFile]:
             kinds = " ".join(ENDINGS)
             raise InputError(f"no documents in {entry!r}", f"name files that end in {kinds}, or set corpus.format")
         for source in sources:
-            found.setdefault(source.name if source.distribution else str(source.path.resolve()), source)
+            key = source.name if source.distribution else str(source.path.resolve())
+            if key not in found or found[key].path.is_symlink():
+                found[key] = source
     return sorted(_distinct(list(found.values())), key=lambda source: (source.name, str(source.path)))
 
 
 def description(distribution: str) -> str:
     """The long description of an installed distribution."""
-    metadata = importlib.metadata.distribution(distribution).metadata
-    return str(metadata.get("Description") or metadata.get_payload() or "")  # type: ignore[attr-defined]
+    metadata = importlib.metadata.metadata(distribution).json
+    return str(metadata.get("description") or "")
 
 
 def description_type(distribution: str) -> DocumentFormat | None:
     """The format that a distribution declares for its description, or None."""
-    declared = importlib.metadata.distribution(distribution).metadata.get("Description-Content-Type") or ""
+    declared = str(importlib.metadata.metadata(distribution).json.get("description_content_type") or "")
     kinds: dict[str, DocumentFormat] = {"text/markdown": "markdown", "text/x-rst": "rst", "text/plain": "text"}
     return kinds.get(declared.split(";")[0].strip().lower())
 
@@ -135,7 +137,7 @@ def _inside(base: Path, paths: list[Path], settings: CorpusSettings) -> Iterator
         below = path.relative_to(base)
         if any(part.startswith(".") for part in below.parts) or not path.is_file():
             continue
-        if not path.resolve().is_relative_to(root):
+        if path.parent.resolve() != root / below.parent or not path.resolve().is_relative_to(root):
             continue
         source = _source(path, str(Path(root.name) / below))
         if source.ending or settings.format != "auto":
@@ -154,8 +156,8 @@ def _source(path: Path, name: str) -> SourceFile:
 def _installed() -> Iterator[SourceFile]:
     seen: set[str] = set()
     for distribution in importlib.metadata.distributions():
-        name = distribution.metadata["Name"] if distribution.metadata else None
-        key = re.sub(r"[-_.]+", "-", name or "").lower()
+        name = str(distribution.metadata.json.get("name") or "") if distribution.metadata else ""
+        key = re.sub(r"[-_.]+", "-", name).lower()
         if not key or key in seen:
             continue
         seen.add(key)

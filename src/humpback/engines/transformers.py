@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from humpback.config import ModelSettings
 from humpback.errors import EngineError, ModelError
+from humpback.models import without_bars
 from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request, Sampling
 from humpback.template import Template, TooLong
 
@@ -81,9 +82,10 @@ class TransformersEngine:
         trust = settings.trust_remote_code
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-            model = AutoModelForCausalLM.from_pretrained(
-                path, dtype=dtype, trust_remote_code=trust, use_safetensors=None if trust else True
-            )
+            with without_bars():
+                model = AutoModelForCausalLM.from_pretrained(
+                    path, dtype=dtype, trust_remote_code=trust, use_safetensors=None if trust else True
+                )
         except (OSError, ValueError, KeyError) as error:
             first = (str(error).splitlines() or [""])[0]
             raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None

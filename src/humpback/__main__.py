@@ -1,0 +1,5 @@
+"""`python -m humpback`: the command line."""
+
+from humpback.cli import main
+
+main()

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from humpback.config import SegmentSettings
+from humpback.corpus.filters import FILTERS, identify, judge
+from humpback.corpus.segments import Piece
+from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct
+
+SETTINGS = SegmentSettings()
+GERMAN = (
+    "Der Teig wird zehn Minuten geknetet, bis er glatt ist und nach einem Druck mit dem Finger wieder aufgeht. "
+    "Dann deckt man die Schüssel mit einem feuchten Tuch zu und stellt sie an einen warmen Ort. "
+    "Man backt das Brot auf einem heißen Stein, und wenn es hohl klingt, ist es fertig. "
+    "Es kühlt auf einem Rost aus, mindestens eine halbe Stunde lang, und schmeckt am nächsten Tag noch besser. "
+    "Wer Zeit hat, lässt den Teig über Nacht im Kühlschrank gehen, denn so bekommt er mehr Geschmack. "
+    "Das Mehl sollte man wiegen und nicht in Tassen messen, weil in eine Tasse sehr verschieden viel passt. "
+    "Zum Schluss wird der Laib mit Wasser bestrichen, damit die Kruste glänzt."
+)
+CODE = "Run this:\n\n```python\n" + "\n".join(f"step_{n} = bake(oven, {n})" for n in range(40)) + "\n```"
+
+
+def reason(text: str, header: str = "Bread", headed: bool = True, settings: SegmentSettings = SETTINGS) -> str:
+    objection = judge(Piece((header,), header, text, headed), settings)
+    return objection.reason if objection else ""
+
+
+def test_a_good_section_passes():
+    assert reason(BREAD_TEXT) == ""
+    assert reason(TIDES_TEXT, headed=False, header="") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (BREAD[0], "too short"),
+        (distinct(60), "too long"),
+        (f"{BREAD_TEXT} {BREAD[2]}", "repeats itself"),
+        ("\n".join(f"- [Bread {n}](https://example.org/bread/of/the/day/{n})" for n in range(30)), "mostly links"),
+        (CODE, "mostly code or symbols"),
+        (f"{BREAD_TEXT}\n\nYou need the following:", "stops short"),
+        (GERMAN, "wrong language"),
+    ],
+)
+def test_texts_that_are_no_answer(text: str, why: str):
+    assert reason(text) == why
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("", "no header"),
+        ("***", "no header"),
+        ("12.03.", "no header"),
+        ("READ THIS FIRST", "header all upper-case"),
+        ("Forum", "navigation header"),
+        ("Free newsletter", "navigation header"),
+        ("JSON", ""),
+        ("Brot für Anfänger", ""),
+        ("面包", ""),
+    ],
+)
+def test_headers(header: str, why: str):
+    assert reason(BREAD_TEXT, header) == why
+
+
+def test_header_rules_do_not_hold_for_plain_text():
+    assert reason(BREAD_TEXT, "READ THIS FIRST", headed=False) == ""
+
+
+def test_plain_text_that_opens_inside_a_sentence_is_no_answer_but_a_name_may_be_small():
+    text = "which is " + BREAD_TEXT
+    assert reason(text, headed=False) == "starts inside a sentence"
+    assert reason("jQuery is a library. " + BREAD_TEXT, header="jQuery") == ""
+
+
+def test_repetition_is_a_setting_and_code_does_not_count():
+    similar = f"{BREAD_TEXT}\n\nKnead the dough for ten minutes, until it is smooth and shiny and warm to the hand."
+    assert reason(similar) == ""
+    assert reason(similar, settings=SegmentSettings(max_repetition=0.3)) == "repeats itself"
+    assert reason(f"{BREAD_TEXT}\n\n```\n{BREAD[0]}\n{BREAD[0]}\n```") == ""
+
+
+def test_repetition_stays_fast_on_a_text_of_the_greatest_length():
+    settings = SegmentSettings(max_chars=1_000_000)
+    started = time.monotonic()
+    assert reason(distinct(5000), settings=settings) in ("", "repeats itself")
+    assert time.monotonic() - started < 3
+
+
+def test_languages_are_a_setting():
+    assert identify(GERMAN)[0] == "de"
+    assert reason(GERMAN, settings=SegmentSettings(min_chars=10, languages=())) == ""
+
+
+def test_every_rule_is_counted_under_its_own_phrase():
+    reasons = [rule.reason for rule in FILTERS]
+    assert len(set(reasons)) == len(reasons)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import collections
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from humpback.config import CorpusSettings
+from humpback.corpus.cut import cut
+from humpback.corpus.html import parse_html
+from humpback.corpus.readers import list_sources, read_documents
+from humpback.corpus.sections import Header
+from humpback.records import Outcome, Segment
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+def segments(*documents: str) -> Outcome[Segment]:
+    settings = CorpusSettings(documents=documents)
+    return cut(read_documents(settings, list_sources(settings)), settings, set())
+
+
+def shingles(text: str) -> collections.Counter[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return collections.Counter(zip(*(words[shift:] for shift in range(4)), strict=False))
+
+
+def test_the_descriptions_installed_here_give_segments():
+    outcome = segments("installed:")
+    assert len(outcome.kept) >= 20
+    assert {segment.language for segment in outcome.kept} == {"en"}
+    assert not any("img.shields.io" in segment.text for segment in outcome.kept)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.exists(), reason="no data beside the checkout")
+def test_public_notes_give_segments_of_the_length_asked_for():
+    outcome = segments(str(DATA / "docs" / "simonw_til.jsonl.gz"))
+    assert len(outcome.kept) > 600
+    assert all(600 <= len(segment.text) <= 3000 and segment.title_path for segment in outcome.kept)
+    assert len({segment.id for segment in outcome.kept}) == len(outcome.kept)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.exists(), reason="no data beside the checkout")
+def test_the_main_content_of_real_pages_is_found():
+    scores = []
+    with gzip.open(DATA / "html" / "scrapinghub_article_181.jsonl.gz", "rt", encoding="utf-8") as stream:
+        for row in map(json.loads, stream):
+            blocks = parse_html(row["html"]).blocks
+            found = shingles("\n".join(block.title if isinstance(block, Header) else block for block in blocks))
+            wanted = shingles(row["gold_text"])
+            scores.append(2 * (found & wanted).total() / max(1, found.total() + wanted.total()))
+    assert sum(scores) / len(scores) > 0.93

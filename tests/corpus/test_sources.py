@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from humpback.config import CorpusSettings
+from humpback.corpus.sources import SourceFile, list_sources
+from humpback.errors import InputError
+
+
+def names(*documents: str | Path, form: str = "auto") -> list[str]:
+    settings = CorpusSettings.model_validate({"documents": [str(entry) for entry in documents], "format": form})
+    return [source.name for source in list_sources(settings)]
+
+
+def write(path: Path, text: str = "text") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def manual(tmp_path: Path) -> Path:
+    folder = tmp_path / "manual"
+    for name in ("b.md", "a.html", "deep/er/c.RST", "d.txt.gz", "e.jsonl.zst", "picture.png", ".git/f.md", ".g.md"):
+        write(folder / name)
+    return folder
+
+
+def test_a_folder_is_read_with_its_folders_in_one_order(manual: Path):
+    assert names(manual) == [
+        "manual/a.html",
+        "manual/b.md",
+        "manual/d.txt.gz",
+        "manual/deep/er/c.RST",
+        "manual/e.jsonl.zst",
+    ]
+
+
+def test_globs_and_files_are_read_and_nothing_twice(manual: Path):
+    assert names(manual / "**" / "*.md", manual / "b.md", manual / "[ab].*") == ["manual/a.html", "manual/b.md"]
+
+
+def test_two_files_of_one_name_are_told_apart(tmp_path: Path):
+    found = names(write(tmp_path / "one" / "index.md"), write(tmp_path / "two" / "index.md"))
+    assert found == ["one/index.md", "two/index.md"]
+
+
+def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path):
+    secret = write(tmp_path / "secret" / "key.md")
+    folder = tmp_path / "docs"
+    inside = write(folder / "inside.md")
+    (folder / "out.md").symlink_to(secret)
+    (folder / "outside").symlink_to(secret.parent)
+    (folder / "loop").symlink_to(folder)
+    (folder / "again.md").symlink_to(inside)
+    assert names(folder) == ["docs/inside.md"]
+    assert names(folder / "**" / "*.md") == ["docs/inside.md"]
+    with pytest.raises(InputError, match="no documents in"):
+        names(folder / "*" / "*.md")
+
+
+def test_a_format_makes_files_of_any_ending_readable(tmp_path: Path):
+    log = write(tmp_path / "notes.org")
+    with pytest.raises(InputError, match=r"cannot tell what .*notes\.org.*: set corpus\.format"):
+        names(log)
+    assert names(log, form="text") == ["notes.org"]
+    assert names(tmp_path, form="text") == [f"{tmp_path.name}/notes.org"]
+
+
+@pytest.mark.parametrize("entry", ["nowhere", "empty", "*.docx"])
+def test_what_is_not_there_is_named(tmp_path: Path, entry: str):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"(no file or folder|no documents in) '.*"):
+        names(tmp_path / entry)
+
+
+def test_a_digest_follows_the_content(tmp_path: Path):
+    path = write(tmp_path / "a.md", "one")
+    source = SourceFile(path, "a.md", 3, ".md")
+    before = source.digest()
+    assert before == source.digest()
+    path.write_text("two")
+    assert source.digest() != before
+
+
+def test_compressed_content_is_opened_plain(tmp_path: Path):
+    path = tmp_path / "a.md.gz"
+    path.write_bytes(gzip.compress(b"one ") + gzip.compress(b"two"))
+    (source,) = list_sources(CorpusSettings(documents=(str(path),)))
+    with source.open() as stream:
+        assert stream.read() == b"one two"
+
+
+def test_the_installed_distributions_are_sources():
+    sources = list_sources(CorpusSettings(documents=("installed:",)))
+    found = [source.name for source in sources]
+    assert found == sorted(found)
+    assert any(name.startswith("pypi:pydantic==") for name in found)
+    assert len(sources[0].digest()) == 32

@@ -1,0 +1,149 @@
+"""A run: every record accounted for, nothing done twice, nothing stale passed on."""
+
+from pathlib import Path
+
+import pytest
+
+from humpback import models
+from humpback.config import Config
+from humpback.errors import StageError, StoreError
+from humpback.execute.local import execute
+from humpback.execute.status import status
+from humpback.pipeline import plan
+from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
+from humpback.store import Run
+
+
+def carry_out(settings: dict, folder: Path, redo: tuple[str, ...] = ()) -> Run:
+    config = Config.model_validate(settings)
+    run = Run(folder)
+    with run.locked():
+        execute(plan(config, models.identify(config.model)), run, config, redo)
+    return run
+
+
+def states(settings: dict, run: Run) -> dict[str, str]:
+    config = Config.model_validate(settings)
+    return {item.stage.name: item.state for item in status(plan(config, models.identify(config.model)), run)}
+
+
+def everything(run: Run) -> dict[str, list[object]]:
+    kinds = {"seed": Pair, "segments": Segment, "candidates": Candidate, "evaluation": HeldOutLoss}
+    kinds |= {f"ratings-{t}": Rating for t in (1, 2)} | {f"curated-{t}": Curated for t in (1, 2)}
+    return {name: [*run.stage(name).records(kind), *run.stage(name).dropped()] for name, kind in kinds.items()}
+
+
+def test_the_plan_is_the_paper(settings):
+    config = Config.model_validate(settings)
+    stages = {stage.name: stage for stage in plan(config, "base")}
+    assert list(stages) == [
+        *("seed", "segments", "backward", "candidates", "forward-0"),
+        *("ratings-1", "curated-1", "forward-1", "ratings-2", "curated-2", "forward-2", "evaluation"),
+    ]
+    assert stages["backward"].needs == ("seed",)
+    assert stages["ratings-1"].needs == ("candidates", "forward-0"), "M_0 rates first"
+    assert stages["ratings-2"].needs == ("candidates", "forward-1"), "then its successor, not the base"
+    assert stages["forward-2"].needs == ("seed", "curated-2"), "seed is always trained on along with the curated set"
+
+
+def test_every_record_is_kept_or_dropped(settings, tmp_path):
+    run = carry_out(settings, tmp_path / "run")
+    for name in ("seed", "segments", "candidates", "ratings-1", "curated-1", "ratings-2", "curated-2"):
+        counts = run.stage(name).manifest()["counts"]
+        assert counts["read"] == counts["kept"] + sum(counts["dropped"].values()), name
+    curated = list(run.stage("curated-2").records(Curated))
+    candidates = {row.id: row for row in run.stage("candidates").records(Candidate)}
+    assert curated
+    assert all(candidates[row.id].instruction == row.instruction for row in curated)
+    assert {row.rated_by.split("@")[0] for row in curated} == {"forward-1"}
+
+
+def test_held_out_pairs_are_never_trained_on(settings, tmp_path):
+    run = carry_out(settings, tmp_path / "run")
+    measured = {row.id for row in run.stage("evaluation").records(HeldOutLoss)}
+    assert len(measured) == 6
+    assert run.stage("forward-0").manifest()["counts"]["read"] == 24 - 6
+    models_measured = {(row.model, row.direction) for row in run.stage("evaluation").records(HeldOutLoss)}
+    assert models_measured == {
+        *(("base", "backward"), ("backward", "backward"), ("base", "forward")),
+        *((f"forward-{t}", "forward") for t in range(3)),
+    }
+
+
+def test_a_second_run_does_nothing(settings, tmp_path):
+    run = carry_out(settings, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "stages").rglob("*.parquet")}
+    carry_out(settings, tmp_path / "run")
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "stages").rglob("*.parquet")}
+    assert set(states(settings, run).values()) == {"done"}
+
+
+def test_two_runs_give_the_same_records(settings, tmp_path):
+    assert everything(carry_out(settings, tmp_path / "a")) == everything(carry_out(settings, tmp_path / "b"))
+
+
+def test_shard_size_changes_no_record(settings, tmp_path):
+    whole = everything(carry_out(settings | {"run": {"shard_rows": 100}}, tmp_path / "a"))
+    parts = everything(carry_out(settings, tmp_path / "b"))
+    for name in ("seed", "segments", "candidates", "ratings-1", "curated-1"):
+        assert sorted(map(repr, whole[name])) == sorted(map(repr, parts[name])), name
+
+
+def test_a_changed_setting_is_refused_by_name_and_redone_on_demand(settings, tmp_path):
+    run = carry_out(settings, tmp_path / "run")
+    changed = settings | {"augment": {"temperature": 0.3}}
+    found = states(changed, run)
+    assert [found[name] for name in ("segments", "backward", "candidates", "ratings-1")] == [
+        *("done", "done", "stale", "stale")
+    ]
+    with pytest.raises(StoreError, match=r"candidates .*augment.temperature 0.7 -> 0.3.*--redo candidates"):
+        carry_out(changed, tmp_path / "run")
+    carry_out(changed, tmp_path / "run", ("candidates",))
+    assert set(states(changed, run).values()) == {"done"}
+
+
+def test_settings_that_change_no_result_make_nothing_stale(settings, tmp_path):
+    run = carry_out(settings, tmp_path / "run")
+    other = settings | {"model": {"engine": "fake", "batch_tokens": 99}, "forward": {"micro_batch_size": 1}}
+    assert set(states(other, run).values()) == {"done"}
+
+
+def test_changed_documents_make_the_segments_stale(settings, tmp_path, documents):
+    run = carry_out(settings, tmp_path / "run")
+    (documents / "moss.md").unlink()
+    assert states(settings, run)["segments"] == "stale"
+
+
+def test_redo_of_an_unknown_stage_names_the_stages(settings, tmp_path):
+    with pytest.raises(StoreError, match="no such stage: the stages are seed, segments"):
+        carry_out(settings, tmp_path / "run", ("curated",))
+
+
+def test_an_empty_curated_set_says_what_took_everything(settings, tmp_path):
+    with pytest.raises(StageError, match=r"no candidate reached 6: the best of \d+ scored .*curate.select.threshold"):
+        carry_out(settings | {"curate": {"select": {"threshold": 6}}}, tmp_path / "run")
+
+
+def test_no_segments_says_which_filter_took_them(settings, tmp_path):
+    corpus = settings["corpus"] | {"segment": {"min_chars": 2900}}
+    with pytest.raises(StageError, match=r"segments kept none of \d+ \(.*too short"):
+        carry_out(settings | {"corpus": corpus}, tmp_path / "run")
+
+
+def test_a_sample_is_seeded_and_not_the_beginning(settings, tmp_path):
+    some = settings | {"corpus": settings["corpus"] | {"limit": 5}}
+    run = carry_out(some, tmp_path / "a")
+    sampled = [row.id for row in run.stage("sample").records(Segment)]
+    every = [row.id for row in run.stage("segments").records(Segment)]
+    assert len(sampled) == 5
+    assert sampled != every[:5]
+    other = carry_out(some | {"run": {"seed": 1, "shard_rows": 4}}, tmp_path / "b")
+    assert sampled != [row.id for row in other.stage("sample").records(Segment)]
+
+
+def test_too_many_unrated_candidates_fail_the_stage(settings, tmp_path):
+    with pytest.raises(StageError, match=r"ratings-1: .* of \d+ ratings have no score"):
+        carry_out(
+            settings | {"curate": {"max_unrated_share": 0.0, "select": {"top_share": 0.5}}, "run": {"seed": 3}},
+            tmp_path / "run",
+        )
