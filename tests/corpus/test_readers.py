@@ -223,7 +223,7 @@ def test_installed_descriptions_are_documents():
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.binary(max_size=300), st.sampled_from(["txt", "html", "md", "jsonl", "parquet", "txt.gz", "jsonl.zst"]))
 def test_no_bytes_make_a_reader_crash(tmp_path: Path, data: bytes, ending: str):
     path = tmp_path / f"a.{ending}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import SegmentSettings
@@ -137,6 +137,7 @@ def test_the_format_is_told_from_the_look_of_the_text(text: str, form: str):
 HEADINGS = st.tuples(st.integers(1, 6), st.integers(1, 30))
 
 
+@settings(deadline=None)
 @given(st.lists(HEADINGS, max_size=25), st.integers(200, 2000), st.sampled_from(["", "Harbours"]))
 def test_pieces_never_overlap_and_lose_no_text(shape: list[tuple[int, int]], longest: int, title: str):
     parts = ["mark0x. Before any header."]

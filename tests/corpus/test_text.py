@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.corpus.text import parse_text, stretches, unwrap
@@ -29,6 +29,7 @@ def test_a_long_text_is_grouped_into_stretches_of_about_equal_length():
     assert all(600 < len(stretch) <= 1000 for stretch in found[:-1])
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab .", min_size=1, max_size=50).filter(str.strip), max_size=30), st.integers(20, 200))
 def test_stretches_lose_nothing_and_break_only_between_paragraphs(paragraphs: list[str], longest: int):
     text = "\n\n".join(part.strip() for part in paragraphs)
