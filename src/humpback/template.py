@@ -123,7 +123,7 @@ class Template:
         Prefix and text are tokenised together, so that 'Score: ' followed by '4' is read as the model would write it.
         """
         wholes = [(*self._text(prefix + text), *(self.end_ids if ends else ())) for text in texts]
-        shared = _common_prefix([self._text(prefix), *wholes]) if prefix else ()
+        shared = common_prefix([self._text(prefix), *wholes]) if prefix else ()
         return shared, [whole[len(shared) :] for whole in wholes]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -180,7 +180,8 @@ class Template:
         return tuple(token for piece in pieces for token in piece)
 
 
-def _common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
+def common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The tokens that all sequences begin with."""
     shared = []
     for tokens in zip(*sequences, strict=False):
         if len(set(tokens)) > 1:

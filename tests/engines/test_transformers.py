@@ -105,3 +105,16 @@ def test_a_closed_engine_says_so(tiny_model):
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
     with pytest.raises(ModelError, match="cannot be loaded"):
         TransformersEngine(tmp_path, "none", SETTINGS)
+
+
+def test_a_shared_beginning_is_computed_once_and_changes_nothing(engine, tiny_model):
+    rubric = Part("Read the instruction and the answer, then rate how well the one meets the other. " * 3)
+    requests = [
+        LikelihoodRequest(
+            f"{i}", (Message("user", (rubric, Part("the wind " * i + "and the sea"))),), ("1", "5"), "Score: "
+        )
+        for i in range(7)
+    ]
+    alone = {answer.id: answer for request in requests for answer in engine.loglikelihood([request])}
+    for answer in engine.loglikelihood(requests):
+        assert answer.log_probabilities == pytest.approx(alone[answer.id].log_probabilities, abs=1e-4)

@@ -7,13 +7,14 @@ leaves the batch as soon as it ends. Nothing larger than the logits of the posit
 
 from __future__ import annotations
 
+import copy
 import gc
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
@@ -22,7 +23,7 @@ from humpback.config import ModelSettings
 from humpback.errors import EngineError, ModelError
 from humpback.models import without_bars
 from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request, Sampling
-from humpback.template import Template, TooLong
+from humpback.template import Template, TooLong, common_prefix
 
 _WINDOW = 256
 """Requests that are sorted by length together: also the most that are held at a time."""
@@ -31,6 +32,10 @@ _LOGIT_CELLS = 250_000_000
 """Most values of logits in one batch: 1 GB in float32, so that a vocabulary of 262,144 does not decide the memory."""
 
 _MAX_ROWS = 64
+
+_WORTH_SHARING = 32
+"""Tokens that prompts must have in common before they are computed once for all."""
+
 _NUCLEUS_GUESS = 64
 """Tokens looked at before the whole vocabulary is sorted: nearly every nucleus lies within."""
 
@@ -61,6 +66,15 @@ class _Scored:
     targets: int
     request: int
     continuation: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """One prompt behind which single tokens are to be scored."""
+
+    ids: tuple[int, ...]
+    request: int
+    choices: tuple[int, ...]
 
 
 class TransformersEngine:
@@ -131,7 +145,7 @@ class TransformersEngine:
             counts: list[list[int]] = [[0] * len(request.continuations) for request in window]
             errors: dict[int, str] = {}
             asked: list[_Scored] = []
-            heads: list[tuple[tuple[int, ...], int, list[int]]] = []
+            heads: list[_Head] = []
             read = [0] * len(window)
             for index, request in enumerate(window):
                 try:
@@ -142,7 +156,7 @@ class TransformersEngine:
                 read[index] = len(prompt) + sum(map(len, targets))
                 counts[index] = [len(target) for target in targets]
                 if all(len(target) == 1 for target in targets):
-                    heads.append((prompt, index, [target[0] for target in targets]))
+                    heads.append(_Head(prompt, index, tuple(target[0] for target in targets)))
                 else:
                     asked += [_Scored((*prompt, *t), len(t), index, k) for k, t in enumerate(targets)]
             self._score_heads(heads, answers)
@@ -160,13 +174,58 @@ class TransformersEngine:
         room = self._max_tokens - len(shared) - max(map(len, targets))
         return (*self.template.prompt(request.messages, "", room), *shared), targets
 
-    def _score_heads(self, heads: list[tuple[tuple[int, ...], int, list[int]]], answers: list[list[float]]) -> None:
-        heads.sort(key=lambda head: len(head[0]))
-        for batch in self._batches(heads, [len(head[0]) for head in heads], [1] * len(heads)):
-            logits = self._forward([head[0] for head in batch], keep=1)[:, -1].float()
+    def _score_heads(self, heads: list[_Head], answers: list[list[float]]) -> None:
+        """Reads one position of each prompt; what all prompts begin with (the rubric) is computed once."""
+        if not heads:
+            return
+        shared = min(len(common_prefix([head.ids for head in heads])), min(len(head.ids) for head in heads) - 1)
+        prefix = self._prefix(heads[0].ids[:shared]) if len(heads) > 1 and shared >= _WORTH_SHARING else None
+        skip = shared if prefix is not None else 0
+        heads.sort(key=lambda head: len(head.ids))
+        for batch in self._batches(heads, [len(head.ids) for head in heads], [1] * len(heads)):
+            logits = self._last_logits([head.ids[skip:] for head in batch], prefix, skip)
             normaliser = logits.logsumexp(-1)
-            for row, (_, index, tokens) in enumerate(batch):
-                answers[index] = (logits[row, tokens] - normaliser[row]).tolist()
+            for row, head in enumerate(batch):
+                answers[head.request] = (logits[row, list(head.choices)] - normaliser[row]).tolist()
+
+    @torch.inference_mode()
+    def _prefix(self, ids: tuple[int, ...]) -> DynamicCache:
+        """Keys and values of tokens that many prompts begin with."""
+        cache = DynamicCache(config=self._open().config)
+        tokens = torch.tensor([ids], device=self._device)
+        self._call(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return cache
+
+    @torch.inference_mode()
+    def _last_logits(self, rows: list[tuple[int, ...]], prefix: DynamicCache | None, skip: int) -> torch.Tensor:
+        """Logits behind the last token of each row, of shape (rows, vocabulary).
+
+        Rows are filled up on the right, where causal attention never looks: positions and windows stay what they are
+        without a batch. The head sees the last position of each row alone.
+        """
+        model = self._open()
+        lengths = torch.tensor([len(row) for row in rows], device=self._device)
+        width = int(lengths.max())
+        pad = self.template.pad_id
+        ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=self._device)
+        mask = (torch.arange(skip + width, device=self._device)[None] < (skip + lengths)[:, None]).long()
+        inputs: dict[str, object] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        if prefix is not None:
+            cache = copy.deepcopy(prefix)
+            cache.batch_repeat_interleave(len(rows))
+            inputs |= {"past_key_values": cache, "use_cache": True}
+        found: list[torch.Tensor] = []
+
+        def keep(module: object, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
+            found.append(args[0][torch.arange(len(rows), device=self._device), lengths - 1][:, None])
+            return (found[-1],)
+
+        # A hook in front of the head keeps one position a row; whatever the model does behind it stays its own affair.
+        hook = model.get_output_embeddings().register_forward_pre_hook(keep)
+        try:
+            return self._call(**inputs)[:, -1].float()
+        finally:
+            hook.remove()
 
     def _score_sequences(self, asked: list[_Scored], answers: list[list[float]]) -> None:
         asked.sort(key=lambda item: (item.targets, len(item.ids)))
@@ -199,11 +258,14 @@ class TransformersEngine:
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self._device)
         return ids, mask
 
-    def _call(self, **inputs: object) -> torch.Tensor:
+    def _open(self) -> Any:
         if self._model is None:
             raise EngineError("the engine is closed", "open a new one")
+        return self._model
+
+    def _call(self, **inputs: object) -> torch.Tensor:
         try:
-            logits: torch.Tensor = self._model(**inputs).logits
+            logits: torch.Tensor = self._open()(**inputs).logits
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise EngineError(f"out of memory ({error})", "lower model.batch_tokens or model.max_tokens") from None
         return logits
@@ -218,9 +280,7 @@ class TransformersEngine:
     @torch.inference_mode()
     def _decode(self, rows: list[_Row]) -> Iterator[Completion]:
         ids, mask = self._padded([row.ids for row in rows])
-        if self._model is None:
-            raise EngineError("the engine is closed", "open a new one")
-        cache = DynamicCache(config=self._model.config)
+        cache = DynamicCache(config=self._open().config)
         positions = _positions(mask)
         stop = set(self.template.stop_ids)
         while rows:
