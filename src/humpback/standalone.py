@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -168,7 +168,7 @@ def _candidates(path: Path, config: Config) -> Iterator[Candidate]:
     if first is None:
         raise InputError(f"{path} has no rows", "give a file with pairs")
     if names <= set(first[1]):
-        for _, row in (first, *rows):
+        for _, row in chain([first], rows):
             values = {name: row[name] for name in names}
             titles = values.pop("title_path")
             yield Candidate(title_path=tuple(titles) if isinstance(titles, list) else (), **values)  # type: ignore[arg-type]
