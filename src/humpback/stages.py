@@ -199,17 +199,15 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
     room = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
-        pairs = seed.hold_out(tuple(inputs.records("seed", Pair)), config.seed, config.run.seed).train
-        for stage in on:
-            if stage.makes is Curated:
-                pairs += tuple(_as_pair(item) for item in inputs.records(stage.name, Curated))
+        pairs = _training_pairs(inputs, config, on)
         if config.model.engine == "fake":
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
-            return Trained(len(pairs), len(pairs), {}, 0, {"steps": 0})
+            count = sum(1 for _ in pairs)
+            return Trained(count, count, {}, 0, {"steps": 0})
         from humpback.finetune.train import finetune as train
 
         summary = train(
-            pairs,
+            tuple(pairs),
             base=inputs.base(),
             direction=direction,
             model=config.model,
@@ -310,7 +308,7 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
     def shards(inputs: Inputs, done: int) -> Iterator[Outcome[HeldOutLoss]]:
         from humpback.evaluate.heldout import heldout_losses
 
-        pairs = seed.hold_out(tuple(inputs.records("seed", Pair)), config.seed, config.run.seed).heldout
+        pairs = seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout
         for name, direction in models[done:]:
             with inputs.engine(name) as engine:
                 yield heldout_losses(pairs, engine, name, direction, config.tags)
@@ -339,6 +337,14 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
     for key in type(value).model_fields:
         flat |= _flat(f"{name}.{key}", getattr(value, key))
     return flat
+
+
+def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage]) -> Iterator[Pair]:
+    """The seed pairs that are not held out, then the curated sets."""
+    yield from seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).train
+    for stage in on:
+        if stage.makes is Curated:
+            yield from map(_as_pair, inputs.records(stage.name, Curated))
 
 
 def _as_pair(item: Curated) -> Pair:

@@ -8,9 +8,11 @@ template alone: each part of a message is tokenised by itself as plain text, so 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humpback.errors import HumpbackError, ModelError
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 """Part of a template's identity: raised whenever the same conversation would be tokenised otherwise."""
+
+ABOUT = "humpback.json"
+"""What a finetuned folder says of itself, the identity of its template among it."""
 
 PLAIN = (
     "{{ bos_token }}{% for message in messages %}"
@@ -188,3 +193,24 @@ def common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
             break
         shared.append(tokens[0])
     return tuple(shared)
+
+
+def check_template(path: Path, template: Template) -> None:
+    """Refuses to talk to a finetuned model in another template than it was trained with.
+
+    A folder without `humpback.json` is a base model: nothing to compare.
+
+    Raises:
+        ModelError: The templates differ, or the folder's own record cannot be read.
+    """
+    file = path / ABOUT
+    if not file.exists():
+        return
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))["template"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ModelError(f"{file} is damaged", "train the model again") from None
+    if saved != template.identity:
+        raise ModelError(
+            f"{path} was trained with another chat template", "restore its chat_template.jinja, or train it again"
+        )

@@ -16,12 +16,12 @@ from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.errors import ConfigError, ModelError, StageError, StoreError
 from humpback.finetune.examples import build_examples
 from humpback.finetune.limits import limits_explained
-from humpback.finetune.load import check_template, set_dropout
+from humpback.finetune.load import set_dropout
 from humpback.finetune.loss import can_compute, target_loss
 from humpback.finetune.train import _prepare, _save
 from humpback.finetune.trainer import Job, make_trainer
 from humpback.records import Pair
-from humpback.template import Template
+from humpback.template import Template, check_template
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

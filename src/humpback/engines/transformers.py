@@ -23,7 +23,7 @@ from humpback.config import ModelSettings
 from humpback.errors import EngineError, ModelError
 from humpback.models import without_bars
 from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request, Sampling
-from humpback.template import Template, TooLong, common_prefix
+from humpback.template import Template, TooLong, check_template, common_prefix
 
 _WINDOW = 256
 """Requests that are sorted by length together: also the most that are held at a time."""
@@ -105,6 +105,7 @@ class TransformersEngine:
             raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
         self._model = model.to(self._device).eval()
         self.template = Template(tokenizer)
+        check_template(path, self.template)
         limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or settings.max_tokens
         self._max_tokens = min(settings.max_tokens, int(limit))
         self._batch_tokens = settings.batch_tokens

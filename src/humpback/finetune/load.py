@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-from transformers.utils import logging
 
 from humpback.config import ModelSettings
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import ModelError
-from humpback.template import Template
-
-ABOUT = "humpback.json"
-"""What a finetuned folder says of itself."""
+from humpback.models import without_bars
+from humpback.template import ABOUT, Template
 
 
 def load_model(path: Path, settings: ModelSettings, dtype: torch.dtype | None = None) -> tuple[Any, Any]:
@@ -39,7 +34,7 @@ def load_model(path: Path, settings: ModelSettings, dtype: torch.dtype | None = 
     trust = settings.trust_remote_code
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-        with _without_bars():
+        with without_bars():
             model = AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=dtype or pick_dtype(settings.dtype, device),
@@ -86,40 +81,7 @@ def save_model(model: Any, tokenizer: Any, template: Template, out: Path, about:
         temperature=0.7,
         top_p=0.9,
     )
-    with _without_bars():
+    with without_bars():
         model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / ABOUT).write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def check_template(path: Path, template: Template) -> None:
-    """Refuses to talk to a finetuned model in another template than it was trained with.
-
-    A folder without `humpback.json` is a base model: nothing to compare.
-
-    Raises:
-        ModelError: The templates differ, or the folder's own record cannot be read.
-    """
-    file = path / ABOUT
-    if not file.exists():
-        return
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))["template"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(f"{file} is damaged", "train the model again") from None
-    if saved != template.identity:
-        raise ModelError(
-            f"{path} was trained with another chat template", "restore its chat_template.jinja, or train it again"
-        )
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Progress is told by the caller, not by bars of the library."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
