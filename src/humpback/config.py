@@ -203,6 +203,8 @@ class TrainSettings(Settings):
     """Gradients are clipped to this norm; 0 does not clip. Not in the paper."""
     steps: Literal["paper"] | Positive = "paper"
     """Optimiser steps; 'paper' reads them off the paper's table by the number of pairs."""
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    """Passes over the pairs, in place of `steps`: M_t then sees each seed pair as often as M_0 does."""
     batch_size: Literal["paper"] | Positive = "paper"
     """Pairs in one optimiser step; 'paper' is 8 below 3,000 pairs and 32 from there on."""
     micro_batch_size: Positive = 4
@@ -211,6 +213,12 @@ class TrainSettings(Settings):
     """A training that is killed goes on from the last multiple of this many steps."""
     max_dropped_share: Share = 0.2
     """Fail where more than this part of the pairs cannot be trained on (no target, too long)."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainSettings:
+        if self.epochs is not None and self.steps != "paper":
+            raise ValueError("give only one of steps and epochs")
+        return self
 
 
 class TagSettings(Settings):

@@ -25,6 +25,8 @@ def run_config(name: str, out: Path | None, redo: list[str], changes: list[str])
     stages = plan(config, models.identify(config.model))
     run = Run(_folder(name, out))
     console = Console(highlight=False, soft_wrap=True)
+    if notice := models.licence(config.model).notice:
+        console.print(f"base model {config.model.name}: {notice}", markup=False)
     with run.locked():
         run.save_config(resolved(config))
         _carry_out(config, stages, run, redo, console)

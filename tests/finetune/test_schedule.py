@@ -100,3 +100,15 @@ def test_a_rising_rate_is_refused_by_name() -> None:
         check_rates(TrainSettings(learning_rate=1e-6), "forward", 10)
     with pytest.raises(ConfigError, match=r"backward\.warmup_steps"):
         check_rates(TrainSettings(warmup_steps=10), "backward", 10)
+
+
+def test_epochs_give_every_pair_its_share_whatever_their_number():
+    settings = TrainSettings(epochs=0.5, batch_size=8)
+    assert steps_and_batch(160, settings).steps == 10
+    assert steps_and_batch(320, settings).steps == 20
+    assert steps_and_batch(4, settings).steps == 1
+
+
+def test_steps_and_epochs_contradict_one_another():
+    with pytest.raises(ValueError, match="give only one of steps and epochs"):
+        TrainSettings(epochs=0.5, steps=10)

@@ -54,7 +54,10 @@ def steps_and_batch(n: int, settings: TrainSettings) -> Schedule:
     """
     table_batch = 8 if n < _LARGE_BATCH_FROM else 32
     batch = min(n, table_batch if settings.batch_size == "paper" else settings.batch_size)
-    steps = max(1, round(_examples_seen(n) / batch)) if settings.steps == "paper" else settings.steps
+    if settings.epochs is not None:
+        steps = max(1, round(n * settings.epochs / batch))
+    else:
+        steps = max(1, round(_examples_seen(n) / batch)) if settings.steps == "paper" else settings.steps
     micro = next(size for size in range(min(batch, settings.micro_batch_size), 0, -1) if batch % size == 0)
     return Schedule(steps, batch, micro)
 
