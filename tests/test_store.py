@@ -76,6 +76,11 @@ def test_a_changed_upstream_stage_is_named(tmp_path):
     assert other.changes_since(folder.recipe()) == ["seed changed"]
 
 
+def test_a_new_setting_that_is_not_given_makes_nothing_stale():
+    newer = Recipe("segments", 1, {**RECIPE.settings, "corpus.segment.new": None}, RECIPE.upstream)
+    assert newer.fingerprint == RECIPE.fingerprint
+
+
 def test_the_manifest_makes_a_stage_done(tmp_path):
     folder = Run(tmp_path).stage("segments")
     folder.start(RECIPE)
