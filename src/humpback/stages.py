@@ -124,6 +124,7 @@ def read_seed(config: Config) -> Stage:
             yield seed.read_seed(config.seed, config.run.seed)
 
     settings = chosen(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
+    settings.pop("seed.source")  # its content counts, not its place
     return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, mend="check seed.source")
 
 
@@ -145,6 +146,7 @@ def cut_segments(config: Config) -> Stage:
         "corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))
     }
     settings.pop("corpus.limit")
+    settings.pop("corpus.documents")  # their names and contents count, not their place
     mend = "see which filter took everything, then change corpus.documents or corpus.segment"
     return Stage("segments", "cut documents into segments", (), settings, Produce(shards), Segment, mend=mend)
 

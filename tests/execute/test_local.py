@@ -141,9 +141,36 @@ def test_a_sample_is_seeded_and_not_the_beginning(settings, tmp_path):
     assert sampled != [row.id for row in other.stage("sample").records(Segment)]
 
 
-def test_too_many_unrated_candidates_fail_the_stage(settings, tmp_path):
-    with pytest.raises(StageError, match=r"ratings-1: .* of \d+ ratings have no score"):
-        carry_out(
-            settings | {"curate": {"max_unrated_share": 0.0, "select": {"top_share": 0.5}}, "run": {"seed": 3}},
-            tmp_path / "run",
-        )
+class OneOfFour:
+    """Ratings of which one of four has no score."""
+
+    def column(self, stage: str, name: str) -> list[str]:
+        return ["scored", "scored", "truncated", "scored"]
+
+    def records(self, stage: str, kind: type) -> list[Rating]:
+        return [Rating("c", 1, "rating", "forward-0", "truncated", None, "It is on topic and", "length")]
+
+
+@pytest.mark.parametrize(("allowed", "fails"), [(0.2, True), (0.25, False)])
+def test_too_many_unrated_candidates_fail_the_stage(settings, allowed, fails):
+    config = Config.model_validate(settings | {"curate": {"max_unrated_share": allowed}})
+    stage = next(stage for stage in plan(config, "base") if stage.name == "ratings-1")
+    if fails:
+        with pytest.raises(
+            StageError, match=r"1 truncated of 4 ratings have no score, one of them 'It is on topic and'"
+        ):
+            stage.check(OneOfFour())
+    else:
+        stage.check(OneOfFour())
+
+
+def test_a_run_may_move(settings, tmp_path, documents, seed_file):
+    run = carry_out(settings, tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    documents.rename(tmp_path / "elsewhere" / documents.name)
+    seed_file.rename(tmp_path / "elsewhere.jsonl")
+    moved = settings | {
+        "seed": settings["seed"] | {"source": str(tmp_path / "elsewhere.jsonl")},
+        "corpus": settings["corpus"] | {"documents": [str(tmp_path / "elsewhere" / documents.name)]},
+    }
+    assert [name for name, state in states(moved, run).items() if state != "done"] == [], "what is in them is the same"
