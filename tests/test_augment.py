@@ -29,7 +29,6 @@ VALID = [
     "As an AI researcher, I want to know how whales communicate.",
     "Write a poem in which every line begins with 'the sea': the sea is deep, the sea is wide.",
     "What is 2^10?",
-    "ザトウクジラはなぜ歌うのですか?",
     "Warum singen Buckelwale?",
     "Fill in the blank: the whale is __________ than the dolphin.",
     "Rate this sentence for clarity: 'Whales sing.'",
@@ -63,6 +62,8 @@ INVALID = {
     "?!?!?!?!?!?!": "not an instruction",
     "Not applicable.": "not an instruction",
     "(no instruction)": "not an instruction",
+    "ザトウクジラはなぜ歌うのですか?": "another script",
+    "Почему киты поют такие длинные песни?": "another script",
 }
 
 
@@ -93,6 +94,12 @@ def test_valid(instruction):
 @pytest.mark.parametrize("instruction", INVALID)
 def test_invalid(instruction):
     assert validate(instruction, TEXT, SETTINGS) == INVALID[instruction]
+
+
+def test_a_script_is_judged_by_the_response():
+    text = "ザトウクジラの歌はとても長く、毎年少しずつ変わります。" * 3
+    assert validate("ザトウクジラはなぜ歌うのですか、教えてください?", text, SETTINGS) is None
+    assert validate("Why do humpback whales sing?", text, SETTINGS) == "another script"
 
 
 def test_every_check_is_seen_to_fail():

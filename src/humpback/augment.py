@@ -7,6 +7,8 @@ stands in for it, above all no human instruction.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -39,7 +41,11 @@ COPIED_BEGINNING_MIN_WORDS = 4
 REPEATS = 3
 """An instruction that says the same four words this often repeats itself."""
 
+SCRIPT_MIN_LETTERS = 8
+"""Letters that it takes to say which script a text is in."""
+
 _EXCERPT = 200
+_WRITTEN_TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
 
 # A word, or one character of a script that puts no spaces between words.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -173,6 +179,27 @@ def _is_no_instruction(instruction: str, response: str, settings: AugmentSetting
     return letters < 3 or bool(_NO_ANSWER.fullmatch(instruction))
 
 
+def _is_in_another_script(instruction: str, response: str, settings: AugmentSettings) -> bool:
+    ours, theirs = _script(instruction), _script(response[:_EXCERPT])
+    return bool(ours and theirs) and ours != theirs
+
+
+def _script(text: str) -> str:
+    """The script that most letters of a text are in; empty where there are too few to say.
+
+    Telling languages apart takes more text than an instruction has; telling scripts apart does not.
+    """
+    letters = [character for character in text if character.isalpha()]
+    if len(letters) < SCRIPT_MIN_LETTERS:
+        return ""
+    plain = sum(character < "\u0250" for character in letters)
+    if plain > len(letters) / 2:
+        return "LATIN"
+    names = Counter(unicodedata.name(character, "?").partition(" ")[0] for character in letters)
+    name = names.most_common(1)[0][0]
+    return _WRITTEN_TOGETHER.get(name, name)
+
+
 CHECKS: tuple[tuple[str, Callable[[str, str, AugmentSettings], bool]], ...] = (
     ("empty", _is_empty),
     ("echo of the prompt", _echoes_prompt),
@@ -182,6 +209,7 @@ CHECKS: tuple[tuple[str, Callable[[str, str, AugmentSettings], bool]], ...] = (
     ("refusal", _refuses),
     ("repeats itself", _repeats_itself),
     ("not an instruction", _is_no_instruction),
+    ("another script", _is_in_another_script),
 )
 """What is wrong with an instruction, in the order in which it is looked for."""
 
