@@ -160,7 +160,9 @@ def main() -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
     versions = {name: metadata.version(name) for name in ("torch", "transformers", "trl", "peft")}
     machine = {"device": device, "python": platform.python_version(), **versions}
-    whole = {"machine": machine, "settings": vars(arguments) | {"json": None}, "results": results}
+    shown = {key: value for key, value in vars(arguments).items() if key not in ("json", "out")}
+    shown |= {"pairs": Path(arguments.pairs).name, "documents": [Path(name).name for name in arguments.documents]}
+    whole = {"machine": machine, "settings": shown, "results": results}
     if arguments.json:
         arguments.json.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     print(table(results))

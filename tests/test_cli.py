@@ -69,6 +69,15 @@ def test_the_shipped_configuration_is_valid():
     assert humpback("plan", "package:demo").returncode == 0
 
 
+def test_a_plan_waits_for_no_heavy_library():
+    look = (
+        "import sys; from humpback.session import show_plan; show_plan('package:demo', None, []);"
+        "print(sorted({'torch', 'transformers', 'trl', 'datasets', 'pyarrow', 'lxml'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_doctor_names_what_there_is():
     done = humpback("doctor")
     assert done.returncode == 0

@@ -65,6 +65,8 @@ class Produce:
 
     shards: Callable[[Inputs, int], Iterator[Outcome[Any]]]
     """Given the number of shards that are committed already, yields the next ones."""
+    total: int | None = None
+    """How many shards there will be, where that is known beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +320,14 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
     settings = chosen(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
     settings |= {"models": [f"{name} {direction}" for name, direction in models]}
     needed = tuple(stage.name for stage in needs)
-    return Stage("evaluation", "measure every model on held-out pairs", needed, settings, Produce(shards), HeldOutLoss)
+    return Stage(
+        "evaluation",
+        "measure every model on held-out pairs",
+        needed,
+        settings,
+        Produce(shards, len(models)),
+        HeldOutLoss,
+    )
 
 
 def chosen(config: Config, *names: str) -> dict[str, Any]:

@@ -23,8 +23,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow.parquet as pq
-
 from humpback.errors import StoreError
 from humpback.records import Dropped, Outcome, content_id
 from humpback.tables import read_records, table_of
@@ -162,6 +160,8 @@ class StageFolder:
 
     def counts(self) -> Counts:
         """The sum over all committed shards, read from their footers."""
+        import pyarrow.parquet as pq
+
         total = Counts()
         for index in self.committed():
             metadata = pq.read_schema(self._part(index)).metadata or {}
@@ -179,6 +179,8 @@ class StageFolder:
 
     def column(self, name: str) -> Iterator[Any]:
         """One column of all records: cheap where the whole record is not needed."""
+        import pyarrow.parquet as pq
+
         for index in self.committed():
             yield from pq.read_table(self._part(index), columns=[name]).column(name).to_pylist()
 
@@ -317,6 +319,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _write_parquet(path: Path, records: Sequence[Any], kind: type, counts: Counts | None) -> None:
+    import pyarrow.parquet as pq
+
     table = table_of(records, kind)
     if counts is not None:
         table = table.replace_schema_metadata({_COUNTS: json.dumps(asdict(counts))})

@@ -5,34 +5,48 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TypeVar, get_type_hints
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import IO, TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from humpback.errors import InputError, StoreError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# pyarrow is imported where a table is really read or written: a plan must not wait for it.
+
 Record = TypeVar("Record")
 
-_ARROW = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "float | None": pa.float64()}
+_ARROW = {"int": "int64", "float": "float64", "bool": "bool", "float | None": "float64"}
 
 
 def arrow_schema(kind: type) -> pa.Schema:
     """The columns that a record type is stored in."""
+    import pyarrow as pa
+
     return pa.schema([(item.name, _arrow_type(kind, item.name)) for item in fields(kind)])
 
 
 def _arrow_type(kind: type, name: str) -> pa.DataType:
-    annotation = str(get_type_hints(kind)[name])
-    if annotation.startswith("tuple[str"):
+    import pyarrow as pa
+
+    if _is_list(kind, name):
         return pa.list_(pa.string())
-    return _ARROW.get(annotation.removeprefix("<class '").removesuffix("'>"), pa.string())
+    annotation = str(get_type_hints(kind)[name])
+    return pa.type_for_alias(_ARROW.get(annotation.removeprefix("<class '").removesuffix("'>"), "string"))
+
+
+@cache
+def _is_list(kind: Any, name: str) -> bool:
+    return str(get_type_hints(kind)[name]).startswith("tuple[str")
 
 
 def table_of(records: Sequence[Any], kind: type) -> pa.Table:
     """Records of one type as an Arrow table."""
+    import pyarrow as pa
+
     schema = arrow_schema(kind)
     columns = [pa.array([getattr(r, name) for r in records], schema.field(name).type) for name in schema.names]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -44,7 +58,10 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     Raises:
         StoreError: The file is damaged.
     """
-    lists = [name for name in (item.name for item in fields(kind)) if _arrow_type(kind, name) == pa.list_(pa.string())]  # type: ignore[arg-type]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lists = [item.name for item in fields(kind) if _is_list(kind, item.name)]  # type: ignore[arg-type]
     try:
         rows = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
@@ -82,6 +99,8 @@ class TableWriter:
             if self._path.suffix == ".jsonl":
                 self._lines = temporary.open("w", encoding="utf-8")
             else:
+                import pyarrow.parquet as pq
+
                 self._parquet = pq.ParquetWriter(temporary, arrow_schema(self._kind), compression="zstd")
         except OSError as error:
             raise InputError(f"cannot write {self._path} ({error.strerror or error})", "choose another place") from None

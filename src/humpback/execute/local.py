@@ -180,11 +180,11 @@ def _carry_out(stage: Stage, recipe: Recipe, inputs: RunInputs, watcher: Watcher
 def _produce(stage: Stage, folder: StageFolder, inputs: RunInputs, watcher: Watcher) -> None:
     work: Any = stage.work
     done = len(folder.committed())
-    watcher.begin(stage, done, None)
+    watcher.begin(stage, done, work.total)
     since = time.monotonic()
     for index, outcome in enumerate(work.shards(inputs, done), done):
         _commit(folder, index, outcome, stage, since)
-        watcher.advance(index + 1, None, "")
+        watcher.advance(index + 1, work.total, "")
         since = time.monotonic()
 
 
