@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.corpus_fixtures import config_file, documents, seed_file, settings  # noqa: F401 - fixtures for all
+
 _SENTENCES = [
     "Write a short note about the sea, the wind and the harbour.",
     "The harbour lies behind a long wall of grey stone.",

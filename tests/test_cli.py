@@ -11,8 +11,6 @@ import yaml
 
 from humpback.config import Config, load_config
 
-pytest_plugins = ["tests.execute.conftest"]
-
 
 def humpback(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "humpback", *map(str, arguments)]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from humpback.stages import Stage
 from humpback.store import Counts
@@ -27,7 +36,7 @@ class Bars:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}" if console.is_terminal else ""),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left in this stage"),
             TimeRemainingColumn(),
@@ -52,7 +61,9 @@ class Bars:
         self._position += 1
         if not self._console.is_terminal:
             self._console.print(f"[{self._position}/{self._stages}] {stage.name}: {stage.does} ...", markup=False)
-        self._task = self._bars.add_task(f"{stage.name}: {stage.does}", completed=done, total=total, note="")
+        self._task = self._bars.add_task(
+            f"\\[{self._position}/{self._stages}] {stage.name}: {stage.does}", completed=done, total=total, note=""
+        )
 
     def advance(self, done: int, total: int | None, note: str) -> None:
         """So many shards or steps are done now."""
