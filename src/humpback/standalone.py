@@ -92,7 +92,7 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     scorer = make_scorer(config.curate, config.run.seed, 1, "ratings-1")
-    rows = _candidates(pairs, config)
+    rows = read_candidates(pairs, config)
     states: Counter[str] = Counter()
     with open_engine(config.model) as engine:
 
@@ -118,7 +118,7 @@ def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> s
     def step(window: Sequence[Candidate]) -> Outcome[Curated]:
         return curate(window, [rated[c.id] for c in window if c.id in rated], line)
 
-    return _write(_map(_candidates(pairs, config), step), Curated, out, None)
+    return _write(_map(read_candidates(pairs, config), step), Curated, out, None)
 
 
 def _map(rows: Iterable[In], step: Callable[[Sequence[In]], Outcome[object]]) -> Iterator[Outcome[object]]:
@@ -160,8 +160,13 @@ def _segments(path: Path, config: Config) -> Iterator[Segment]:
         )
 
 
-def _candidates(path: Path, config: Config) -> Iterator[Candidate]:
-    """Pairs in any layout that the seed may have; what `instruct` wrote keeps its ids and where it comes from."""
+def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candidate]:
+    """Pairs in any layout that the seed may have; what `instruct` wrote keeps its ids and where it comes from.
+
+    Raises:
+        InputError: The file has no rows, or no columns that can be used.
+    """
+    config = config or Config()
     names = {item.name for item in dataclasses.fields(Candidate)}
     rows = file_rows(path)
     first = next(rows, None)
