@@ -31,7 +31,7 @@ from humpback.execute.local import execute
 from humpback.pipeline import plan
 from humpback.records import Outcome, Segment, content_id
 from humpback.settings_file import resolved
-from humpback.stages import Inputs, Produce, Stage
+from humpback.stage import Inputs, Produce, Stage
 from humpback.store import Run
 
 ROWS = 2_000

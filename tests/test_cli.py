@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from humpback.config import Config, load_config
+from humpback.config import Config
+from humpback.settings_file import load_config
 
 
 def humpback(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

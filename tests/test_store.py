@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from humpback.errors import StoreError
+from humpback.provenance import Recipe
 from humpback.records import Dropped, Outcome, Rating, Segment, Usage
-from humpback.store import Recipe, Run, write_text
+from humpback.store import Run, write_text
 
 SEGMENT = Segment("s1", "d1", "guide.md", ("Guide", "Install"), "Run pip.", "en")
 UNRATED = Rating("c1", 1, "rating", "forward-0@1", "unparsed", None, "no score here", "stop")

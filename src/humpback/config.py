@@ -1,18 +1,14 @@
 """Every setting, declared once: its name, its default, its source and what it means.
 
-The defaults are the paper's (Li et al. 2023) where it gives one. Settings are frozen; an unknown key is an error; all
-mistakes of a file are reported at once. Imports no heavy library, so that `plan` answers at once.
+The defaults are the paper's (Li et al. 2023) where it gives one. Settings are frozen; an unknown key is an error.
+Imports no heavy library, so that `plan` answers at once.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from humpback.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -319,48 +315,3 @@ class Config(Settings):
     augment: AugmentSettings = AugmentSettings()
     curate: CurateSettings = CurateSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
-
-
-def parse_config(text: str, where: str) -> Config:
-    """Reads a configuration from YAML.
-
-    Args:
-        text: The YAML text.
-        where: What to call it in messages.
-
-    Raises:
-        ConfigError: Naming every mistake at once.
-    """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}", "mend the file") from None
-    if data is not None and not isinstance(data, dict):
-        raise ConfigError(f"{where} holds no settings", "write 'name: value' lines, or run 'humpback init'")
-    try:
-        return Config.model_validate(data or {})
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
-
-
-def load_config(path: Path) -> Config:
-    """Reads a configuration file.
-
-    Raises:
-        ConfigError: The file is not there, or naming every mistake in it.
-    """
-    try:
-        return parse_config(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
-
-
-def _mistakes(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        place = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
-        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        lines.append(f"{place} {message[0].lower() + message[1:]}" if place else message)
-    return "; ".join(dict.fromkeys(lines))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from humpback import __version__, models, seed
-from humpback.config import Config, load_config
+from humpback.config import Config
 from humpback.curate.select import DEFAULT_THRESHOLD
 from humpback.curate.separation import separation
 from humpback.errors import StoreError
@@ -33,8 +33,9 @@ from humpback.report.losses import loss_summaries
 from humpback.report.render import render
 from humpback.report.samples import choose, from_curated, from_dropped, from_rating
 from humpback.report.statistics import length_summary, movement, rating_summary
-from humpback.settings_file import resolved
-from humpback.stages import Stage, chosen
+from humpback.settings_file import load_config, resolved
+from humpback.stage import Stage
+from humpback.stages import chosen
 from humpback.store import Run, write_text
 
 _SAMPLES = 12

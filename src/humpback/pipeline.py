@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from humpback.config import Config
 from humpback.records import Direction
-from humpback.stages import Stage, cut_segments, evaluate, finetune, rate, read_seed, sample, select, self_augment
+from humpback.stage import Stage
+from humpback.stages import cut_segments, evaluate, finetune, rate, read_seed, sample, select, self_augment
 
 
 def plan(config: Config, base: str) -> tuple[Stage, ...]:

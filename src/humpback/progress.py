@@ -16,8 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from humpback.stages import Stage
-from humpback.store import Counts
+from humpback.provenance import Counts
+from humpback.stage import Stage
 
 
 class Bars:

@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from humpback import models
-from humpback.config import Config, load_config
+from humpback.config import Config
 from humpback.execute.status import StageStatus, status
 from humpback.pipeline import plan
-from humpback.settings_file import read_config, resolved
-from humpback.stages import Stage
+from humpback.settings_file import load_config, read_config, resolved
+from humpback.stage import Stage
 from humpback.store import Run
 
 

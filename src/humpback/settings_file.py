@@ -1,4 +1,7 @@
-"""Configuration files: the commented one that `init` writes, and changes from the command line."""
+"""Configuration files: reading them, the commented one that `init` writes, and changes from the command line.
+
+All mistakes of a file are reported at once.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from humpback.config import Config, Settings, load_config, parse_config
+from humpback.config import Config, Settings
 from humpback.errors import ConfigError
 
 _HEAD = (
@@ -30,6 +34,42 @@ def write_commented(path: Path) -> None:
         path.write_text(_HEAD.format(name=path) + _commented(Config(), 0), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {path} ({error.strerror})", "choose another place") from None
+
+
+def parse_config(text: str, where: str) -> Config:
+    """Reads a configuration from YAML.
+
+    Args:
+        text: The YAML text.
+        where: What to call it in messages.
+
+    Raises:
+        ConfigError: Naming every mistake at once.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}", "mend the file") from None
+    if data is not None and not isinstance(data, dict):
+        raise ConfigError(f"{where} holds no settings", "write 'name: value' lines, or run 'humpback init'")
+    try:
+        return Config.model_validate(data or {})
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+
+
+def load_config(path: Path) -> Config:
+    """Reads a configuration file.
+
+    Raises:
+        ConfigError: The file is not there, or naming every mistake in it.
+    """
+    try:
+        return parse_config(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
 
 
 def read_config(name: str, changes: list[str]) -> Config:
@@ -104,3 +144,12 @@ def _plain(value: Any) -> Any:
 
 def _comment(text: str, indent: str) -> str:
     return "".join(f"{indent}# {line.strip()}\n" for line in text.splitlines() if line.strip())
+
+
+def _mistakes(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        place = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
+        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        lines.append(f"{place} {message[0].lower() + message[1:]}" if place else message)
+    return "; ".join(dict.fromkeys(lines))

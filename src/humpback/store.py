@@ -19,72 +19,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from humpback.errors import StoreError
-from humpback.records import Dropped, Outcome, content_id
+from humpback.provenance import Counts, Recipe
+from humpback.records import Dropped, Outcome
 from humpback.tables import read_records, table_of
 
 Record = TypeVar("Record")
 
 _COUNTS = b"humpback.counts"
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What went through a shard or a stage."""
-
-    read: int = 0
-    kept: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    tokens_read: int = 0
-    tokens_written: int = 0
-    seconds: float = 0.0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.read + other.read,
-            self.kept + other.kept,
-            dict(Counter(self.dropped) + Counter(other.dropped)),
-            self.tokens_read + other.tokens_read,
-            self.tokens_written + other.tokens_written,
-            self.seconds + other.seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides a stage's result. Its digest is the fingerprint.
-
-    Attributes:
-        stage: Name of the stage.
-        version: Declared version of its code: raised when the same settings give another result.
-        settings: Flat, by the user's names, such as 'augment.temperature'; texts and identities among them.
-        upstream: Fingerprint of every stage it reads.
-    """
-
-    stage: str
-    version: int
-    settings: Mapping[str, Any]
-    upstream: Mapping[str, str]
-
-    @property
-    def fingerprint(self) -> str:
-        """32 hex digits. A setting that is not given does not count, so that a new one makes no old work stale."""
-        given = {key: value for key, value in self.settings.items() if value is not None}
-        return content_id(json.dumps({**asdict(self), "settings": given}, sort_keys=True, default=str))
-
-    def changes_since(self, old: Mapping[str, Any]) -> list[str]:
-        """Why this recipe is not the one recorded, in words."""
-        if old.get("version") != self.version:
-            return [f"the stage's version {old.get('version')} -> {self.version}"]
-        before, now = old.get("settings", {}), json.loads(json.dumps(dict(self.settings), default=str))
-        keys = sorted({*before, *now})
-        settings = [f"{k} {_short(before.get(k))} -> {_short(now.get(k))}" for k in keys if before.get(k) != now.get(k)]
-        fed = [name for name, digest in self.upstream.items() if old.get("upstream", {}).get(name) != digest]
-        return settings or [f"{name} changed" for name in fed] or ["its record is damaged"]
 
 
 class StageFolder:
@@ -343,8 +289,3 @@ def _disk(path: Path) -> Iterator[None]:
                 f"the disk is full, writing {path}", "free some space and run again: finished work is kept"
             ) from None
         raise
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -11,7 +11,7 @@ import copy
 import gc
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,9 +20,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from humpback.config import ModelSettings
+from humpback.engines.sampling import Row, draw
 from humpback.errors import EngineError, ModelError
 from humpback.models import without_bars
-from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request, Sampling
+from humpback.records import Completion, Likelihood, LikelihoodRequest, Request
 from humpback.template import Template, TooLong, check_template, common_prefix
 
 _WINDOW = 256
@@ -36,26 +37,8 @@ _MAX_ROWS = 64
 _WORTH_SHARING = 32
 """Tokens that prompts must have in common before they are computed once for all."""
 
-_NUCLEUS_GUESS = 64
-"""Tokens looked at before the whole vocabulary is sorted: nearly every nucleus lies within."""
 
 _Ask = TypeVar("_Ask", Request, LikelihoodRequest)
-
-
-@dataclass(slots=True)
-class _Row:
-    """One request on its way through a batch."""
-
-    ids: tuple[int, ...]
-    id: str
-    sampling: Sampling
-    random: random.Random
-    written: list[int] = field(default_factory=list)
-    log_probability: float = 0.0
-
-    def completion(self, template: Template, finish: FinishReason) -> Completion:
-        text = template.decode(self.written)
-        return Completion(self.id, text, finish, len(self.ids), len(self.written), self.log_probability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +117,7 @@ class TransformersEngine:
                 except TooLong as error:
                     yield Completion(request.id, "", "error", 0, 0, 0.0, str(error))
                     continue
-                rows.append(_Row(ids, request.id, request.sampling, random.Random(request.sampling.seed)))  # noqa: S311
+                rows.append(Row(ids, request.id, request.sampling, random.Random(request.sampling.seed)))  # noqa: S311
             rows.sort(key=lambda row: len(row.ids) + row.sampling.max_new_tokens)
             for batch in self._batches(rows, [len(r.ids) + r.sampling.max_new_tokens for r in rows], [1] * len(rows)):
                 yield from self._decode(batch)
@@ -279,7 +262,7 @@ class TransformersEngine:
         )
 
     @torch.inference_mode()
-    def _decode(self, rows: list[_Row]) -> Iterator[Completion]:
+    def _decode(self, rows: list[Row]) -> Iterator[Completion]:
         ids, mask = self._padded([row.ids for row in rows])
         cache = DynamicCache(config=self._open().config)
         positions = _positions(mask)
@@ -289,7 +272,7 @@ class TransformersEngine:
                 input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache,
                 logits_to_keep=1, use_cache=True,
             )[:, -1].float()  # fmt: skip
-            tokens = _draw(logits, rows)
+            tokens = draw(logits, rows)
             going = []
             for index, (row, token) in enumerate(zip(rows, tokens, strict=True)):
                 row.written.append(token)
@@ -343,38 +326,3 @@ def _windows(requests: Iterable[_Ask], size: int) -> Iterator[list[_Ask]]:
 
 def _positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.cumsum(-1) - 1).clamp(min=0)
-
-
-def _draw(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:
-    """One token for each row by nucleus sampling, and its log-probability before temperature and nucleus."""
-    top, order = logits.topk(min(_NUCLEUS_GUESS, logits.shape[-1]))
-    normaliser = logits.logsumexp(-1)
-    warmth = torch.tensor([row.sampling.temperature or 1.0 for row in rows], device=logits.device)
-    tempered = (logits / warmth[:, None]).logsumexp(-1)
-    masses = (top / warmth[:, None] - tempered[:, None]).exp().cumsum(-1).tolist()
-    ranked, top_logits, normalisers = order.tolist(), top.tolist(), normaliser.tolist()
-    tokens = []
-    for index, row in enumerate(rows):
-        if row.sampling.temperature == 0:
-            token, logit = ranked[index][0], top_logits[index][0]
-        else:
-            mass, ids, values = masses[index], ranked[index], top_logits[index]
-            if mass[-1] < row.sampling.top_p and len(ids) < logits.shape[-1]:
-                mass, ids, values = _whole(logits[index], float(warmth[index]))
-            rank = _pick(mass, row.sampling.top_p, row.random.random())
-            token, logit = ids[rank], values[rank]
-        row.log_probability += logit - normalisers[index]
-        tokens.append(token)
-    return tokens
-
-
-def _whole(logits: torch.Tensor, temperature: float) -> tuple[list[float], list[int], list[float]]:
-    values, ids = logits.sort(descending=True)
-    return (values / temperature).softmax(-1).cumsum(-1).tolist(), ids.tolist(), values.tolist()
-
-
-def _pick(masses: Sequence[float], top_p: float, chance: float) -> int:
-    """The rank drawn from the smallest set of likeliest tokens whose mass reaches `top_p`."""
-    size = next((rank + 1 for rank, mass in enumerate(masses) if mass >= top_p), len(masses))
-    aim = chance * masses[size - 1]
-    return next(rank for rank in range(size) if masses[rank] >= aim)

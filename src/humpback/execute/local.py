@@ -20,9 +20,10 @@ from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.execute.status import StageStatus, recipes, status
+from humpback.provenance import Counts, Recipe
 from humpback.records import Outcome
-from humpback.stages import Produce, Stage, Train
-from humpback.store import Counts, Recipe, Run, StageFolder
+from humpback.stage import Produce, Stage, Train
+from humpback.store import Run, StageFolder
 
 R = TypeVar("R")
 

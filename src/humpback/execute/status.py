@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from humpback.stages import Stage
-from humpback.store import Recipe, Run
+from humpback.provenance import Recipe
+from humpback.stage import Stage
+from humpback.store import Run
 
 State = Literal["done", "begun", "stale", "to do"]
 

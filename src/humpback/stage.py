@@ -1,0 +1,99 @@
+"""What a stage is: what it reads, what decides its result, and the work that makes it.
+
+A stage is a function from records to records (or to a model). It knows no path of the run folder, no command line and
+no logger: whoever carries it out hands it `Inputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from humpback.engines.base import Engine
+from humpback.records import Outcome
+
+R = TypeVar("R")
+Step = Callable[[int, int, float], None]
+"""Called in a training with the step, the number of steps and the loss."""
+
+
+class Inputs(Protocol):
+    """What a stage may read: the results of the stages it names, and models."""
+
+    def records(self, stage: str, kind: type[R]) -> Iterator[R]:
+        """All records of a stage."""
+        ...
+
+    def column(self, stage: str, name: str) -> Iterator[Any]:
+        """One column of all records of a stage."""
+        ...
+
+    def base(self) -> Path:
+        """The base model's folder, made ready on first use."""
+        ...
+
+    def engine(self, stage: str) -> AbstractContextManager[Engine]:
+        """An engine for the model of a stage, or for 'base'."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Produce:
+    """Work that makes records out of nothing or of whole stages: yields shards, in a fixed order."""
+
+    shards: Callable[[Inputs, int], Iterator[Outcome[Any]]]
+    """Given the number of shards that are committed already, yields the next ones."""
+    total: int | None = None
+    """How many shards there will be, where that is known beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapShards:
+    """Work that turns each shard of a stage into one shard: independent, so any worker can do any of them."""
+
+    over: tuple[tuple[str, type], ...]
+    """Stages, with their record types, whose shards of the same number are read together."""
+    open: Callable[[Inputs], AbstractContextManager[Callable[..., Outcome[Any]]]]
+    """Makes ready once (an engine, a cutoff); what it gives is called with the records of one shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training says of itself."""
+
+    read: int
+    kept: int
+    dropped: Mapping[str, int]
+    tokens: int
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Work that makes a model folder."""
+
+    run: Callable[[Inputs, Path, Path, Step], Trained]
+    """Given the folder to write, a folder for checkpoints that survives a kill, and whom to tell of each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a run."""
+
+    name: str
+    does: str
+    """One line for people."""
+    needs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """Everything that decides the result, by the user's names; goes into the fingerprint."""
+    work: Produce | MapShards | Train
+    makes: type | None = None
+    """Type of the records; None where a model is made."""
+    version: int = 1
+    mend: str = ""
+    """What to do where nothing is left."""
+    check: Callable[[Inputs], None] = field(default=lambda inputs: None)
+    """Raises StageError where the result must not be used."""
