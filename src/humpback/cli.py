@@ -59,7 +59,11 @@ def run(
     """
     from humpback.session import run_config
 
-    run_config(config, out, redo or [], settings or [])
+    try:
+        run_config(config, out, redo or [], settings or [])
+    except KeyboardInterrupt:
+        typer.echo("humpback: stopped; finished work is kept: run the same command to go on", err=True)
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -224,6 +228,3 @@ def main() -> None:
     except HumpbackError as error:
         typer.echo(f"humpback: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("humpback: stopped; finished work is kept, run again to go on", err=True)
-        sys.exit(130)
