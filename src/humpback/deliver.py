@@ -232,7 +232,7 @@ class _Results:
             name=facts.name,
             date=facts.date,
             version=__version__,
-            base_model=facts.base_model,
+            base_model=_shareable(facts.base_model),
             base_identity=facts.base_identity,
             base_licence=Licence(licence.name, licence.notice),
             scorer=config.curate.scorer,
@@ -240,8 +240,8 @@ class _Results:
             iterations=self.last,
             curated=self.kept(f"curated-{self.last}"),
             seed_pairs=len(split.train),
-            seed_source=config.seed.source,
-            corpus=config.corpus.documents,
+            seed_source=_shareable(config.seed.source),
+            corpus=tuple(map(_shareable, config.corpus.documents)),
             tag_seed=config.tags.seed if config.tags.enabled else "",
             tag_augmented=config.tags.augmented if config.tags.enabled else "",
             languages=config.corpus.segment.languages,
@@ -251,13 +251,22 @@ class _Results:
                 for s in self._stage_facts()
             ),
             losses=tuple(_loss_line(row) for row in loss_summaries(self._losses())),
-            settings=tuple(Setting(k, str(v)) for k, v in chosen(config, "augment", "curate", "forward").items()),
+            settings=tuple(
+                Setting(name, str(value))
+                for name, value in chosen(config, "augment", "curate", "forward").items()
+                if value is not None
+            ),
             warnings=tuple(
                 f"Iteration {row.iteration}: {row.separation.sentence}"
                 for row in summaries
                 if row.separation is not None and row.separation.flat
             ),
         )
+
+
+def _shareable(name: str) -> str:
+    """A path without the folders it lies in: a card is made to be published."""
+    return Path(name).name if Path(name).is_absolute() or Path(name).exists() else name
 
 
 def _selection(config: Config) -> str:
