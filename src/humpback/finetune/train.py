@@ -25,7 +25,7 @@ from humpback.finetune.examples import build_examples, check_dropped
 from humpback.finetune.limits import limits_explained
 from humpback.finetune.load import load_model, save_model, set_dropout
 from humpback.finetune.schedule import check_rates, order_of_examples, steps_and_batch
-from humpback.finetune.summary import TrainSummary, curve_of
+from humpback.finetune.summary import CurvePoint, TrainSummary, curve_of
 from humpback.finetune.trainer import Job, Progress, TargetTrainer, make_trainer
 from humpback.models import identify
 from humpback.records import Direction, Pair, content_id
@@ -88,19 +88,25 @@ def finetune(
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+    return _summary(job, len(pairs), curve, checkpoint, time.monotonic() - started)
+
+
+def _summary(
+    job: Job, pairs: int, curve: tuple[CurvePoint, ...], checkpoint: Path | None, seconds: float
+) -> TrainSummary:
     return TrainSummary(
-        direction=direction,
-        pairs=len(pairs),
+        direction=job.direction,
+        pairs=pairs,
         examples=len(job.examples),
         dropped=job.dropped,
         steps=job.schedule.steps,
         batch_size=job.schedule.batch_size,
         target_tokens=sum(len(job.examples[i].ids) - job.examples[i].start for i in job.order),
         tokens=sum(len(job.examples[i].ids) for i in job.order),
-        final_loss=final,
+        final_loss=curve[-1].loss,
         curve=curve,
         resumed_from=int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
     )
 
 
