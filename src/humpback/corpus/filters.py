@@ -29,6 +29,15 @@ _LINK = re.compile(r"\[[^\[\]]{0,500}\]\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]
 _TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|https?://\S{1,2000}")
 _EMOJI = re.compile(r":[a-z0-9_+-]+:$")
 _CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
+_TO_THE_RATER = re.compile(
+    r"^[\s*_#>-]{0,8}(?:(?:final|overall|my)\s+)?(?:score|rating|grade)[\s*_]{0,8}[:=][\s*_]{0,8}[1-5](?:\.\d)?(?!\d)"
+    r"|\b(?:ignore|disregard|forget)\s+(?:(?:all|any|the|these|your|my)\s+){0,3}"
+    r"(?:(?:previous|prior|above|preceding|earlier)\s+)?(?:instructions?|prompts?|rules)\b"
+    r"|\bgive\s+(?:this|it|my)\s+(?:\w+\s+){0,2}(?:the\s+)?(?:best|highest|top|full|perfect|maximum)?[^.\n]{0,30}"
+    r"\b(?:scores?|ratings?|grades?|marks?)\b"
+    r"|\b(?:5|five)\s*(?:out\s+of|/)\s*(?:5|five)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _OPENING = re.compile(r"^[\s>*_\-+\"'“‘(\[]*")
 
 
@@ -136,6 +145,16 @@ def wrong_language(piece: Piece, settings: SegmentSettings) -> str | None:
     return None if language in settings.languages else f"{language}, probability {probability:.2f}"
 
 
+def speaks_to_the_rater(piece: Piece, settings: SegmentSettings) -> str | None:
+    """The text states a score of its own or gives orders to whoever rates it.
+
+    A small model copies such a score: measured with `benchmarks/injection.py`. Reviews with marks go the same way; they
+    are no assistant's answers either.
+    """
+    found = _TO_THE_RATER.search(piece.text)
+    return f"says {found.group()[:80].strip()!r}" if found else None
+
+
 FILTERS: tuple[Filter, ...] = (
     Filter("no header", without_header),
     Filter("navigation header", navigation_header),
@@ -146,6 +165,7 @@ FILTERS: tuple[Filter, ...] = (
     Filter("mostly code or symbols", mostly_code),
     Filter("starts inside a sentence", starts_inside),
     Filter("stops short", stops_short),
+    Filter("speaks to the rater", speaks_to_the_rater),
     Filter("repeats itself", repeats_itself),
     Filter("wrong language", wrong_language),
 )
