@@ -70,12 +70,16 @@ class StageFolder:
         """What the finished stage wrote of itself; None while it is not finished."""
         return self.recipe() if (self.path / "manifest.json").exists() else None
 
+    def begun(self) -> bool:
+        """Whether there is anything that would be lost: a shard, a checkpoint, a finished training."""
+        return bool(self.committed()) or self.work_path.exists() or (self.path / "trained.json").exists()
+
     def start(self, recipe: Recipe) -> None:
-        """Claims the folder for a recipe; a folder claimed before stays as it is."""
+        """Claims the folder for a recipe; one that has work in it already stays as it is."""
         (self.path / "dropped").mkdir(parents=True, exist_ok=True)
         for left in (*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")):
             left.unlink()
-        if self.recipe() is None:
+        if not self.begun():
             write_json(self.path / "started.json", {**asdict(recipe), "fingerprint": recipe.fingerprint})
 
     def committed(self) -> list[int]:

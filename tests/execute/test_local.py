@@ -124,6 +124,13 @@ def test_an_empty_curated_set_says_what_took_everything(settings, tmp_path):
         carry_out(settings | {"curate": {"select": {"threshold": 6}}}, tmp_path / "run")
 
 
+def test_a_stage_that_left_nothing_is_tried_again_with_other_settings_at_once(settings, tmp_path):
+    with pytest.raises(StageError, match="no candidate reached 6"):
+        carry_out(settings | {"curate": {"select": {"threshold": 6}}}, tmp_path / "run")
+    run = carry_out(settings, tmp_path / "run")
+    assert set(states(settings, run).values()) == {"done"}
+
+
 def test_no_segments_says_which_filter_took_them(settings, tmp_path):
     corpus = settings["corpus"] | {"segment": {"min_chars": 2900}}
     with pytest.raises(StageError, match=r"segments kept none of \d+ \(.*too short"):
