@@ -160,5 +160,7 @@ class EngineContract:
         assert not answers["l1"].error
 
     def test_closing_twice_does_no_harm(self, engine: Engine):
+        name = engine.model
         engine.close()
         engine.close()
+        assert engine.model == name

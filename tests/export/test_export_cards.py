@@ -84,7 +84,7 @@ def test_the_model_card_names_licence_and_base(facts: CardFacts) -> None:
 def test_the_model_cards_example_is_python(facts: CardFacts) -> None:
     for given in (facts, replace(facts, tag_seed='a "quote" and \\', tag_augmented="")):
         text = model_card(given).split("```python\n")[1].split("```")[0]
-        compile(text, "example", "exec")
+        assert compile(text, "example", "exec").co_names
 
 
 def test_markup_in_facts_stays_text() -> None:
