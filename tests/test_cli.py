@@ -59,6 +59,9 @@ def test_a_run_from_config_to_delivery(config_file, tmp_path):
     assert humpback("plan", config_file, "--out", out).stdout.count("done") == 12
     changed = humpback("plan", config_file, "--out", out, "--set", "augment.top_p=0.5")
     assert "augment.top_p 0.9 -> 0.5" in changed.stdout
+    before_refusal = (out / "config.yaml").read_text(encoding="utf-8")
+    assert "--redo candidates" in mistake("run", config_file, "--out", out, "--set", "augment.top_p=0.5")
+    assert (out / "config.yaml").read_text(encoding="utf-8") == before_refusal
     assert "curated-2" in humpback("status", out).stdout
     assert "report.html" in humpback("report", out).stdout
     assert "dataset" in humpback("export", out).stdout

@@ -28,8 +28,11 @@ def run_config(name: str, out: Path | None, redo: list[str], changes: list[str])
     if notice := models.licence(config.model).notice:
         console.print(f"base model {config.model.name}: {notice}", markup=False)
     with run.locked():
-        run.save_config(resolved(config))
-        _carry_out(config, stages, run, redo, console)
+        _refuse_stale(stages, run, redo)
+        run.save_config(
+            resolved(config)
+        )  # only now: a run that is refused must not change what the folder says of itself
+        _carry_out(config, stages, run, console)
         _deliver(run, console)
 
 
@@ -60,13 +63,19 @@ def show_status(folder: Path) -> None:
         console.print(line, markup=False)
 
 
-def _carry_out(config: Config, stages: tuple[Stage, ...], run: Run, redo: list[str], console: Console) -> None:
+def _refuse_stale(stages: tuple[Stage, ...], run: Run, redo: list[str]) -> None:
+    from humpback.execute.local import refuse_stale
+
+    refuse_stale(stages, run, redo)
+
+
+def _carry_out(config: Config, stages: tuple[Stage, ...], run: Run, console: Console) -> None:
     from humpback.execute.local import execute
     from humpback.progress import Bars
 
     done = sum(item.state == "done" for item in status(stages, run))
-    with Bars(console, len(stages), 0 if redo else done) as bars:
-        execute(stages, run, config, redo, bars)
+    with Bars(console, len(stages), done) as bars:
+        execute(stages, run, config, watcher=bars)
 
 
 def _deliver(run: Run, console: Console) -> None:

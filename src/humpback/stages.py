@@ -146,7 +146,9 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
     settings = {key: value for key, value in settings.items() if key not in ignored}
     settings |= chosen(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
-    does = "finetune the base " + ("backwards: M_yx" if direction == "backward" else f"forwards: M_{name[-1]}")
+    does = "finetune the base " + (
+        "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
+    )
     return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run))
 
 

@@ -43,6 +43,9 @@ def test_the_plan_is_the_paper(settings):
     assert stages["backward"].needs == ("seed",)
     assert stages["ratings-1"].needs == ("candidates", "forward-0"), "M_0 rates first"
     assert stages["ratings-2"].needs == ("candidates", "forward-1"), "then its successor, not the base"
+    assert stages["forward-2"].does.endswith("M_2")
+    many = plan(Config.model_validate(settings | {"run": {"iterations": 11}}), "base")
+    assert next(stage for stage in many if stage.name == "forward-11").does.endswith("M_11")
     assert stages["forward-2"].needs == ("seed", "curated-2"), "seed is always trained on along with the curated set"
 
 

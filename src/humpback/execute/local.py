@@ -75,10 +75,7 @@ def execute(
         StoreError: Something is stale and not named in `redo`, or the disk is full.
         StageError: A stage left nothing, or too many failures.
     """
-    _clear(plan, run, redo)
-    stale = [item for item in status(plan, run) if item.state == "stale"]
-    if stale:
-        raise StoreError(_staleness(stale), f"run again with --redo {stale[0].stage.name}, or into a new folder")
+    refuse_stale(plan, run, redo)
     made = recipes(plan)
     inputs = RunInputs(run, config, made)
     for item in status(plan, run):
@@ -90,6 +87,18 @@ def execute(
         except HumpbackError as error:
             run.log("failed", stage=item.stage.name, error=str(error))
             raise
+
+
+def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
+    """Throws away what is to be done again, and refuses what is stale besides; changes nothing else in the folder.
+
+    Raises:
+        StoreError: Something is stale and not named in `redo`, or `redo` names no stage.
+    """
+    _clear(plan, run, redo)
+    stale = [item for item in status(plan, run) if item.state == "stale"]
+    if stale:
+        raise StoreError(_staleness(stale), f"run again with --redo {stale[0].stage.name}, or into a new folder")
 
 
 class RunInputs:
