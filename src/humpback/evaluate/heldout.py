@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from humpback.config import TagSettings
 from humpback.engines.base import Engine
-from humpback.prompts import backward_messages, forward_messages
+from humpback.prompts import pair_messages
 from humpback.records import Direction, Dropped, HeldOutLoss, LikelihoodRequest, Outcome, Pair, Usage
 
 
@@ -47,7 +47,5 @@ def heldout_losses(
 
 
 def _request(pair: Pair, direction: Direction, tags: TagSettings) -> LikelihoodRequest:
-    if direction == "backward":
-        return LikelihoodRequest(pair.id, backward_messages(pair.response), (pair.instruction,), ends=True)
-    messages = forward_messages(pair.instruction, tags, (pair.origin,))
-    return LikelihoodRequest(pair.id, messages, (pair.response,), ends=True)
+    target = pair.instruction if direction == "backward" else pair.response
+    return LikelihoodRequest(pair.id, pair_messages(pair, direction, tags), (target,), ends=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
-from humpback.prompts import backward_messages, forward_messages
+from humpback.prompts import pair_messages
 from humpback.records import Direction, Dropped, Message, Outcome, Pair
 from humpback.template import Example, Template, TooLong
 
@@ -46,20 +46,13 @@ def build_examples(
             reason = "no source" if target.strip() else "no target"
             dropped.append(Dropped(pair.id, reason, "nothing but white space", pair.source, source[:_EXCERPT]))
             continue
-        example = _render(messages_for(pair, direction, tags), target, template, max_tokens)
+        example = _render(pair_messages(pair, direction, tags), target, template, max_tokens)
         if example is None:
             detail = f"no room in {max_tokens} tokens for {len(target)} characters of target"
             dropped.append(Dropped(pair.id, "too long", detail, pair.source, target[:_EXCERPT]))
         else:
             kept.append(example)
     return Outcome(tuple(kept), tuple(dropped), read=len(kept) + len(dropped))
-
-
-def messages_for(pair: Pair, direction: Direction, tags: TagSettings) -> tuple[Message, ...]:
-    """The prompt of a pair; forwards it carries the tag of the pair's origin."""
-    if direction == "backward":
-        return backward_messages(pair.response)
-    return forward_messages(pair.instruction, tags, (pair.origin,))
 
 
 def check_dropped(outcome: Outcome[Example], direction: Direction, settings: TrainSettings) -> None:

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Literal, get_args
 
 from humpback.config import TagSettings
-from humpback.records import Message, Origin, Part, content_id
+from humpback.records import Direction, Message, Origin, Pair, Part, content_id
 
 PromptName = Literal["backward", "forward", "rating", "expected-rating"]
 
@@ -51,6 +51,13 @@ def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Orig
     if not tail:
         return (Message("user", (Part(instruction),)),)
     return _conversation("forward", {"instruction": Part(instruction), "tags": Part(tail)})
+
+
+def pair_messages(pair: Pair, direction: Direction, tags: TagSettings) -> tuple[Message, ...]:
+    """The prompt of a pair, whether it is trained on or measured; forwards it carries the tag of the pair's origin."""
+    if direction == "backward":
+        return backward_messages(pair.response)
+    return forward_messages(pair.instruction, tags, (pair.origin,))
 
 
 def rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
