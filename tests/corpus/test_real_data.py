@@ -24,8 +24,9 @@ def segments(*documents: str) -> Outcome[Segment]:
 
 
 def shingles(text: str) -> collections.Counter[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.lower())
-    return collections.Counter(zip(*(words[shift:] for shift in range(4)), strict=False))
+    """Runs of four words; a shorter text is one run."""
+    words = re.findall(r"\w+", text)
+    return collections.Counter(tuple(words[at : at + 4]) for at in range(max(1, len(words) - 3)))
 
 
 def test_the_descriptions_installed_here_give_segments():
@@ -47,11 +48,14 @@ def test_public_notes_give_segments_of_the_length_asked_for():
 @pytest.mark.data
 @pytest.mark.skipif(not DATA.exists(), reason="no data beside the checkout")
 def test_the_main_content_of_real_pages_is_found():
-    scores = []
+    precision, recall = [], []
     with gzip.open(DATA / "html" / "scrapinghub_article_181.jsonl.gz", "rt", encoding="utf-8") as stream:
         for row in map(json.loads, stream):
             blocks = parse_html(row["html"]).blocks
             found = shingles("\n".join(block.title if isinstance(block, Header) else block for block in blocks))
             wanted = shingles(row["gold_text"])
-            scores.append(2 * (found & wanted).total() / max(1, found.total() + wanted.total()))
-    assert sum(scores) / len(scores) > 0.93
+            precision.append((found & wanted).total() / found.total())
+            recall.append((found & wanted).total() / wanted.total())
+    p, r = sum(precision) / len(precision), sum(recall) / len(recall)
+    assert 2 * p * r / (p + r) > 0.965
+    assert min(p, r) > 0.95

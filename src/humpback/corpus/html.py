@@ -1,7 +1,7 @@
 """HTML: the main content of a page as headers and blocks of Markdown.
 
-The tree is walked by libxml2 without recursion, so that nesting costs nothing. Links keep their text only; images,
-forms and scripts are gone; lists, tables of data and code keep their form.
+libxml2 reads the page, `content` finds what belongs to the text, `blocks` writes it down. Images, forms and scripts are
+gone; a formula stays where the page carries its TeX.
 """
 
 from __future__ import annotations
@@ -10,25 +10,23 @@ import re
 
 from lxml import etree
 
-from humpback.corpus.boilerplate import main_content
-from humpback.corpus.sections import Block, Header, Page, Unusable, words
+from humpback.corpus.blocks import blocks_of
+from humpback.corpus.content import main_content
+from humpback.corpus.sections import Block, Header, Page, Unusable
 
-_HEADERS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = words(
-    "address article body center dd details dir div dl dt fieldset figure footer form header hgroup html legend li "
-    "main ol p section summary table tbody td tfoot th thead tr ul caption figcaption aside nav"
-)
-_MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "kbd": "`", "samp": "`", "tt": "`"}
-_LANGUAGE = re.compile(r"(?:^|[\s])(?:brush:\s*|lang(?:uage)?-|highlight-(?:source-)?)([A-Za-z0-9+#]{1,20})")
-_BREAK = "\x00"
-_PARAGRAPH_BREAK = re.compile(r"(?:\x00\s*){2,}")
-_SPACE = re.compile(r"[ \t\n]+")
-_EMPTIED = re.compile(r" (?:\( \)|\[ ?\])")
-"""What a note's mark leaves behind when the link in it is gone."""
-_MAX_INDENTS = 8
-_MAX_CELL = 300
-_MAX_COLUMNS = 12
-_EMPTY = re.compile(rb"(?:\s|<!--.*?-->|<[!?][^>]*>)*", re.DOTALL)
+_BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
+_BEFORE = re.compile(r"(?:[|·•»«<>]|\s[-–—])\s*$")
+"""What stands between the title of a page and the name of its site."""
+_TAG = re.compile(r"<[a-zA-Z][^\s/>]*")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_LONG_TAG = 8_000
+_MANY = 500
+"""Only tags of this length are looked at, and only more attributes than this are too many."""
+_ANCHORS = " #¶§"
+"""What links to a header look like behind it."""
+_HEADERS = 3
+"""So many headers of the first level are held against the title."""
+_TEX = "application/x-tex"
 
 
 def parse_html(text: str) -> Page:
@@ -41,7 +39,13 @@ def parse_html(text: str) -> Page:
     if root is None:
         return Page("", ())
     title = _title(root)
-    return Page(title, tuple(_Writer().write(main_content(root))))
+    _formulas(root)
+    blocks = blocks_of(main_content(root))
+    if any(isinstance(block, str) for block in blocks):
+        while isinstance(blocks[-1], Header):
+            # What stood under it is gone: links to other pages, the form for comments.
+            blocks.pop()
+    return Page(title, tuple(blocks))
 
 
 def parse_fragment(text: str) -> list[Block]:
@@ -52,17 +56,13 @@ def parse_fragment(text: str) -> list[Block]:
         return []
     if root is None:
         return []
-    etree.strip_elements(root, "script", "style", "svg", "head", with_tail=False)
-    return _Writer().write(root)
+    return blocks_of(root)
 
 
 def _parse(text: str) -> etree._Element | None:
-    data = text.encode("utf-8", "replace")
-    if _EMPTY.fullmatch(data[:10_000]) and len(data) < 10_000:
-        return None
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(_tamed(text).encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as error:
         if "depth" in str(error):
             raise Unusable("nested too deep", "more than 2,048 elements deep") from None
@@ -72,197 +72,63 @@ def _parse(text: str) -> etree._Element | None:
     return root
 
 
+def _tamed(text: str) -> str:
+    """The text without the attributes of tags that have them by the thousand: libxml2 takes their number squared."""
+    kept: list[str] = []
+    at = done = 0
+    while at + _LONG_TAG < len(text):
+        end = text.rfind(">", at, at + _LONG_TAG)
+        if end < 0:
+            end = text.find(">", at + _LONG_TAG)
+            end = len(text) if end < 0 else end
+            begin = text.rfind("<", at, end)
+            tag = _TAG.match(text, begin, end) if begin >= 0 else None
+            if tag and len(_QUOTED.sub("", text[tag.end() : end]).split(None, _MANY)) > _MANY:
+                kept.append(text[done : tag.end()])
+                done = end
+        at = end + 1
+    return "".join([*kept, text[done:]]) if kept else text
+
+
 def _title(root: etree._Element) -> str:
-    for path in (".//meta[@property='og:title']/@content", ".//title/text()"):
-        for found in root.xpath(path)[:1]:
-            if str(found).strip():
-                return " ".join(str(found).split())
-    return ""
+    """What the page says its title is, without the name of the site where a header tells the two apart."""
+    found = site = ""
+    headers: list[str] = []
+    for element in root.iter("meta", "title", "h1"):
+        if element.tag == "h1":
+            if len(headers) < _HEADERS:
+                headers.append(_line("".join(element.itertext())).rstrip(_ANCHORS))
+        elif element.tag == "title":
+            found = found or _line(element.text or "")
+        elif element.get("property") == "og:title":
+            found = _line(element.get("content", "")) or found
+        elif element.get("property") == "og:site_name":
+            site = _line(element.get("content", ""))
+    parts = [header for header in headers if header and header != site and _is_part(header, found, site)]
+    return max(parts, key=len, default=found)
 
 
-class _Writer:
-    """Turns the start and end of elements into blocks."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self.line: list[str] = []
-        """The inline text gathered since the last block."""
-        self.marks: list[tuple[str, int]] = []
-        """Open emphasis and code, with where in the line each began."""
-        self.indents: list[list[str]] = []
-        """Open lists, quotations: the mark of the next block and of the blocks after it."""
-        self.lists: list[int] = []
-        """For each open list the number of its next item, or -1 for bullets."""
-        self.group: list[str] = []
-        """Lines of the outermost open list or quotation."""
-        self.header: str = ""
-
-    def write(self, root: etree._Element) -> list[Block]:
-        """The blocks of a tree, in reading order."""
-        walk = etree.iterwalk(root, events=("start", "end"))
-        for event, element in walk:
-            if not isinstance(element.tag, str):
-                continue
-            if event == "start":
-                if self._whole(element):
-                    walk.skip_subtree()
-                else:
-                    self._start(element)
-            else:
-                self._end(element)
-                if element is not root and element.tail:
-                    self.line.append(element.tail)
-        self._flush()
-        self._close_group()
-        return self.blocks
-
-    def _whole(self, element: etree._Element) -> bool:
-        """Writes what is written in one go: code and tables of data."""
-        if element.tag == "pre":
-            self._flush()
-            code = "".join("\n" if part is None else part for part in _code(element)).strip("\n")
-            if code.strip():
-                fence = "````" if "```" in code else "```"
-                self._emit([fence + _language(element), *(line.rstrip() for line in code.split("\n")), fence])
-            return True
-        if element.tag == "table":
-            rows = _data_rows(element)
-            if rows:
-                self._flush()
-                self._emit(rows)
-            return bool(rows)
-        return False
-
-    def _start(self, element: etree._Element) -> None:
-        tag = element.tag
-        if tag in _HEADERS:
-            self._flush()
-            if not self.header:
-                self.header = tag
-        elif tag in _BLOCKS or tag in ("blockquote", "hr"):
-            self._flush()
-            self._open(tag)
-        elif tag == "br":
-            self.line.append(_BREAK)
-        elif tag in _MARKS and not self.header:
-            self.marks.append((tag, len(self.line)))
-        if element.text:
-            self.line.append(element.text)
-
-    def _open(self, tag: str) -> None:
-        if tag in ("ul", "ol"):
-            self.lists.append(1 if tag == "ol" else -1)
-        elif tag == "li":
-            number = self.lists[-1] if self.lists else -1
-            mark = f"{number}. " if number > 0 else "- "
-            if number > 0:
-                self.lists[-1] += 1
-            self.indents.append([mark, " " * len(mark)])
-        elif tag == "blockquote":
-            self.indents.append(["> ", "> "])
-        elif tag == "dd":
-            self.indents.append(["- ", "  "])
-
-    def _end(self, element: etree._Element) -> None:
-        tag = element.tag
-        if tag == "pre":
-            return
-        if tag == self.header:
-            self._end_header(tag)
-        elif tag in _BLOCKS or tag == "blockquote":
-            self._flush(bold=tag == "dt")
-            if tag in ("li", "blockquote", "dd") and self.indents:
-                self.indents.pop()
-            if tag in ("ul", "ol") and self.lists:
-                self.lists.pop()
-            if not self.indents and not self.lists:
-                self._close_group()
-        elif tag in _MARKS:
-            self._mark(tag)
-
-    def _end_header(self, tag: str) -> None:
-        title = " ".join("".join(self.line).replace(_BREAK, " ").split())
-        self.line, self.marks, self.header = [], [], ""
-        if self.indents:
-            self._emit([f"**{title}**"] if title else [])
-        else:
-            self._close_group()
-            self.blocks.append(Header(_HEADERS[tag], title))
-
-    def _mark(self, tag: str) -> None:
-        if not self.marks or self.marks[-1][0] != tag:
-            return
-        _, begin = self.marks.pop()
-        inner = "".join(self.line[begin:])
-        kept = inner.strip()
-        sign = _MARKS[tag]
-        if not kept or _BREAK in kept or sign in kept or (self.marks and _MARKS[self.marks[-1][0]] in (sign, "`")):
-            return
-        left = inner[: len(inner) - len(inner.lstrip())]
-        right = inner[len(inner.rstrip()) :]
-        self.line[begin:] = [f"{left}{sign}{kept}{sign}{right}"]
-
-    def _flush(self, bold: bool = False) -> None:
-        if self.header:
-            self.line.append(" ")
-            return
-        text = _EMPTIED.sub("", _SPACE.sub(" ", "".join(self.line)))
-        self.line, self.marks = [], []
-        for paragraph in _PARAGRAPH_BREAK.split(text):
-            lines = [line.strip() for line in paragraph.split(_BREAK) if line.strip()]
-            self._emit([f"**{' '.join(lines)}**"] if bold and lines else lines)
-
-    def _emit(self, lines: list[str]) -> None:
-        if not lines:
-            return
-        if not self.indents:
-            self._close_group()
-            self.blocks.append("\n".join(lines))
-            return
-        follows = self.group and not any(first != rest and first.strip() for first, rest in self.indents[-1:])
-        if follows:
-            self.group.append("".join(rest for _, rest in self.indents[-_MAX_INDENTS:]).rstrip())
-        for line in lines:
-            self.group.append("".join(first for first, _ in self.indents[-_MAX_INDENTS:]) + line)
-            for indent in self.indents:
-                indent[0] = indent[1]
-
-    def _close_group(self) -> None:
-        if self.group:
-            self.blocks.append("\n".join(self.group))
-            self.group = []
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _code(element: etree._Element) -> list[str | None]:
-    parts: list[str | None] = []
-    for event, child in etree.iterwalk(element, events=("start", "end")):
-        if event == "start":
-            parts.append(None if child.tag == "br" else child.text or "")
-        elif child is not element:
-            parts.append(child.tail or "")
-    return parts
+def _is_part(header: str, title: str, site: str) -> bool:
+    if title.startswith(header):
+        return bool(_BEHIND.match(title[len(header) :]))
+    before = title[: -len(header)]
+    sure = len(header) > len(before) or (site and before.startswith(site))
+    return bool(sure and title.endswith(header) and _BEFORE.search(before))
 
 
-def _language(element: etree._Element) -> str:
-    parent = element.getparent()
-    for place in (element, *element[:1], *([parent] if parent is not None else [])):
-        found = _LANGUAGE.search(place.get("class", "") if isinstance(place.tag, str) else "")
-        if found and found.group(1).lower() not in ("default", "none", "notranslate", "text"):
-            return found.group(1).lower()
-    return ""
-
-
-def _data_rows(table: etree._Element) -> list[str]:
-    """A table of data as Markdown; empty where it is there for the layout."""
-    if table.find(".//table") is not None or any(table.find(f".//{tag}") is not None for tag in (*_HEADERS, "pre")):
-        return []
-    rows = [
-        [" ".join(" ".join(cell.itertext()).split()).replace("|", "\\|") for cell in row if cell.tag in ("td", "th")]
-        for row in table.iter("tr")
-    ]
-    rows = [row for row in rows if any(row)]
-    width = max(map(len, rows), default=0)
-    if len(rows) < 2 or not 2 <= width <= _MAX_COLUMNS or any(len(cell) > _MAX_CELL for row in rows for cell in row):
-        return []
-    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
-    return [lines[0], "|" + " --- |" * width, *lines[1:]]
+def _formulas(root: etree._Element) -> None:
+    """Puts the TeX of formulas in their place."""
+    for formula in list(root.iter("math")):
+        notes = (note.text for note in formula.iterfind("semantics/annotation") if note.get("encoding") == _TEX)
+        tex = " ".join((next(notes, None) or formula.get("alttext") or "").split())
+        parent = formula.getparent()
+        if tex and parent is not None:
+            formula.clear(keep_tail=True)
+            formula.tag, formula.text = "span", f"${tex}$"
+            if len(parent) == 1:
+                # MathML beside a picture of the formula is hidden from those who see.
+                parent.attrib.pop("style", None)
