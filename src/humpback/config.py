@@ -149,6 +149,52 @@ class SegmentSettings(Settings):
     is also left out of a larger one that holds it."""
 
 
+class UrlSettings(Settings):
+    """Which addresses are not read, where documents have one."""
+
+    blocklists: tuple[str, ...] = ()
+    """Files with one host, domain or start of an address on each line; '#' begins a comment. .gz and .zst too."""
+    adult: bool = True
+    """Drop documents whose address holds a word of the list of adult words that ships."""
+
+
+class DeduplicateSettings(Settings):
+    """Duplicates across the whole corpus: MinHash with locality-sensitive hashing (Broder 1997), out of core."""
+
+    exact: bool = True
+    """Drop all but the first of segments that are the same but for case and white space."""
+    near: bool = True
+    """Drop all but the first of segments that nearly are."""
+    threshold: Share = 0.8
+    """Jaccard similarity of the sets of word n-grams from which two segments are near-duplicates, as estimated."""
+    ngram: Positive = 5
+    """Words in one of those n-grams (shingles)."""
+    bands: Positive = 16
+    """Bands of the signature: two segments are compared where they agree in all rows of one."""
+    rows: Positive = 6
+    """Hashes in a band. With 16 bands of 6, 99.2 % of the pairs of similarity .8 meet, and 22 % of those of .5."""
+
+
+class LineSettings(Settings):
+    """Lines that recur across a site: its furniture, whatever the markup said."""
+
+    max_documents: Annotated[int, Field(ge=0)] = 10
+    """A line of prose in segments from more documents of one site than this is taken out of all; 0 takes none."""
+    min_chars: Positive = 25
+    """Shorter lines may recur."""
+
+
+class DecontaminateSettings(Settings):
+    """Texts that hold evaluation prompts are dropped, from segments and seed: what is measured must not be trained on."""
+
+    against: tuple[str, ...] = ()
+    """Files of prompts: JSONL, JSON, Parquet or text with one on each line; .gz and .zst too. Empty checks nothing."""
+    ngram: Positive = 8
+    """Words in one n-gram. A shorter prompt counts whole, from 5 words on."""
+    min_overlap: Share = 0.5
+    """Drop a text that holds at least this part of the n-grams of one prompt."""
+
+
 class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
@@ -165,9 +211,18 @@ class CorpusSettings(Settings):
     """How the text is to be read; auto goes by the file's ending, or for a table by the look of the text."""
     max_document_chars: Positive = 5_000_000
     """A longer document is dropped and counted."""
+    max_document_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """A document that takes longer to parse and cut is dropped and counted."""
+    part_mib: Positive = 64
+    """Stored size of the parts that the documents are worked on in, each by one worker, in MiB."""
+    memory_mib: Positive = 1024
+    """Memory that one worker may take to find duplicates and recurring lines, in MiB; more is done in passes."""
     limit: Annotated[int, Field(ge=0)] = 0
     """Keep this many segments, a seeded sample of all; 0 keeps all."""
+    urls: UrlSettings = UrlSettings()
     segment: SegmentSettings = SegmentSettings()
+    lines: LineSettings = LineSettings()
+    deduplicate: DeduplicateSettings = DeduplicateSettings()
 
 
 class LoraSettings(Settings):
@@ -298,6 +353,10 @@ class RunSettings(Settings):
     """Rounds of self-curation: T in the paper."""
     shard_rows: Positive = 64
     """Documents, segments or candidates that are worked on and committed together: what a kill can cost."""
+    on: Literal["local", "ray"] = "local"
+    """Where stages are carried out: on this machine, or on a Ray cluster."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Workers for the stages that need no model; 0 takes one for each core. No number of them changes a result."""
 
 
 class Config(Settings):
@@ -307,6 +366,7 @@ class Config(Settings):
     model: ModelSettings = ModelSettings()
     seed: SeedSettings = SeedSettings()
     corpus: CorpusSettings = CorpusSettings()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
     tags: TagSettings = TagSettings()
     backward: TrainSettings = TrainSettings()
     """The training of M_yx."""
