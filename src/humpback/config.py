@@ -185,7 +185,7 @@ class LineSettings(Settings):
 
 
 class DecontaminateSettings(Settings):
-    """Texts that hold evaluation prompts are dropped, from segments and seed: what is measured must not be trained on."""
+    """Segments and seed pairs that hold evaluation prompts are dropped: what is measured must not be trained on."""
 
     against: tuple[str, ...] = ()
     """Files of prompts: JSONL, JSON, Parquet or text with one on each line; .gz and .zst too. Empty checks nothing."""
