@@ -20,7 +20,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 
 def segments(*documents: str) -> Outcome[Segment]:
     settings = CorpusSettings(documents=documents)
-    return cut(read_documents(settings, list_sources(settings)), settings, set())
+    return cut(read_documents(settings, list_sources(settings)), settings)
 
 
 def shingles(text: str) -> collections.Counter[tuple[str, ...]]:

@@ -1,8 +1,9 @@
-"""One window of documents to segments: parse, cut, judge, drop duplicates."""
+"""One window of documents to segments: parse, cut, judge. What other windows hold makes no difference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from humpback.config import CorpusSettings
 from humpback.corpus.extract import extract
@@ -15,21 +16,32 @@ EXCERPT_CHARS = 200
 """Characters of a dropped text that the drop ledger shows."""
 
 
-def cut(documents: Iterable[Document | Dropped], settings: CorpusSettings, seen: set[str]) -> Outcome[Segment]:
+class Prompts(Protocol):
+    """The evaluation prompts that no segment may hold; `humpback.corpus.contamination` has them."""
+
+    def of(self, text: str) -> str | None:
+        """Which of them the text holds, in words; None where it holds none."""
+        ...
+
+
+def cut(
+    documents: Iterable[Document | Dropped], settings: CorpusSettings, contamination: Prompts | None = None
+) -> Outcome[Segment]:
     """Segments of some documents.
 
     `read` counts candidates: every piece that was judged, every document that was dropped before it could be cut, and
-    every document without text; so `read` is always the number kept and dropped.
+    every document without text; so `read` is always the number kept and dropped. Duplicates are kept: what other
+    segments say is asked later, of all of them.
 
     Args:
         documents: Documents, and what the readers dropped, which is passed on.
         settings: The corpus settings.
-        seen: Ids of the segments already kept; those kept now are added. A segment seen before is a duplicate.
+        contamination: The evaluation prompts; a segment that holds one is dropped. None where nothing is measured.
     """
     kept: list[Segment] = []
     dropped: list[Dropped] = []
     for document in documents:
-        for item in [document] if isinstance(document, Dropped) else _judged(document, settings, seen):
+        for item in [document] if isinstance(document, Dropped) else _judged(document, settings, contamination):
             if isinstance(item, Segment):
                 kept.append(item)
             else:
@@ -47,7 +59,7 @@ def excerpt(text: str) -> str:
     return clean(text[: 2 * EXCERPT_CHARS]).strip()[:EXCERPT_CHARS]
 
 
-def _judged(document: Document, settings: CorpusSettings, seen: set[str]) -> Iterator[Segment | Dropped]:
+def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[Segment | Dropped]:
     try:
         found = list(pieces(extract(document), document.format, settings.segment))
     except Unusable as error:
@@ -57,16 +69,18 @@ def _judged(document: Document, settings: CorpusSettings, seen: set[str]) -> Ite
         detail = f"{len(document.text)} characters of {document.format}"
         yield Dropped(document.id, "no text", detail, document.source, excerpt(document.text))
     for piece in found:
-        yield _judge(piece, document, settings, seen)
+        yield _judge(piece, document, settings, contamination)
 
 
-def _judge(piece: Piece, document: Document, settings: CorpusSettings, seen: set[str]) -> Segment | Dropped:
+def _judge(
+    piece: Piece, document: Document, settings: CorpusSettings, contamination: Prompts | None
+) -> Segment | Dropped:
     identity = segment_id(piece.text)
     objection = judge(piece, settings.segment)
     if objection:
         return Dropped(identity, objection.reason, objection.detail, document.source, excerpt(piece.text))
-    if identity in seen:
-        return Dropped(identity, "duplicate", " > ".join(piece.title_path)[:200], document.source, excerpt(piece.text))
-    seen.add(identity)
+    prompt = contamination.of(piece.text) if contamination else None
+    if prompt is not None:
+        return Dropped(identity, "holds an evaluation prompt", prompt, document.source, excerpt(piece.text))
     language, _ = identify(piece.text)
     return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
