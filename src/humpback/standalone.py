@@ -15,7 +15,7 @@ from humpback import models, seed
 from humpback.config import Config
 from humpback.errors import InputError, StoreError
 from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, content_id
-from humpback.seed.files import file_rows
+from humpback.rows import file_rows
 from humpback.settings_file import with_changes
 from humpback.tables import TableWriter
 

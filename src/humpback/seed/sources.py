@@ -17,7 +17,7 @@ from typing import Protocol
 from humpback.config import SeedSettings
 from humpback.errors import InputError
 from humpback.records import content_id
-from humpback.seed.files import Values, file_rows, table_ending
+from humpback.rows import Values, file_rows, table_ending
 
 PACKAGED = {"package:demo": "demo_seed.jsonl"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
