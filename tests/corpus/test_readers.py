@@ -3,6 +3,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
-from humpback.corpus.readers import list_sources, read_documents
+from humpback.corpus import jsonl
+from humpback.corpus.readers import SourceFile, list_sources, read_documents
 from humpback.errors import InputError
 from humpback.records import Document, Dropped, content_id
 
@@ -221,6 +224,68 @@ def test_installed_descriptions_are_documents():
         ("pypi:docutils", "rst"),
         ("pypi:pydantic", "markdown"),
     ]
+
+
+def stretches(source: SourceFile, *bounds: int) -> list[SourceFile]:
+    """The file split at some of its bytes."""
+    return [replace(source, begin=begin, end=end) for begin, end in zip([0, *bounds], [*bounds, 0], strict=True)]
+
+
+def write_lines(path: Path, rows: list[dict[str, str]]) -> None:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def write_parquet(path: Path, rows: list[dict[str, str]]) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=7)
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.jsonl", write_lines), ("a.parquet", write_parquet)])
+def test_the_stretches_of_a_file_have_its_documents_once_under_the_same_names(
+    tmp_path: Path, name: str, write: Callable[[Path, list[dict[str, str]]], None]
+):
+    write(tmp_path / name, [{"text": f"row {number} " + "x" * (number * 7 % 50)} for number in range(100)])
+    given_settings = CorpusSettings(documents=(str(tmp_path / name),))
+    (source,) = list_sources(given_settings)
+    whole = list(read_documents(given_settings, [source]))
+    assert len({item.id for item in whole}) == 100
+    for step in (source.size // 2, source.size // 3, 977, 61):
+        split = stretches(source, *range(step, source.size, step))
+        assert list(read_documents(given_settings, split)) == whole
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(
+    st.lists(st.sampled_from(["", "{}", "[1]", '{"text": "a"}', '{"text": "%s"}' % ("b" * 90), "broken", "c" * 99])),
+    st.sets(st.integers(1, 400), max_size=6),
+    st.sampled_from([b"\n", b"\r\n", b""]),
+)
+def test_wherever_a_file_is_split_its_documents_are_the_same(
+    tmp_path: Path, rows: list[str], bounds: set[int], last: bytes
+):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "first"}\n' + (last or b"\n").join(row.encode() for row in rows) + last)
+    given_settings = CorpusSettings(documents=(str(path),), max_document_chars=10)
+    (source,) = list_sources(given_settings)
+    split = stretches(source, *sorted(bounds))
+    assert list(read_documents(given_settings, split)) == list(read_documents(given_settings, [source]))
+
+
+def test_the_lines_of_a_big_file_are_named_by_their_place(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "first"}\n{"text": "second"}\n')
+    source = SourceFile(str(path), "a.jsonl", jsonl.COUNTED + 1, ".jsonl")
+    names = ["a.jsonl#byte=0", "a.jsonl#byte=18"]
+    assert [line.name for line in jsonl.read_lines(source, 100)] == names
+    assert [line.name for part in stretches(source, 5, 18, 20) for line in jsonl.read_lines(part, 100)] == names
+
+
+def test_the_columns_are_those_of_the_first_object_of_the_file_in_every_stretch(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    write_lines(path, [{"content": "first"}, {"text": "not this", "content": "second"}])
+    given_settings = CorpusSettings(documents=(str(path),))
+    (source,) = list_sources(given_settings)
+    found = list(read_documents(given_settings, stretches(source, 10)))
+    assert [item.text for item in found if isinstance(item, Document)] == ["first", "second"]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

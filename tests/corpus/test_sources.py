@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 from pathlib import Path
 
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.sources import SourceFile, list_sources
+from humpback.corpus.sources import SourceFile, list_sources, parts
 from humpback.errors import InputError
 
 
@@ -79,7 +80,7 @@ def test_what_is_not_there_is_named(tmp_path: Path, entry: str):
 
 def test_a_digest_follows_the_content(tmp_path: Path):
     path = write(tmp_path / "a.md", "one")
-    source = SourceFile(path, "a.md", 3, ".md")
+    source = SourceFile(str(path), "a.md", 3, ".md")
     before = source.digest()
     assert before == source.digest()
     path.write_text("two")
@@ -100,3 +101,51 @@ def test_the_installed_distributions_are_sources():
     assert found == sorted(found)
     assert any(name.startswith("pypi:pydantic==") for name in found)
     assert len(sources[0].digest()) == 32
+
+
+def test_small_files_come_together_and_big_ones_are_split():
+    mib = 1 << 20
+    sources = [
+        SourceFile("a", "a.txt", mib, ".txt"),
+        SourceFile("b", "b.txt", mib, ".txt"),
+        SourceFile("c", "c.jsonl", 3 * mib + 1, ".jsonl"),
+        SourceFile("d", "d.jsonl.gz", 9 * mib, ".jsonl", ".gz"),
+        SourceFile("e", "e.txt", 1, ".txt"),
+        *(SourceFile(str(number), f"f{number}", 0) for number in range(600)),
+    ]
+    found = parts(sources, CorpusSettings(part_mib=2))
+    assert [[source.name for source in part] for part in found[:4]] == [
+        ["a.txt", "b.txt"],
+        ["c.jsonl"],
+        ["c.jsonl"],
+        ["d.jsonl.gz"],
+    ]
+    first, second = found[1][0], found[2][0]
+    assert (first.begin, first.end, second.begin, second.end) == (0, first.end, first.end, 0)
+    assert not first.whole
+    assert not second.whole
+    assert found[3][0].whole
+    assert [len(part) for part in found[4:]] == [512, 89]
+    assert parts(sources, CorpusSettings(part_mib=2)) == found
+
+
+def test_every_record_of_a_split_file_is_in_one_stretch():
+    whole = SourceFile("a", "a.parquet", 10 * (1 << 20) + 3, ".parquet")
+    stretches = [source for part in parts([whole], CorpusSettings(part_mib=1)) for source in part]
+    assert len(stretches) == 11
+    for offset in (0, 4, whole.size // 2, whole.size - 1, *(source.begin for source in stretches)):
+        assert sum(source.holds(offset) for source in stretches) == 1
+
+
+def test_a_source_travels_to_other_processes(manual: Path):
+    (part,) = parts(list_sources(CorpusSettings(documents=(str(manual),))), CorpusSettings())
+    assert pickle.loads(pickle.dumps(part)) == part
+
+
+def test_stored_bytes_are_those_on_the_disk(tmp_path: Path):
+    path = tmp_path / "a.md.gz"
+    path.write_bytes(gzip.compress(b"one"))
+    (source,) = list_sources(CorpusSettings(documents=(str(path),)))
+    with source.open_stored() as stream:
+        assert stream.read() == path.read_bytes()
+        assert stream.seek(0) == 0

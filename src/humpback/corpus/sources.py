@@ -8,7 +8,7 @@ import importlib.metadata
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -25,13 +25,27 @@ COMPRESSIONS = (".gz", ".zst")
 
 _CHUNK = 1 << 20
 _MAGIC = re.compile(r"[*?\[]")
+_MIB = 1 << 20
+_SPLIT = {
+    *((ending, compression) for ending in (".warc", ".wet") for compression in ("", ".gz")),
+    (".jsonl", ""),
+    (".ndjson", ""),
+    (".parquet", ""),
+}
+"""Endings and compressions of files that can be read from the middle."""
+_MOST_FILES = 512
+"""Files of one part, so that a part of empty files is soon done too."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of documents, or the description of an installed distribution."""
+    """A file of documents or a stretch of one, or the description of an installed distribution.
 
-    path: Path
+    A stretch has the records whose first stored byte lies in it: the line, the row group, the compressed member. So
+    the stretches of a file have each of its records once, under the names they have in the whole file.
+    """
+
+    path: str
     """The file; for a distribution the folder it is installed in."""
     name: str
     """What provenance calls it: the path below the folder that was asked for."""
@@ -42,23 +56,40 @@ class SourceFile:
     compression: str = ""
     distribution: str = ""
     """Name of the installed distribution, where it is one."""
+    begin: int = 0
+    """Stored byte that the stretch begins with."""
+    end: int = 0
+    """Stored byte that the stretch ends before; 0 is the end of the file."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the file and not a stretch of it."""
+        return not (self.begin or self.end)
+
+    def holds(self, offset: int) -> bool:
+        """Whether a record that begins at this stored byte belongs to it."""
+        return (not self.begin or offset >= self.begin) and (not self.end or offset < self.end)
 
     def open(self) -> BinaryIO:
-        """Its content as a stream, decompressed."""
-        if self.distribution:
-            return io.BytesIO(description(self.distribution).encode("utf-8", "surrogatepass"))
+        """The content of the whole file as a stream, decompressed."""
         if self.compression == ".gz":
             return cast(BinaryIO, gzip.open(self.path, "rb"))
         if self.compression == ".zst":
             import pyarrow as pa  # here because a plan must not wait for it
 
-            return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd")))
-        return self.path.open("rb")
+            return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.OSFile(self.path), "zstd")))
+        return self.open_stored()
+
+    def open_stored(self) -> BinaryIO:
+        """The bytes of the whole file as they are stored; can be sought in."""
+        if self.distribution:
+            return io.BytesIO(description(self.distribution).encode("utf-8", "surrogatepass"))
+        return Path(self.path).open("rb")
 
     def digest(self) -> str:
         """32 hex digits from its stored content, for fingerprints."""
         digest = hashlib.blake2b(digest_size=16)
-        with self.open() if self.distribution else self.path.open("rb") as stream:
+        with self.open_stored() as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
         return digest.hexdigest()
@@ -80,10 +111,37 @@ def list_sources(settings: CorpusSettings) -> list[SourceFile]:
             kinds = " ".join(ENDINGS)
             raise InputError(f"no documents in {entry!r}", f"name files that end in {kinds}, or set corpus.format")
         for source in sources:
-            key = source.name if source.distribution else str(source.path.resolve())
-            if key not in found or found[key].path.is_symlink():
+            key = source.name if source.distribution else os.path.realpath(source.path)
+            if key not in found or Path(found[key].path).is_symlink():
                 found[key] = source
-    return sorted(_distinct(list(found.values())), key=lambda source: (source.name, str(source.path)))
+    return sorted(_distinct(list(found.values())), key=lambda source: (source.name, source.path))
+
+
+def parts(sources: Iterable[SourceFile], settings: CorpusSettings) -> list[tuple[SourceFile, ...]]:
+    """The sources in parts of about `part_mib` of stored bytes, each to be read by one worker.
+
+    Small files come together, in their order; big ones are split where their format allows to begin in the middle.
+    """
+    most = settings.part_mib * _MIB
+    done: list[tuple[SourceFile, ...]] = []
+    group: list[SourceFile] = []
+    size = 0
+    for source in sources:
+        if group and (size + source.size > most or len(group) == _MOST_FILES):
+            done.append(tuple(group))
+            group, size = [], 0
+        if source.size > most and (source.ending, source.compression) in _SPLIT:
+            done += [(stretch,) for stretch in _stretches(source, -(-source.size // most))]
+        else:
+            group.append(source)
+            size += source.size
+    return [*done, tuple(group)] if group else done
+
+
+def _stretches(source: SourceFile, count: int) -> Iterator[SourceFile]:
+    bounds = [source.size * number // count for number in range(count)]
+    for begin, end in zip(bounds, [*bounds[1:], 0], strict=True):
+        yield replace(source, begin=begin, end=end)
 
 
 def description(distribution: str) -> str:
@@ -150,7 +208,7 @@ def _source(path: Path, name: str) -> SourceFile:
     ending = suffixes[-1] if suffixes and suffixes[-1] in ENDINGS else ""
     if ending == ".parquet" and compression:
         ending = ""
-    return SourceFile(path, name, path.stat().st_size, ending, compression)
+    return SourceFile(str(path), name, path.stat().st_size, ending, compression)
 
 
 @cache
@@ -168,7 +226,7 @@ def _installed() -> Iterator[SourceFile]:
             continue
         seen.add(key)
         size = len(description(name).encode("utf-8", "surrogatepass"))
-        where = Path(str(distribution.locate_file("")))
+        where = str(distribution.locate_file(""))
         yield SourceFile(where, f"pypi:{key}=={distribution.version}", size, distribution=name)
 
 
@@ -179,7 +237,7 @@ def _distinct(sources: list[SourceFile]) -> list[SourceFile]:
         if len(set(names)) == len(names):
             break
         sources = [
-            replace(source, name="/".join((*source.path.resolve().parent.parts[-depth:], source.path.name)))
+            replace(source, name="/".join((*Path(source.path).resolve().parent.parts[-depth:], Path(source.path).name)))
             if names.count(source.name) > 1
             else source
             for source in sources

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from humpback.config import CorpusSettings
 from humpback.corpus.cut import excerpt
+from humpback.corpus.jsonl import first_object, parse, read_lines
 from humpback.corpus.sources import SourceFile
 from humpback.errors import InputError
 from humpback.records import DocumentFormat, Dropped, content_id
@@ -44,11 +44,11 @@ class _Columns:
     title: str
     name: str
 
-    def row(self, file: SourceFile, number: int, values: dict[str, Any]) -> Row | Dropped:
-        """The row's document, or why it is none."""
+    def row(self, file: SourceFile, place: str, values: dict[str, Any]) -> Row | Dropped:
+        """The row's document, called by its place where it has no name of its own, or why it is none."""
         name = values.get(self.name) if self.name else None
-        source = f"{file.name}#{number}" if name is None or name == "" else str(name)[:1000]
-        if "://" not in source and name is not None:
+        source = place if name is None or name == "" else str(name)[:1000]
+        if source != place and "://" not in source:
             source = f"{file.name}#{source}"
         text = values.get(self.text)
         if not isinstance(text, str):
@@ -63,63 +63,55 @@ def json_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | Drop
     Raises:
         InputError: No column as named, or none with a text.
     """
-    columns: _Columns | None = None
     longest = settings.max_document_chars * _BYTES_PER_CHARACTER
-    with file.open() as stream:
-        for number, line in enumerate(_lines(stream, longest), 1):
-            where = f"{file.name}#{number}"
-            if line is None:
-                yield _dropped(where, "document too long", f"a line of more than {longest} bytes", "")
-                continue
-            if not line.strip():
-                continue
-            values = _object(line)
-            if isinstance(values, str):
-                yield _dropped(where, "not JSON", values, line[:1000].decode("utf-8", "replace"))
-                continue
-            columns = columns or _columns(file, list(values), settings)
-            yield columns.row(file, number, values)
+    first = first_object(file, longest) if file.begin else None
+    columns = _columns(file, list(first), settings) if first is not None else None
+    for line in read_lines(file, longest):
+        if line.data is None:
+            yield _dropped(line.name, "document too long", f"a line of more than {longest} bytes", "")
+            continue
+        if not line.data.strip():
+            continue
+        values = parse(line.data)
+        if isinstance(values, str):
+            yield _dropped(line.name, "not JSON", values, line.data[:1000].decode("utf-8", "replace"))
+            continue
+        columns = columns or _columns(file, list(values), settings)
+        yield columns.row(file, line.name, values)
 
 
 def parquet_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | Dropped]:
-    """The rows of a Parquet file.
+    """The rows of a Parquet file; of a stretch, those of the row groups that begin in it.
 
     Raises:
         InputError: No column as named, or none with a text.
     """
-    number = 0
     with pq.ParquetFile(file.path, pre_buffer=False) as table:
-        names = [name for name in table.schema_arrow.names if _is_text(table.schema_arrow.field(name).type)]
-        columns = _columns(file, names, settings, others=table.schema_arrow.names)
+        schema = table.schema_arrow
+        names = [name for name in schema.names if _is_text(schema.field(name).type)]
+        columns = _columns(file, names, settings, others=schema.names)
         wanted = [name for name in dict.fromkeys((columns.text, columns.title, columns.name)) if name]
-        for batch in table.iter_batches(batch_size=_ROWS, columns=wanted):
-            for values in batch.to_pylist():
-                number += 1
-                yield columns.row(file, number, values)
+        for group, number in _row_groups(table.metadata, file):
+            for batch in table.iter_batches(batch_size=_ROWS, columns=wanted, row_groups=[group]):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield columns.row(file, f"{file.name}#{number}", values)
+
+
+def _row_groups(metadata: pq.FileMetaData, file: SourceFile) -> Iterator[tuple[int, int]]:
+    """The row groups that begin in a stretch, each with the number of rows before it."""
+    before = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        column = group.column(0) if group.num_columns else None
+        begins = (column.dictionary_page_offset or column.data_page_offset) if column else 0
+        if file.holds(begins):
+            yield number, before
+        before += group.num_rows
 
 
 def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
-
-
-def _lines(stream: BinaryIO, longest: int) -> Iterator[bytes | None]:
-    """Lines of at most `longest` bytes; None for a longer one, which is passed over in bounded memory."""
-    while line := stream.readline(longest + 1):
-        if len(line) <= longest or line.endswith(b"\n"):
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = stream.readline(1 << 20)
-        yield None
-
-
-def _object(line: bytes) -> dict[str, Any] | str:
-    """The object on a line, or what is wrong with it."""
-    try:
-        values = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError) as error:
-        return " ".join(str(error).split())[:200]
-    return values if isinstance(values, dict) else f"{type(values).__name__}, not an object"
 
 
 def _columns(
