@@ -6,23 +6,25 @@ A reader is a function from a source to documents; which one reads a file is loo
 
 from __future__ import annotations
 
+import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cut import excerpt
 from humpback.corpus.decode import Undecodable, decode
+from humpback.corpus.documents import as_document, as_dropped
 from humpback.corpus.extract import look
-from humpback.corpus.sources import SourceFile, description_type, list_sources
+from humpback.corpus.installed import description_type
+from humpback.corpus.sources import SourceFile, list_sources
 from humpback.corpus.tables import Row, json_rows, parquet_rows
-from humpback.records import Document, DocumentFormat, Dropped, content_id
+from humpback.records import Document, DocumentFormat, Dropped
 
 __all__ = ["READERS", "SourceFile", "list_sources", "read_documents"]
 
 Reader = Callable[[SourceFile, CorpusSettings], Iterator[Document | Dropped]]
 
 _BYTES_PER_CHARACTER = 4
-DAMAGE = (OSError, EOFError, zlib.error, ValueError)
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 """What compressed and columnar files raise where they are damaged; Arrow's errors are among these."""
 
 _FORMATS: Mapping[str, DocumentFormat] = {
@@ -49,7 +51,7 @@ def read_documents(settings: CorpusSettings, sources: Iterable[SourceFile]) -> I
         try:
             yield from reader(source, settings)
         except DAMAGE as error:
-            yield _dropped(source.name, "damaged file", f"{type(error).__name__}: {error}", "")
+            yield as_dropped(source.name, "damaged file", f"{type(error).__name__}: {error}", "")
 
 
 def read_single(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
@@ -58,18 +60,18 @@ def read_single(source: SourceFile, settings: CorpusSettings) -> Iterator[Docume
     with source.open() as stream:
         data = stream.read(most + 1)
     if len(data) > most:
-        yield _dropped(source.name, "document too long", f"more than {most} bytes", decode(data[:1000], lenient=True))
+        yield as_dropped(source.name, "document too long", f"more than {most} bytes", decode(data[:1000], lenient=True))
         return
     form = _FORMATS.get(source.ending) if settings.format == "auto" else settings.format
     try:
         text = decode(data, html=form == "html")
     except Undecodable as error:
-        yield _dropped(source.name, "not text", str(error), decode(data[:1000], lenient=True))
+        yield as_dropped(source.name, "not text", str(error), decode(data[:1000], lenient=True))
         return
     if source.distribution:
         form = description_type(source.distribution) or look(text)
         text = "" if text.strip() == "UNKNOWN" else text
-    yield _document(source.name, form or look(text), source.distribution, text, settings)
+    yield as_document(source.name, form or look(text), source.distribution, text, settings)
 
 
 def read_json_lines(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
@@ -101,20 +103,4 @@ def _documents(
         form = settings.format
         if form == "auto":
             form = row.format or look(row.text)
-        yield _document(row.source, form, row.title, row.text, settings)
-
-
-def _document(source: str, form: DocumentFormat, title: str, text: str, settings: CorpusSettings) -> Document | Dropped:
-    if len(text) > settings.max_document_chars:
-        return _dropped(source, "document too long", f"{len(text)} characters", text)
-    if "\x00" in text:
-        return _dropped(source, "not text", "holds NUL characters", text)
-    if not text.strip():
-        return _dropped(source, "empty document", f"{len(text)} characters", "")
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return Document(content_id(source, text), source, form, title.encode("utf-8", "replace").decode("utf-8"), text)
-
-
-def _dropped(source: str, reason: str, detail: str, text: str) -> Dropped:
-    shown = excerpt(text)
-    return Dropped(content_id(source, reason, detail, shown), reason, detail[:200], source, shown)
+        yield as_document(row.source, form, row.title, row.text, settings)

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cut import excerpt
+from humpback.corpus.documents import as_dropped
 from humpback.corpus.jsonl import first_object, parse, read_lines
 from humpback.corpus.sources import SourceFile
 from humpback.errors import InputError
-from humpback.records import DocumentFormat, Dropped, content_id
+from humpback.records import DocumentFormat, Dropped
 
 _TEXT = ("text", "content", "html", "markdown", "body")
 _TITLE = ("title",)
@@ -52,7 +52,7 @@ class _Columns:
             source = f"{file.name}#{source}"
         text = values.get(self.text)
         if not isinstance(text, str):
-            return _dropped(source, "no text", f"column {self.text!r} holds {type(text).__name__}", "")
+            return as_dropped(source, "no text", f"column {self.text!r} holds {type(text).__name__}", "")
         title = values.get(self.title) if self.title else None
         return Row(source, title[:1000] if isinstance(title, str) else "", text, _FORMATS.get(self.text))
 
@@ -68,13 +68,13 @@ def json_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | Drop
     columns = _columns(file, list(first), settings) if first is not None else None
     for line in read_lines(file, longest):
         if line.data is None:
-            yield _dropped(line.name, "document too long", f"a line of more than {longest} bytes", "")
+            yield as_dropped(line.name, "document too long", f"a line of more than {longest} bytes", "")
             continue
         if not line.data.strip():
             continue
         values = parse(line.data)
         if isinstance(values, str):
-            yield _dropped(line.name, "not JSON", values, line.data[:1000].decode("utf-8", "replace"))
+            yield as_dropped(line.name, "not JSON", values, line.data[:1000].decode("utf-8", "replace"))
             continue
         columns = columns or _columns(file, list(values), settings)
         yield columns.row(file, line.name, values)
@@ -130,8 +130,3 @@ def _columns(
         )
     title = settings.title_column or next((name for name in _TITLE if name in names), "")
     return _Columns(text, title, settings.id_column or next((name for name in _NAME if name in names), ""))
-
-
-def _dropped(source: str, reason: str, detail: str, text: str) -> Dropped:
-    shown = excerpt(text)
-    return Dropped(content_id(source, reason, detail, shown), reason, detail, source, shown)
