@@ -1,29 +1,31 @@
-"""Where documents come from: files, folders, globs and the installed distributions, in an order that never changes."""
+"""Where documents come from: files, folders, globs, URLs and the installed distributions, in one order.
+
+`list_sources` finds them, `parts` shares them out to workers.
+"""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import importlib.metadata
-import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from typing import BinaryIO, cast
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from humpback.config import CorpusSettings
+from humpback.corpus.installed import description
+from humpback.corpus.remote import is_url, list_url, public
+from humpback.corpus.stored import COMPRESSIONS, SourceFile
 from humpback.errors import InputError
-from humpback.records import DocumentFormat
+
+__all__ = ["ENDINGS", "SourceFile", "list_sources", "parts"]
 
 INSTALLED = "installed:"
 ENDINGS = (".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt", ".jsonl", ".ndjson", ".parquet")
-"""The kinds of file that are read; all but Parquet also compressed, with a further .gz or .zst."""
-COMPRESSIONS = (".gz", ".zst")
+"""The kinds of file that are read; all but Parquet also compressed, with a further .gz, .zst, .bz2 or .xz."""
 
-_CHUNK = 1 << 20
+_FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
 _MAGIC = re.compile(r"[*?\[]")
 _MIB = 1 << 20
 _SPLIT = {
@@ -33,66 +35,9 @@ _SPLIT = {
     (".parquet", ""),
 }
 """Endings and compressions of files that can be read from the middle."""
+_NEVER_PACKED = (".parquet",)
 _MOST_FILES = 512
 """Files of one part, so that a part of empty files is soon done too."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of documents or a stretch of one, or the description of an installed distribution.
-
-    A stretch has the records whose first stored byte lies in it: the line, the row group, the compressed member. So
-    the stretches of a file have each of its records once, under the names they have in the whole file.
-    """
-
-    path: str
-    """The file; for a distribution the folder it is installed in."""
-    name: str
-    """What provenance calls it: the path below the folder that was asked for."""
-    size: int
-    """In bytes, as stored."""
-    ending: str = ""
-    """The ending that says what is in it, in lower case; empty for a distribution and where there is none."""
-    compression: str = ""
-    distribution: str = ""
-    """Name of the installed distribution, where it is one."""
-    begin: int = 0
-    """Stored byte that the stretch begins with."""
-    end: int = 0
-    """Stored byte that the stretch ends before; 0 is the end of the file."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is the file and not a stretch of it."""
-        return not (self.begin or self.end)
-
-    def holds(self, offset: int) -> bool:
-        """Whether a record that begins at this stored byte belongs to it."""
-        return (not self.begin or offset >= self.begin) and (not self.end or offset < self.end)
-
-    def open(self) -> BinaryIO:
-        """The content of the whole file as a stream, decompressed."""
-        if self.compression == ".gz":
-            return cast(BinaryIO, gzip.open(self.path, "rb"))
-        if self.compression == ".zst":
-            import pyarrow as pa  # here because a plan must not wait for it
-
-            return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.OSFile(self.path), "zstd")))
-        return self.open_stored()
-
-    def open_stored(self) -> BinaryIO:
-        """The bytes of the whole file as they are stored; can be sought in."""
-        if self.distribution:
-            return io.BytesIO(description(self.distribution).encode("utf-8", "surrogatepass"))
-        return Path(self.path).open("rb")
-
-    def digest(self) -> str:
-        """32 hex digits from its stored content, for fingerprints."""
-        digest = hashlib.blake2b(digest_size=16)
-        with self.open_stored() as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
 
 
 def list_sources(settings: CorpusSettings) -> list[SourceFile]:
@@ -102,17 +47,19 @@ def list_sources(settings: CorpusSettings) -> list[SourceFile]:
     that lead out of the folder.
 
     Raises:
-        InputError: A path or glob is not there or holds no document, or a named file is of no known kind.
+        InputError: A path, URL or glob is not there or holds no document, or a named file is of no known kind.
     """
     found: dict[str, SourceFile] = {}
     for entry in settings.documents:
         sources = list(_expand(entry, settings))
         if not sources:
             kinds = " ".join(ENDINGS)
-            raise InputError(f"no documents in {entry!r}", f"name files that end in {kinds}, or set corpus.format")
+            raise InputError(
+                f"no documents in {public(entry)!r}", f"name files that end in {kinds}, or set corpus.format"
+            )
         for source in sources:
-            key = source.name if source.distribution else os.path.realpath(source.path)
-            if key not in found or Path(found[key].path).is_symlink():
+            key = _key(source)
+            if key not in found or (not source.remote and Path(found[key].path).is_symlink()):
                 found[key] = source
     return sorted(_distinct(list(found.values())), key=lambda source: (source.name, source.path))
 
@@ -144,27 +91,29 @@ def _stretches(source: SourceFile, count: int) -> Iterator[SourceFile]:
         yield replace(source, begin=begin, end=end)
 
 
-def description(distribution: str) -> str:
-    """The long description of an installed distribution."""
-    return str(_metadata(distribution).get("description") or "")
-
-
-def description_type(distribution: str) -> DocumentFormat | None:
-    """The format that a distribution declares for its description, or None."""
-    declared = str(_metadata(distribution).get("description_content_type") or "")
-    kinds: dict[str, DocumentFormat] = {"text/markdown": "markdown", "text/x-rst": "rst", "text/plain": "text"}
-    return kinds.get(declared.split(";")[0].strip().lower())
+def _key(source: SourceFile) -> str:
+    """The same for two ways to name one file."""
+    if source.distribution:
+        return source.name
+    return source.path if source.remote else os.path.realpath(source.path)
 
 
 def _expand(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
+    local = _FILE_URL.sub("", entry)
     if entry.startswith(INSTALLED):
         yield from _installed()
-        return
+    elif is_url(local):
+        yield from _remote(entry, settings)
+    else:
+        yield from _local(local, settings)
+
+
+def _local(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
     path = Path(entry).expanduser()
     if path.is_dir():
         yield from _folder(path, settings)
     elif path.is_file():
-        yield _named(path, settings)
+        yield _named(_source(path, path.name), settings)
     elif _MAGIC.search(entry):
         parts = path.parts
         fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
@@ -175,10 +124,17 @@ def _expand(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
         raise InputError(f"no file or folder {entry!r}", "check corpus.documents")
 
 
-def _named(path: Path, settings: CorpusSettings) -> SourceFile:
-    source = _source(path, path.name)
+def _remote(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
+    found = list_url(entry, lambda name: settings.format != "auto" or bool(_kind(name)[0]))
+    for file in found:
+        source = SourceFile(file.url, file.name, file.size, *_kind(file.name), mark=file.mark)
+        yield _named(source, settings) if file.url == entry else source
+
+
+def _named(source: SourceFile, settings: CorpusSettings) -> SourceFile:
+    """A file that the user named, which must be of a known kind."""
     if not source.ending and settings.format == "auto":
-        raise InputError(f"cannot tell what {str(path)!r} is from its ending", "set corpus.format")
+        raise InputError(f"cannot tell what {source.name!r} is from its ending", "set corpus.format")
     return source
 
 
@@ -203,18 +159,15 @@ def _inside(base: Path, paths: list[Path], settings: CorpusSettings) -> Iterator
 
 
 def _source(path: Path, name: str) -> SourceFile:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return SourceFile(str(path), name, path.stat().st_size, *_kind(path.name))
+
+
+def _kind(name: str) -> tuple[str, str]:
+    """The ending that says what is in a file, empty where it is none of ours, and the one of its compression."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSIONS else ""
     ending = suffixes[-1] if suffixes and suffixes[-1] in ENDINGS else ""
-    if ending == ".parquet" and compression:
-        ending = ""
-    return SourceFile(str(path), name, path.stat().st_size, ending, compression)
-
-
-@cache
-def _metadata(distribution: str) -> Mapping[str, object]:
-    """All fields: parsing them takes a hundred times as long as reading the file."""
-    return importlib.metadata.metadata(distribution).json
+    return ("" if ending in _NEVER_PACKED and compression else ending), compression
 
 
 def _installed() -> Iterator[SourceFile]:
@@ -231,15 +184,23 @@ def _installed() -> Iterator[SourceFile]:
 
 
 def _distinct(sources: list[SourceFile]) -> list[SourceFile]:
-    """Lengthens the names that two files share by the folders they are in."""
+    """Lengthens the names that two files share by the folders they are in, or by a number where that does not help."""
     for depth in range(1, 8):
-        names = [source.name for source in sources]
-        if len(set(names)) == len(names):
-            break
+        names = Counter(source.name for source in sources)
+        if len(names) == len(sources):
+            return sources
         sources = [
-            replace(source, name="/".join((*Path(source.path).resolve().parent.parts[-depth:], Path(source.path).name)))
-            if names.count(source.name) > 1
-            else source
+            source if names[source.name] == 1 or source.remote else replace(source, name=_longer(source.path, depth))
             for source in sources
         ]
-    return sources
+    seen: Counter[str] = Counter()
+    numbered = []
+    for source in sorted(sources, key=lambda source: source.path):
+        seen[source.name] += 1
+        count = seen[source.name]
+        numbered.append(source if count == 1 else replace(source, name=f"{source.name}~{count}"))
+    return numbered
+
+
+def _longer(path: str, depth: int) -> str:
+    return "/".join((*Path(path).resolve().parent.parts[-depth:], Path(path).name))

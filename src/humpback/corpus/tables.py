@@ -86,7 +86,7 @@ def parquet_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | D
     Raises:
         InputError: No column as named, or none with a text.
     """
-    with pq.ParquetFile(file.path, pre_buffer=False) as table:
+    with pq.ParquetFile(file.open_stored() if file.remote else file.path, pre_buffer=file.remote) as table:
         schema = table.schema_arrow
         names = [name for name in schema.names if _is_text(schema.field(name).type)]
         columns = _columns(file, names, settings, others=schema.names)
