@@ -95,7 +95,7 @@ def mixed(values: Hashes) -> Hashes:
 @cache
 def _factors() -> Hashes:
     """Odd numbers that tell places apart: the powers of the golden ratio of 64 bits."""
-    return np.cumprod(np.full(_LONGEST, 0x9E3779B97F4A7C15, np.uint64))
+    return np.cumprod(np.full(_LONGEST, 0x9E3779B97F4A7C15, np.uint64), dtype=np.uint64)
 
 
 @cache

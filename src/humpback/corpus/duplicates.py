@@ -1,0 +1,221 @@
+"""Exact and near duplicates among all segments of the corpus: MinHash with locality-sensitive hashing (Broder 1997).
+
+The rule: **a segment goes if an earlier one is like it in one of their common buckets.** Segments share a bucket for
+each band of their MinHash signatures that agrees in all its rows. In a bucket a segment is compared with the first one
+and with the nearest `WINDOW` before it, copies aside; it is like one of them where the sketches of both say so.
+Earlier is what stands earlier in the corpus, so neither workers nor shards nor the order of the work change the result,
+and the earliest of any number of likes always stays. What goes may be what another went for: of a chain a ~ b ~ c in
+which a and c are not alike, b goes for a and c goes for b. Nothing is grouped and nothing asked twice, so a text that
+stands there a million times costs a million steps.
+
+Copies, the same but for case and white space, share all buckets; they are told by their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from rensa import RMinHash
+
+from humpback.config import DeduplicateSettings
+from humpback.records import Dropped, Outcome, Segment
+from humpback.shingles import Hashes, Shingles, mixed, words
+
+SKETCH_BYTES = 64
+"""A sketch is the lowest bit of so many times 8 MinHashes (Li and König 2010): of two texts of Jaccard similarity J
+the part of bits that agree is (1 + J) / 2, and with 512 bits J is known to .026 at .8."""
+WINDOW = 8
+"""How many before it a segment is compared with, besides the first. More would find only what no other bucket finds."""
+
+_BITS = 8 * SKETCH_BYTES
+_SEED = 20230811
+_BATCH_CHARS = 1 << 15
+"""Characters that are hashed at a time: fits in the processor's cache, and is too little for rensa to start threads,
+which would be in the way of the other workers."""
+_EXCERPT = 200
+_SEEN = pa.schema(
+    {
+        "key": pa.uint64(),
+        "place": pa.uint64(),
+        "band": pa.uint8(),
+        "exact": pa.uint64(),
+        "sketch": pa.binary(SKETCH_BYTES),
+    }
+)
+_SETTLED = pa.schema({"place": pa.uint64(), "of": pa.uint64(), "similarity": pa.float32(), "exact": pa.bool_()})
+
+Rows = NDArray[np.int64]
+Sketches = NDArray[np.uint64]
+
+
+def look(segments: Sequence[Segment], first_place: int, settings: DeduplicateSettings) -> pa.Table:
+    """What is seen in some segments: a row for each segment and band, or one for each where only copies are looked for.
+
+    Returns:
+        `key`, the bucket; `place`; `band`; `exact`, the beginning of the segment's id; `sketch`, for comparing.
+    """
+    exact = np.array([int(segment.id[:16], 16) for segment in segments], np.uint64)
+    place = np.arange(first_place, first_place + len(segments), dtype=np.uint64)
+    bands = settings.bands if settings.near else 1
+    if settings.near:
+        keys, sketches = _signatures([segment.text for segment in segments], exact, settings)
+    else:
+        keys, sketches = mixed(exact), np.zeros((len(segments), SKETCH_BYTES), np.uint8)
+    columns = [
+        keys,
+        np.repeat(place, bands),
+        np.tile(np.arange(bands, dtype=np.uint8), len(segments)),
+        np.repeat(exact, bands),
+        _fixed(np.repeat(sketches, bands, axis=0)),
+    ]
+    return pa.table([pa.array(column) for column in columns], schema=_SEEN)
+
+
+def settle(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
+    """Who is like an earlier one.
+
+    Args:
+        table: All rows of some keys, sorted by key and place.
+        settings: Threshold, and which kinds are looked for.
+
+    Returns:
+        `place` of the segment; `of`, the `exact` of the earlier one; `similarity`, as estimated; whether it is `exact`.
+        A segment that is like others in several buckets has several rows.
+    """
+    key = table.column("key").to_numpy()
+    shared = np.flatnonzero(_shared(key))
+    table = table.take(pa.array(shared)).combine_chunks()
+    key, place = key[shared], table.column("place").to_numpy()
+    exact, band = table.column("exact").to_numpy(), table.column("band").to_numpy()
+    order = np.lexsort((exact, key))  # stable: by place among the copies in a bucket
+    again = np.zeros(len(order), bool)
+    again[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (exact[order[1:]] == exact[order[:-1]])
+    # Copies share all bands, so one tells of them. Where copies may stay but not likes, they are likes.
+    copies = np.flatnonzero(again & (band == 0) & (settings.exact or settings.near))
+    found = [_settled(place[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
+    if settings.near:
+        firsts = np.flatnonzero(~again)
+        like = _like(key[firsts], _sketches(table, firsts), _bound(settings.threshold))
+        rows, earlier = firsts[like.rows], firsts[like.earlier]
+        found.append(_settled(place[rows], exact[earlier], like.similarity, exact=False))
+    return pa.concat_tables(found)
+
+
+def apply(
+    segments: Sequence[Segment], first_place: int, settled: pa.Table, settings: DeduplicateSettings
+) -> Outcome[Segment]:
+    """Drops each segment of which something is settled; an exact match says why before the likest one does."""
+    why: dict[int, tuple[bool, float, int]] = {}
+    for place, of, similarity, exact in zip(*(column.to_pylist() for column in settled.columns), strict=True):
+        at, reason = place - first_place, (exact, similarity, of)
+        why[at] = max(why.get(at, reason), reason)
+    kept = tuple(segment for at, segment in enumerate(segments) if at not in why)
+    dropped = tuple(_dropped(segments[at], *why[at]) for at in sorted(why))
+    return Outcome(kept, dropped, len(segments))
+
+
+@dataclass(frozen=True, slots=True)
+class _Likes:
+    """Rows that are like an earlier one of their bucket, and the likest of these."""
+
+    rows: Rows
+    earlier: Rows
+    similarity: NDArray[np.float32]
+
+
+def _signatures(texts: Sequence[str], exact: Hashes, settings: DeduplicateSettings) -> tuple[Hashes, Sketches]:
+    """The buckets of each text, one for each band, all in one array; and the sketches, of other hashes than those."""
+    size = settings.bands * settings.rows
+    keys = [np.empty((0, settings.bands), np.uint64)]
+    sketches = [np.empty((0, SKETCH_BYTES), np.uint8)]
+    for start, end in _batches(texts):
+        shingles = _shingles(texts[start:end], exact[start:end], settings.ngram)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+            shingles.hashes, shingles.ends.astype(np.uint64), size + _BITS, _SEED
+        )
+        hashes = np.array(matrix.to_rows(), np.uint32)
+        sketches.append(np.packbits(hashes[:, size:] & 1, axis=1))
+        bands = hashes[:, :size].astype(np.uint64).reshape(-1, settings.rows)
+        folded = np.zeros(len(bands), np.uint64)
+        for row in range(settings.rows):
+            folded = mixed(folded + bands[:, row])
+        keys.append(mixed(folded.reshape(-1, settings.bands) + np.arange(settings.bands).astype(np.uint64)))
+    return np.concatenate(keys).ravel(), np.concatenate(sketches)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    start = size = 0
+    for at, text in enumerate(texts):
+        if at > start and size + len(text) > _BATCH_CHARS:
+            yield start, at
+            start, size = at, 0
+        size += len(text)
+    if start < len(texts):
+        yield start, len(texts)
+
+
+def _shingles(texts: Sequence[str], exact: Hashes, n: int) -> Shingles:
+    """The n-grams of each text; of a shorter one all its words as one, and of one without words its id."""
+    said = words(texts)
+    ngrams = said.ngrams(n)
+    short = np.flatnonzero(np.diff(ngrams.ends) == 0)
+    if not len(short):
+        return ngrams
+    whole = [mixed(np.sum(said.of(at), keepdims=True))[0] if len(said.of(at)) else exact[at] for at in short.tolist()]
+    added = np.cumsum([0, *(np.diff(ngrams.ends) == 0)])
+    return Shingles(np.insert(ngrams.hashes, ngrams.ends[short], whole), ngrams.ends + added)
+
+
+def _shared(key: Hashes) -> NDArray[np.bool_]:
+    """Which rows have a neighbour of the same key."""
+    same = key[1:] == key[:-1]
+    return np.concatenate((same, [False])) | np.concatenate(([False], same))
+
+
+def _like(key: Hashes, sketches: Sketches, bound: float) -> _Likes:
+    """Compares each row with the first of its bucket and with the nearest before it; rows come sorted by bucket."""
+    places = np.arange(len(key))
+    first = np.maximum.accumulate(np.where(np.append(True, key[1:] != key[:-1])[: len(key)], places, 0))
+    best, earlier = np.full(len(key), -1.0, np.float32), places.copy()
+    for back in range(WINDOW + 1):
+        other = first if back == 0 else places - back
+        rows = np.flatnonzero((places > first) & (other >= first))
+        differing = np.bitwise_count(sketches[rows] ^ sketches[other[rows]]).sum(axis=1, dtype=np.int64)
+        similarity = (1 - 2 * differing / _BITS).astype(np.float32)
+        better = similarity > best[rows]
+        best[rows[better]], earlier[rows[better]] = similarity[better], other[rows][better]
+    rows = np.flatnonzero(best >= bound)
+    return _Likes(rows, earlier[rows], best[rows])
+
+
+def _bound(threshold: float) -> float:
+    """From which estimate on two texts are taken for alike: one standard deviation below the threshold."""
+    return threshold - float(np.sqrt((1 - threshold**2) / _BITS))
+
+
+def _sketches(table: pa.Table, rows: Rows) -> Sketches:
+    column = table.column("sketch").take(pa.array(rows)).combine_chunks()
+    size = len(column) * SKETCH_BYTES
+    data = np.frombuffer(column.buffers()[1], np.uint8, size, column.offset * SKETCH_BYTES) if size else b""
+    return np.frombuffer(data, np.uint64).reshape(-1, SKETCH_BYTES // 8)
+
+
+def _fixed(rows: NDArray[np.uint8]) -> pa.Array:
+    """Rows of bytes as a column of fixed width."""
+    data = pa.py_buffer(np.ascontiguousarray(rows))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(SKETCH_BYTES), len(rows), [None, data])
+
+
+def _settled(place: Hashes, of: Hashes, similarity: NDArray[np.float32], *, exact: bool) -> pa.Table:
+    columns = [pa.array(place), pa.array(of), pa.array(similarity), pa.array(np.full(len(place), exact))]
+    return pa.table(columns, schema=_SETTLED)
+
+
+def _dropped(segment: Segment, exact: bool, similarity: float, of: int) -> Dropped:
+    reason = "duplicate" if exact else "near duplicate"
+    detail = f"of segment {of:016x}..." if exact else f"similarity {similarity:.2f} to segment {of:016x}..."
+    return Dropped(segment.id, reason, detail, segment.source, segment.text[:_EXCERPT])
