@@ -167,7 +167,7 @@ class DeduplicateSettings(Settings):
     """Drop all but the first of segments that nearly are."""
     threshold: Share = 0.8
     """Jaccard similarity of the sets of word n-grams from which two segments are near-duplicates. It is estimated
-    with an error of .03: of planted pairs all from .85 on are found, of .8 to .85 96 %, of .7 to .8 24 %, below none."""
+    to .03: of planted pairs all from .85 on are found, of .8 to .85 96 %, of .7 to .8 24 %, below none."""
     ngram: Positive = 5
     """Words in one of those n-grams (shingles); case, punctuation and Markdown marks do not count."""
     bands: Positive = 16
@@ -287,6 +287,8 @@ class TagSettings(Settings):
 class AugmentSettings(Settings):
     """Self-augmentation: the backward model writes instructions (paper, section 2.2)."""
 
+    title_path: bool = False
+    """Show the backward model the titles above a segment too ('Guide > Install'). Off, as it is trained without."""
     per_segment: Positive = 1
     """Instructions written for each segment; the likeliest valid one is kept."""
     temperature: Annotated[float, Field(ge=0)] = 0.7

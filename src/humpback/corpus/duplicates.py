@@ -36,6 +36,8 @@ _SEED = 20230811
 _BATCH_CHARS = 1 << 15
 """Characters that are hashed at a time: fits in the processor's cache, and is too little for rensa to start threads,
 which would be in the way of the other workers."""
+_COMPARED = 1 << 14
+"""Rows that are compared at a time: the sketches of a whole pass are not copied once more."""
 _EXCERPT = 200
 _SEEN = pa.schema(
     {
@@ -86,11 +88,8 @@ def settle(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
         `place` of the segment; `of`, the `exact` of the earlier one; `similarity`, as estimated; whether it is `exact`.
         A segment that is like others in several buckets has several rows.
     """
-    key = table.column("key").to_numpy()
-    shared = np.flatnonzero(_shared(key))
-    table = table.take(pa.array(shared)).combine_chunks()
-    key, place = key[shared], table.column("place").to_numpy()
-    exact, band = table.column("exact").to_numpy(), table.column("band").to_numpy()
+    shared = np.flatnonzero(_shared(table.column("key").to_numpy()))
+    key, place, band, exact = (table.column(name).to_numpy()[shared] for name in ("key", "place", "band", "exact"))
     order = np.lexsort((exact, key))  # stable: by place among the copies in a bucket
     again = np.zeros(len(order), bool)
     again[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (exact[order[1:]] == exact[order[:-1]])
@@ -99,7 +98,7 @@ def settle(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
     found = [_settled(place[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
     if settings.near:
         firsts = np.flatnonzero(~again)
-        like = _like(key[firsts], _sketches(table, firsts), _bound(settings.threshold))
+        like = _like(key[firsts], _sketches(table, shared[firsts]), _bound(settings.threshold))
         rows, earlier = firsts[like.rows], firsts[like.earlier]
         found.append(_settled(place[rows], exact[earlier], like.similarity, exact=False))
     return pa.concat_tables(found)
@@ -184,12 +183,19 @@ def _like(key: Hashes, sketches: Sketches, bound: float) -> _Likes:
     for back in range(WINDOW + 1):
         other = first if back == 0 else places - back
         rows = np.flatnonzero((places > first) & (other >= first))
-        differing = np.bitwise_count(sketches[rows] ^ sketches[other[rows]]).sum(axis=1, dtype=np.int64)
-        similarity = (1 - 2 * differing / _BITS).astype(np.float32)
+        similarity = _similarity(sketches, rows, other[rows])
         better = similarity > best[rows]
         best[rows[better]], earlier[rows[better]] = similarity[better], other[rows][better]
     rows = np.flatnonzero(best >= bound)
     return _Likes(rows, earlier[rows], best[rows])
+
+
+def _similarity(sketches: Sketches, rows: Rows, others: Rows) -> NDArray[np.float32]:
+    differing = np.empty(len(rows), np.int64)
+    for at in range(0, len(rows), _COMPARED):
+        now = slice(at, at + _COMPARED)
+        differing[now] = np.bitwise_count(sketches[rows[now]] ^ sketches[others[now]]).sum(axis=1, dtype=np.int64)
+    return (1 - 2 * differing / _BITS).astype(np.float32)
 
 
 def _bound(threshold: float) -> float:
