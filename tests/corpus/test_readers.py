@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import json
+import lzma
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +61,10 @@ def test_the_ending_tells_the_format(tmp_path: Path, name: str, form: str):
     assert read(tmp_path / name) == [Document(content_id(name, "Bread"), name, form, "", "Bread")]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".zst", zstd)])
+@pytest.mark.parametrize(
+    ("ending", "pack"),
+    [("", bytes), (".gz", gzip.compress), (".zst", zstd), (".bz2", bz2.compress), (".xz", lzma.compress)],
+)
 def test_files_may_be_compressed(tmp_path: Path, ending: str, pack: Any):
     single = tmp_path / f"a.md{ending}"
     single.write_bytes(pack("Brötchen".encode()))
@@ -121,6 +126,21 @@ def test_a_bomb_is_not_unpacked_further_than_the_longest_document(tmp_path: Path
     (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(lines_bomb))
     found = read(tmp_path, max_document_chars=10_000)
     assert reasons(found) == ["document too long", "", "document too long"]
+
+
+def test_a_file_that_asks_for_gigabytes_to_be_unpacked_is_damaged(tmp_path: Path):
+    dictionary = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}]
+    (tmp_path / "a.txt.xz").write_bytes(lzma.compress(b"Flour.", filters=dictionary))
+    assert reasons(read(tmp_path)) == ["damaged file"]
+
+
+def test_files_packed_in_several_pieces_are_read_to_the_end(tmp_path: Path):
+    for ending, pack in (("gz", gzip.compress), ("zst", zstd), ("bz2", bz2.compress), ("xz", lzma.compress)):
+        padding = bytes(8) if ending == "xz" else b""
+        (tmp_path / f"a.txt.{ending}").write_bytes(pack(b"Flour, ") + padding + pack(b"salt.") + padding)
+        assert [item.text for item in read(tmp_path / f"a.txt.{ending}") if isinstance(item, Document)] == [
+            "Flour, salt."
+        ]
 
 
 def test_rows_get_their_columns_by_the_usual_names(tmp_path: Path):
@@ -204,9 +224,10 @@ def test_a_parquet_file_is_read_row_by_row(tmp_path: Path):
     assert (found[199].source, found[199].format) == (f"{tmp_path.name}/a.parquet#199", "markdown")
 
 
-@pytest.mark.parametrize("name", ["b.txt.gz", "b.jsonl.gz", "b.jsonl.zst", "b.parquet"])
+@pytest.mark.parametrize("name", ["b.txt.gz", "b.jsonl.gz", "b.jsonl.zst", "b.jsonl.bz2", "b.jsonl.xz", "b.parquet"])
 def test_a_damaged_file_is_dropped_and_the_next_one_read(tmp_path: Path, name: str):
-    pack = {"gz": gzip.compress, "zst": zstd}.get(name.rsplit(".", 1)[1], bytes)
+    packs = {"gz": gzip.compress, "zst": zstd, "bz2": bz2.compress, "xz": lzma.compress}
+    pack = packs.get(name.rsplit(".", 1)[1], bytes)
     whole = pack(b"".join(json.dumps({"text": f"row {number}"}).encode() + b"\n" for number in range(2000)))
     (tmp_path / name).write_bytes(whole[: len(whole) // 2] if pack is not bytes else b"PAR1 this is no Parquet file")
     (tmp_path / "c.txt").write_text("next")
@@ -289,7 +310,9 @@ def test_the_columns_are_those_of_the_first_object_of_the_file_in_every_stretch(
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(st.binary(max_size=300), st.sampled_from(["txt", "html", "md", "jsonl", "parquet", "txt.gz", "jsonl.zst"]))
+@given(
+    st.binary(max_size=300), st.sampled_from(["txt", "html", "md", "jsonl", "parquet", "txt.gz", "jsonl.zst", "txt.xz"])
+)
 def test_no_bytes_make_a_reader_crash(tmp_path: Path, data: bytes, ending: str):
     path = tmp_path / f"a.{ending}"
     path.write_bytes(data)

@@ -8,6 +8,7 @@ import pytest
 
 from humpback.config import CorpusSettings
 from humpback.corpus.sources import SourceFile, list_sources, parts
+from humpback.corpus.stored import READ_WHOLE
 from humpback.errors import InputError
 
 
@@ -85,6 +86,25 @@ def test_a_digest_follows_the_content(tmp_path: Path):
     assert before == source.digest()
     path.write_text("two")
     assert source.digest() != before
+
+
+def test_the_digest_of_a_big_file_looks_at_its_size_and_at_samples_of_it(tmp_path: Path):
+    path = tmp_path / "a.txt"
+
+    def digest(size: int, changed: int) -> str:
+        with path.open("wb") as stream:
+            stream.truncate(size)
+            stream.seek(changed)
+            stream.write(b"x")
+        return SourceFile(str(path), "a.txt", size, ".txt").digest()
+
+    small, big = READ_WHOLE, 10 * READ_WHOLE
+    assert len({digest(small, changed) for changed in (0, small // 2, small // 2 + 1, small - 1)}) == 4
+    seen = [0, (1 << 20) - 1, (big - (1 << 20)) * 3 // 7, big - 1]
+    assert len({digest(big, changed) for changed in seen}) == len(seen)
+    assert digest(big + 1, 0) != digest(big, 0)
+    # Between the samples a change of equal length is not seen.
+    assert digest(big, 5 << 20) == digest(big, 6 << 20)
 
 
 def test_compressed_content_is_opened_plain(tmp_path: Path):

@@ -1,49 +1,27 @@
-"""Documents at URLs: what fsspec can list is listed, and read with read-ahead and patience.
+"""Documents at URLs: what fsspec can list becomes files with a size and a mark that changes with their content.
 
-A URL or a glob on one becomes files with a size and a mark that changes with their content. What cannot be reached is
-one `InputError`: a network that fails must end the run, which can go on later, and not look like damaged documents.
-Passwords and signatures of URLs stand in no name and in no message.
+Passwords and signatures of URLs stand in no name.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import Any
 
-from humpback.errors import InputError
+from humpback.corpus.fetch import filesystem, is_url, public, reaching
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-T = TypeVar("T")
-
-AHEAD = 8 << 20
-"""Bytes that are fetched beyond those asked for: a stream makes one request for so many."""
-WAITS = (1.0, 4.0, 15.0)
-"""Seconds before the second try, the third, ..."""
-
-_CHUNK = 1 << 20
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_USER = re.compile(r"(?<=://)[^/\s'\"]*@")
-_QUERY = re.compile(r"(https?://[^\s'\"?#]*)[?#][^\s'\"]*", re.IGNORECASE)
 _MAGIC = re.compile(r"[*?\[]")
 _HTTP = ("http://", "https://")
 _HTTP_MAGIC = re.compile(r"[*\[]")
-_EXTRAS = {"http": "http", "https": "http", "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _CHECKSUMS = ("ETag", "etag", "md5Hash", "Content-MD5", "blob_id", "checksum", "crc32c")
 _TIMES = ("mtime", "modify", "LastModified", "last_modified", "Last-Modified", "modificationTime", "updated", "created")
 """What file systems call these, the best one first."""
 _REQUESTS = 16
 """Files that a server is asked about at a time."""
-_SECONDS = 60
-"""After so long without a byte a request has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +36,8 @@ class RemoteFile:
     """In bytes; 0 where the server does not tell."""
     mark: str
     """Size and checksum or time, as far as the server tells: changes with the content. Empty where it does not."""
-
-
-def is_url(entry: str) -> bool:
-    """Whether it is a URL and not a path."""
-    return bool(_URL.match(entry))
-
-
-def public(url: str) -> str:
-    """A URL as it may be shown: without user, password, query and fragment."""
-    return _QUERY.sub(r"\1", _USER.sub("", url))
+    named: bool
+    """Whether the user named this very file."""
 
 
 def list_url(entry: str, wanted: Callable[[str], bool]) -> list[RemoteFile]:
@@ -81,8 +51,8 @@ def list_url(entry: str, wanted: Callable[[str], bool]) -> list[RemoteFile]:
         InputError: The URL cannot be reached, nothing is there, or what is needed to reach it is not installed.
     """
     http = entry.lower().startswith(_HTTP)
-    with _reaching(entry):
-        files, path = _filesystem(entry)
+    with reaching(entry):
+        files, path = filesystem(entry)
         match = (_HTTP_MAGIC if http else _MAGIC).search(path)
         if match:
             base = path[: path.rfind("/", 0, match.start()) + 1]
@@ -90,7 +60,7 @@ def list_url(entry: str, wanted: Callable[[str], bool]) -> list[RemoteFile]:
         else:
             info = files.info(path)
             if info["type"] != "directory" and not (http and path.endswith("/")):
-                return [_remote_file(entry, info)]
+                return [_remote_file(_url(files, entry, info["name"]), info, named=True)]
             base = f"{path.rstrip('/')}/"
             found = files.find(path, detail=True)
         names = [name for name, info in sorted(found.items()) if info["type"] == "file" and _visible(name, base)]
@@ -98,163 +68,7 @@ def list_url(entry: str, wanted: Callable[[str], bool]) -> list[RemoteFile]:
         if http:  # its listings tell no sizes
             with ThreadPoolExecutor(_REQUESTS) as pool:
                 found = dict(zip(names, pool.map(files.info, names), strict=True))
-        return [_remote_file(_url(files, entry, name), found[name]) for name in names]
-
-
-def open_url(url: str, ahead: int = AHEAD, waits: Sequence[float] = WAITS) -> BinaryIO:
-    """A file at a URL as a stream that can be sought in; nothing is fetched before it is asked for.
-
-    Args:
-        url: The file.
-        ahead: Bytes to fetch beyond those asked for.
-        waits: Seconds to wait before each further try, where reading fails.
-
-    Raises:
-        InputError: On reading, where it is not there, may not be read, or every try has failed.
-    """
-    return io.BufferedReader(_PatientFile(url, ahead, waits), _CHUNK)
-
-
-class _PatientFile(io.RawIOBase):
-    """A remote file, opened again and read on where reading has failed."""
-
-    def __init__(self, url: str, ahead: int, waits: Sequence[float]) -> None:
-        self._url, self._ahead, self._waits = url, ahead, waits
-        self._file: Any = None
-        self._at = 0
-        self._streams = False
-        """Whether the server gives no ranges, so that what lies before a place must be read through."""
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence)
-        self._at = max(0, (self._patiently(self._length) if base is None else base) + offset)
-        return self._at
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer)
-        data = self._patiently(lambda: self._piece(len(view)))
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        self._let_go()
-        super().close()
-
-    def _piece(self, size: int) -> bytes:
-        file = self._opened()
-        try:
-            if file.tell() != self._at:
-                self._move(file)
-            data = bytes(file.read(size))
-        except ValueError:
-            if self._streams or not self._url.lower().startswith(_HTTP):
-                raise
-            # A server that gives no ranges can be read from the beginning only.
-            self._streams = True
-            self._let_go()
-            return self._piece(size)
-        if not data and size and file.size is not None and self._at < file.size:
-            raise EOFError(f"it ends at byte {self._at} of {file.size}")
-        return data
-
-    def _opened(self) -> Any:
-        if self._file is not None and self._streams and self._file.tell() > self._at:
-            self._let_go()
-        if self._file is None:
-            files, path = _filesystem(self._url)
-            ahead = 0 if self._streams else self._ahead
-            self._file = files.open(path, "rb", block_size=ahead, cache_type="readahead")
-            self._streams = self._streams or self._file.size is None
-        return self._file
-
-    def _move(self, file: Any) -> None:
-        if not self._streams:
-            file.seek(self._at)
-        while file.tell() < self._at:
-            if not file.read(min(_CHUNK, self._at - file.tell())):
-                raise EOFError(f"it ends before byte {self._at}")
-
-    def _length(self) -> int:
-        file = self._opened()
-        if file.size is None:
-            while file.read(_CHUNK):
-                pass
-            return int(file.tell())
-        return int(file.size)
-
-    def _let_go(self) -> None:
-        if self._file is not None:
-            with suppress(Exception):  # what it was opened for has failed or is done
-                self._file.close()
-            self._file = None
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        waits = iter(self._waits)
-        with _reaching(self._url):
-            while True:
-                try:
-                    return work()
-                except InputError:
-                    raise
-                except Exception as error:  # each backend has its own errors
-                    self._let_go()
-                    wait = None if _is_final(error) else next(waits, None)
-                    if wait is None:
-                        raise
-                    time.sleep(wait)
-
-
-@contextmanager
-def _reaching(url: str) -> Iterator[None]:
-    """Turns what goes wrong on the way to a URL into one line for the user."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        why = f" ({_said(error.__cause__)})" if error.__cause__ else ""
-        raise InputError(f"nothing at {public(url)!r}{why}", "check corpus.documents, and the network") from None
-    except Exception as error:  # each backend has its own errors
-        mend = "check the address, the network, and your rights there; what is done is kept, so run again"
-        raise InputError(f"cannot read {public(url)!r} ({_said(error)})", mend) from None
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
-    """The file system that a URL lies in, and the path there."""
-    scheme = url.partition("://")[0].lower()
-    if "::" in url:
-        raise InputError(f"{public(url)!r} is a chain of URLs", "name the files themselves, unpacked")
-    try:
-        from fsspec.core import url_to_fs
-
-        return cast("tuple[Any, str]", url_to_fs(url, **_options(scheme)))
-    except ImportError as error:
-        extra = _EXTRAS.get(scheme)
-        mend = f"pip install 'humpback-align[{extra}]'" if extra else _said(error)
-        raise InputError(f"what reads {scheme}:// is not installed, for {public(url)!r}", mend) from None
-    except ValueError as error:
-        raise InputError(f"cannot read {public(url)!r} ({_said(error)})", "check corpus.documents") from None
-
-
-def _options(scheme: str) -> dict[str, Any]:
-    if scheme not in ("http", "https"):
-        return {}
-    import aiohttp
-
-    # Stored bytes are wanted: some servers pack what they send, and some call a .gz file packed that is to stay so.
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS, sock_read=_SECONDS)
-    client = {"auto_decompress": False, "timeout": timeout, "trust_env": True}
-    return {"headers": {"Accept-Encoding": "identity"}, "client_kwargs": client}
+        return [_remote_file(_url(files, entry, name), found[name], named=False) for name in names]
 
 
 def _visible(name: str, base: str) -> bool:
@@ -271,23 +85,12 @@ def _url(files: Any, entry: str, name: str) -> str:
     return str(files.unstrip_protocol(name))
 
 
-def _remote_file(url: str, info: Mapping[str, Any]) -> RemoteFile:
+def _remote_file(url: str, info: Mapping[str, Any], *, named: bool) -> RemoteFile:
     size = int(info.get("size") or 0)
     seen = [(key, info[key]) for key in (*_CHECKSUMS, *_TIMES) if info.get(key)]
     mark = f"{size} {seen[0][0]} {_plain(seen[0][1])}" if seen else ""
-    return RemoteFile(url, public(url), size, mark)
+    return RemoteFile(url, public(url), size, mark, named)
 
 
 def _plain(value: object) -> str:
     return str(value.timestamp() if isinstance(value, datetime) else value)
-
-
-def _is_final(error: Exception) -> bool:
-    """Whether another try would say the same."""
-    status = getattr(error, "status", None)
-    refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
-    return refused or isinstance(error, FileNotFoundError | PermissionError | ImportError)
-
-
-def _said(error: BaseException | None) -> str:
-    return public(" ".join(str(error).split()))[:200] or type(error).__name__

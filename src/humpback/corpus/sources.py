@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from humpback.config import CorpusSettings
+from humpback.corpus.fetch import is_url, public
 from humpback.corpus.installed import description
-from humpback.corpus.remote import is_url, list_url, public
+from humpback.corpus.remote import list_url
 from humpback.corpus.stored import COMPRESSIONS, SourceFile
 from humpback.errors import InputError
 
@@ -128,7 +129,7 @@ def _remote(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
     found = list_url(entry, lambda name: settings.format != "auto" or bool(_kind(name)[0]))
     for file in found:
         source = SourceFile(file.url, file.name, file.size, *_kind(file.name), mark=file.mark)
-        yield _named(source, settings) if file.url == entry else source
+        yield _named(source, settings) if file.named else source
 
 
 def _named(source: SourceFile, settings: CorpusSettings) -> SourceFile:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from humpback.corpus.fetch import is_url, open_url
 from humpback.corpus.installed import description
-from humpback.corpus.remote import is_url, open_url
 from humpback.records import content_id
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SourceFile:
         if self.mark:
             return content_id(self.mark)
         digest = hashlib.blake2b(digest_size=16)
-        with open_url(self.path, ahead=0) if self.remote else self.open_stored() as stream:
+        with open_url(self.path, ahead=_CHUNK) if self.remote else self.open_stored() as stream:
             if self.size <= READ_WHOLE:
                 left = READ_WHOLE
                 while left and (chunk := stream.read(min(_CHUNK, left))):
