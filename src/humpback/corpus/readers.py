@@ -10,13 +10,15 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import pyarrow as pa
+
 from humpback.config import CorpusSettings
 from humpback.corpus.decode import Undecodable, decode
 from humpback.corpus.documents import as_document, as_dropped
 from humpback.corpus.extract import look
 from humpback.corpus.installed import description_type
 from humpback.corpus.sources import SourceFile, list_sources
-from humpback.corpus.tables import Row, json_rows, parquet_rows
+from humpback.corpus.tables import read_arrow, read_json_lines, read_parquet
 from humpback.records import Document, DocumentFormat, Dropped
 
 __all__ = ["READERS", "SourceFile", "list_sources", "read_documents"]
@@ -24,8 +26,8 @@ __all__ = ["READERS", "SourceFile", "list_sources", "read_documents"]
 Reader = Callable[[SourceFile, CorpusSettings], Iterator[Document | Dropped]]
 
 _BYTES_PER_CHARACTER = 4
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
-"""What compressed and columnar files raise where they are damaged; Arrow's errors are among these."""
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowMemoryError, ValueError)
+"""What compressed and columnar files raise where they are damaged; Arrow's other errors are among these."""
 
 _FORMATS: Mapping[str, DocumentFormat] = {
     ".html": "html",
@@ -74,33 +76,11 @@ def read_single(source: SourceFile, settings: CorpusSettings) -> Iterator[Docume
     yield as_document(source.name, form or look(text), source.distribution, text, settings)
 
 
-def read_json_lines(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
-    """One JSON object on each line."""
-    yield from _documents(source, json_rows(source, settings), settings)
-
-
-def read_parquet(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
-    """A Parquet file, a few rows at a time."""
-    yield from _documents(source, parquet_rows(source, settings), settings)
-
-
 READERS: Mapping[str, Reader] = {
     **dict.fromkeys(_FORMATS, read_single),
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".parquet": read_parquet,
+    ".arrow": read_arrow,
 }
 """Which reader takes which ending; what has no ending is a single document."""
-
-
-def _documents(
-    source: SourceFile, rows: Iterator[Row | Dropped], settings: CorpusSettings
-) -> Iterator[Document | Dropped]:
-    for row in rows:
-        if isinstance(row, Dropped):
-            yield row
-            continue
-        form = settings.format
-        if form == "auto":
-            form = row.format or look(row.text)
-        yield as_document(row.source, form, row.title, row.text, settings)

@@ -23,8 +23,8 @@ from humpback.errors import InputError
 __all__ = ["ENDINGS", "SourceFile", "list_sources", "parts"]
 
 INSTALLED = "installed:"
-ENDINGS = (".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt", ".jsonl", ".ndjson", ".parquet")
-"""The kinds of file that are read; all but Parquet also compressed, with a further .gz, .zst, .bz2 or .xz."""
+ENDINGS = (".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt", ".jsonl", ".ndjson", ".parquet", ".arrow")
+"""The kinds of file that are read; all but Parquet and Arrow also compressed, with a further .gz, .zst, .bz2 or .xz."""
 
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
 _MAGIC = re.compile(r"[*?\[]")
@@ -36,7 +36,7 @@ _SPLIT = {
     (".parquet", ""),
 }
 """Endings and compressions of files that can be read from the middle."""
-_NEVER_PACKED = (".parquet",)
+_NEVER_PACKED = (".parquet", ".arrow")
 _MOST_FILES = 512
 """Files of one part, so that a part of empty files is soon done too."""
 

@@ -1,71 +1,39 @@
-"""Rows of JSON lines and Parquet files: which columns hold the text, its title and its name."""
+"""Tables of documents: JSON lines, Parquet and Arrow files, a few rows at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from humpback.config import CorpusSettings
+from humpback.corpus.columns import Columns, choose_columns
 from humpback.corpus.documents import as_dropped
 from humpback.corpus.jsonl import first_object, parse, read_lines
 from humpback.corpus.sources import SourceFile
-from humpback.errors import InputError
-from humpback.records import DocumentFormat, Dropped
+from humpback.records import Document, Dropped
 
-_TEXT = ("text", "content", "html", "markdown", "body")
-_TITLE = ("title",)
-_NAME = ("url", "id", "source")
 _BYTES_PER_CHARACTER = 8
 """Bytes of a JSON line per character of text: escapes and the other columns included."""
-_ROWS = 64
-_FORMATS: dict[str, DocumentFormat] = {"html": "html", "markdown": "markdown"}
+_BATCH_BYTES = 4 << 20
+_MOST_ROWS = 1024
+_BUFFER = 1 << 20
+_ARROW_FILE = b"ARROW1"
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One document of a table."""
-
-    source: str
-    title: str
-    text: str
-    format: DocumentFormat | None
-    """The format that the column's name tells, if it does."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Which columns hold what; empty where there is none."""
-
-    text: str
-    title: str
-    name: str
-
-    def row(self, file: SourceFile, place: str, values: dict[str, Any]) -> Row | Dropped:
-        """The row's document, called by its place where it has no name of its own, or why it is none."""
-        name = values.get(self.name) if self.name else None
-        source = place if name is None or name == "" else str(name)[:1000]
-        if source != place and "://" not in source:
-            source = f"{file.name}#{source}"
-        text = values.get(self.text)
-        if not isinstance(text, str):
-            return as_dropped(source, "no text", f"column {self.text!r} holds {type(text).__name__}", "")
-        title = values.get(self.title) if self.title else None
-        return Row(source, title[:1000] if isinstance(title, str) else "", text, _FORMATS.get(self.text))
-
-
-def json_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | Dropped]:
-    """The rows of a file of JSON lines; the columns are those of its first object.
+def read_json_lines(file: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
+    """One JSON object on each line; the columns are those of the first object of the file.
 
     Raises:
         InputError: No column as named, or none with a text.
     """
     longest = settings.max_document_chars * _BYTES_PER_CHARACTER
     first = first_object(file, longest) if file.begin else None
-    columns = _columns(file, list(first), settings) if first is not None else None
+    columns = choose_columns(file.name, list(first), settings) if first is not None else None
     for line in read_lines(file, longest):
         if line.data is None:
             yield as_dropped(line.name, "document too long", f"a line of more than {longest} bytes", "")
@@ -76,26 +44,80 @@ def json_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | Drop
         if isinstance(values, str):
             yield as_dropped(line.name, "not JSON", values, line.data[:1000].decode("utf-8", "replace"))
             continue
-        columns = columns or _columns(file, list(values), settings)
-        yield columns.row(file, line.name, values)
+        columns = columns or choose_columns(file.name, list(values), settings)
+        yield columns.document(line.name, values, settings)
 
 
-def parquet_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Row | Dropped]:
+def read_parquet(file: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
     """The rows of a Parquet file; of a stretch, those of the row groups that begin in it.
 
     Raises:
         InputError: No column as named, or none with a text.
     """
-    with pq.ParquetFile(file.open_stored() if file.remote else file.path, pre_buffer=file.remote) as table:
-        schema = table.schema_arrow
-        names = [name for name in schema.names if _is_text(schema.field(name).type)]
-        columns = _columns(file, names, settings, others=schema.names)
-        wanted = [name for name in dict.fromkeys((columns.text, columns.title, columns.name)) if name]
-        for group, number in _row_groups(table.metadata, file):
-            for batch in table.iter_batches(batch_size=_ROWS, columns=wanted, row_groups=[group]):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield columns.row(file, f"{file.name}#{number}", values)
+    stored = file.open_stored() if file.remote else file.path
+    with pq.ParquetFile(stored, pre_buffer=file.remote, buffer_size=0 if file.remote else _BUFFER) as table:
+        columns = _columns(table.schema_arrow, file, settings)
+        for group, before in _row_groups(table.metadata, file):
+            held = table.metadata.row_group(group)
+            rows = _rows_at_once(held.total_byte_size, held.num_rows)
+            batches = table.iter_batches(batch_size=rows, columns=columns.all, row_groups=[group])
+            yield from _documents(batches, before, columns, settings)
+
+
+def read_arrow(file: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
+    """The rows of an Arrow file, in either of its formats: what `datasets` keeps and saves.
+
+    Raises:
+        InputError: No column as named, or none with a text.
+    """
+    with closing(pa.PythonFile(file.open_stored(), "r") if file.remote else pa.memory_map(file.path)) as stored:
+        reader = _arrow_reader(stored)
+        columns = _columns(reader.schema, file, settings)
+        yield from _documents(_record_batches(reader, columns.all), 0, columns, settings)
+
+
+def _arrow_reader(stored: pa.NativeFile) -> pa.RecordBatchReader | pa.RecordBatchFileReader:
+    begins = stored.read(len(_ARROW_FILE))
+    stored.seek(0)
+    return pa.ipc.open_file(stored) if begins == _ARROW_FILE else pa.ipc.open_stream(stored)
+
+
+def _record_batches(
+    reader: pa.RecordBatchReader | pa.RecordBatchFileReader, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """A few rows at a time of some columns, checked: an Arrow file that lies makes nobody read outside of it."""
+    whole = isinstance(reader, pa.RecordBatchFileReader)
+    for batch in map(reader.get_batch, range(reader.num_record_batches)) if whole else reader:
+        chosen = batch.select(columns)
+        chosen.validate(full=True)
+        rows = _rows_at_once(chosen.nbytes, chosen.num_rows)
+        for begin in range(0, chosen.num_rows, rows):
+            yield chosen.slice(begin, rows)
+
+
+def _rows_at_once(size: int, rows: int) -> int:
+    return max(1, min(_MOST_ROWS, _BATCH_BYTES * rows // max(1, size)))
+
+
+def _documents(
+    batches: Iterable[pa.RecordBatch], before: int, columns: Columns, settings: CorpusSettings
+) -> Iterator[Document | Dropped]:
+    number = before
+    for batch in batches:
+        for values in batch.to_pylist():
+            number += 1
+            yield columns.document(f"{columns.table}#{number}", values, settings)
+
+
+def _columns(schema: pa.Schema, file: SourceFile, settings: CorpusSettings) -> Columns:
+    names = [name for name in schema.names if schema.names.count(name) == 1 and _may_name(schema.field(name).type)]
+    return choose_columns(file.name, names, settings, others=schema.names)
+
+
+def _may_name(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_integer(kind) or any(is_kind(kind) for is_kind in (*_TEXTS, *_BYTES))
 
 
 def _row_groups(metadata: pq.FileMetaData, file: SourceFile) -> Iterator[tuple[int, int]]:
@@ -108,25 +130,3 @@ def _row_groups(metadata: pq.FileMetaData, file: SourceFile) -> Iterator[tuple[i
         if file.holds(begins):
             yield number, before
         before += group.num_rows
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
-
-
-def _columns(
-    file: SourceFile, names: Sequence[str], settings: CorpusSettings, others: Sequence[str] | None = None
-) -> _Columns:
-    there = ", ".join(sorted(others or names)) or "none"
-    for setting in ("text_column", "title_column", "id_column"):
-        wanted = getattr(settings, setting)
-        if wanted and wanted not in names:
-            raise InputError(f"{file.name} has no column {wanted!r} of text; it has {there}", f"set corpus.{setting}")
-    text = settings.text_column or next((name for name in _TEXT if name in names), "")
-    if not text:
-        raise InputError(
-            f"{file.name} has no column {', '.join(_TEXT[:-1])} or {_TEXT[-1]}; it has {there}",
-            "set corpus.text_column",
-        )
-    title = settings.title_column or next((name for name in _TITLE if name in names), "")
-    return _Columns(text, title, settings.id_column or next((name for name in _NAME if name in names), ""))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from humpback.config import CorpusSettings
+from humpback.corpus.readers import list_sources, read_documents
+from humpback.errors import InputError
+from humpback.records import Document, Dropped
+
+PAGE = "<html><head><meta charset='iso-8859-1'></head><body><p>Gr\u00fc\u00dfe</p></body></html>"
+
+
+def read(path: Path, **values: object) -> list[Document | Dropped]:
+    given_settings = CorpusSettings.model_validate({"documents": [str(path)], **values})
+    return list(read_documents(given_settings, list_sources(given_settings)))
+
+
+def write_arrow_stream(path: Path, table: pa.Table) -> None:
+    with pa.ipc.new_stream(str(path), table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def write_arrow_file(path: Path, table: pa.Table) -> None:
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    pq.write_table(table, path)
+
+
+KINDS = [("a.arrow", write_arrow_stream), ("a.arrow", write_arrow_file), ("a.parquet", write_parquet)]
+
+
+@pytest.mark.parametrize(("name", "write"), KINDS, ids=["arrow stream", "arrow file", "parquet"])
+def test_pages_in_a_column_of_bytes_are_decoded_as_pages_are(tmp_path: Path, name: str, write):
+    rows = {
+        "url": ["https://example.org/a", "https://example.org/b", None],
+        "html": [PAGE.encode("latin-1"), b"\x89PNG\x00", PAGE.encode()],
+        "links": [[], ["x"], None],
+    }
+    write(tmp_path / name, pa.table(rows))
+    first, second, third = read(tmp_path / name)
+    assert isinstance(first, Document)
+    assert (first.source, first.format, first.text) == ("https://example.org/a", "html", PAGE)
+    assert isinstance(second, Dropped)
+    assert (second.source, second.reason) == ("https://example.org/b", "not text")
+    assert isinstance(third, Document)
+    assert (third.source, third.text) == (f"{name}#3", PAGE)
+
+
+@pytest.mark.parametrize(("name", "write"), KINDS, ids=["arrow stream", "arrow file", "parquet"])
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_text_may_be_stored_in_every_kind_of_string_column(tmp_path: Path, name: str, write, kind: pa.DataType):
+    write(tmp_path / name, pa.table({"text": pa.array(["Flour.", "Salt.", "Flour."]).cast(kind)}))
+    assert [item.text for item in read(tmp_path) if isinstance(item, Document)] == ["Flour.", "Salt.", "Flour."]
+
+
+@pytest.mark.parametrize(("name", "write"), KINDS, ids=["arrow stream", "arrow file", "parquet"])
+def test_rows_without_text_cost_only_themselves(tmp_path: Path, name: str, write):
+    texts = ["Flour.", None, "", "x" * 2000, "nul \x00", "Salt."]
+    write(tmp_path / name, pa.table({"text": texts, "id": [1, 2, 3, 4, 5, 6]}))
+    found = read(tmp_path / name, max_document_chars=1000)
+    assert [item.source for item in found] == [f"{name}#{number}" for number in range(1, 7)]
+    assert [item.reason if isinstance(item, Dropped) else "" for item in found] == [
+        "",
+        "no text",
+        "empty document",
+        "document too long",
+        "not text",
+        "",
+    ]
+
+
+def test_two_columns_of_one_name_are_not_taken_for_text(tmp_path: Path):
+    table = pa.table([pa.array(["a"]), pa.array(["b"]), pa.array(["c"])], names=["text", "text", "content"])
+    write_arrow_stream(tmp_path / "a.arrow", table)
+    (found,) = read(tmp_path)
+    assert isinstance(found, Document)
+    assert found.text == "c"
+
+
+def test_names_that_cannot_be_stored_are_made_so(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"url": "https://e.org/\ud800\n" + "x" * 5000, "text": "Flour."}))
+    (found,) = read(tmp_path)
+    assert isinstance(found, Document)
+    assert found.source.startswith("https://e.org/? xxx")
+    assert len(found.source) <= 1000
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.sampled_from(KINDS), st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255)), max_size=6), st.data())
+def test_a_damaged_table_is_never_read_outside_of_itself(tmp_path: Path, kind, changes, data):
+    name, write = kind
+    path = tmp_path / name
+    write(path, pa.table({"text": [f"row {number}" for number in range(20)], "url": ["u"] * 20}))
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[place % len(content)] = value
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(InputError):  # the names of the columns may be what was damaged
+        assert all(isinstance(item, Document | Dropped) for item in read(path))
