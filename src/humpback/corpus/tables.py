@@ -121,12 +121,17 @@ def _may_name(kind: pa.DataType) -> bool:
 
 
 def _row_groups(metadata: pq.FileMetaData, file: SourceFile) -> Iterator[tuple[int, int]]:
-    """The row groups that begin in a stretch, each with the number of rows before it."""
-    before = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        column = group.column(0) if group.num_columns else None
-        begins = (column.dictionary_page_offset or column.data_page_offset) if column else 0
-        if file.holds(begins):
-            yield number, before
-        before += group.num_rows
+    """The row groups that belong to a stretch, each with the number of rows before it.
+
+    A group counts as beginning where those before it would end if all were packed equally well: what a damaged file
+    says of its columns ends the process where pyarrow is asked for it.
+    """
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    sizes = [max(0, group.total_byte_size) for group in groups]
+    total = max(1, sum(sizes))
+    rows = size = 0
+    for number, group in enumerate(groups):
+        if file.holds(file.size * size // total):
+            yield number, rows
+        rows += group.num_rows
+        size += sizes[number]
