@@ -52,6 +52,19 @@ def file_rows(path: Path) -> Iterator[NumberedRow]:
         yield from reader(stream, path)
 
 
+def file_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Reads the lines of a text file that are not blank, each with its number, counted from 1.
+
+    Raises:
+        InputError: The file is missing, damaged or not UTF-8.
+    """
+    with _readable(path), _opened(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            if text:
+                yield number, text
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Turns everything that a damaged file makes the libraries raise into one line for the user."""

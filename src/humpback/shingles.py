@@ -51,15 +51,17 @@ class Shingles:
     def ngrams(self, n: int) -> Shingles:
         """Each run of n hashes of a text as one hash, in order; none for a text that has fewer."""
         counts = np.maximum(np.diff(self.ends) - n + 1, 0)
-        ends = np.cumsum([0, *counts], dtype=np.int64)
+        ends = np.zeros(len(self.ends), np.int64)
+        np.cumsum(counts, out=ends[1:])
         if not ends[-1]:
             return Shingles(np.empty(0, np.uint64), ends)
         size = len(self.hashes) - n + 1
         sums = np.zeros(size, np.uint64)
-        for shift, factor in enumerate(_factors()[:n]):
+        for shift, factor in enumerate(_factors(n)):
             sums += self.hashes[shift : shift + size] * factor
-        inside = np.arange(ends[-1]) + np.repeat(self.ends[:-1] - ends[:-1], counts)
-        return Shingles(mixed(sums[inside]), ends)
+        if size > ends[-1]:  # those that reach from one text into the next
+            sums = sums[np.arange(ends[-1]) + np.repeat(self.ends[:-1] - ends[:-1], counts)]
+        return Shingles(mixed(sums), ends)
 
 
 def words(texts: Sequence[str]) -> Shingles:
@@ -70,8 +72,8 @@ def words(texts: Sequence[str]) -> Shingles:
     inside = values != 0
     begins = inside.copy()
     begins[1:] &= ~inside[:-1]
-    if len(codes) and codes.max() >= _UNSPACED[0].start:
-        alone = unspaced.take(codes, mode="clip")
+    alone = unspaced.take(codes, mode="clip")
+    if alone.any():
         begins |= alone
         begins[1:] |= alone[:-1] & inside[1:]
         values = np.where(codes < _TABLE, values, mixed(codes.astype(np.uint64)))
@@ -81,7 +83,7 @@ def words(texts: Sequence[str]) -> Shingles:
         return Shingles(np.empty(0, np.uint64), ends)
     # What parts words has the value 0, so it adds nothing to the word before it.
     places = np.arange(starts[0], len(codes)) - np.repeat(starts, np.diff(starts, append=len(codes)))
-    weighed = values[starts[0] :] * _factors()[places % _LONGEST]
+    weighed = values[starts[0] :] * _factors(_LONGEST).take(places & (_LONGEST - 1))
     return Shingles(mixed(np.add.reduceat(weighed, starts - starts[0])), ends)
 
 
@@ -93,9 +95,9 @@ def mixed(values: Hashes) -> Hashes:
 
 
 @cache
-def _factors() -> Hashes:
-    """Odd numbers that tell places apart: the powers of the golden ratio of 64 bits."""
-    return np.cumprod(np.full(_LONGEST, 0x9E3779B97F4A7C15, np.uint64), dtype=np.uint64)
+def _factors(count: int) -> Hashes:
+    """Odd numbers that tell places apart: powers of the golden ratio in 64 bits."""
+    return np.cumprod(np.full(count, 0x9E3779B97F4A7C15, np.uint64), dtype=np.uint64)
 
 
 @cache

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.config import SeedSettings
+from humpback.config import DecontaminateSettings, SeedSettings
+from humpback.contamination import read_contamination
 from humpback.errors import InputError
 from humpback.records import Dropped, Pair
 from humpback.seed import hold_out, read_seed
@@ -80,6 +81,28 @@ def test_the_limit_takes_a_seeded_sample_and_not_the_first(tmp_path: Path) -> No
     assert outcome.read == 100
 
 
+def test_pairs_that_hold_an_evaluation_prompt_are_dropped_before_the_sample_is_taken(tmp_path: Path) -> None:
+    asked = "Which of these two bridges would you cross with a cart full of glass?"
+    rows = [{"prompt": f"Tell me: {asked}", "response": "The lower one."}, {"prompt": "Name one.", "response": asked}]
+    rows += [{"prompt": pair.instruction, "response": pair.response} for pair in numbered_pairs(20)]
+    against = write_lines(tmp_path / "eval.jsonl", {"prompt": asked})
+    contamination = read_contamination(DecontaminateSettings(against=(str(against),)))
+    settings = SeedSettings(source=str(write_lines(tmp_path / "seed.jsonl", *rows)), limit=20)
+    outcome = read_seed(settings, 0, contamination)
+    assert (outcome.read, len(outcome.kept)) == (22, 20)
+    assert [dropped.source for dropped in outcome.dropped] == ["seed.jsonl#1", "seed.jsonl#2"]
+    assert {dropped.reason for dropped in outcome.dropped} == {"holds an evaluation prompt"}
+    assert outcome.dropped[0].detail == "eval.jsonl#1: 7 of 7 8-grams"
+    assert len({dropped.id for dropped in outcome.dropped}) == 2
+
+
+def test_a_seed_that_is_all_evaluation_prompts_is_a_mistake(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "seed.jsonl", {"prompt": "How long does a loaf bake?", "response": "An hour."})
+    contamination = read_contamination(DecontaminateSettings(against=(str(path),)))
+    with pytest.raises(InputError, match="1 'holds an evaluation prompt'"):
+        read_seed(SeedSettings(source=str(path)), 0, contamination)
+
+
 def test_the_held_out_part_does_not_depend_on_order() -> None:
     pairs = numbered_pairs(300)
     split = hold_out(pairs, SeedSettings(), seed=3)
@@ -136,3 +159,15 @@ def test_dolly_is_read_whole() -> None:
 def test_other_public_seeds_are_read_whole(name: str, rows: int) -> None:
     outcome = read_seed(SeedSettings(source=str(PUBLIC / name)), seed=0)
     assert (outcome.read, len(outcome.kept)) == (rows, rows)
+
+
+@pytest.mark.data
+@needs_public_data
+def test_of_a_seed_that_alpaca_eval_was_made_of_hardly_a_pair_stays() -> None:
+    against = (str(PUBLIC.parent / "eval" / "alpaca_eval_prompts.jsonl.gz"),)
+    contamination = read_contamination(DecontaminateSettings(against=against))
+    outcome = read_seed(SeedSettings(source=str(PUBLIC / "oasst1_en_validation_top.jsonl.gz")), 0, contamination)
+    assert (outcome.read, len(outcome.kept)) == (186, 4)
+    assert max(len(pair.instruction.split()) for pair in outcome.kept) <= 4  # too short to be looked for
+    outcome = read_seed(SeedSettings(source=str(PUBLIC / "self_instruct_seed175.jsonl")), 0, contamination)
+    assert len(outcome.kept) == 175

@@ -10,12 +10,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
 from humpback.errors import InputError
 from humpback.records import Dropped, Outcome, Pair, content_id, record_seed
 from humpback.seed.layouts import Exchange, exchanges, left_out
 from humpback.seed.sources import Hub, source_rows
+
+if TYPE_CHECKING:
+    from humpback.contamination import Contamination
 
 _TRAIN_FOR_EACH_HELD_OUT = 2
 """At least this many times `holdout_min` pairs must be left to train on."""
@@ -54,12 +58,15 @@ def read_pairs(settings: SeedSettings, hub: Hub | None = None) -> Iterator[Pair 
         yield record
 
 
-def read_seed(settings: SeedSettings, seed: int, hub: Hub | None = None) -> Outcome[Pair]:
+def read_seed(
+    settings: SeedSettings, seed: int, contamination: Contamination | None = None, hub: Hub | None = None
+) -> Outcome[Pair]:
     """The seed stage: all pairs of the source, or a sample of `limit` of them, and every record that was dropped.
 
     Args:
         settings: Where the pairs are, how they are laid out, and how many to take.
         seed: The run's seed.
+        contamination: The evaluation prompts; a pair of which the instruction or the response holds one is dropped.
         hub: What answers for hub ids; the Hugging Face hub unless given.
 
     Raises:
@@ -68,6 +75,8 @@ def read_seed(settings: SeedSettings, seed: int, hub: Hub | None = None) -> Outc
     pairs: list[Pair] = []
     dropped: list[Dropped] = []
     for record in read_pairs(settings, hub):
+        if contamination and isinstance(record, Pair):
+            record = _clean(record, contamination)
         if isinstance(record, Pair):
             pairs.append(record)
         else:
@@ -77,7 +86,7 @@ def read_seed(settings: SeedSettings, seed: int, hub: Hub | None = None) -> Outc
         reasons = ", ".join(f"{count} {reason!r}" for reason, count in Counter(d.reason for d in dropped).most_common())
         raise InputError(
             f"none of the {read} records of the seed data {settings.source} is a usable pair ({reasons})",
-            "check seed.columns, seed.format, seed.language and seed.without_context",
+            "check seed.columns, seed.format, seed.language, seed.without_context and decontaminate.against",
         )
     if settings.limit and len(pairs) > settings.limit:
         taken = {
@@ -148,6 +157,13 @@ def _checked(exchange: Exchange, without_context: bool) -> Pair | Dropped:
     if context:
         instruction = f"{instruction}\n\n{context}"
     return Pair(content_id(instruction, response), instruction, response, "seed", exchange.place)
+
+
+def _clean(pair: Pair, contamination: Contamination) -> Pair | Dropped:
+    held = contamination.of(pair.instruction) or contamination.of(pair.response)
+    if not held:
+        return pair
+    return replace(left_out(pair.source, "holds an evaluation prompt", held, pair.instruction), id=pair.id)
 
 
 def _not_sampled(pair: Pair, limit: int) -> Dropped:
