@@ -108,3 +108,16 @@ def test_a_damaged_table_is_never_read_outside_of_itself(tmp_path: Path, kind, c
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     with contextlib.suppress(InputError):  # the names of the columns may be what was damaged
         assert all(isinstance(item, Document | Dropped) for item in read(path))
+
+
+def test_no_byte_of_a_parquet_footer_ends_the_process(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    write_parquet(path, pa.table({"text": [f"row {number}" for number in range(20)]}))
+    content = path.read_bytes()
+    footer = int.from_bytes(content[-8:-4], "little")
+    read_anyway = 0
+    for place in range(len(content) - 8 - footer, len(content) - 8):
+        path.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
+        with contextlib.suppress(InputError):
+            read_anyway += len(read(path))
+    assert read_anyway > 0

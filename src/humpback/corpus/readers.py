@@ -16,6 +16,7 @@ from humpback.config import CorpusSettings
 from humpback.corpus.decode import Undecodable, decode
 from humpback.corpus.documents import as_document, as_dropped
 from humpback.corpus.extract import look
+from humpback.corpus.hub import ROWS, read_rows
 from humpback.corpus.installed import description_type
 from humpback.corpus.sources import SourceFile, list_sources
 from humpback.corpus.tables import read_arrow, read_json_lines, read_parquet
@@ -82,5 +83,6 @@ READERS: Mapping[str, Reader] = {
     ".ndjson": read_json_lines,
     ".parquet": read_parquet,
     ".arrow": read_arrow,
+    ROWS: read_rows,
 }
 """Which reader takes which ending; what has no ending is a single document."""

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from humpback.config import CorpusSettings
 from humpback.corpus.fetch import is_url, public
+from humpback.corpus.hub import ROWS, Member, is_data_set, is_saved, list_data_set, saved_files
 from humpback.corpus.installed import description
 from humpback.corpus.remote import list_url
 from humpback.corpus.stored import COMPRESSIONS, SourceFile
@@ -96,13 +97,15 @@ def _key(source: SourceFile) -> str:
     """The same for two ways to name one file."""
     if source.distribution:
         return source.name
-    return source.path if source.remote else os.path.realpath(source.path)
+    return source.path if source.remote or source.ending == ROWS else os.path.realpath(source.path)
 
 
 def _expand(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
     local = _FILE_URL.sub("", entry)
     if entry.startswith(INSTALLED):
         yield from _installed()
+    elif is_data_set(entry):
+        yield from _members(list_data_set(entry))
     elif is_url(local):
         yield from _remote(entry, settings)
     else:
@@ -111,7 +114,9 @@ def _expand(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
 
 def _local(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
     path = Path(entry).expanduser()
-    if path.is_dir():
+    if path.is_dir() and is_saved(path):
+        yield from _members(saved_files(path))
+    elif path.is_dir():
         yield from _folder(path, settings)
     elif path.is_file():
         yield _named(_source(path, path.name), settings)
@@ -130,6 +135,17 @@ def _remote(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
     for file in found:
         source = SourceFile(file.url, file.name, file.size, *_kind(file.name), mark=file.mark)
         yield _named(source, settings) if file.named else source
+
+
+def _members(members: Iterable[Member | SourceFile]) -> Iterator[SourceFile]:
+    for member in members:
+        if isinstance(member, SourceFile):
+            yield member
+        elif is_url(member.path):
+            for file in list_url(member.path, lambda name: True):
+                yield SourceFile(file.url, member.name, file.size, *_kind(member.name), mark=file.mark)
+        else:
+            yield _source(Path(member.path), member.name)
 
 
 def _named(source: SourceFile, settings: CorpusSettings) -> SourceFile:
