@@ -27,7 +27,7 @@ from pathlib import Path
 from humpback import __version__, models
 from humpback.config import Config
 from humpback.deliver import write_export, write_report
-from humpback.execute.local import execute
+from humpback.execute.run import execute
 from humpback.pipeline import plan
 from humpback.records import Outcome, Segment, content_id
 from humpback.settings_file import resolved

@@ -25,7 +25,7 @@ from humpback import models
 from humpback.config import Config
 from humpback.curate.separation import separation
 from humpback.deliver import write_export, write_report
-from humpback.execute.local import execute
+from humpback.execute.run import execute
 from humpback.pipeline import plan
 from humpback.records import HeldOutLoss
 from humpback.report.losses import loss_summaries

@@ -1,3 +1,4 @@
+import dataclasses
 import random
 from collections import Counter
 
@@ -254,6 +255,14 @@ def test_requests_are_the_backward_prompt_with_a_seed_of_their_own():
     assert {(one.sampling.temperature, one.sampling.top_p, one.sampling.max_new_tokens) for one in seen} == {
         (1.0, 0.5, 33)
     }
+
+
+def test_the_titles_above_a_segment_are_shown_on_demand():
+    seen = []
+    one = dataclasses.replace(segment(), title_path=("Sea life", "Whales"))
+    run([one], lambda request: seen.append(request) or "Why do whales sing?", AugmentSettings(title_path=True))
+    assert seen[0].messages == backward_messages(f"Sea life > Whales\n\n{TEXT}")
+    assert run([one], settings=AugmentSettings(title_path=True)).kept[0].response == TEXT, "the response stays the text"
 
 
 def test_the_result_does_not_depend_on_the_shard():

@@ -10,7 +10,7 @@ from humpback import models
 from humpback.config import Config
 from humpback.deliver import some_pairs, write_export, write_report
 from humpback.errors import StoreError
-from humpback.execute.local import execute
+from humpback.execute.run import execute
 from humpback.pipeline import plan
 from humpback.records import Candidate, Rating
 from humpback.settings_file import resolved

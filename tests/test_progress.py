@@ -7,7 +7,7 @@ from rich.console import Console
 
 from humpback import models
 from humpback.config import Config
-from humpback.execute.local import execute
+from humpback.execute.run import execute
 from humpback.pipeline import plan
 from humpback.progress import Bars
 from humpback.store import Run

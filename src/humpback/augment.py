@@ -99,6 +99,13 @@ def instruct(
     return Outcome(tuple(kept), tuple(dropped), len(segments), usage)
 
 
+def shown(segment: Segment, settings: AugmentSettings) -> str:
+    """What the backward model reads of a segment: its text, under its titles where the settings say so."""
+    if not settings.title_path or not segment.title_path:
+        return segment.text
+    return f"{' > '.join(segment.title_path)}\n\n{segment.text}"
+
+
 def clean(text: str) -> str:
     """Takes off what surrounds an instruction: white space, a label such as 'Instruction:', one pair of quotes."""
     while True:
@@ -221,7 +228,7 @@ def _request_id(segment: Segment, k: int) -> str:
 def _request(segment: Segment, k: int, settings: AugmentSettings, seed: int, stage: str) -> Request:
     name = _request_id(segment, k)
     sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, record_seed(seed, stage, name))
-    return Request(name, backward_messages(segment.text), sampling)
+    return Request(name, backward_messages(shown(segment, settings)), sampling)
 
 
 def _unanswered(segment: Segment) -> Completion:

@@ -23,7 +23,8 @@ app = typer.Typer(
 )
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
-RunFolder = Annotated[Path, typer.Argument(help="Run folder.")]
+RunFolder = Annotated[str, typer.Argument(help="Run folder, or its address such as 's3://bucket/run'.")]
+RunOut = Annotated[str, typer.Option("--out", "-o", help="Run folder, or an address [default: runs/NAME].")]
 Sets = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads this at run time
     typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as curate.scorer=rating. Repeatable."),
@@ -46,11 +47,12 @@ def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("hu
 @app.command()
 def run(
     config: Config_,
-    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Run folder [default: runs/NAME].")] = None,  # noqa: UP045
+    out: RunOut = "",
     redo: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--redo", metavar="STAGE", help="Throw this stage away first, with all that stands on it."),
     ] = None,
+    until: Annotated[str, typer.Option(metavar="STAGE", help="Stop when this stage is done.")] = "",
     settings: Sets = None,
 ) -> None:
     """Carry out a run, or go on with one: documents and seed in, data set and model out.
@@ -60,7 +62,7 @@ def run(
     from humpback.session import run_config
 
     try:
-        run_config(config, out, redo or [], settings or [])
+        run_config(config, out, redo or [], settings or [], until)
     except KeyboardInterrupt:
         typer.echo("humpback: stopped; finished work is kept: run the same command to go on", err=True)
         raise typer.Exit(130) from None
@@ -69,7 +71,7 @@ def run(
 @app.command()
 def plan(
     config: Config_,
-    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Run folder [default: runs/NAME].")] = None,  # noqa: UP045
+    out: RunOut = "",
     settings: Sets = None,
 ) -> None:
     """Show each stage: done, begun, to do, or stale and which setting made it so.
@@ -99,9 +101,9 @@ def report(folder: RunFolder) -> None:
     Example: humpback report runs/demo
     """
     from humpback.deliver import write_report
-    from humpback.store import Run
+    from humpback.store import Run, place_of
 
-    typer.echo(f"wrote {write_report(Run.existing(folder))}")
+    typer.echo(f"wrote {write_report(Run.existing(place_of(folder)))}")
 
 
 @app.command()
@@ -111,9 +113,9 @@ def export(folder: RunFolder) -> None:
     Example: humpback export runs/demo
     """
     from humpback.deliver import write_export
-    from humpback.store import Run
+    from humpback.store import Run, place_of
 
-    for path in write_export(Run.existing(folder)).values():
+    for path in write_export(Run.existing(place_of(folder))).values():
         typer.echo(f"wrote {path}")
 
 

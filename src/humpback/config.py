@@ -75,6 +75,32 @@ class SeedSettings(Settings):
     """Leave out the pairs that have an input or context."""
 
 
+FilterName = Literal[
+    "no header",
+    "navigation header",
+    "header all upper-case",
+    "too short",
+    "too long",
+    "mostly links",
+    "mostly code or symbols",
+    "wrong language",
+    "many symbols",
+    "many capitals",
+    "lines break off",
+    "mostly bullet points",
+    "starts inside a sentence",
+    "stops short",
+    "opens in the middle",
+    "leans on its page",
+    "something is missing",
+    "unfinished template",
+    "speaks to the rater",
+    "repeats itself",
+    "holds personal data",
+]
+"""The filters of segments, by the reason that their objections are counted under."""
+
+
 class SegmentSettings(Settings):
     """Which stretches of a document may become responses (paper, section 2.1 and appendix; method.md section 2)."""
 
@@ -89,6 +115,27 @@ class SegmentSettings(Settings):
     """The n of those n-grams. The paper does not give it."""
     languages: tuple[str, ...] = ("en",)
     """ISO 639-1 codes to keep; empty keeps all."""
+    min_language_probability: Share = 0.65
+    """Drop a segment whose language is less sure than this, as in FineWeb (Penedo et al. 2024)."""
+    max_links: Share = 0.5
+    """Drop a segment of which more than this part is links."""
+    min_prose: Share = 0.12
+    """Drop a segment of which less than this part is letters of prose: the rest is code, figures and symbols."""
+    max_symbols: Share = 0.1
+    """Most hash signs and ellipses to a word, as in MassiveText (Rae et al. 2021)."""
+    max_capitals: Share = 0.3
+    """Drop a segment of which more than this part of the letters is capitals. In English prose 3 % are; of 4,800
+    segments of documentation one in a thousand has more than 19 %."""
+    max_ellipsis_lines: Share = 0.3
+    """Drop a segment of which more than this part of the lines ends in an ellipsis, as in MassiveText."""
+    max_bullet_lines: Share = 0.9
+    """Drop a segment of which more than this part of the lines are bullet points, as in MassiveText. Numbered steps do
+    not count."""
+    personal_data: Literal["mask", "drop", "keep"] = "mask"
+    """mask: put words such as [email address] in the place of e-mail addresses, phone numbers, public IP addresses,
+    bank accounts, payment cards and US social security numbers. drop: drop the segments that hold them."""
+    skip: tuple[FilterName, ...] = ()
+    """Filters not to apply, by the reason they are counted under, such as 'leans on its page'."""
     header_blocklist: tuple[str, ...] = (
         "advertisement",
         "forum",
@@ -97,6 +144,13 @@ class SegmentSettings(Settings):
         "newsletter",
         "related post",
         "related article",
+        "related stories",
+        "related content",
+        "recommended reading",
+        "you may also like",
+        "more from",
+        "most popular",
+        "trending",
         "leave a reply",
         "comment",
         "share this",
@@ -179,8 +233,11 @@ class DeduplicateSettings(Settings):
 class LineSettings(Settings):
     """Lines that recur across a site: its furniture, whatever the markup said."""
 
-    max_documents: Annotated[int, Field(ge=0)] = 10
+    max_documents: Annotated[int, Field(ge=0)] = 5
     """A line of prose in segments from more documents of one site than this is taken out of all; 0 takes none."""
+    min_share: Share = 0.05
+    """The line must also stand in at least this part of the site's documents: a site of thousands says many things
+    often. Of 298 recipes of one site no step stands in more than 1.3 %."""
     min_chars: Positive = 25
     """Shorter lines may recur."""
 
@@ -189,19 +246,24 @@ class DecontaminateSettings(Settings):
     """Segments and seed pairs that hold evaluation prompts are dropped: what is measured must not be trained on."""
 
     against: tuple[str, ...] = ()
-    """Files of prompts: JSONL, JSON, Parquet or text with one on each line; .gz and .zst too. Empty checks nothing."""
+    """Files of prompts: JSONL, JSON, CSV, Parquet, or text with one on each line; .gz and .zst too. The prompts are
+    found under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks nothing."""
     ngram: Positive = 8
-    """Words in one n-gram. A shorter prompt counts whole, from 5 words on."""
+    """Words in one n-gram. A prompt of fewer words, down to 5, must stand in the text as a sentence of its own; one of
+    fewer than 5 is not looked for."""
     min_overlap: Share = 0.5
-    """Drop a text that holds at least this part of the n-grams of one prompt."""
+    """Drop a text that holds at least this part of the n-grams of one prompt. Tulu 3 (Lambert et al. 2024) asks for
+    half of a prompt and 8-grams too. N-grams that more than 10 prompts share do not count."""
 
 
 class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
     documents: tuple[str, ...] = ("installed:",)
-    """Files, folders or globs (HTML, Markdown, reStructuredText, text, JSONL, Parquet; .gz and .zst too), or
-    'installed:' for the descriptions of the Python distributions installed here."""
+    """Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows): web archives
+    (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB, DOCX, PDF, JSONL, Parquet and Arrow; .gz, .zst, .bz2 and
+    .xz too. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data set, on the hub or in a folder; 'installed:'
+    the descriptions of the Python distributions installed here."""
     text_column: str = ""
     """Column with the text of a JSONL or Parquet file; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
     title_column: str = ""

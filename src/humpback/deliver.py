@@ -36,7 +36,7 @@ from humpback.report.statistics import length_summary, movement, rating_summary
 from humpback.settings_file import load_config, resolved
 from humpback.stage import Stage
 from humpback.stages import chosen
-from humpback.store import Run, write_text
+from humpback.store import Run, kept_here, made_here, write_text
 
 _SAMPLES = 12
 
@@ -79,7 +79,7 @@ class _Results:
         self.plan: Sequence[Stage] = plan(self.config, models.identify(self.config.model))
         self.manifests = {s.name: m for s in self.plan if (m := run.stage(s.name).manifest()) is not None}
         self.last = self.config.run.iterations
-        self.segments = "sample" if self.config.corpus.limit else "segments"
+        self.segments = next(stage.needs[0] for stage in self.plan if stage.name == "candidates")
 
     def done(self, *names: str) -> bool:
         """Whether all these stages are finished."""
@@ -123,11 +123,13 @@ class _Results:
         data = self.run.export_path / "dataset"
         ratings = _RatingsBeside(self.run, self.last)
         pairs = seed.hold_out(self.run.stage("seed").records(Pair), self.config.seed, self.config.run.seed).train
-        export_data(ratings.rows(), pairs, ratings.of, data, data_card(facts))
+        with made_here(data) as folder:
+            export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
         if self.config.model.engine == "fake":
             return {"data set": data}
         model = self.run.export_path / "model"
-        export_model(self.run.stage(final).model_path, model, make_model_card(facts), link=True)
+        with kept_here(self.run.stage(final).model_path) as source, made_here(model) as folder:
+            export_model(source, folder, make_model_card(facts), link=True)
         return {"data set": data, "model": model}
 
     def _facts(self) -> RunFacts:
@@ -209,7 +211,7 @@ class _Results:
             rows = self.run.stage(f"curated-{t}").records(Curated)
             yield from map(from_curated, choose(rows, _SAMPLES, key=lambda row: row.id))
             yield from self._rejected(t)
-        for name in (self.segments, "segments", "candidates"):
+        for name in ("segments", "lines", "unique", "candidates"):
             if self.done(name):
                 dropped = choose(self.run.stage(name).dropped(), _SAMPLES // 2, key=_id)
                 yield from (from_dropped(row, name) for row in dropped)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from humpback.config import Config
 from humpback.records import Direction
 from humpback.stage import Stage
-from humpback.stages import cut_segments, evaluate, finetune, rate, read_seed, sample, select, self_augment
+from humpback.stages import (
+    cut_segments,
+    drop_duplicates,
+    evaluate,
+    finetune,
+    rate,
+    read_seed,
+    sample,
+    select,
+    self_augment,
+    take_out_lines,
+)
 
 
 def plan(config: Config, base: str) -> tuple[Stage, ...]:
@@ -17,11 +28,8 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
     """
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)
-    segments = cut_segments(config)
-    corpus = [segments]
-    if config.corpus.limit:
-        segments = sample(config, segments)
-        corpus.append(segments)
+    corpus = plan_corpus(config)
+    segments = corpus[-1]
 
     # Self-augmentation: the backward model writes an instruction for every segment. Done once.
     backward = finetune(config, base, "backward", "backward", on=[seed])
@@ -43,4 +51,20 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
     if config.evaluate.heldout:
         needs = [seed, *(stage for stage in stages if stage.makes is None)]
         stages.append(evaluate(config, models, needs))
+    return tuple(stages)
+
+
+def plan_corpus(config: Config) -> tuple[Stage, ...]:
+    """The stages from documents to the segments that instructions are written for.
+
+    Args:
+        config: The run's settings.
+    """
+    stages = [cut_segments(config)]
+    if config.corpus.lines.max_documents:
+        stages.append(take_out_lines(config, stages[-1]))
+    if config.corpus.deduplicate.exact or config.corpus.deduplicate.near:
+        stages.append(drop_duplicates(config, stages[-1]))
+    if config.corpus.limit:
+        stages.append(sample(config, stages[-1]))
     return tuple(stages)

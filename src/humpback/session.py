@@ -8,21 +8,23 @@ from rich.console import Console
 
 from humpback import models
 from humpback.config import Config
+from humpback.errors import StoreError
 from humpback.execute.status import StageStatus, status
 from humpback.pipeline import plan
 from humpback.settings_file import load_config, read_config, resolved
 from humpback.stage import Stage
-from humpback.store import Run
+from humpback.store import Run, place_of
 
 
-def run_config(name: str, out: Path | None, redo: list[str], changes: list[str]) -> None:
-    """Carries out a run and delivers its results.
+def run_config(name: str, out: str, redo: list[str], changes: list[str], until: str = "") -> None:
+    """Carries out a run and delivers its results; or carries out its stages up to one.
 
     Raises:
         HumpbackError: Whatever the user can mend.
     """
     config = read_config(name, changes)
     stages = plan(config, models.identify(config.model))
+    wanted = _until(stages, until)
     run = Run(_folder(name, out))
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
@@ -32,11 +34,12 @@ def run_config(name: str, out: Path | None, redo: list[str], changes: list[str])
         run.save_config(
             resolved(config)
         )  # only now: a run that is refused must not change what the folder says of itself
-        _carry_out(config, stages, run, console)
-        _deliver(run, console)
+        _carry_out(config, wanted, run, console)
+        if not until:
+            _deliver(run, console)
 
 
-def show_plan(name: str, out: Path | None, changes: list[str]) -> None:
+def show_plan(name: str, out: str, changes: list[str]) -> None:
     """Prints each stage and where it stands."""
     config = read_config(name, changes)
     run = Run(_folder(name, out))
@@ -44,9 +47,9 @@ def show_plan(name: str, out: Path | None, changes: list[str]) -> None:
     _print_status(status(stages, run), Console(highlight=False, soft_wrap=True))
 
 
-def show_status(folder: Path) -> None:
+def show_status(folder: str) -> None:
     """Prints how far a run is."""
-    run = Run.existing(folder)
+    run = Run.existing(place_of(folder))
     config = load_config(run.config_path)
     console = Console(highlight=False, soft_wrap=True)
     for stage in plan(config, models.identify(config.model)):
@@ -64,13 +67,13 @@ def show_status(folder: Path) -> None:
 
 
 def _refuse_stale(stages: tuple[Stage, ...], run: Run, redo: list[str]) -> None:
-    from humpback.execute.local import refuse_stale
+    from humpback.execute.run import refuse_stale
 
     refuse_stale(stages, run, redo)
 
 
 def _carry_out(config: Config, stages: tuple[Stage, ...], run: Run, console: Console) -> None:
-    from humpback.execute.local import execute
+    from humpback.execute.run import execute
     from humpback.progress import Bars
 
     done = sum(item.state == "done" for item in status(stages, run))
@@ -91,8 +94,17 @@ def _deliver(run: Run, console: Console) -> None:
         console.print(f"{label:<10} {path}", markup=False)
 
 
-def _folder(name: str, out: Path | None) -> Path:
-    return out or Path("runs") / Path(name.removeprefix("package:")).stem
+def _folder(name: str, out: str) -> Path:
+    return place_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
+
+
+def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
+    names = [stage.name for stage in stages]
+    if not last:
+        return stages
+    if last not in names:
+        raise StoreError(f"--until {last}: no such stage", f"the stages are {', '.join(names)}")
+    return stages[: names.index(last) + 1]
 
 
 def _print_status(found: list[StageStatus], console: Console) -> None:

@@ -6,14 +6,17 @@ no logger: whoever carries it out hands it `Inputs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from humpback.engines.base import Engine
 from humpback.records import Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 R = TypeVar("R")
 Step = Callable[[int, int, float], None]
@@ -42,12 +45,14 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Produce:
-    """Work that makes records out of nothing or of whole stages: yields shards, in a fixed order."""
+    """Work that makes records out of nothing or of whole stages, in parts that any worker can do.
 
-    shards: Callable[[Inputs, int], Iterator[Outcome[Any]]]
-    """Given the number of shards that are committed already, yields the next ones."""
-    total: int | None = None
-    """How many shards there will be, where that is known beforehand."""
+    Each part yields its shards in a fixed order, as many as it has.
+    """
+
+    shards: Callable[[Inputs, int, int], Iterator[Outcome[Any]]]
+    """Given a part and how many of its shards are committed already, yields the next ones."""
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,29 @@ class MapShards:
     """Stages, with their record types, whose shards of the same number are read together."""
     open: Callable[[Inputs], AbstractContextManager[Callable[..., Outcome[Any]]]]
     """Makes ready once (an engine, a cutoff); what it gives is called with the records of one shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Work that asks what the records of a whole stage have in common, in memory that does not grow with them.
+
+    Three functions: each shard is looked at by itself, what was seen is brought together by its key and settled, and
+    each shard is then worked on with what was settled about its records. Between them stand tables sorted by key.
+    """
+
+    over: tuple[str, type]
+    """Stage, with the type of its records."""
+    look: Callable[[Sequence[Any], int], pa.Table]
+    """Given the records of a shard and the place of its first one (the others follow), what is seen in them: columns
+    `key` (uint64, evenly spread) and `place` (uint64), and others of fixed width."""
+    settle: Callable[[pa.Table], pa.Table]
+    """Given all rows of some keys, sorted by key and place, what follows: column `place` and others. Rows of one key
+    always come together."""
+    apply: Callable[[Sequence[Any], int, pa.Table], Outcome[Any]]
+    """Given the records of a shard, the place of its first record and all that was settled about them, sorted by place,
+    what becomes of them."""
+    memory_mib: int = 1024
+    """Memory that the rows settled at a time may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +117,11 @@ class Stage:
     needs: tuple[str, ...]
     settings: Mapping[str, Any]
     """Everything that decides the result, by the user's names; goes into the fingerprint."""
-    work: Produce | MapShards | Train
+    work: Produce | MapShards | Gather | Train
     makes: type | None = None
     """Type of the records; None where a model is made."""
+    model: bool = False
+    """Whether the work holds a model, so that no more workers do it than there are devices."""
     version: int = 1
     mend: str = ""
     """What to do where nothing is left."""

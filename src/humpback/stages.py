@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from humpback import prompts, seed
-from humpback.config import Config, Settings
-from humpback.corpus.sources import list_sources
+from humpback.config import Config, DecontaminateSettings, Settings
+from humpback.corpus.sources import list_sources, parts
 from humpback.errors import StageError
 from humpback.records import (
     Candidate,
@@ -30,17 +31,24 @@ from humpback.records import (
     content_id,
     record_seed,
 )
-from humpback.stage import Inputs, MapShards, Produce, Stage, Step, Train, Trained
+from humpback.stage import Gather, Inputs, MapShards, Produce, Stage, Step, Train, Trained
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from humpback.contamination import Contamination
 
 
 def read_seed(config: Config) -> Stage:
     """The human-written pairs, checked and normalised (section 2.1)."""
 
-    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[Pair]]:
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Pair]]:
         if not done:
-            yield seed.read_seed(config.seed, config.run.seed)
+            contamination = _contamination(config.decontaminate)
+            yield seed.read_seed(config.seed, config.run.seed, contamination=contamination)
 
     settings = chosen(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
+    settings |= _against(config)
     settings.pop("seed.source")  # its content counts, not its place
     return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, mend="check seed.source")
 
@@ -48,30 +56,83 @@ def read_seed(config: Config) -> Stage:
 def cut_segments(config: Config) -> Stage:
     """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
     sources = list_sources(config.corpus)
+    every = parts(sources, config.corpus)
 
-    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[Segment]]:
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
         from humpback.corpus.cut import cut
         from humpback.corpus.readers import read_documents
 
-        seen = set(inputs.column("segments", "id"))
         rows = config.run.shard_rows
-        documents = islice(read_documents(config.corpus, sources), done * rows, None)
+        documents = islice(read_documents(config.corpus, every[part]), done * rows, None)
         while window := list(islice(documents, rows)):
-            yield cut(window, config.corpus, seen)
+            yield cut(window, config.corpus, _contamination(config.decontaminate))
 
-    settings = chosen(config, "corpus", "run.shard_rows") | {
-        "corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))
-    }
-    settings.pop("corpus.limit")
+    settings = (
+        chosen(config, "corpus", "run.shard_rows")
+        | _against(config)
+        | {"corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))}
+    )
+    elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate")
+    settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings.pop("corpus.documents")  # their names and contents count, not their place
     mend = "see which filter took everything, then change corpus.documents or corpus.segment"
-    return Stage("segments", "cut documents into segments", (), settings, Produce(shards), Segment, mend=mend)
+    work = Produce(shards, len(every))
+    return Stage("segments", "cut documents into segments", (), settings, work, Segment, mend=mend)
+
+
+def take_out_lines(config: Config, segments: Stage) -> Stage:
+    """Lines that recur across a site are taken out of the segments: furniture that the markup did not tell."""
+    lines, segment = config.corpus.lines, config.corpus.segment
+
+    def look(records: Sequence[Segment], first: int) -> pa.Table:
+        from humpback.corpus.lines import look
+
+        return look(records, first, lines)
+
+    def settle(rows: pa.Table) -> pa.Table:
+        from humpback.corpus.lines import settle
+
+        return settle(rows, lines)
+
+    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
+        from humpback.corpus.lines import apply
+
+        return apply(records, first, settled, lines, segment)
+
+    settings = chosen(config, "corpus.lines", "corpus.segment.min_chars")
+    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
+    mend = "raise corpus.lines.max_documents"
+    return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, mend=mend)
+
+
+def drop_duplicates(config: Config, segments: Stage) -> Stage:
+    """Of segments that are the same, or nearly, the first stays; across the whole corpus."""
+    chosen_settings = config.corpus.deduplicate
+
+    def look(records: Sequence[Segment], first: int) -> pa.Table:
+        from humpback.corpus.duplicates import look
+
+        return look(records, first, chosen_settings)
+
+    def settle(rows: pa.Table) -> pa.Table:
+        from humpback.corpus.duplicates import settle
+
+        return settle(rows, chosen_settings)
+
+    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
+        from humpback.corpus.duplicates import apply
+
+        return apply(records, first, settled, chosen_settings)
+
+    settings = chosen(config, "corpus.deduplicate")
+    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
+    return Stage("unique", "drop duplicates", (segments.name,), settings, work, Segment)
 
 
 def sample(config: Config, segments: Stage) -> Stage:
     """A seeded sample of the segments: never the first ones of the stream."""
 
-    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[Segment]]:
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
         draws = sorted(
             (record_seed(config.run.seed, "sample", name), name) for name in inputs.column(segments.name, "id")
         )
@@ -167,7 +228,7 @@ def self_augment(config: Config, segments: Stage, by: Stage) -> Stage:
     work = MapShards(((segments.name, Segment),), opened)
     needs = (segments.name, by.name)
     mend = "see the reasons; train the backward model longer or with a higher learning rate"
-    return Stage("candidates", "M_yx writes instructions", needs, settings, work, Candidate, mend=mend)
+    return Stage("candidates", "M_yx writes instructions", needs, settings, work, Candidate, model=True, mend=mend)
 
 
 def rate(config: Config, iteration: int, candidates: Stage, by: Stage) -> Stage:
@@ -200,7 +261,7 @@ def rate(config: Config, iteration: int, candidates: Stage, by: Stage) -> Stage:
     settings |= {"prompts": prompts.prompt_digest(config.curate.scorer)}
     work = MapShards(((candidates.name, Candidate),), opened)
     does = f"M_{iteration - 1} rates the candidates"
-    return Stage(name, does, (candidates.name, by.name), settings, work, Rating, check=check)
+    return Stage(name, does, (candidates.name, by.name), settings, work, Rating, model=True, check=check)
 
 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
@@ -226,11 +287,12 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
     """The loss of every model on the held-out seed pairs, one shard a model."""
 
-    def shards(inputs: Inputs, done: int) -> Iterator[Outcome[HeldOutLoss]]:
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[HeldOutLoss]]:
         from humpback.evaluate.heldout import heldout_losses
 
+        name, direction = models[part]
         pairs = seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout
-        for name, direction in models[done:]:
+        if not done:
             with inputs.engine(name) as engine:
                 yield heldout_losses(pairs, engine, name, direction, config.tags)
 
@@ -244,6 +306,7 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
         settings,
         Produce(shards, len(models)),
         HeldOutLoss,
+        model=True,
     )
 
 
@@ -265,6 +328,25 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
     for key in type(value).model_fields:
         flat |= _flat(f"{name}.{key}", getattr(value, key))
     return flat
+
+
+@lru_cache(maxsize=1)
+def _contamination(settings: DecontaminateSettings) -> Contamination | None:
+    """The evaluation prompts that nothing may hold; read once in each process."""
+    from humpback.contamination import read_contamination
+
+    return read_contamination(settings) if settings.against else None
+
+
+def _against(config: Config) -> dict[str, Any]:
+    """What decides which texts hold an evaluation prompt; nothing where none is named."""
+    if not config.decontaminate.against:
+        return {}
+    from humpback.contamination import prompts_digest
+
+    settings = chosen(config, "decontaminate") | {"decontaminate.content": prompts_digest(config.decontaminate)}
+    settings.pop("decontaminate.against")
+    return settings
 
 
 def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage]) -> Iterator[Pair]:

@@ -14,9 +14,13 @@ from typing import Literal, TypeVar
 from humpback import models, seed
 from humpback.config import Config
 from humpback.errors import InputError, StoreError
+from humpback.execute.run import execute
+from humpback.execute.status import status
+from humpback.pipeline import plan_corpus
 from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, content_id
 from humpback.rows import file_rows
 from humpback.settings_file import with_changes
+from humpback.store import Run, remove
 from humpback.tables import TableWriter
 
 In = TypeVar("In")
@@ -24,15 +28,28 @@ _WINDOW = 256
 
 
 def segment_files(documents: list[str], out: Path, dropped: Path | None, changes: list[str]) -> str:
-    """Cuts documents into segments; one line of counts."""
-    from humpback.corpus.cut import cut
-    from humpback.corpus.readers import read_documents
-    from humpback.corpus.sources import list_sources
+    """Cuts documents into clean segments, duplicates dropped across all of them; one line of counts.
 
+    Unfinished work is kept beside the file, so that the same command goes on after a kill.
+    """
     config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
-    seen: set[str] = set()
-    found = read_documents(config.corpus, list_sources(config.corpus))
-    return _write(_map(found, lambda window: cut(window, config.corpus, seen)), Segment, out, dropped)
+    stages = plan_corpus(config)
+    kind = next(stage.makes for stage in reversed(stages) if stage.makes)
+    with TableWriter(out, kind) as table, TableWriter(dropped, Dropped) as ledger:
+        run = Run(out.with_name(f".{out.name}.work"))
+        with run.locked():
+            stale = [item.stage.name for item in status(stages, run) if item.state == "stale"]
+            execute(stages, run, config, stale[:1])
+        reasons: Counter[str] = Counter()
+        for stage in stages:
+            ledger.write(run.stage(stage.name).dropped())
+            reasons.update(run.stage(stage.name).counts().dropped)
+        last = run.stage(stages[-1].name)
+        for index in last.committed():
+            table.write(last.shard(index, kind))
+        line = _counts(out, last.counts().kept, reasons)
+    remove(run.path)
+    return line
 
 
 def finetune_files(
@@ -137,6 +154,10 @@ def _write(outcomes: Iterator[Outcome[object]], kind: type, out: Path, dropped: 
             ledger.write(outcome.dropped)
             kept += len(outcome.kept)
             reasons.update(item.reason for item in outcome.dropped)
+    return _counts(out, kept, reasons)
+
+
+def _counts(out: Path, kept: int, reasons: Counter[str]) -> str:
     counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
     return f"wrote {out}: {kept:,} kept" + (f", {sum(reasons.values()):,} dropped: {counts}" if counts else "")
 

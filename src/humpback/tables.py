@@ -63,7 +63,8 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
 
     lists = [item.name for item in fields(kind) if _is_list(kind, item.name)]  # type: ignore[arg-type]
     try:
-        rows = pq.read_table(path).to_pylist()
+        with path.open("rb") as file:
+            rows = pq.read_table(file).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"{path} cannot be read ({error})", "delete its stage and run again") from None
     for row in rows:

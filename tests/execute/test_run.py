@@ -7,7 +7,7 @@ import pytest
 from humpback import models
 from humpback.config import Config
 from humpback.errors import StageError, StoreError
-from humpback.execute.local import execute
+from humpback.execute.run import execute
 from humpback.execute.status import status
 from humpback.pipeline import plan
 from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
@@ -37,7 +37,7 @@ def test_the_plan_is_the_paper(settings):
     config = Config.model_validate(settings)
     stages = {stage.name: stage for stage in plan(config, "base")}
     assert list(stages) == [
-        *("seed", "segments", "backward", "candidates", "forward-0"),
+        *("seed", "segments", "lines", "unique", "backward", "candidates", "forward-0"),
         *("ratings-1", "curated-1", "forward-1", "ratings-2", "curated-2", "forward-2", "evaluation"),
     ]
     assert stages["backward"].needs == ("seed",)

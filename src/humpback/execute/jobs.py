@@ -1,0 +1,118 @@
+"""The work of a stage as tasks that any worker can do: each is a number, and each commits what it made by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from humpback.execute.inputs import RunInputs
+from humpback.records import Outcome
+from humpback.stage import MapShards, Produce, Stage
+from humpback.store import StageFolder, shard_of
+
+Do = Callable[[int], None]
+
+
+class Job(Protocol):
+    """Tasks of one kind. Travels to the workers, so it holds what they need and nothing that is open."""
+
+    @property
+    def pays_from(self) -> int:
+        """From how many tasks on it pays to start processes for them."""
+        ...
+
+    def open(self) -> AbstractContextManager[Do]:
+        """Makes a worker ready; what it gives does one task. A task that is done already is never given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Producing:
+    """A part of the stage is a task."""
+
+    stage: Stage
+    work: Produce
+    inputs: RunInputs
+
+    @property
+    def pays_from(self) -> int:
+        """A part is a lot of work."""
+        return 2
+
+    def left(self) -> list[int]:
+        """The parts that are not done."""
+        begun = self.inputs.run.stage(self.stage.name).windows()
+        return [part for part in range(self.work.parts) if not begun.get(part, (0, False))[1]]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Needs nothing."""
+        folder = self.inputs.run.stage(self.stage.name)
+
+        def do(part: int) -> None:
+            begun = folder.windows().get(part, (0, False))[0]
+            since = time.monotonic()
+            shards = with_last(self.work.shards(self.inputs, part, begun))
+            for window, (outcome, last) in enumerate(shards, begun):
+                commit(self.stage, folder, shard_of(part, window), outcome, since, last)
+                since = time.monotonic()
+
+        yield do
+
+
+@dataclass(frozen=True, slots=True)
+class MappingShards:
+    """A shard of the stage it stands on is a task."""
+
+    stage: Stage
+    work: MapShards
+    inputs: RunInputs
+
+    @property
+    def pays_from(self) -> int:
+        """Without a model a shard is soon done."""
+        return 8
+
+    def left(self) -> list[int]:
+        """The shards that are not done."""
+        done = set(self.inputs.run.stage(self.stage.name).committed())
+        return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in done]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Opens what the work needs."""
+        folder = self.inputs.run.stage(self.stage.name)
+        with self.work.open(self.inputs) as step:
+
+            def do(index: int) -> None:
+                since = time.monotonic()
+                outcome = step(*(self.inputs.run.stage(name).shard(index, kind) for name, kind in self.work.over))
+                commit(self.stage, folder, index, outcome, since)
+
+            yield do
+
+
+def commit(
+    stage: Stage, folder: StageFolder, index: int, outcome: Outcome[Any], since: float, last: bool = False
+) -> None:
+    """Commits a shard of a stage that makes records."""
+    if stage.makes is None:
+        raise TypeError(f"{stage.name} makes no records")
+    folder.commit(index, outcome, stage.makes, time.monotonic() - since, last)
+
+
+def with_last(shards: Iterator[Outcome[Any]]) -> Iterator[tuple[Outcome[Any], bool]]:
+    """Each shard and whether it is the last; an empty one where there is none, so that the part is seen to be done."""
+    ahead = next(shards, Outcome())
+    for following in shards:
+        yield ahead, False
+        ahead = following
+    yield ahead, True
+
+
+def chunks(numbers: Sequence[int], size: int) -> list[list[int]]:
+    """Cuts a list into stretches of so many."""
+    return [list(numbers[at : at + size]) for at in range(0, len(numbers), size)]

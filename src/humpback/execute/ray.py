@@ -1,0 +1,160 @@
+"""Tasks on a Ray cluster: an actor for each core, or for each GPU where it holds a model.
+
+The cluster is the one that RAY_ADDRESS names, or one that runs here, or one that is started on this machine. Its nodes
+must have humpback installed and see the documents and the run folder under the same path or address. Workers commit
+what they make by themselves; nothing but task numbers comes back, so the driver's memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from humpback.errors import ConfigError, HumpbackError, StageError
+from humpback.execute.crew import DEATHS
+from humpback.execute.jobs import Do, Job
+
+_AHEAD = 2
+"""Tasks that wait at each actor."""
+
+
+class Cluster:
+    """A crew of Ray actors.
+
+    Args:
+        workers: How many for work without a model; 0 takes one for each core of the cluster.
+
+    Raises:
+        ConfigError: Ray is not installed, or the cluster does not answer.
+    """
+
+    def __init__(self, workers: int = 0) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise ConfigError("run.on: ray needs Ray", "pip install 'humpback-align[ray]'") from None
+        try:
+            ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"no Ray cluster answers ({error})", "check RAY_ADDRESS") from None
+        self._ray: Any = ray
+        self._workers = workers
+
+    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+        """Does every task."""
+        team = _Team(self._ray, self._needs(model), cloudpickle.dumps(job))
+        left = list(reversed(tasks))
+        running: dict[Any, tuple[int, int]] = {}
+        deaths = 0
+        try:
+            free = [number for number in team.hire(min(self._size(model), len(tasks))) for _ in range(_AHEAD)]
+            while left or running:
+                while left and free:
+                    number, task = free.pop(0), left.pop()
+                    running[team.give(number, task)] = (number, task)
+                reference = self._ray.wait(list(running))[0][0]
+                number, task = running.pop(reference)
+                if self._result(reference):
+                    deaths = 0
+                    free.append(number)
+                    yield task
+                    continue
+                left.append(task)
+                if team.dismiss(number):
+                    deaths += 1
+                    self._give_up_at(deaths, task)
+                    free = [other for other in free if other != number]
+                    free += team.hire(1) * _AHEAD
+        finally:
+            team.disband()
+
+    def _needs(self, model: bool) -> dict[str, float]:
+        gpus = self._ray.cluster_resources().get("GPU", 0)
+        return {"num_cpus": 1, "num_gpus": 1} if model and gpus else {"num_cpus": 1}
+
+    def _size(self, model: bool) -> int:
+        """How many actors: for a model one on each GPU, or on each node where there are none."""
+        resources = self._ray.cluster_resources()
+        if model:
+            return int(resources.get("GPU", 0)) or sum(node["Alive"] for node in self._ray.nodes())
+        return self._workers or max(1, int(resources.get("CPU", 1)))
+
+    def _result(self, reference: Any) -> bool:
+        """Whether the task is done; False where its worker died.
+
+        Raises:
+            HumpbackError: What the task raised.
+        """
+        errors = self._ray.exceptions
+        try:
+            self._ray.get(reference)
+        except errors.RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, HumpbackError) else error) from None
+        except (errors.RayActorError, errors.WorkerCrashedError, errors.OutOfMemoryError):
+            return False
+        return True
+
+    @staticmethod
+    def _give_up_at(deaths: int, task: int) -> None:
+        if deaths == DEATHS:
+            raise StageError(
+                f"Ray workers die again and again, the last one at task {task}",
+                "see whether the nodes are out of memory; take fewer with run.workers",
+            )
+
+
+class _Team:
+    """The actors of one job, by number.
+
+    Args:
+        ray: The library.
+        needs: What each actor takes of its node.
+        job: The job, as it travels.
+    """
+
+    def __init__(self, ray: Any, needs: dict[str, float], job: bytes) -> None:
+        self._ray = ray
+        self._kind = ray.remote(max_restarts=0)(_Actor).options(**needs)
+        self._job = ray.put(job)
+        self._actors: dict[int, Any] = {}
+        self._hired = 0
+
+    def hire(self, count: int) -> list[int]:
+        """Starts so many actors and gives their numbers."""
+        numbers = list(range(self._hired, self._hired + count))
+        self._hired += count
+        self._actors |= {number: self._kind.remote(self._job, str(Path.cwd())) for number in numbers}
+        return numbers
+
+    def give(self, number: int, task: int) -> Any:
+        """Hands a task to an actor; what comes back is waited for."""
+        return self._actors[number].do.remote(task)
+
+    def dismiss(self, number: int) -> bool:
+        """Forgets an actor that died; False where that was known."""
+        return self._actors.pop(number, None) is not None
+
+    def disband(self) -> None:
+        """Ends all actors."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+
+
+class _Actor:
+    """A worker: ready once, then one task after the other."""
+
+    def __init__(self, job: bytes, folder: str) -> None:
+        if Path(folder).is_dir():
+            os.chdir(folder)
+        self._do: Do = ExitStack().enter_context(cloudpickle.loads(job).open())
+
+    def do(self, task: int) -> int:
+        """Does a task."""
+        self._do(task)
+        return task
