@@ -1,0 +1,217 @@
+"""Lines that recur across a site, taken out of its segments: furniture that the markup did not tell.
+
+A line is furniture if it stands in segments from more than `max_documents` documents of one site, and from at least
+`min_share` of the site's documents: a big site says many things often. Segments that are copies of one another count
+once, for a page that was fetched twelve times is no furniture. Only prose counts, paragraph lines and bullets: not
+code, tables, headers or numbered steps, and no short lines. Case and white space make no difference, nor do figures but
+in bullets, where they are what is said ('200 g of flour').
+
+A site is a host. Documents without an address are taken for a site where they stand in one file, or in one folder.
+
+Shards must hold whole documents, as the cut makes them: a site's documents are counted shard by shard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from humpback.config import LineSettings, SegmentSettings
+from humpback.corpus.cut import excerpt, segment_id
+from humpback.records import Dropped, Outcome, Segment
+from humpback.shingles import Hashes
+
+REASON = "recurring lines"
+_MOST = 0.5
+"""A segment of which more than this part would go is dropped whole: it is furniture."""
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_HEADER = re.compile(r"#{1,6}\s")
+_LEVELS = 6
+_NO_PROSE = re.compile(r"#{1,6}\s|\s*\||\s*\d+[.)]\s|(?: {4}|\t)\s*(?![-*+]\s)")
+"""Headers, table rows, numbered steps, indented code."""
+_BULLET = re.compile(r"\s*[-*+]\s")
+_FIGURES = re.compile(r"\d+")
+_PLACE = re.compile(r"[#@]")
+_SEEN = pa.schema(
+    {
+        "key": pa.uint64(),
+        "place": pa.uint64(),
+        "document": pa.uint64(),
+        "segment": pa.uint64(),
+        "documents": pa.uint32(),
+    }
+)
+_SETTLED = pa.schema({"place": pa.uint64(), "key": pa.uint64(), "documents": pa.uint64()})
+
+
+def look(segments: Sequence[Segment], first_place: int, settings: LineSettings) -> pa.Table:
+    """What is seen in some segments: a row for each line of each segment, and one for each of their sites.
+
+    Returns:
+        `key` of the line or the site; `place`, for a site that of its first segment; `document` and `segment`, which
+        tell those apart; `documents`, how many a site has here, 0 for a line.
+    """
+    rows: list[tuple[int, int, int, int, int]] = []
+    documents: dict[str, set[int]] = defaultdict(set)
+    places: dict[str, int] = {}
+    for place, segment in enumerate(segments if settings.max_documents else (), start=first_place):
+        site, document = site_of(segment.source), int(segment.document_id[:16], 16)
+        documents[site].add(document)
+        places.setdefault(site, place)
+        keys = {key for _, key in _lines(segment.text, site, settings)}
+        rows += [(key, place, document, int(segment.id[:16], 16), 0) for key in sorted(keys)]
+    rows += [(_key(site), places[site], 0, 0, len(seen)) for site, seen in documents.items()]
+    columns = list(zip(*rows, strict=True)) or [()] * len(_SEEN)
+    return pa.table([pa.array(column, kind) for column, kind in zip(columns, _SEEN.types, strict=True)], schema=_SEEN)
+
+
+def settle(table: pa.Table, settings: LineSettings) -> pa.Table:
+    """Which lines stand in how many documents, and how many documents the sites have.
+
+    Args:
+        table: All rows of some keys, sorted by key and place.
+        settings: From how many documents on a line may recur.
+
+    Returns:
+        `place`, `key` of the line or site, and its `documents`: lines that too few have are left out.
+    """
+    key, place, document, segment = (table.column(name).to_numpy() for name in ("key", "place", "document", "segment"))
+    sites = table.column("documents").to_numpy()
+    number = np.cumsum(np.concatenate(([0], key[1:] != key[:-1])))[: len(key)]
+    counts = np.bincount(number, weights=sites).astype(np.int64)
+    first = _first_of_each(number, segment)
+    lines = first[_first_of_each(number[first], document[first])]
+    counts += np.bincount(number[lines[sites[lines] == 0]], minlength=len(counts))
+    told = (sites > 0) | (counts[number] > settings.max_documents)
+    columns = [place[told], key[told], counts[number[told]].astype(np.uint64)]
+    return pa.table([pa.array(column) for column in columns], schema=_SETTLED)
+
+
+def apply(
+    segments: Sequence[Segment],
+    first_place: int,
+    settled: pa.Table,
+    settings: LineSettings,
+    lengths: SegmentSettings,
+) -> Outcome[Segment]:
+    """Takes the recurring lines out of segments. One that is mostly such lines, or too short without, is dropped."""
+    rows: dict[int, dict[int, int]] = defaultdict(dict)
+    documents: dict[int, int] = {}
+    for place, key, count in zip(*(column.to_pylist() for column in settled.columns), strict=True):
+        rows[place - first_place][key] = documents[key] = count
+    kept: list[Segment] = []
+    dropped: list[Dropped] = []
+    for at, segment in enumerate(segments):
+        site = site_of(segment.source)
+        whole = _key(site)
+        least = settings.min_share * documents.get(whole, 0)
+        furniture = {key: count for key, count in rows.get(at, {}).items() if count >= least and key != whole}
+        outcome = _without(segment, site, furniture, settings, lengths.min_chars) if furniture else segment
+        (kept if isinstance(outcome, Segment) else dropped).append(outcome)  # type: ignore[arg-type]
+    return Outcome(tuple(kept), tuple(dropped), len(segments))
+
+
+@lru_cache(maxsize=4096)
+def site_of(source: str) -> str:
+    """The site that a document belongs to.
+
+    The host of a web address; else the file that several documents stand in ('dump.jsonl.gz#12'); else the first folder
+    that is named like a host ('mirror/www.example.org/a/b.html'), or the first at all.
+    """
+    scheme, _, rest = source.partition("://")
+    if rest and scheme.lower() in ("http", "https"):
+        try:
+            return (urlsplit(source).hostname or "").removeprefix("www.")
+        except ValueError:  # brackets that are no IPv6 address
+            return re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
+    file, *inside = _PLACE.split(rest or source, maxsplit=1)
+    if inside:
+        return file
+    folders = file.split("/")[:-1]
+    return next((folder for folder in folders if "." in folder.strip(".")), folders[0] if folders else "")
+
+
+def _without(
+    segment: Segment, site: str, furniture: Mapping[int, int], settings: LineSettings, min_chars: int
+) -> Segment | Dropped:
+    lines = segment.text.split("\n")
+    out = {at: furniture[key] for at, key in _lines(segment.text, site, settings) if key in furniture}
+    gone = sum(len(lines[at]) for at in out)
+    text = _tidy([None if at in out else line for at, line in enumerate(lines)])
+    if gone <= _MOST * len(segment.text) and len(text) >= min_chars:
+        return replace(segment, id=segment_id(text), text=text)
+    first = min(out)
+    detail = f"{gone} of {len(segment.text)} characters, such as {lines[first][:80]!r} in {out[first]} documents"
+    return Dropped(segment.id, REASON, detail, segment.source, excerpt(segment.text))
+
+
+def _tidy(lines: Sequence[str | None]) -> str:
+    """The lines that stay, without the blank ones and the headers that stood for those that are gone (None)."""
+    left: list[str] = []
+    gone = False
+    for line in [*lines, ""]:
+        if line is None:
+            gone = True
+        elif line.strip():
+            if gone:
+                _close(left, _level(line))
+                gone = False
+            left.append(line)
+        elif not gone or (left and left[-1].strip()):
+            left.append(line)
+    if gone:
+        _close(left, 0)
+    return "\n".join(left).strip("\n")
+
+
+def _close(left: list[str], level: int) -> None:
+    """Takes the headers from the end under which nothing stands any more, where one of this level follows."""
+    blank = bool(left) and not left[-1].strip()
+    while left and (not left[-1].strip() or level <= _level(left[-1]) <= _LEVELS):
+        left.pop()
+    if blank and left:
+        left.append("")
+
+
+def _level(line: str) -> int:
+    """Level of a header; one more than the lowest for another line."""
+    found = _HEADER.match(line)
+    return found.end() - 1 if found else _LEVELS + 1
+
+
+def _lines(text: str, site: str, settings: LineSettings) -> Iterator[tuple[int, int]]:
+    """The lines of a text that count, each with its number and its key."""
+    fence = ""
+    for at, line in enumerate(text.split("\n")):
+        mark = _FENCE.match(line)
+        if fence:
+            if mark and mark.group(1).startswith(fence):
+                fence = ""
+        elif mark:
+            fence = mark.group(1)
+        elif len(line) >= settings.min_chars and not _NO_PROSE.match(line):
+            said = " ".join((line if _BULLET.match(line) else _FIGURES.sub("0", line)).lower().split())
+            if len(said) >= settings.min_chars:
+                yield at, _key(site, said)
+
+
+def _key(*said: str) -> int:
+    data = "\x00".join(said).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _first_of_each(one: NDArray[np.int64], other: Hashes) -> NDArray[np.int64]:
+    """The first rows of each pair of values, in order."""
+    order = np.lexsort((other, one))
+    new = np.ones(len(order), bool)
+    new[1:] = (one[order[1:]] != one[order[:-1]]) | (other[order[1:]] != other[order[:-1]])
+    return np.sort(order[new])
