@@ -129,7 +129,7 @@ def bucket(sketches: list[int], exact: list[int] | None = None) -> pa.Table:
         {
             "key": pa.array([7] * len(sketches), pa.uint64()),
             "place": pa.array(range(len(sketches)), pa.uint64()),
-            "band": pa.array([0] * len(sketches), pa.uint8()),
+            "band": pa.array([0] * len(sketches), pa.uint16()),
             "exact": pa.array(exact or range(100, 100 + len(sketches)), pa.uint64()),
             "sketch": pa.array([drawn[number] for number in sketches], pa.binary(SKETCH_BYTES)),
         }

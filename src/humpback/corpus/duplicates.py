@@ -43,7 +43,7 @@ _SEEN = pa.schema(
     {
         "key": pa.uint64(),
         "place": pa.uint64(),
-        "band": pa.uint8(),
+        "band": pa.uint16(),
         "exact": pa.uint64(),
         "sketch": pa.binary(SKETCH_BYTES),
     }
@@ -70,7 +70,7 @@ def look(segments: Sequence[Segment], first_place: int, settings: DeduplicateSet
     columns = [
         keys,
         np.repeat(place, bands),
-        np.tile(np.arange(bands, dtype=np.uint8), len(segments)),
+        np.tile(np.arange(bands, dtype=np.uint16), len(segments)),
         np.repeat(exact, bands),
         _fixed(np.repeat(sketches, bands, axis=0)),
     ]
