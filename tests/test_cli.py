@@ -51,12 +51,12 @@ def test_init_writes_the_defaults_with_their_meaning(tmp_path):
 def test_a_run_from_config_to_delivery(config_file, tmp_path):
     out = tmp_path / "run"
     before = humpback("plan", config_file, "--out", out)
-    assert before.stdout.count("to do") == 12
+    assert before.stdout.count("to do") == 14
     done = humpback("run", config_file, "--out", out)
     assert done.returncode == 0, done.stderr
     assert str(out / "report.html") in done.stdout
     assert (out / "export" / "dataset" / "README.md").is_file()
-    assert humpback("plan", config_file, "--out", out).stdout.count("done") == 12
+    assert humpback("plan", config_file, "--out", out).stdout.count("done") == 14
     changed = humpback("plan", config_file, "--out", out, "--set", "augment.top_p=0.5")
     assert "augment.top_p 0.9 -> 0.5" in changed.stdout
     before_refusal = (out / "config.yaml").read_text(encoding="utf-8")

@@ -289,7 +289,7 @@ class CorpusSettings(Settings):
 
 
 class LoraSettings(Settings):
-    """Low-rank adapters (Hu et al. 2021), used where `method` is 'lora'; merged into the weights at the end."""
+    """Low-rank adapters (Hu et al. 2021), where `method` is 'lora' or 'qlora'; merged into the weights at the end."""
 
     rank: Positive = 16
     """Rank of each adapter."""
@@ -300,9 +300,13 @@ class LoraSettings(Settings):
 class TrainSettings(Settings):
     """One training. Backward and forward differ only in their direction (paper, section 3.1)."""
 
-    method: Literal["full", "lora"] = "full"
-    """Change all weights, or only low-rank adapters."""
+    method: Literal["full", "lora", "qlora"] = "full"
+    """Change all weights, or only low-rank adapters; qlora keeps the base in 4 bits meanwhile (Dettmers et al. 2023)
+    and needs the package bitsandbytes."""
     lora: LoraSettings = LoraSettings()
+    freeze_embeddings: bool = False
+    """Leave the embeddings, and a head tied to them, as they are: a third less work for a small model with a large
+    vocabulary. Adapters leave them anyway."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-5
     """First learning rate of AdamW. The paper's 1e-5 is for 7B and more; small models want more."""
     final_learning_rate: Annotated[float, Field(ge=0)] = 9e-6
@@ -321,10 +325,32 @@ class TrainSettings(Settings):
     """Passes over the pairs, in place of `steps`: M_t then sees each seed pair as often as M_0 does."""
     batch_size: Literal["paper"] | Positive = "paper"
     """Pairs in one optimiser step; 'paper' is 8 below 3,000 pairs and 32 from there on."""
+    packing: bool = True
+    """Put the pairs of a forward pass behind one another, without padding; no pair sees another. A model that cannot
+    (it is tried at the start) is trained in padded batches. Changes no result but the draws of dropout."""
+    pack_tokens: Positive = 2048
+    """Tokens in one packed forward pass, which bound its memory; a longer pair has one to itself."""
     micro_batch_size: Positive = 4
-    """Pairs in one forward pass; the rest of the batch is accumulated."""
+    """Pairs in one padded forward pass, where they are not packed; the rest of the batch is accumulated."""
+    gradient_checkpointing: bool | None = None
+    """Compute activations twice instead of keeping them: less memory, a third more work. Not given: on a GPU, from a
+    billion parameters on."""
+    devices: Annotated[int, Field(ge=0)] = 1
+    """Processes that train together, one on each GPU (or, without one, on the CPU); 0 takes every GPU. The same steps
+    and the same examples in each, whatever their number."""
+    shard: bool = False
+    """Split weights, gradients and the optimiser's state over the devices (FSDP), for models too large for one."""
     checkpoint_steps: Positive = 50
     """A training that is killed goes on from the last multiple of this many steps."""
+    keep_checkpoints: Positive = 1
+    """Checkpoints kept on the disk; one more is there while the next is written."""
+    early_stop_checks: Annotated[int, Field(ge=0)] = 0
+    """End when the held-out loss has not fallen for this many checks, and keep the best weights; 0 never does. The
+    paper does not."""
+    early_stop_steps: Positive = 20
+    """Steps between two such checks."""
+    tracker: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
+    """Where curves are sent as well: TensorBoard's files (beside the checkpoints), trackio or Weights & Biases."""
     max_dropped_share: Share = 0.2
     """Fail where more than this part of the pairs cannot be trained on (no target, too long)."""
 
@@ -418,7 +444,7 @@ class RunSettings(Settings):
     """Rounds of self-curation: T in the paper."""
     shard_rows: Positive = 64
     """Documents, segments or candidates that are worked on and committed together: what a kill can cost."""
-    on: Literal["local", "ray"] = "local"
+    executor: Literal["local", "ray"] = "local"
     """Where stages are carried out: on this machine, or on a Ray cluster."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Workers for the stages that need no model; 0 takes one for each core. No number of them changes a result."""

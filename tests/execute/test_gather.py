@@ -1,4 +1,4 @@
-"""What only the whole set can tell: the same whatever the shards, the passes, the workers, and the deaths among them."""
+"""What only the whole set can tell: the same whatever the shards, passes and workers, and the deaths among them."""
 
 from __future__ import annotations
 

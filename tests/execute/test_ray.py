@@ -25,7 +25,7 @@ def cluster() -> Iterator[None]:
 def test_the_work_is_shared_and_the_records_are_the_same(tmp_path):
     song = songs(10, 4, 20)
     alone = carry_out(tmp_path / "alone", song, shouted(song), workers=1)
-    spread = carry_out(tmp_path / "spread", song, shouted(song, slow=0.1), on="ray")
+    spread = carry_out(tmp_path / "spread", song, shouted(song, slow=0.1), executor="ray")
     assert texts(spread, "songs") == texts(alone, "songs")
     assert texts(spread, "shouted") == texts(alone, "shouted")
     by = {row.document_id for row in spread.stage("shouted").records(Segment)}
@@ -36,9 +36,9 @@ def test_the_work_is_shared_and_the_records_are_the_same(tmp_path):
 def test_a_worker_that_dies_costs_one_shard(tmp_path):
     song = songs(10, 4, 20)
     fault = tmp_path / "fault"
-    carry_out(tmp_path / "run", song, on="ray")
+    carry_out(tmp_path / "run", song, executor="ray")
     fault.touch()
-    run = carry_out(tmp_path / "run", song, shouted(song, fault, slow=0.1), on="ray")
+    run = carry_out(tmp_path / "run", song, shouted(song, fault, slow=0.1), executor="ray")
     assert not fault.exists(), "a worker was killed"
     assert [text.lower() for _, text in texts(run, "shouted")] == [text for _, text in texts(run, "songs")]
 
@@ -47,7 +47,7 @@ def test_what_the_whole_set_tells_is_the_same_with_a_worker_killed_on_the_way(tm
     song = songs(12, 4, 500)
     fault = tmp_path / "fault"
     fault.touch()
-    run = carry_out(tmp_path / "run", song, first_only(song, fault=fault), on="ray", workers=2)
+    run = carry_out(tmp_path / "run", song, first_only(song, fault=fault), executor="ray", workers=2)
     assert not fault.exists(), "a worker was killed"
     assert texts(run, "first") == firsts(texts(run, "songs"))
 
@@ -55,7 +55,7 @@ def test_what_the_whole_set_tells_is_the_same_with_a_worker_killed_on_the_way(tm
 def test_workers_that_die_again_and_again_end_the_stage_with_one_line(tmp_path):
     song = songs(10, 4, 20)
     with pytest.raises(StageError, match=r"Ray workers die again and again.*out of memory"):
-        carry_out(tmp_path / "run", song, shouted(song, AlwaysThere()), on="ray", workers=2)
+        carry_out(tmp_path / "run", song, shouted(song, AlwaysThere()), executor="ray", workers=2)
 
 
 class AlwaysThere:

@@ -1,23 +1,28 @@
-"""One window of documents to segments: parse, cut, judge. What other windows hold makes no difference."""
+"""One window of documents to segments: parse, cut, mask, judge. What other windows hold makes no difference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Protocol
 
 from humpback.config import CorpusSettings
+from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.extract import extract
-from humpback.corpus.filters import identify, judge
-from humpback.corpus.sections import Unusable, clean
-from humpback.corpus.segments import Piece, pieces
+from humpback.corpus.filters import judge
+from humpback.corpus.language import identify
+from humpback.corpus.personal import mask, mask_piece
+from humpback.corpus.piece import Piece
+from humpback.corpus.sections import EXCERPT_CHARS, Unusable, excerpt
+from humpback.corpus.segments import pieces
+from humpback.corpus.urls import Addresses, addresses
 from humpback.records import Document, Dropped, Outcome, Segment, content_id
 
-EXCERPT_CHARS = 200
-"""Characters of a dropped text that the drop ledger shows."""
+HOLDS_PROMPT = "holds an evaluation prompt"
+"""The reason of what is dropped because it would be measured with."""
 
 
 class Prompts(Protocol):
-    """The evaluation prompts that no segment may hold; `humpback.corpus.contamination` has them."""
+    """The evaluation prompts that no segment may hold; `humpback.contamination` has them."""
 
     def of(self, text: str) -> str | None:
         """Which of them the text holds, in words; None where it holds none."""
@@ -38,10 +43,11 @@ def cut(
         settings: The corpus settings.
         contamination: The evaluation prompts; a segment that holds one is dropped. None where nothing is measured.
     """
+    rules = addresses(settings.urls)
     kept: list[Segment] = []
     dropped: list[Dropped] = []
     for document in documents:
-        for item in [document] if isinstance(document, Dropped) else _judged(document, settings, contamination):
+        for item in [document] if isinstance(document, Dropped) else _in_time(document, settings, rules, contamination):
             if isinstance(item, Segment):
                 kept.append(item)
             else:
@@ -54,33 +60,51 @@ def segment_id(text: str) -> str:
     return content_id(" ".join(text.lower().split()))
 
 
-def excerpt(text: str) -> str:
-    """The beginning of a text, in a form that can be stored and shown."""
-    return clean(text[: 2 * EXCERPT_CHARS]).strip()[:EXCERPT_CHARS]
-
-
-def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[Segment | Dropped]:
+def _in_time(
+    document: Document, settings: CorpusSettings, rules: Addresses, contamination: Prompts | None
+) -> list[Segment | Dropped]:
+    """What becomes of a document: all its pieces, or the one reason why there are none."""
+    refusal = rules.refuse(document.source)
+    if refusal:
+        return [_dropped(document, refusal.reason, refusal.detail, settings)]
     try:
-        found = list(pieces(extract(document), document.format, settings.segment))
+        return within(settings.max_document_seconds, lambda: _judged(document, settings, contamination))
     except Unusable as error:
-        yield Dropped(document.id, error.reason, error.detail, document.source, excerpt(document.text))
-        return
+        return [_dropped(document, error.reason, error.detail, settings)]
+    except TookTooLong as error:
+        return [_dropped(document, "took too long", f"{error} for {len(document.text)} characters", settings)]
+
+
+def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> list[Segment | Dropped]:
+    found = pieces(extract(document), document.format, settings.segment)
     if not found:
         detail = f"{len(document.text)} characters of {document.format}"
-        yield Dropped(document.id, "no text", detail, document.source, excerpt(document.text))
-    for piece in found:
-        yield _judge(piece, document, settings, contamination)
+        return [_dropped(document, "no text", detail, settings)]
+    return [_judge(piece, document, settings, contamination) for piece in found]
 
 
 def _judge(
     piece: Piece, document: Document, settings: CorpusSettings, contamination: Prompts | None
 ) -> Segment | Dropped:
-    identity = segment_id(piece.text)
     objection = judge(piece, settings.segment)
-    if objection:
-        return Dropped(identity, objection.reason, objection.detail, document.source, excerpt(piece.text))
-    prompt = contamination.of(piece.text) if contamination else None
-    if prompt is not None:
-        return Dropped(identity, "holds an evaluation prompt", prompt, document.source, excerpt(piece.text))
-    language, _ = identify(piece.text)
-    return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
+    if not objection and settings.segment.personal_data == "mask":
+        masked, found = mask_piece(piece)
+        if found:
+            piece, objection = masked, judge(masked, settings.segment)
+    prompt = contamination.of(piece.text) if contamination and not objection else None
+    if objection or prompt is not None:
+        reason, detail = objection or (HOLDS_PROMPT, prompt or "")
+        shown = _shown(piece.text, settings)
+        return Dropped(segment_id(piece.text), reason, detail, document.source, shown)
+    language, _ = identify(piece.spoken)
+    return Segment(segment_id(piece.text), document.id, document.source, piece.title_path, piece.text, language)
+
+
+def _dropped(document: Document, reason: str, detail: str, settings: CorpusSettings) -> Dropped:
+    return Dropped(document.id, reason, detail, document.source, _shown(document.text, settings))
+
+
+def _shown(text: str, settings: CorpusSettings) -> str:
+    """An excerpt for the drop ledger, which holds no personal data either, unless that is kept."""
+    start = text[: 4 * EXCERPT_CHARS]
+    return excerpt(start if settings.segment.personal_data == "keep" else mask(start)[0])

@@ -26,7 +26,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from humpback.config import LineSettings, SegmentSettings
-from humpback.corpus.cut import excerpt, segment_id
+from humpback.corpus.cut import segment_id
+from humpback.corpus.sections import excerpt
 from humpback.records import Dropped, Outcome, Segment
 from humpback.shingles import Hashes
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 MAX_LEVEL = 6
 """Deeper headers count as level 6: the tree stays shallow whatever a document does."""
+EXCERPT_CHARS = 200
+"""Characters of a dropped text that the drop ledger shows."""
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
 _FENCE = re.compile(r"^ {0,12}(?:>\s?)*(`{3,}|~{3,})")
@@ -70,6 +72,11 @@ def clean(text: str) -> str:
     """Text with one kind of line end, without control and invisible characters and with plain spaces."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n").replace("\x0c", "\n")
     return _INVISIBLE.sub("", text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\u00a0", " "))
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text, in a form that can be stored and shown."""
+    return clean(text[: 2 * EXCERPT_CHARS]).strip()[:EXCERPT_CHARS]
 
 
 def join(blocks: list[str]) -> str:

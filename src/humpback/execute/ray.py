@@ -38,7 +38,7 @@ class Cluster:
         try:
             import ray
         except ImportError:
-            raise ConfigError("run.on: ray needs Ray", "pip install 'humpback-align[ray]'") from None
+            raise ConfigError("run.executor: ray needs Ray", "pip install 'humpback-align[ray]'") from None
         try:
             ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:

@@ -91,7 +91,7 @@ def crew(settings: RunSettings) -> Crew:
     Raises:
         ConfigError: There is no Ray, or its cluster does not answer.
     """
-    if settings.on == "ray":
+    if settings.executor == "ray":
         from humpback.execute.ray import Cluster
 
         return Cluster(settings.workers)
