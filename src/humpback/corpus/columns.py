@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from humpback.config import CorpusSettings
 from humpback.corpus.decode import Undecodable, decode
 from humpback.corpus.documents import as_document, as_dropped
-from humpback.corpus.extract import look
+from humpback.corpus.look import look
 from humpback.errors import InputError
 from humpback.records import Document, DocumentFormat, Dropped
 

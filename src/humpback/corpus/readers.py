@@ -15,7 +15,7 @@ import pyarrow as pa
 from humpback.config import CorpusSettings
 from humpback.corpus.decode import Undecodable, decode
 from humpback.corpus.documents import as_document, as_dropped
-from humpback.corpus.extract import look
+from humpback.corpus.look import look
 from humpback.corpus.hub import ROWS, read_rows
 from humpback.corpus.installed import description_type
 from humpback.corpus.sources import SourceFile, list_sources
