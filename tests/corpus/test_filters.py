@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from humpback.config import SegmentSettings
-from humpback.corpus.filters import FILTERS, identify, judge
-from humpback.corpus.segments import Piece
+from humpback.corpus.filters import FILTERS, judge
+from humpback.corpus.language import identify
+from humpback.corpus.piece import Piece
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct
 
 SETTINGS = SegmentSettings()

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import SegmentSettings
-from humpback.corpus.extract import extract, look
-from humpback.corpus.segments import Piece, is_navigation, pieces
+from humpback.corpus.extract import extract
+from humpback.corpus.look import look
+from humpback.corpus.piece import Piece
+from humpback.corpus.segments import is_navigation, pieces
 from humpback.records import Document
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct, document
 

@@ -7,44 +7,56 @@ lengths, the repetition and the headers (section 2.1, appendix); the others refu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-from humpback.config import SegmentSettings
-from humpback.corpus.sections import prose
-from humpback.corpus.segments import Piece, is_navigation
-
-_MAX_SENTENCES = 80
-_MIN_SENTENCE_WORDS = 8
-_MAX_LINKED = 0.5
-_MIN_LETTERS = 0.12
-_ACRONYM = 5
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_TITLE_WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]|(?<!\w)[A-Z](?!\w)")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_`]*\s+|\n+")
-_LINK = re.compile(r"\[[^\[\]]{0,500}\]\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
-_TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|https?://\S{1,2000}")
-_EMOJI = re.compile(r":[a-z0-9_+-]+:$")
-_CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
-_TO_THE_RATER = re.compile(
-    r"^[\s*_#>-]{0,8}(?:(?:final|overall|my)\s+)?(?:score|rating|grade)[\s*_]{0,8}[:=][\s*_]{0,8}[1-5](?:\.\d)?(?!\d)"
-    r"|\b(?:ignore|disregard|forget)\s+(?:(?:all|any|the|these|your|my)\s+){0,3}"
-    r"(?:(?:previous|prior|above|preceding|earlier)\s+)?(?:instructions?|prompts?|rules)\b"
-    r"|\bgive\s+(?:this|it|my)\s+(?:\w+\s+){0,2}(?:the\s+)?(?:best|highest|top|full|perfect|maximum)?[^.\n]{0,30}"
-    r"\b(?:scores?|ratings?|grades?|marks?)\b"
-    r"|\b(?:5|five)\s*(?:out\s+of|/)\s*(?:5|five)\b",
-    re.IGNORECASE | re.MULTILINE,
+from humpback.config import FilterName, SegmentSettings
+from humpback.corpus.language import identify
+from humpback.corpus.leaning import leans_on_page, misses_something, opens_inside
+from humpback.corpus.personal import holds_personal_data
+from humpback.corpus.phrases import phrases
+from humpback.corpus.piece import Piece
+from humpback.corpus.repetition import repeats_itself
+from humpback.corpus.segments import is_navigation
+from humpback.corpus.shape import (
+    many_capitals,
+    many_ellipses,
+    many_symbols,
+    mostly_bullets,
+    mostly_code,
+    mostly_links,
+    starts_inside,
+    stops_short,
+    too_long,
+    too_short,
 )
-_OPENING = re.compile(r"^[\s>*_\-+\"'“‘(\[]*")
+
+_ACRONYM = 5
+_TITLE_WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]|(?<!\w)[A-Z](?!\w)")
+_TEMPLATE = phrases("{{,{%,lorem ipsum", r"\{\{[^{}\n]{0,200}\}\}", r"\{%[^{}\n]{0,200}%\}", r"lorem ipsum dolor")
+_TO_THE_RATER = (
+    phrases(
+        "score,rating,grade",
+        r"^[\s*_#>-]{0,8}(?:(?:final|overall|my)\s{1,4})?(?:score|rating|grade)[\s*_]{0,8}[:=][\s*_]{0,8}[1-5](?:\.\d)?(?!\d)",
+    ),
+    phrases(
+        "ignore,disregard,forget",
+        r"\b(?:ignore|disregard|forget)\s{1,4}(?:(?:all|any|the|these|your|my)\s{1,4}){0,3}"
+        r"(?:(?:previous|prior|above|preceding|earlier)\s{1,4})?(?:instructions?|prompts?|rules)\b",
+    ),
+    phrases(
+        "score,rating,grade,mark",
+        r"\bgive\s{1,4}(?:this|it|my)\s{1,4}(?:\w{1,20}\s{1,4}){0,2}(?:the\s{1,4})?"
+        r"(?:best|highest|top|full|perfect|maximum)?[^.\n]{0,30}\b(?:scores?|ratings?|grades?|marks?)\b",
+    ),
+    phrases("5,five", r"\b(?:5|five)\s{0,4}(?:out\s{1,4}of|/)\s{0,4}(?:5|five)\b"),
+)
 
 
 class Filter(NamedTuple):
     """A rule: the phrase its objections are counted under, and the function that looks."""
 
-    reason: str
+    reason: FilterName
     look: Callable[[Piece, SegmentSettings], str | None]
 
 
@@ -58,7 +70,7 @@ class Objection(NamedTuple):
 def without_header(piece: Piece, settings: SegmentSettings) -> str | None:
     """Text under no header, or under one without a word, such as a version or a date in figures."""
     if piece.headed and not _TITLE_WORD.search(piece.header):
-        return f"header {piece.header!r}"
+        return f"header {piece.header[:80]!r}"
     return None
 
 
@@ -76,73 +88,20 @@ def shouted_header(piece: Piece, settings: SegmentSettings) -> str | None:
     return f"header {header[:80]!r}"
 
 
-def too_short(piece: Piece, settings: SegmentSettings) -> str | None:
-    """Fewer characters than the least."""
-    return f"{len(piece.text)} characters" if len(piece.text) < settings.min_chars else None
-
-
-def too_long(piece: Piece, settings: SegmentSettings) -> str | None:
-    """More characters than the greatest, with no header to cut at."""
-    return f"{len(piece.text)} characters" if len(piece.text) > settings.max_chars else None
-
-
-def mostly_links(piece: Piece, settings: SegmentSettings) -> str | None:
-    """A list of links, with hardly any text of its own."""
-    linked = sum(len(link) for link in _LINK.findall(piece.text))
-    share = linked / len(piece.text)
-    return f"{share:.0%} of the text" if share > _MAX_LINKED else None
-
-
-def mostly_code(piece: Piece, settings: SegmentSettings) -> str | None:
-    """Little but code, figures or symbols: an answer says something in words."""
-    letters = sum(map(str.isalpha, _CODE_SPAN.sub("", prose(piece.text))))
-    share = letters / len(piece.text)
-    return f"{share:.0%} of the text is letters of prose" if share < _MIN_LETTERS else None
-
-
-def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
-    """A stretch of plain text opens in the middle of a sentence. Under a header, a small letter begins a name."""
-    if piece.headed:
-        return None
-    opening = piece.text[_OPENING.match(piece.text).end() :][:40]  # type: ignore[union-attr]
-    return f"opens with {opening!r}" if opening[:1].islower() and opening.split()[0].isalpha() else None
-
-
-def stops_short(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It ends where something was to follow: an introduction of which the list stands elsewhere."""
-    last = piece.text.rstrip("*_ \n")
-    return f"ends with {last[-40:]!r}" if last.endswith((":", ",")) and not _EMOJI.search(last) else None
-
-
-def repeats_itself(piece: Piece, settings: SegmentSettings) -> str | None:
-    """Two of its sentences share too many word n-grams (Jaccard similarity of their sets).
-
-    Sentences of fewer than 8 words and code do not count. At most the first 80 sentences are compared, by way of the
-    n-grams they have in common.
-    """
-    n = settings.repetition_ngram
-    grams: list[frozenset[tuple[str, ...]]] = []
-    for sentence in _SENTENCE_END.split(_TARGET.sub("", prose(piece.text))):
-        words = _WORD.findall(sentence.lower())
-        if len(words) >= max(_MIN_SENTENCE_WORDS, n):
-            grams.append(frozenset(zip(*(words[shift:] for shift in range(n)), strict=False)))
-        if len(grams) == _MAX_SENTENCES:
-            break
-    for index, one in enumerate(grams):
-        for other in grams[index + 1 :]:
-            shared = len(one & other)
-            if shared and shared / (len(one) + len(other) - shared) > settings.max_repetition:
-                similarity = shared / (len(one) + len(other) - shared)
-                return f"two sentences share {similarity:.0%} of their {n}-grams: {' '.join(sorted(one & other)[0])!r}"
-    return None
-
-
 def wrong_language(piece: Piece, settings: SegmentSettings) -> str | None:
-    """Its prose is in none of the languages asked for."""
+    """Its prose is in none of the languages asked for, or not clearly so."""
     if not settings.languages:
         return None
-    language, probability = identify(piece.text)
-    return None if language in settings.languages else f"{language}, probability {probability:.2f}"
+    language, probability = identify(piece.spoken)
+    if language in settings.languages and probability >= settings.min_language_probability:
+        return None
+    return f"{language}, probability {probability:.2f}"
+
+
+def unfinished_template(piece: Piece, settings: SegmentSettings) -> str | None:
+    """It holds the marks of a template that was not filled in, or filler text."""
+    found = _TEMPLATE.search(piece.lowered)
+    return f"says {found.group()[:80]!r}" if found else None
 
 
 def speaks_to_the_rater(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -151,7 +110,8 @@ def speaks_to_the_rater(piece: Piece, settings: SegmentSettings) -> str | None:
     A small model copies such a score: measured with `benchmarks/injection.py`. Reviews with marks go the same way; they
     are no assistant's answers either.
     """
-    found = _TO_THE_RATER.search(piece.text)
+    text = piece.text.lower()
+    found = next(filter(None, (phrase.search(text) for phrase in _TO_THE_RATER)), None)
     return f"says {found.group()[:80].strip()!r}" if found else None
 
 
@@ -163,32 +123,32 @@ FILTERS: tuple[Filter, ...] = (
     Filter("too long", too_long),
     Filter("mostly links", mostly_links),
     Filter("mostly code or symbols", mostly_code),
+    Filter("wrong language", wrong_language),
+    Filter("many symbols", many_symbols),
+    Filter("many capitals", many_capitals),
+    Filter("lines break off", many_ellipses),
+    Filter("mostly bullet points", mostly_bullets),
     Filter("starts inside a sentence", starts_inside),
     Filter("stops short", stops_short),
+    Filter("opens in the middle", opens_inside),
+    Filter("leans on its page", leans_on_page),
+    Filter("something is missing", misses_something),
+    Filter("unfinished template", unfinished_template),
     Filter("speaks to the rater", speaks_to_the_rater),
     Filter("repeats itself", repeats_itself),
-    Filter("wrong language", wrong_language),
+    Filter("holds personal data", holds_personal_data),
 )
 """Cheap rules first: a piece is counted once, under the first that objects."""
 
 
 def judge(piece: Piece, settings: SegmentSettings) -> Objection | None:
     """The first objection to a piece, or None where it may become a segment."""
+    return next(objections(piece, settings), None)
+
+
+def objections(piece: Piece, settings: SegmentSettings) -> Iterator[Objection]:
+    """Every objection to a piece, in order; each rule is asked when the next objection is wanted."""
     for rule in FILTERS:
-        detail = rule.look(piece, settings)
+        detail = None if rule.reason in settings.skip else rule.look(piece, settings)
         if detail is not None:
-            return Objection(rule.reason, detail)
-    return None
-
-
-@lru_cache(maxsize=2)
-def identify(text: str) -> tuple[str, float]:
-    """The language of a text's prose: ISO 639-1 code and probability."""
-    words = _LINK.sub(" ", _CODE_SPAN.sub(" ", prose(text)))
-    language, probability = _identifier().classify(words[:4000])
-    return str(language), float(probability)
-
-
-@cache
-def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+            yield Objection(rule.reason, detail)

@@ -15,11 +15,12 @@ Nothing is judged here; `filters` does that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from humpback.config import SegmentSettings
+from humpback.corpus.piece import Piece
 from humpback.corpus.sections import Section, join, words
 from humpback.corpus.text import stretches
 from humpback.records import DocumentFormat
@@ -28,7 +29,9 @@ _FILLERS = words(
     "a all an and apache bsd copyright for free full gpl here info information leave list mit more notice now online "
     "our page policy section software the this to us your"
 )
-_RELEASE = re.compile(r"\W*(?:version|release)?\W*v?\d+(?:\.\w+)+", re.IGNORECASE)
+_LONGEST_HEADER = 400
+"""Characters of a header that are looked at: what is remembered of headers is bounded."""
+_RELEASE = re.compile(r"\W{0,8}(?:version|release)?\W{0,8}v?\d+(?:\.\w+)+", re.IGNORECASE)
 _OF_RELEASES = re.compile(
     r"version|releas(?:e|ed)|yanked|jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec", re.IGNORECASE
 )
@@ -36,20 +39,7 @@ _LONG_WORD = re.compile(r"[^\W\d_]{3}")
 _WORD = re.compile(r"[^\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A candidate segment, not yet judged."""
-
-    title_path: tuple[str, ...]
-    """Titles from the document down to the piece's own header."""
-    header: str
-    """Its own header; empty for text that stands under none."""
-    text: str
-    headed: bool
-    """Whether it comes from a document that has headers, so that the rules for headers apply."""
-
-
-def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> Iterator[Piece]:
+def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> list[Piece]:
     """Cuts a document into pieces that do not overlap, in reading order.
 
     Args:
@@ -57,7 +47,14 @@ def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> It
         form: Its format: plain text is grouped, the others are cut at headers.
         settings: Lengths and the navigation headers.
     """
-    path = (root.title,) if root.title else ()
+    found = list(_pieces(root, form, settings))
+    told = [number for number, piece in enumerate(found) if not is_navigation(piece.header, settings.header_blocklist)]
+    first, last = (told[0], told[-1]) if told else (0, -1)
+    return [replace(piece, opens=number <= first, closes=number >= last) for number, piece in enumerate(found)]
+
+
+def _pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> Iterator[Piece]:
+    path = _down((), root.title)
     if not root.children and (form == "text" or (form != "html" and not root.title)):
         for stretch in stretches(root.body, settings.max_chars):
             yield Piece(path, root.title, stretch, headed=False)
@@ -70,7 +67,6 @@ def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> It
             yield from _cut(child, path, settings)
 
 
-@lru_cache(maxsize=4096)
 def is_navigation(header: str, blocklist: tuple[str, ...]) -> str:
     """The phrase that makes a header a navigation header, or an empty string.
 
@@ -78,21 +74,37 @@ def is_navigation(header: str, blocklist: tuple[str, ...]) -> str:
     '3 Comments' are navigation, 'Comments in Python' is not. The header may have the plural of the phrase's words. A
     version with or without a date is the header of a release note.
     """
+    return _navigation(header[:_LONGEST_HEADER], blocklist)
+
+
+@lru_cache(maxsize=4096)
+def _navigation(header: str, blocklist: tuple[str, ...]) -> str:
     if _RELEASE.match(header) and not _LONG_WORD.search(_OF_RELEASES.sub("", header)):
         return "a release"
     said = [word for word in _WORD.findall(header.lower()) if not word.isdigit()]
-    for phrase in blocklist:
-        wanted = phrase.lower().split()
-        size = len(wanted)
-        if size and any(_matches(said[at : at + size], wanted) for at in range(len(said) - size + 1)):
-            rest = [word for word in said if not _FILLERS.union(wanted) & {word, word.removesuffix("s")}]
-            if len(rest) < size:
-                return phrase
+    phrases = _by_first_word(blocklist)
+    there = {
+        phrase: None
+        for at, word in enumerate(said)
+        for phrase in phrases.get(word, ())
+        if all(one in (wanted, wanted + "s") for one, wanted in zip(said[at:], phrase, strict=False))
+        and at + len(phrase) <= len(said)
+    }
+    for phrase in there:
+        rest = [word for word in said if not _FILLERS.union(phrase) & {word, word.removesuffix("s")}]
+        if len(rest) < len(phrase):
+            return " ".join(phrase)
     return ""
 
 
-def _matches(said: Sequence[str], wanted: Sequence[str]) -> bool:
-    return all(word in (one, one + "s") for word, one in zip(said, wanted, strict=False))
+@lru_cache(maxsize=4)
+def _by_first_word(blocklist: tuple[str, ...]) -> dict[str, list[tuple[str, ...]]]:
+    """The phrases as words, by their first word in the singular and in the plural."""
+    phrases: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in filter(None, (tuple(text.lower().split()) for text in blocklist)):
+        phrases.setdefault(phrase[0], []).append(phrase)
+        phrases.setdefault(phrase[0] + "s", []).append(phrase)
+    return phrases
 
 
 def _cut(section: Section, above: tuple[str, ...], settings: SegmentSettings) -> Iterator[Piece]:
@@ -152,7 +164,8 @@ def _render(section: Section, depth: int = 1) -> str:
 
 
 def _down(path: tuple[str, ...], title: str) -> tuple[str, ...]:
-    return path if not title or (path and _same(path[-1], title)) else (*path, title)
+    """The path to a title below; one without a word, or that only repeats the last, adds nothing."""
+    return path if not _WORD.search(title) or (path and _same(path[-1], title)) else (*path, title)
 
 
 def _same(one: str, other: str) -> bool:
