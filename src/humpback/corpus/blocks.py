@@ -12,7 +12,7 @@ from itertools import islice
 from lxml import etree
 
 from humpback.corpus.boilerplate import HEADERS
-from humpback.corpus.content import REMOVED
+from humpback.corpus.outline import REMOVED
 from humpback.corpus.sections import Block, Header, words
 
 _LEVELS = {tag: int(tag[1]) for tag in HEADERS}

@@ -95,7 +95,7 @@ def attributes_say(element: etree._Element) -> int:
         if name not in _READ:
             continue
         if name == "class" or name == "id":
-            says |= _names_say(value[:_LONGEST])
+            says |= names_say(value[:_LONGEST])
         elif name == "style":
             if "i" in value and _HIDDEN.search(value[:_LONGEST]):
                 says |= Says.HIDDEN
@@ -109,7 +109,8 @@ def attributes_say(element: etree._Element) -> int:
 
 
 @lru_cache(maxsize=1 << 14)
-def _names_say(label: str) -> int:
+def names_say(label: str) -> int:
+    """What a class or an id says, as bits of `Says`."""
     says = 0
     for word in _WORD.findall(label):
         says |= _SAYS.get(word.lower(), 0)

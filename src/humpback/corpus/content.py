@@ -1,28 +1,29 @@
 """The main content of a web page: what is left when navigation, advertisements and the page's furniture are gone.
 
-The page is laid out as flat lists in reading order, so that every look at it is one pass over numbers. Furniture goes
-by tag, by name and by being hidden, unless it holds most of the page. Of the rest the smallest element with nearly all
-paragraphs is the content; in it, blocks of links and cards that lead to other pages go too. All of it is linear in the
-size of the page.
+Furniture goes by tag, by name and by being hidden, unless it holds most of the page. Of the rest the smallest element
+with nearly all paragraphs is the content; in it, blocks of links and cards that lead to other pages go too. The page is
+laid out in `outline`, and all of it is linear in the size of the page.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from itertools import islice, pairwise
 
 from lxml import etree
 
-from humpback.corpus.boilerplate import HEADERS, INLINE, NEVER, SECTIONS, Says, attributes_say
+from humpback.corpus.boilerplate import HEADERS, INLINE, SECTIONS, Says, names_say
+from humpback.corpus.outline import LOOK, PARAGRAPHS, RUN, Sums, Tree, add_up, lay_out, take_out
 from humpback.corpus.sections import words
 
-REMOVED = "removed"
-"""The tag that an element gets when it is taken out; the text behind it stays where it is."""
-
-_PARAGRAPHS = words("p pre blockquote li td dd")
 _LEAVES = words("p ul ol table tbody blockquote pre dl li")
 """Elements that are never the whole content: they stand in it."""
 _SAFE = words("html body main article pre code") | HEADERS
+_PARTS = words("li dt dd tr td th thead tbody tfoot")
+"""Parts of lists and tables stay or go with the whole, unless they are longer than this:"""
+_PART = 200
+_SECTION = re.compile(r"section|(?:section )?level\d|sect\d")
+"""What tools for documents call a section, exactly."""
 _ANCHORS = words("# ¶ § ∞ 🔗")
 _MOST = 0.5
 """An element with more than this part of the page's text is never furniture,"""
@@ -33,8 +34,6 @@ _NEARLY_EVERYTHING = 0.9
 _FEW = 300
 _LITTLE = 0.2
 """Where fewer characters than this and less than this part of all paragraphs are left, too much was taken."""
-_RUN = 60
-"""Text that stands directly in an element counts as a paragraph from this many characters on."""
 _NEARLY_ALL = 0.8
 """The content is the smallest element with this part of the text in paragraphs;"""
 _HALF = 0.5
@@ -46,9 +45,6 @@ _TWIN = 0.02
 _LINKED = 0.6
 _LINKED_PARAGRAPH = 0.8
 """A block, or a paragraph, with more than this part of its text in links is navigation."""
-_TITLE_LINKED = 0.8
-_LOOK = 16
-"""The link in a header is looked for among so many elements."""
 _CARD = 400
 """Headers that lead to other pages with fewer characters than this to each are cards."""
 
@@ -61,37 +57,13 @@ _ATTEMPTS = (
 """What may go by its attributes; the next is tried where the one before leaves too little."""
 
 
-@dataclass(slots=True)
-class _Tree:
-    """The elements of a page in reading order; an element's descendants follow it."""
-
-    elements: list[etree._Element]
-    tags: list[str]
-    parents: list[int]
-    says: list[int]
-    direct: list[int]
-    """Characters that stand in the element itself."""
-    gone: bytearray
-
-
-@dataclass(slots=True)
-class _Sums:
-    """What stands in each element and below it, in characters; headers and cards are counted."""
-
-    text: list[int]
-    linked: list[int]
-    paragraphs: list[int]
-    headers: list[int]
-    cards: list[int]
-
-
 def main_content(root: etree._Element) -> etree._Element:
     """The element that holds the content of a parsed page; what does not belong to it is taken out in place."""
-    tree = _lay_out(root)
-    whole = _add_up(tree)
+    tree = lay_out(root)
+    whole = add_up(tree)
     for away in _ATTEMPTS:
         tree.gone = _furniture(tree, whole, away)
-        left = _add_up(tree)
+        left = add_up(tree)
         if left.paragraphs[0] >= min(_FEW, _LITTLE * whole.paragraphs[0]):
             break
     content = _smallest(tree, left)
@@ -99,74 +71,7 @@ def main_content(root: etree._Element) -> etree._Element:
     return tree.elements[content]
 
 
-def _lay_out(root: etree._Element) -> _Tree:
-    elements: list[etree._Element] = []
-    tags: list[str] = []
-    parents: list[int] = []
-    says: list[int] = []
-    direct: list[int] = []
-    ahead, above = [root], [-1]
-    while ahead:
-        element, parent, index = ahead.pop(), above.pop(), len(elements)
-        tag, text = element.tag, element.tail
-        if text and parent >= 0:
-            direct[parent] += len(text.strip())
-        if tag in NEVER:
-            _take_out(element)
-            continue
-        elements.append(element)
-        tags.append(tag)
-        parents.append(parent)
-        says.append(attributes_say(element))
-        text = element.text
-        direct.append(len(text.strip()) if text else 0)
-        children = len(element)
-        if children:
-            ahead += element[::-1]
-            above += [index] * children
-    return _Tree(elements, tags, parents, says, direct, bytearray(len(elements)))
-
-
-def _take_out(element: etree._Element) -> None:
-    element.clear(keep_tail=True)
-    element.tag = REMOVED
-
-
-def _add_up(tree: _Tree) -> _Sums:
-    """Adds up from the leaves to the root; what is gone counts for nothing."""
-    size = len(tree.tags)
-    text = tree.direct.copy()
-    linked, paragraphs, headers, cards = [0] * size, [0] * size, [0] * size, [0] * size
-    tags, parents, direct, gone = tree.tags, tree.parents, tree.direct, tree.gone
-    for index in range(size - 1, 0, -1):
-        if gone[index]:
-            continue
-        tag, own = tags[index], text[index]
-        if tag == "a":
-            linked[index] = own
-        elif tag in _PARAGRAPHS:
-            paragraphs[index] = max(0, own - 2 * linked[index])
-        elif tag in HEADERS:
-            headers[index] = 1
-            if own and linked[index] > _TITLE_LINKED * own and _leads_away(tree.elements[index]):
-                cards[index] = 1
-        elif direct[index] >= _RUN:
-            paragraphs[index] += direct[index]
-        parent = parents[index]
-        text[parent] += own
-        linked[parent] += linked[index]
-        paragraphs[parent] += paragraphs[index]
-        headers[parent] += headers[index]
-        cards[parent] += cards[index]
-    return _Sums(text, linked, paragraphs, headers, cards)
-
-
-def _leads_away(header: etree._Element) -> bool:
-    link = next((element for element in islice(header.iter(), _LOOK) if element.tag == "a"), None)
-    return link is not None and not link.get("href", "#").startswith("#")
-
-
-def _furniture(tree: _Tree, sums: _Sums, away: int) -> bytearray:
+def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
     """Marks what is furniture, and all below it. `away` is what its attributes may say for it."""
     tags, parents, says = tree.tags, tree.parents, tree.says
     gone = bytearray(len(tags))
@@ -184,7 +89,7 @@ def _furniture(tree: _Tree, sums: _Sums, away: int) -> bytearray:
     return gone
 
 
-def _is_furniture(tree: _Tree, sums: _Sums, index: int, away: int) -> bool:
+def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
     tag, says, text = tree.tags[index], tree.says[index], sums.text[index]
     part = text / max(1, sums.text[0])
     if says & away & Says.HIDDEN:
@@ -202,14 +107,29 @@ def _is_furniture(tree: _Tree, sums: _Sums, index: int, away: int) -> bool:
     if tag in ("form", "figcaption"):
         return part <= _MOST
     named = says & away & ~Says.HIDDEN
-    if not named or says & Says.EMBEDDED:
+    if not named or says & Says.EMBEDDED or _is_titled(tree.elements[index]):
         return False
     if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
         return False
     return part <= (_NEARLY_EVERYTHING if named & Says.COMMENTS else _MOST)
 
 
-def _smallest(tree: _Tree, sums: _Sums) -> int:
+def _is_titled(element: etree._Element) -> bool:
+    """Whether its name is the title of the section that it is: a section on cookies is no banner for them."""
+    name, kind = element.get("id"), element.get("class", "")
+    if not name or names_say(kind) & (Says.FURNITURE | Says.COMMENTS):
+        return False
+    header = next((inner for inner in islice(element.iter(), LOOK) if inner.tag in HEADERS), None)
+    if header is None or _letters("".join(header.itertext())) != _letters(name):
+        return False
+    return bool(_SECTION.fullmatch(kind)) or any(link.get("href") == f"#{name}" for link in header.iter("a"))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text.lower()))
+
+
+def _smallest(tree: Tree, sums: Sums) -> int:
     """The smallest element with nearly all paragraphs: down from the root until what would be lost counts."""
     paragraphs = sums.paragraphs
     children: dict[int, list[int]] = {}
@@ -221,7 +141,7 @@ def _smallest(tree: _Tree, sums: _Sums) -> int:
     inside = False
     for place, (at, best) in enumerate(pairwise(line)):
         inside = inside or tree.tags[at] in SECTIONS
-        if tree.tags[best] in _LEAVES or _belongs_together(tree, paragraphs, children[at], best, inside):
+        if tree.tags[best] in _LEAVES or _belongs_together(tree, sums, children[at], best, inside):
             return at
         part = paragraphs[best] / paragraphs[at]
         if part < _NEARLY_ALL:
@@ -234,15 +154,22 @@ def _smallest(tree: _Tree, sums: _Sums) -> int:
     return line[-1]
 
 
-def _belongs_together(tree: _Tree, paragraphs: list[int], children: list[int], best: int, inside: bool) -> bool:
+def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, inside: bool) -> bool:
     """Whether the best child stands beside paragraphs, or within an article beside others of its kind."""
-    if sum(paragraphs[child] for child in children if tree.tags[child] in _LEAVES) > _RUN:
+    paragraphs = sums.paragraphs
+    if sum(paragraphs[child] for child in children if tree.tags[child] in _LEAVES) > RUN:
         return True
-    if not inside or tree.tags[best] in ("td", "tr"):
+    if tree.tags[best] in ("td", "tr"):
         return False
     kind = (tree.tags[best], tree.elements[best].get("class"))
-    like = [child for child in children if (tree.tags[child], tree.elements[child].get("class")) == kind]
-    return sum(paragraphs[child] for child in like) - paragraphs[best] > max(_RUN, _TWIN * paragraphs[best])
+    if not inside and (not sums.headers[best] or kind == ("div", None)):
+        return False
+    like = [
+        child
+        for child in children
+        if (tree.tags[child], tree.elements[child].get("class")) == kind and (inside or sums.headers[child])
+    ]
+    return sum(paragraphs[child] for child in like) - paragraphs[best] > max(RUN, _TWIN * paragraphs[best])
 
 
 def _down(paragraphs: list[int], children: dict[int, list[int]], at: int) -> list[int]:
@@ -254,7 +181,7 @@ def _down(paragraphs: list[int], children: dict[int, list[int]], at: int) -> lis
     return line
 
 
-def _say_so(tree: _Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
+def _say_so(tree: Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
     """Whether each element of a line, or one nearly as large below it, says that it is the content."""
     found = [False] * len(line)
     for place in range(len(line) - 1, -1, -1):
@@ -266,7 +193,7 @@ def _say_so(tree: _Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
     return found
 
 
-def _clear(tree: _Tree, sums: _Sums, content: int) -> None:
+def _clear(tree: Tree, sums: Sums, content: int) -> None:
     """Takes out what is furniture in the content, its blocks of links and its cards."""
     tags, parents, gone = tree.tags, tree.parents, tree.gone
     for index in range(content + 1, len(tags)):
@@ -275,14 +202,18 @@ def _clear(tree: _Tree, sums: _Sums, content: int) -> None:
             break
         if gone[parent]:
             gone[index] = 1
-        elif gone[index] or (tags[index] not in INLINE and _leads_elsewhere(tags, sums, index, content)):
+        elif gone[index] or _leads_elsewhere(tree, sums, index, content):
             gone[index] = 1
-            _take_out(tree.elements[index])
+            take_out(tree.elements[index])
 
 
-def _leads_elsewhere(tags: list[str], sums: _Sums, index: int, content: int) -> bool:
-    text = sums.text[index]
-    if sums.linked[index] > (_LINKED_PARAGRAPH if tags[index] in _PARAGRAPHS else _LINKED) * text:
+def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
+    tag, text = tree.tags[index], sums.text[index]
+    if tag in INLINE or tag in HEADERS:
+        return False
+    if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
+        return False
+    if sums.linked[index] > (_LINKED_PARAGRAPH if tag in PARAGRAPHS else _LINKED) * text:
         return True
     cards = sums.cards[index]
     return cards >= 2 and text < _CARD * cards and text < _MOST * sums.text[content]
