@@ -14,12 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from humpback.config import CorpusSettings
-from humpback.corpus.columns import choose_columns
-from humpback.corpus.documents import as_dropped
 from humpback.corpus.stored import SourceFile
 from humpback.errors import InputError
-from humpback.records import Document, Dropped, content_id
+from humpback.records import content_id
 
 ROWS = ".rows"
 """The ending that stands for rows that `datasets` streams."""
@@ -75,7 +72,7 @@ def list_data_set(entry: str) -> list[Member | SourceFile]:
     Raises:
         InputError: There is no such data set, configuration or split, or the hub cannot be reached.
     """
-    wanted = _parse(entry)
+    wanted = parse_data_set(entry)
     folder = Path(wanted.name).expanduser()
     if folder.is_dir():
         if is_saved(folder):
@@ -87,7 +84,7 @@ def list_data_set(entry: str) -> list[Member | SourceFile]:
         if not revision:
             return list(_fetched(wanted))
         wanted = replace(wanted, revision=revision)
-    builder = _builder(wanted)
+    builder = open_data_set(wanted)
     files = {str(split): [str(file) for file in paths] for split, paths in (builder.config.data_files or {}).items()}
     wanted = replace(wanted, split=_split(wanted, list(files)), config=builder.config.name)
     chosen = files[wanted.split]
@@ -125,30 +122,12 @@ def saved_files(folder: Path, split: str = "") -> Iterator[Member]:
         yield Member(str(place / file), (Path(folder.resolve().name) / place.relative_to(folder) / file).as_posix())
 
 
-def read_rows(file: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
-    """The rows of one shard, as `datasets` streams them.
+def parse_data_set(entry: str) -> DataSet:
+    """Which data set an entry of the settings, or a source for rows, names.
 
     Raises:
-        InputError: No column as named, or none with a text, or the hub cannot be reached.
+        InputError: It names none.
     """
-    wanted = _parse(file.path)
-    here = Path(wanted.name).expanduser().is_dir()
-    columns = None
-    try:
-        rows = _builder(wanted).as_streaming_dataset(split=wanted.split)
-        rows = rows.shard(num_shards=wanted.shards, index=wanted.shard)
-        for number, values in enumerate(rows, 1):
-            columns = columns or choose_columns(file.name, list(values), settings)
-            yield columns.document(f"{file.name}#{number}", values, settings)
-    except InputError:
-        raise
-    except Exception as error:  # whatever its builders raise
-        if not here:
-            raise _unreadable(wanted, error) from None
-        yield as_dropped(file.name, "damaged file", f"{type(error).__name__}: {error}", "")
-
-
-def _parse(entry: str) -> DataSet:
     found = _ENTRY.fullmatch(entry)
     if not found:
         raise InputError(f"cannot tell which data set {entry!r} is", "write hf:NAME, or hf:NAME:CONFIG/SPLIT")
@@ -168,17 +147,23 @@ def _split(wanted: DataSet, there: Sequence[str]) -> str:
     return split
 
 
-def _builder(wanted: DataSet) -> Any:
+def open_data_set(wanted: DataSet) -> Any:
+    """What `datasets` reads it with.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     import datasets
 
     name = str(Path(wanted.name).expanduser()) if Path(wanted.name).expanduser().is_dir() else wanted.name
     try:
         return datasets.load_dataset_builder(name, wanted.config or None, revision=wanted.revision or None)
     except Exception as error:  # whatever its transport and its builders raise
-        raise _unreadable(wanted, error) from None
+        raise unreadable(wanted, error) from None
 
 
-def _unreadable(wanted: DataSet, error: Exception) -> InputError:
+def unreadable(wanted: DataSet, error: Exception) -> InputError:
+    """What the user is told when `datasets` fails."""
     said = " ".join(str(error).split())[:300] or type(error).__name__
     return InputError(
         f"cannot read the data set {wanted.name!r} ({said})", "check its name, its configuration and the network"
@@ -237,7 +222,7 @@ def _shards(wanted: DataSet, builder: Any, files: list[str]) -> Iterator[SourceF
     try:
         count = int(builder.as_streaming_dataset(split=wanted.split).num_shards)
     except Exception as error:  # whatever its builders raise
-        raise _unreadable(wanted, error) from None
+        raise unreadable(wanted, error) from None
     here = [path for path in files if "://" not in path]
     digests = [SourceFile(path, path, Path(path).stat().st_size).digest() for path in here]
     shown = replace(wanted, revision="", name=Path(wanted.name).name if here else wanted.name, shards=count)

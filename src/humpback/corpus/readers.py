@@ -15,10 +15,12 @@ import pyarrow as pa
 from humpback.config import CorpusSettings
 from humpback.corpus.decode import Undecodable, decode
 from humpback.corpus.documents import as_document, as_dropped
-from humpback.corpus.look import look
-from humpback.corpus.hub import ROWS, read_rows
+from humpback.corpus.hub import ROWS
 from humpback.corpus.installed import description_type
-from humpback.corpus.sources import SourceFile, list_sources
+from humpback.corpus.look import look
+from humpback.corpus.office import read_office
+from humpback.corpus.rows import read_rows
+from humpback.corpus.sources import OFFICE, SourceFile, list_sources
 from humpback.corpus.tables import read_arrow, read_json_lines, read_parquet
 from humpback.records import Document, DocumentFormat, Dropped
 
@@ -84,5 +86,6 @@ READERS: Mapping[str, Reader] = {
     ".parquet": read_parquet,
     ".arrow": read_arrow,
     ROWS: read_rows,
+    **dict.fromkeys(OFFICE, read_office),
 }
 """Which reader takes which ending; what has no ending is a single document."""

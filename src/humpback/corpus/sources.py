@@ -21,10 +21,15 @@ from humpback.corpus.remote import list_url
 from humpback.corpus.stored import COMPRESSIONS, SourceFile
 from humpback.errors import InputError
 
-__all__ = ["ENDINGS", "SourceFile", "list_sources", "parts"]
+__all__ = ["ENDINGS", "OFFICE", "SourceFile", "list_sources", "parts"]
 
 INSTALLED = "installed:"
-ENDINGS = (".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt", ".jsonl", ".ndjson", ".parquet", ".arrow")
+OFFICE = (".epub", ".docx", ".pdf")
+ENDINGS = (
+    *(".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt"),
+    *(".jsonl", ".ndjson", ".parquet", ".arrow"),
+    *OFFICE,
+)
 """The kinds of file that are read; all but Parquet and Arrow also compressed, with a further .gz, .zst, .bz2 or .xz."""
 
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
