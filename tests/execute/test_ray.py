@@ -7,8 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from humpback.config import Config
 from humpback.errors import StageError
+from humpback.execute.run import execute
+from humpback.pipeline import plan_corpus
 from humpback.records import Segment
+from humpback.store import Run
 from tests.execute.songs import carry_out, first_only, firsts, shouted, songs, texts
 
 ray = pytest.importorskip("ray")
@@ -56,6 +60,19 @@ def test_workers_that_die_again_and_again_end_the_stage_with_one_line(tmp_path):
     song = songs(10, 4, 20)
     with pytest.raises(StageError, match=r"Ray workers die again and again.*out of memory"):
         carry_out(tmp_path / "run", song, shouted(song, AlwaysThere()), executor="ray", workers=2)
+
+
+def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_path):
+    near, far = (Run(tmp_path / name) for name in ("near", "far"))
+    for run, executor in ((near, "local"), (far, "ray")):
+        corpus = settings["corpus"] | {"part_mib": 1}
+        config = Config.model_validate(settings | {"corpus": corpus, "run": {"shard_rows": 2, "executor": executor}})
+        with run.locked():
+            execute(plan_corpus(config), run, config)
+    for stage in ("segments", "lines", "unique"):
+        assert list(far.stage(stage).records(Segment)) == list(near.stage(stage).records(Segment))
+        assert list(far.stage(stage).dropped()) == list(near.stage(stage).dropped())
+    assert list(far.stage("unique").records(Segment))
 
 
 class AlwaysThere:

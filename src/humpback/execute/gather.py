@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SEEN, SETTLED = "seen", "settled"
 _KEYS = 1 << 64
-_ROW_BYTES = 1024
+_ROW_BYTES = 1536
 """What the rows seen in one record take at most, for choosing how many records are looked at together."""
 _COPIES = 4
 """How often the rows of one pass stand in memory at its peak: read, joined, sorted, settled."""
