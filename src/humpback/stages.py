@@ -5,8 +5,7 @@ Heavy libraries are imported where the work is done, so that a plan can be made 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
@@ -174,20 +173,36 @@ class _Buffer:
             yield outcome
 
 
+_INDIFFERENT = (
+    *("packing", "pack_tokens", "micro_batch_size", "gradient_checkpointing", "devices", "shard", "tracker"),
+    *("checkpoint_steps", "keep_checkpoints", "max_dropped_share"),
+)
+"""Settings of a training that cannot change its result, but for the draws of dropout."""
+
+
+class _Again(Iterable[Pair]):
+    """Pairs that are read from the disk each time they are gone through: any number of them takes no memory."""
+
+    def __init__(self, read: Callable[[], Iterator[Pair]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Pair]:
+        return self._read()
+
+
 def finetune(config: Config, base: str, name: str, direction: Direction, on: Sequence[Stage]) -> Stage:
     """M_yx or M_t: the base model, finetuned (section 2.2 backwards, 2.3 forwards). Always from the base."""
     room = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
-        pairs = _training_pairs(inputs, config, on)
         if config.model.engine == "fake":
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
-            count = sum(1 for _ in pairs)
+            count = sum(1 for _ in _training_pairs(inputs, config, on))
             return Trained(count, count, {}, 0, {"steps": 0})
         from humpback.finetune.train import finetune as train
 
         summary = train(
-            tuple(pairs),
+            _Again(lambda: _training_pairs(inputs, config, on)),
             base=inputs.base(),
             direction=direction,
             model=config.model,
@@ -196,13 +211,13 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
             seed=record_seed(config.run.seed, name, "training") % 2**31,
             out=out,
             work=work,
+            heldout=seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout,
             progress=step,
         )
-        reasons = Counter(item.reason for item in summary.dropped)
-        facts = asdict(summary) | {"dropped": len(summary.dropped)}
-        return Trained(summary.pairs, summary.examples, reasons, summary.tokens, facts)
+        facts = asdict(summary) | {"dropped": sum(summary.dropped.values())}
+        return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)
 
-    ignored = {f"{direction}.micro_batch_size", f"{direction}.checkpoint_steps", f"{direction}.max_dropped_share"}
+    ignored = {f"{direction}.{setting}" for setting in _INDIFFERENT}
     settings = chosen(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
     settings = {key: value for key, value in settings.items() if key not in ignored}
     settings |= chosen(config, "seed.holdout_share", "seed.holdout_min")

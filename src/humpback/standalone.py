@@ -83,7 +83,7 @@ def finetune_files(
             work=Path(work) / "checkpoints",
         )
         shutil.move(made, out)
-    left = f", {len(summary.dropped)} dropped" if summary.dropped else ""
+    left = f", {sum(summary.dropped.values())} dropped" if summary.dropped else ""
     return f"wrote {out}: {summary.examples} pairs{left}, {summary.steps} steps, final loss {summary.final_loss:.3f}"
 
 

@@ -25,6 +25,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test tokenises for itself."""
+    monkeypatch.setenv("HUMPBACK_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="session")
 def pairs() -> list[Pair]:
     """Twenty pairs of different lengths, half of them augmented."""
@@ -46,7 +52,11 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
     """Runs `finetune` on the tiny model; keyword arguments go to `TrainSettings` unless they are its own."""
 
     def run(name: str = "model", base: Path = tiny_model, **settings: Any) -> Any:
-        own = {key: settings.pop(key) for key in ("direction", "seed", "progress", "work", "data") if key in settings}
+        own = {
+            key: settings.pop(key)
+            for key in ("direction", "seed", "progress", "work", "data", "heldout")
+            if key in settings
+        }
         defaults = {"steps": 4, "batch_size": 4, "learning_rate": 1e-3, "final_learning_rate": 1e-4, "dropout": 0.0}
         return finetune(
             own.get("data", pairs),
@@ -58,6 +68,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
             seed=own.get("seed", 0),
             out=tmp_path / name,
             work=own.get("work", tmp_path / f"{name}-work"),
+            heldout=own.get("heldout", ()),
             progress=own.get("progress"),
         )
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import get_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.errors import ConfigError, ModelError, StageError, StoreError
 from humpback.finetune.examples import build_examples
+from humpback.finetune.job import Job
 from humpback.finetune.limits import limits_explained
-from humpback.finetune.load import set_dropout
+from humpback.finetune.load import load, merge_adapters, set_dropout
 from humpback.finetune.loss import can_compute, target_loss
-from humpback.finetune.train import _prepare, _save
-from humpback.finetune.trainer import Job, make_trainer
+from humpback.finetune.one import write_model
+from humpback.finetune.schedule import order_of_examples
+from humpback.finetune.tokens import open_tokens
+from humpback.finetune.train import prepare
+from humpback.finetune.trainer import adapters, make_trainer
 from humpback.records import Pair
 from humpback.template import Template, check_template
 
@@ -39,7 +46,8 @@ def job(tiny_model: Path, tmp_path: Path, pairs: list[Pair]) -> Job:
     """A training with adapters, prepared and not yet begun."""
     model = ModelSettings(name=str(tiny_model), device="cpu", max_tokens=256)
     settings = TrainSettings(method="lora", steps=3, batch_size=4, micro_batch_size=2, learning_rate=1e-2)
-    return _prepare(pairs, tiny_model, "forward", model, settings, TagSettings(), 0, tmp_path / "work")
+    out, work = tmp_path / "model", tmp_path / "work"
+    return prepare(pairs, tiny_model, "forward", model, settings, TagSettings(), 0, out, work)
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
@@ -168,12 +176,14 @@ def test_the_loss_of_target_positions_is_that_of_all_logits(tiny_model: Path) ->
 
 
 def test_the_merged_model_answers_as_the_model_with_its_adapter(job: Job, tmp_path: Path, tiny_model: Path) -> None:
-    trainer = make_trainer(job, None)
+    loaded = load(job.base, job.model, job.settings)
+    trainer = make_trainer(job, loaded, None)
     trainer.train()
     ids = torch.arange(5, 60)[None]
+    trainer.model.eval().set_attn_implementation("sdpa")
     with torch.no_grad():
-        before = trainer.model.eval()(ids).logits
-        _save(trainer, job, tmp_path / "model", {})
+        before = trainer.model(ids).logits
+        write_model(trainer, job, loaded, {})
         after = AutoModelForCausalLM.from_pretrained(tmp_path / "model")(ids).logits
         base = AutoModelForCausalLM.from_pretrained(tiny_model)(ids).logits
     assert torch.allclose(before, after, atol=1e-5)
@@ -183,6 +193,18 @@ def test_the_merged_model_answers_as_the_model_with_its_adapter(job: Job, tmp_pa
     assert torch.equal(old["model.embed_tokens.weight"], new["model.embed_tokens.weight"])
     changed = {name for name in old if name.endswith("proj.weight") and not torch.equal(old[name], new[name])}
     assert len(changed) == 2 * 7
+
+
+def test_adapters_merged_into_a_fresh_base_are_the_same_model(job: Job, tmp_path: Path) -> None:
+    """The way of adapters trained on a base in 4 bits, or split over devices, into the weights."""
+    loaded = load(job.base, job.model, job.settings)
+    trainer = make_trainer(job, loaded, None)
+    trainer.train()
+    adapted = get_peft_model_state_dict(trainer.model)
+    fresh = merge_adapters(job.base, job.model, adapters(job.settings), adapted, torch.float32).state_dict()
+    merged = trainer.model.merge_and_unload().state_dict()
+    assert fresh.keys() == merged.keys()
+    assert all(torch.equal(fresh[name], merged[name]) for name in fresh)
 
 
 def test_dropout_reaches_the_attention_and_is_not_saved(tiny_model: Path) -> None:
@@ -239,15 +261,28 @@ def test_other_errors_stay_bugs() -> None:
         raise RuntimeError("a bug")
 
 
-def test_trl_trains_on_exactly_our_tokens(job: Job) -> None:
-    trainer = make_trainer(job, None)
-    rows = [job.examples[index] for index in job.order]
-    seen = 0
-    for batch in trainer.get_train_dataloader():
-        for ids, mask, labels in zip(batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True):
-            example = rows[seen]
-            assert tuple(ids[mask.bool()].tolist()) == example.ids
-            assert labels.tolist()[: example.start] == [-100] * example.start
-            assert tuple(labels[labels != -100].tolist()) == example.ids[example.start :]
-            seen += 1
-    assert seen == len(rows) == job.schedule.steps * job.schedule.batch_size
+@pytest.mark.parametrize("packing", [True, False])
+def test_trl_trains_on_exactly_our_tokens(job: Job, packing: bool) -> None:
+    job = dataclasses.replace(job, settings=job.settings.model_copy(update={"packing": packing, "pack_tokens": 100}))
+    trainer = make_trainer(job, load(job.base, job.model, job.settings), None)
+    tokens = open_tokens(job.tokens)
+    order = order_of_examples(len(tokens), job.schedule, job.seed)
+    steps = list(trainer.get_train_dataloader())
+    assert len(steps) == job.schedule.steps == 3
+    for number, step in enumerate(steps):
+        wanted = [tokens.example(index) for index in order[4 * number : 4 * number + 4]]
+        got = [example for row in step["rows"] for example in _examples_of(row)]
+        assert sorted(got) == sorted((e.ids, (*[-100] * e.start, *e.ids[e.start :])) for e in wanted)
+        assert step["targets"] == sum(len(e.ids) - e.start for e in wanted)
+
+
+def _examples_of(row: dict[str, torch.Tensor]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Tokens and labels of each example in a row, packed or padded."""
+    if "attention_mask" in row:
+        masks = row["attention_mask"].bool()
+        parts = [(ids[m], labels[m]) for ids, labels, m in zip(row["input_ids"], row["labels"], masks, strict=True)]
+    else:
+        bounds = pairwise(row["cu_seq_lens_q"].tolist())
+        parts = [(row["input_ids"][0, a:b], row["labels"][0, a:b]) for a, b in bounds]
+        assert row["position_ids"][0].tolist() == [place for ids, _ in parts for place in range(len(ids))]
+    return [(tuple(ids.tolist()), tuple(labels.tolist())) for ids, labels in parts]

@@ -11,22 +11,31 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
+from humpback.errors import StoreError
+from humpback.finetune.job import Job
+
 _MARKER = "complete"
+_BYTES = 4
+"""Of a trained parameter in a checkpoint."""
+_GIB = 1 << 30
 
 
 class MarkComplete(TrainerCallback):
-    """Marks each checkpoint once it is written, and then deletes the ones before it.
+    """Marks each checkpoint once every device has written its part, and then deletes the oldest ones.
 
     Args:
         work: Where the checkpoints are.
         identity: What the training is called in the markers.
+        keep: How many stay.
     """
 
-    def __init__(self, work: Path, identity: str) -> None:
+    def __init__(self, work: Path, identity: str, keep: int = 1) -> None:
         self._work = work
         self._identity = identity
+        self._keep = keep
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Leaves out the checkpoint of the last step: the finished model is saved right after it."""
@@ -35,31 +44,65 @@ class MarkComplete(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Makes the checkpoint durable and valid."""
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if not state.is_world_process_zero:
+            return
         folder = self._work / f"checkpoint-{state.global_step}"
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.rglob("*")):
             _sync(path)
         partial = folder / f"{_MARKER}.partial"
         partial.write_text(self._identity, encoding="utf-8")
         _sync(partial)
         partial.rename(folder / _MARKER)
         _sync(folder)
-        for other in self._work.glob("checkpoint-*"):
-            if other != folder:
-                shutil.rmtree(other)
+        for old in _by_step(self._work)[: -self._keep]:
+            shutil.rmtree(old)
 
 
 def last_complete(work: Path, identity: str) -> Path | None:
-    """The checkpoint to go on from; all others are deleted."""
+    """The checkpoint to go on from; incomplete ones and another training's are deleted."""
     valid = []
-    for folder in sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2])):
+    for folder in _by_step(work):
         marker = folder / _MARKER
         if marker.exists() and marker.read_text(encoding="utf-8") == identity:
             valid.append(folder)
         else:
             shutil.rmtree(folder)
-    for folder in valid[:-1]:
-        shutil.rmtree(folder)
     return valid[-1] if valid else None
+
+
+def check_disk(job: Job, weights: int, trained: int) -> int:
+    """How much room a training takes on the disk at most, beyond what it holds already.
+
+    A checkpoint holds the weights that are trained in float32 and twice as much of the optimiser's; one more than is
+    kept is there while it is written. The finished model is written once, beside its checkpoints.
+
+    Args:
+        job: The training.
+        weights: Bytes of the finished model.
+        trained: Parameters that are trained.
+
+    Raises:
+        StoreError: The disk has less room than that.
+    """
+    saved = (job.schedule.steps - 1) // job.settings.checkpoint_steps
+    held = len(_by_step(job.work))
+    checkpoints = max(0, min(saved, job.settings.keep_checkpoints + 1) - held)
+    best = trained * _BYTES if job.settings.early_stop_checks else 0
+    needed = checkpoints * trained * _BYTES * 3 + best + weights
+    free = shutil.disk_usage(job.work).free
+    if needed > free:
+        raise StoreError(
+            f"the {job.direction} training writes up to {needed / _GIB:.1f} GiB (checkpoints, model) and "
+            f"{free / _GIB:.1f} GiB are free",
+            f"free some space, lower {job.direction}.keep_checkpoints or use {job.direction}.method: lora",
+        )
+    return needed
+
+
+def _by_step(work: Path) -> list[Path]:
+    return sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
 
 
 def _sync(path: Path) -> None:

@@ -6,8 +6,7 @@ room, a target never.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
@@ -36,39 +35,49 @@ def build_examples(
     Returns:
         The examples in the order of the pairs; the others are dropped as 'no target', 'no source' or 'too long'.
     """
-    kept: list[Example] = []
-    dropped: list[Dropped] = []
-    for pair in pairs:
-        source, target = pair.instruction, pair.response
-        if direction == "backward":
-            source, target = target, source
-        if not target.strip() or not source.strip():
-            reason = "no source" if target.strip() else "no target"
-            dropped.append(Dropped(pair.id, reason, "nothing but white space", pair.source, source[:_EXCERPT]))
-            continue
-        example = _render(pair_messages(pair, direction, tags), target, template, max_tokens)
-        if example is None:
-            detail = f"no room in {max_tokens} tokens for {len(target)} characters of target"
-            dropped.append(Dropped(pair.id, "too long", detail, pair.source, target[:_EXCERPT]))
-        else:
-            kept.append(example)
-    return Outcome(tuple(kept), tuple(dropped), read=len(kept) + len(dropped))
+    made = [build_example(pair, direction, template, tags, max_tokens) for pair in pairs]
+    kept = tuple(item for item in made if isinstance(item, Example))
+    dropped = tuple(item for item in made if isinstance(item, Dropped))
+    return Outcome(kept, dropped, read=len(made))
 
 
-def check_dropped(outcome: Outcome[Example], direction: Direction, settings: TrainSettings) -> None:
+def build_example(
+    pair: Pair, direction: Direction, template: Template, tags: TagSettings, max_tokens: int
+) -> Example | Dropped:
+    """Renders one pair for training, or says why it cannot be trained on; see `build_examples`."""
+    source, target = pair.instruction, pair.response
+    if direction == "backward":
+        source, target = target, source
+    if not target.strip() or not source.strip():
+        reason = "no source" if target.strip() else "no target"
+        return Dropped(pair.id, reason, "nothing but white space", pair.source, source[:_EXCERPT])
+    example = _render(pair_messages(pair, direction, tags), target, template, max_tokens)
+    if example is None:
+        detail = f"no room in {max_tokens} tokens for {len(target)} characters of target"
+        return Dropped(pair.id, "too long", detail, pair.source, target[:_EXCERPT])
+    return example
+
+
+def check_dropped(read: int, dropped: Mapping[str, int], direction: Direction, settings: TrainSettings) -> None:
     """Refuses to train on what is left where too much was lost on the way.
+
+    Args:
+        read: Pairs that were read.
+        dropped: How many of them cannot be trained on, by reason.
+        direction: Names the settings in what is raised.
+        settings: Of the training.
 
     Raises:
         StageError: No example is left, or more than `max_dropped_share` of the pairs gave none.
     """
-    if outcome.read == 0:
+    if read == 0:
         raise StageError(f"the {direction} training has no pairs", "check the seed and the selection")
-    counts = Counter(drop.reason for drop in outcome.dropped)
-    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-    lost = f"{len(outcome.dropped)} of {outcome.read} pairs cannot be trained on ({listed})"
-    if not outcome.kept:
+    count = sum(dropped.values())
+    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
+    lost = f"{count} of {read} pairs cannot be trained on ({listed})"
+    if count == read:
         raise StageError(f"{direction}: {lost}", "raise model.max_tokens or check the pairs")
-    if len(outcome.dropped) > settings.max_dropped_share * outcome.read:
+    if count > settings.max_dropped_share * read:
         mend = f"raise model.max_tokens, or {direction}.max_dropped_share to accept it"
         raise StageError(f"{direction}: {lost}", mend)
 

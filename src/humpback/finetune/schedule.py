@@ -6,6 +6,9 @@ import math
 import random
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from humpback.config import TrainSettings
 from humpback.errors import ConfigError
@@ -24,6 +27,8 @@ _TABLE = (
 
 _LARGE_BATCH_FROM = 3_000
 
+Order = np.ndarray[Any, np.dtype[np.int32]]
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -32,17 +37,12 @@ class Schedule:
     Attributes:
         steps: Optimiser steps.
         batch_size: Examples in each.
-        micro_batch_size: Examples in one forward pass; divides `batch_size`.
+        micro_batch_size: Examples in one padded forward pass.
     """
 
     steps: int
     batch_size: int
     micro_batch_size: int
-
-    @property
-    def accumulation(self) -> int:
-        """Forward passes in one step."""
-        return self.batch_size // self.micro_batch_size
 
 
 def steps_and_batch(n: int, settings: TrainSettings) -> Schedule:
@@ -58,8 +58,7 @@ def steps_and_batch(n: int, settings: TrainSettings) -> Schedule:
         steps = max(1, round(n * settings.epochs / batch))
     else:
         steps = max(1, round(_examples_seen(n) / batch)) if settings.steps == "paper" else settings.steps
-    micro = next(size for size in range(min(batch, settings.micro_batch_size), 0, -1) if batch % size == 0)
-    return Schedule(steps, batch, micro)
+    return Schedule(steps, batch, min(batch, settings.micro_batch_size))
 
 
 def _examples_seen(n: int) -> float:
@@ -75,23 +74,26 @@ def _examples_seen(n: int) -> float:
     return n
 
 
-def order_of_examples(lengths: list[int], schedule: Schedule, seed: int) -> list[int]:
+def order_of_examples(count: int, schedule: Schedule, seed: int) -> Order:
     """Which example is seen when: one index for each place in each batch of the whole training.
 
-    Every epoch is a seeded permutation of its own, and a batch may span two. Within a batch the examples are sorted by
-    length: that saves padding in the forward passes and changes nothing, because a step weighs all target tokens of
-    its batch alike. With the order fixed beforehand a resumed training continues with the right example.
+    Every epoch is a seeded permutation of its own, and a batch may span two. Within a batch the order counts for
+    nothing: a step weighs all its target tokens alike. With the order fixed beforehand a resumed training continues
+    with the right examples.
+
+    Args:
+        count: How many examples there are.
+        schedule: Steps and batch.
+        seed: Of the permutations.
     """
     needed = schedule.steps * schedule.batch_size
-    order: list[int] = []
-    epoch = 0
-    while len(order) < needed:
-        indices = list(range(len(lengths)))
+    order = np.empty(needed, dtype=np.int32)
+    for epoch, start in enumerate(range(0, needed, count)):
+        indices = list(range(count))
         random.Random(f"{seed}/{epoch}").shuffle(indices)  # noqa: S311
-        order += indices
-        epoch += 1
-    batches = (order[start : start + schedule.batch_size] for start in range(0, needed, schedule.batch_size))
-    return [index for batch in batches for index in sorted(batch, key=lambda i: (lengths[i], i))]
+        end = min(start + count, needed)
+        order[start:end] = indices[: end - start]
+    return order
 
 
 def check_rates(settings: TrainSettings, direction: str, steps: int) -> None:

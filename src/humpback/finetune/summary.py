@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from humpback.records import Direction, Dropped
+from humpback.records import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,10 @@ class TrainSummary:
     direction: Direction
     pairs: int
     examples: int
-    dropped: tuple[Dropped, ...]
+    dropped: dict[str, int]
+    """Pairs that could not be trained on, by reason."""
     steps: int
+    """Steps made; fewer than the schedule has where the training ended early."""
     batch_size: int
     target_tokens: int
     """Tokens that carried loss, repetitions counted."""
@@ -39,6 +41,14 @@ class TrainSummary:
     """The step that this process started from; 0 for a training in one go."""
     seconds: float
     """Of this process."""
+    packed: bool
+    """Whether pairs were packed; a model that cannot is trained in padded batches."""
+    devices: int
+    """Processes that trained together."""
+    disk_bytes: int
+    """Most room that the training could take on the disk."""
+    heldout: tuple[tuple[int, float], ...]
+    """Step and held-out loss of each check for an early end; empty where there is none."""
 
 
 def curve_of(history: list[dict[str, Any]]) -> tuple[CurvePoint, ...]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-from datasets import Dataset
 from peft import LoraConfig
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from humpback.config import TrainSettings
+from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
-from humpback.finetune.loss import can_compute, target_loss
-from humpback.finetune.schedule import Schedule, scheduler_options
-from humpback.records import Direction, Dropped
-from humpback.template import Example, Template
+from humpback.finetune.job import Job
+from humpback.finetune.load import Loaded, without_peft_warnings
+from humpback.finetune.loss import add_target_loss, can_compute
+from humpback.finetune.schedule import order_of_examples, scheduler_options
+from humpback.finetune.steps import Layout, Steps
+from humpback.finetune.tokens import Tokens, open_tokens
 
 Progress = Callable[[int, int, float], None]
 """Called with steps made, all steps, and the mean loss per target token since the last call."""
@@ -31,49 +33,62 @@ _POINTS = 50
 _CHECKPOINTED_FROM = 1_000_000_000
 """Parameters from which activations are computed twice to save memory, on a GPU."""
 
-
-@dataclass(slots=True)
-class Job:
-    """Everything that one training is made of."""
-
-    direction: Direction
-    settings: TrainSettings
-    seed: int
-    work: Path
-    """Folder of the checkpoints."""
-    model: Any
-    tokenizer: Any
-    template: Template
-    dtype: torch.dtype
-    examples: tuple[Example, ...]
-    dropped: tuple[Dropped, ...]
-    schedule: Schedule
-    order: list[int]
-    """Index of the example at each place of each batch."""
-    identity: str
-    """Names the training in its checkpoints."""
+_PROBE = 32
+"""Tokens of the examples that packing is tried on."""
 
 
 class TargetTrainer(SFTTrainer):
-    """TRL's trainer without its model card and telemetry, and on a CPU with a loss of target positions alone."""
+    """TRL's trainer on whole optimiser steps, without its model card and telemetry.
+
+    One item of its data is one step: rows of packed or padded examples, as many as the step needs. The loss counts
+    every target token of the step alike, whatever row and device it is on. On a CPU it comes from the target positions
+    alone.
+    """
+
+    steps: Steps
+    layout: Layout
+
+    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """One item a step, this device's part of it."""
+        return DataLoader(self.steps, batch_size=1, collate_fn=_only)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Forward and backward through all rows of a step; devices share gradients after the last."""
+        model.train()
+        rows, total = inputs["rows"], torch.zeros((), device=self.args.device)
+        for number, row in enumerate(rows):
+            last = number == len(rows) - 1
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                with self.compute_loss_context_manager():
+                    loss = self.compute_loss(model, self._prepare_inputs(row), num_items_in_batch=inputs["targets"])
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Loss per target token of the whole accumulated batch."""
-        network = model.get_base_model() if hasattr(model, "get_base_model") else model
-        device = inputs["input_ids"].device.type
-        fused = device == "cuda" or torch.is_autocast_enabled(device) or not can_compute(network)
-        if return_outputs or fused:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        count = (inputs["labels"][:, 1:] != -100).sum() if num_items_in_batch is None else num_items_in_batch
-        return target_loss(network, inputs) / count
+        """A row's part of the loss per target token of the whole step, times the devices that it is averaged over."""
+        network = self.accelerator.unwrap_model(model)
+        network = network.get_base_model() if hasattr(network, "get_base_model") else network
+        if return_outputs or inputs["input_ids"].device.type == "cuda" or not can_compute(network):
+            count = torch.tensor(num_items_in_batch, device=inputs["input_ids"].device)
+            return super().compute_loss(model, inputs, return_outputs, count)
+        return model(**inputs, summed_loss=True) * (self.accelerator.num_processes / num_items_in_batch)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted: a step is not the batch that the library's formula is for."""
+        return 0
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """The card is written by the export, not with each checkpoint."""
 
     def _send_telemetry(self) -> None:
         """Nothing is sent anywhere."""
+
+
+def _only(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return items[0]
 
 
 class _Report(TrainerCallback):
@@ -87,69 +102,94 @@ class _Report(TrainerCallback):
             self._progress(state.global_step, state.max_steps, float(logs["loss"]))
 
 
-def make_trainer(job: Job, progress: Progress | None) -> TargetTrainer:
+def make_trainer(job: Job, loaded: Loaded, progress: Progress | None) -> TargetTrainer:
     """The trainer of a job, ready to start."""
     settings = job.settings
-    rows = [job.examples[index] for index in job.order]
-    dataset = Dataset.from_dict(
-        {
-            "input_ids": [list(row.ids) for row in rows],
-            "labels": [[-100] * row.start + list(row.ids[row.start :]) for row in rows],
-        }
-    )
-    lora = LoraConfig(
+    tokens = open_tokens(job.tokens)
+    packing = settings.packing and use_packing(loaded.model, _probe(loaded.model, tokens))
+    callbacks: list[TrainerCallback] = [MarkComplete(job.work, job.identity, settings.keep_checkpoints)]
+    if progress is not None:
+        callbacks.append(_Report(progress))
+    with without_peft_warnings():
+        trainer = TargetTrainer(
+            model=loaded.model,
+            args=_arguments(job, loaded),
+            data_collator=DataCollatorForLanguageModeling(pad_token_id=loaded.template.pad_id),
+            train_dataset=tokens.rows,
+            processing_class=loaded.tokenizer,
+            callbacks=callbacks,
+            peft_config=None if settings.method == "full" else adapters(settings),
+        )
+    trainer.remove_callback(PrinterCallback)
+    network = trainer.model.get_base_model() if hasattr(trainer.model, "get_base_model") else trainer.model
+    add_target_loss(network)
+    devices = trainer.accelerator.num_processes
+    trainer.layout = Layout.of(settings, job.schedule, loaded.template.pad_id, packing, devices)
+    order = order_of_examples(len(tokens), job.schedule, job.seed)
+    trainer.steps = Steps(tokens, order, job.schedule, trainer.layout, trainer.accelerator.process_index)
+    return trainer
+
+
+def adapters(settings: TrainSettings) -> LoraConfig:
+    """The low-rank adapters of a training: on every linear layer but the head."""
+    return LoraConfig(
         r=settings.lora.rank,
         lora_alpha=settings.lora.alpha,
         lora_dropout=settings.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    callbacks: list[TrainerCallback] = [MarkComplete(job.work, job.identity)]
-    if progress is not None:
-        callbacks.append(_Report(progress))
-    with warnings.catch_warnings():  # PEFT still asks for the old name of the property
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        trainer = TargetTrainer(
-            model=job.model,
-            args=_arguments(job),
-            data_collator=DataCollatorForLanguageModeling(pad_token_id=job.template.pad_id),
-            train_dataset=dataset,
-            processing_class=job.tokenizer,
-            callbacks=callbacks,
-            peft_config=lora if settings.method == "lora" else None,
-        )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
-def _arguments(job: Job) -> SFTConfig:
+def _probe(model: Any, tokens: Tokens) -> list[tuple[int, ...]]:
+    """The beginnings of two examples, and the longest one where it is longer than what a token of the model sees."""
+    samples = [tokens.example(index).ids[:_PROBE] for index in (0, len(tokens) - 1)]
+    config = model.config.get_text_config()
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    seen = min((window for window in windows if window), default=None)
+    if seen is not None and tokens.lengths.max() > seen:
+        samples.append(tokens.example(int(tokens.lengths.argmax())).ids)
+    return samples
+
+
+def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
     settings = job.settings
-    device = job.model.device.type
     steps = job.schedule.steps
+    on_gpu = loaded.device.type == "cuda"
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    sharded = settings.shard and together
+    recompute = settings.gradient_checkpointing
+    if recompute is None:
+        recompute = on_gpu and loaded.model.num_parameters() >= _CHECKPOINTED_FROM
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.work.parent / "tensorboard" / job.work.name)
     arguments = SFTConfig(
         output_dir=str(job.work),
         seed=job.seed,
         max_steps=steps,
-        per_device_train_batch_size=job.schedule.micro_batch_size,
-        gradient_accumulation_steps=job.schedule.accumulation,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=1,
         train_sampling_strategy="sequential",
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         **scheduler_options(settings),
+        optim="paged_adamw_8bit" if settings.method == "qlora" else "adamw_torch_fused",
         logging_steps=max(1, steps // _POINTS),
         logging_nan_inf_filter=False,
         save_strategy="steps" if settings.checkpoint_steps < steps else "no",
         save_steps=settings.checkpoint_steps,
-        bf16=job.dtype is torch.bfloat16,
+        bf16=loaded.dtype is torch.bfloat16,
         fp16=False,
-        use_cpu=device == "cpu",
-        activation_checkpointing=device == "cuda" and job.model.num_parameters() >= _CHECKPOINTED_FROM,
+        use_cpu=loaded.device.type == "cpu",
+        ddp_backend="gloo" if together and not on_gpu else None,
+        fsdp=True if sharded else None,
+        fsdp_config={"activation_checkpointing": recompute} if sharded else None,
+        activation_checkpointing=recompute and not sharded,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
-        dataloader_pin_memory=device == "cuda",
+        dataloader_pin_memory=on_gpu,
         disable_tqdm=True,
-        report_to="none",
+        report_to=settings.tracker,
         push_to_hub=False,
     )
     if arguments.n_gpu > 1:  # one process, one device: TRL refuses nn.DataParallel

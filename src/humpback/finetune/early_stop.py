@@ -1,0 +1,97 @@
+"""Ends a training when the loss on held-out pairs has stopped to fall, and brings the best weights back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
+
+from humpback.config import TrainSettings
+from humpback.finetune.tokens import Tokens
+
+_NAME = "heldout_loss"
+_FILE = "best.safetensors"
+
+
+class StopEarly(TrainerCallback):
+    """Measures the held-out loss every so many steps.
+
+    What was measured stands in the trainer's log and with it in each checkpoint: a training that is gone on with
+    remembers the checks before it and makes those after it again, with the same result.
+
+    Args:
+        trainer: The trainer that is watched.
+        heldout: Pairs that are not trained on.
+        settings: When to check, and when to end.
+        work: Where the best weights are kept meanwhile.
+    """
+
+    def __init__(self, trainer: Any, heldout: Tokens, settings: TrainSettings, work: Path) -> None:
+        self._trainer = trainer
+        self._heldout = heldout
+        self._settings = settings
+        self._work = work
+
+    @property
+    def checks(self) -> tuple[tuple[int, float], ...]:
+        """Step and held-out loss of each check so far."""
+        history = self._trainer.state.log_history
+        return tuple((int(entry["step"]), float(entry[_NAME])) for entry in history if _NAME in entry)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Checks, keeps the weights if they are the best so far, and ends the training if none were for long."""
+        if state.global_step % self._settings.early_stop_steps:
+            return
+        loss = self._loss()
+        best = min((value for _, value in self.checks), default=float("inf"))
+        self._trainer.log({_NAME: loss})
+        if loss < best:
+            self._keep()
+        values = [value for _, value in self.checks]
+        since = len(values) - 1 - values.index(min(values))
+        if since >= self._settings.early_stop_checks:
+            control.should_training_stop = True
+            control.should_save = False
+
+    def restore_best(self) -> None:
+        """Puts the weights of the best check back, whichever devices hold them."""
+        if not (self._work / _FILE).exists():
+            return
+        best = load_file(self._work / _FILE)
+        with torch.no_grad():
+            for name, weight in self._weights().items():
+                weight.copy_(best[name].to(weight.device))
+
+    def _loss(self) -> float:
+        trainer, tokens = self._trainer, self._heldout
+        layout = trainer.layout
+        total, count = 0.0, 0
+        was_training = trainer.model.training
+        trainer.model.eval()
+        rows = type(layout)(layout.packing, layout.room, layout.batch, layout.pad_id).rows(
+            tokens.lengths, range(len(tokens))
+        )[0]
+        with torch.no_grad(), trainer.compute_loss_context_manager():
+            for row in rows:
+                examples = [tokens.example(index) for index in row]
+                targets = sum(len(e.ids) - max(1, e.start) for e in examples)
+                inputs = trainer._prepare_inputs(layout.tensors(examples))
+                share = trainer.compute_loss(trainer.model_wrapped, inputs, num_items_in_batch=targets)
+                total += float(share) * targets / trainer.accelerator.num_processes
+                count += targets
+        trainer.model.train(was_training)
+        return total / count
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+    def _keep(self) -> None:
+        if not self._trainer.accelerator.is_main_process:
+            return
+        partial = self._work / f"{_FILE}.partial"
+        save_file({name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}, partial)
+        partial.replace(self._work / _FILE)

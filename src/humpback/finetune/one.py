@@ -1,0 +1,126 @@
+"""One training in this process, which may be one of several that train together."""
+
+from __future__ import annotations
+
+import gc
+import math
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import get_peft_model_state_dict
+from transformers import set_seed
+
+from humpback.config import ModelSettings
+from humpback.errors import StageError
+from humpback.finetune.checkpoints import check_disk
+from humpback.finetune.early_stop import StopEarly
+from humpback.finetune.job import Job
+from humpback.finetune.limits import limits_explained
+from humpback.finetune.load import Loaded, load, merge_adapters, save_model
+from humpback.finetune.summary import CurvePoint, curve_of
+from humpback.finetune.tokens import open_tokens
+from humpback.finetune.trainer import Progress, TargetTrainer, adapters, make_trainer
+from humpback.models import identify
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a training leaves besides its folder.
+
+    Attributes:
+        curve: Its loss.
+        steps: Steps made; fewer than planned where it ended early.
+        packed: Whether examples were packed.
+        disk_bytes: Most room it could take on the disk.
+        checks: Step and held-out loss of each check.
+    """
+
+    curve: tuple[CurvePoint, ...]
+    steps: int
+    packed: bool
+    disk_bytes: int
+    checks: tuple[tuple[int, float], ...]
+
+
+def train_here(job: Job, progress: Progress | None = None) -> Result:
+    """Trains and writes the model to the job's folder; the model is freed before this returns.
+
+    Raises:
+        StageError: The loss is not a number, or memory does not suffice.
+        StoreError: The disk is full, or will be.
+    """
+    with limits_explained(job.direction):
+        set_seed(job.seed)
+        loaded = load(job.base, job.model, job.settings)
+        trainer = make_trainer(job, loaded, progress)
+        try:
+            return _train(job, loaded, trainer)
+        finally:
+            trainer.accelerator.free_memory()
+            del trainer, loaded
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+def _train(job: Job, loaded: Loaded, trainer: TargetTrainer) -> Result:
+    trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
+    disk = check_disk(job, loaded.model.num_parameters() * loaded.dtype.itemsize, trained)
+    stop = None
+    if job.heldout is not None and job.settings.early_stop_checks:
+        stop = StopEarly(trainer, open_tokens(job.heldout), job.settings, job.work)
+        trainer.add_callback(stop)
+    trainer.train(resume_from_checkpoint=str(job.checkpoint) if job.checkpoint else None)
+    curve = curve_of(trainer.state.log_history)
+    final = curve[-1].loss
+    if not math.isfinite(final):
+        raise StageError(f"the {job.direction} training diverged", f"lower {job.direction}.learning_rate")
+    if stop is not None:
+        stop.restore_best()
+    write_model(trainer, job, loaded, about(job, final, trainer.state.global_step))
+    checks = stop.checks if stop is not None else ()
+    return Result(curve, trainer.state.global_step, trainer.layout.packing, disk, checks)
+
+
+def write_model(trainer: TargetTrainer, job: Job, loaded: Loaded, words: dict[str, object]) -> None:
+    """Writes the finished model: adapters merged, in one piece whatever it was trained on."""
+    sharded = trainer.is_fsdp_enabled
+    state = trainer.accelerator.get_state_dict(trainer.model) if sharded else None
+    if not trainer.accelerator.is_main_process:
+        return
+    network = trainer.accelerator.unwrap_model(trainer.model)
+    if job.settings.method == "qlora" or (sharded and job.settings.method != "full"):
+        weights = get_peft_model_state_dict(network, state_dict=state)
+        network, state = merge_adapters(job.base, job.model, adapters(job.settings), weights, loaded.dtype), None
+    elif hasattr(network, "merge_and_unload"):
+        network = network.merge_and_unload()
+    if state is None:
+        network = network.to(loaded.dtype)
+    else:
+        state = {name: weight.to(loaded.dtype) for name, weight in state.items()}
+    save_model(network, loaded.tokenizer, loaded.template, job.out, words, state)
+
+
+def about(job: Job, final: float, steps: int) -> dict[str, Any]:
+    """What the folder of a finished model says of itself."""
+    tokens = open_tokens(job.tokens)
+    return {
+        "humpback": version("humpback-align"),
+        "direction": job.direction,
+        "base": {"name": job.model.name, "identity": _base_identity(job.base, job.model)},
+        "tags": job.tags.model_dump(),
+        "settings": job.settings.model_dump(),
+        "seed": job.seed,
+        "examples": len(tokens),
+        "steps": steps,
+        "batch_size": job.schedule.batch_size,
+        "final_loss": final,
+    }
+
+
+def _base_identity(base: Path, model: ModelSettings) -> str:
+    """The commit where the folder is a snapshot of the hub, a digest elsewhere."""
+    return f"{model.name}@{base.name}" if base.parent.name == "snapshots" else identify(model)

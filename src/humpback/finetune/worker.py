@@ -1,0 +1,56 @@
+"""One of several processes that train together: `python -m humpback.finetune.worker JOB LIFE [VOICE]`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from humpback.errors import HumpbackError
+from humpback.finetune.job import Job
+from humpback.finetune.one import train_here
+
+
+def main(file: Path, life: int, voice: IO[str]) -> None:
+    """Trains, and tells of it.
+
+    Args:
+        file: The job.
+        life: Descriptor to read from until the process that started this one is gone.
+        voice: Where to tell of steps, of the result or of what the user did wrong, a line of JSON each.
+    """
+    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    job = Job.load(file.read_text(encoding="utf-8"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+
+    def say(**words: Any) -> None:
+        voice.write(json.dumps(words) + "\n")
+        voice.flush()
+
+    try:
+        result = train_here(job, lambda *step: say(step=step))
+    except HumpbackError as error:
+        say(error=type(error).__name__, words=[error.what, error.mend])
+        raise
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+    say(result=asdict(result))
+
+
+def _end_with(life: int) -> None:
+    os.read(life, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    ends = [int(argument) for argument in sys.argv[2:]]
+    with os.fdopen(ends[1], "w") if len(ends) > 1 else Path(os.devnull).open("w") as speaking:
+        main(Path(sys.argv[1]), ends[0], speaking)
