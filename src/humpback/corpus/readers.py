@@ -1,7 +1,7 @@
 """Sources to documents, one at a time and in bounded memory, whatever is in the files.
 
 A reader is a function from a source to documents; which one reads a file is looked up by the file's ending in
-`READERS`, where a further kind (web archives) takes its place. What cannot be read is a `Dropped`, never a crash.
+`READERS`. What cannot be read is a `Dropped`, never a crash.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from humpback.corpus.office import read_office
 from humpback.corpus.rows import read_rows
 from humpback.corpus.sources import OFFICE, SourceFile, list_sources
 from humpback.corpus.tables import read_arrow, read_json_lines, read_parquet
+from humpback.corpus.warc import read_archive
 from humpback.records import Document, DocumentFormat, Dropped
 
 __all__ = ["READERS", "SourceFile", "list_sources", "read_documents"]
@@ -86,6 +87,7 @@ READERS: Mapping[str, Reader] = {
     ".parquet": read_parquet,
     ".arrow": read_arrow,
     ROWS: read_rows,
+    **dict.fromkeys((".warc", ".wet"), read_archive),
     **dict.fromkeys(OFFICE, read_office),
 }
 """Which reader takes which ending; what has no ending is a single document."""

@@ -28,6 +28,7 @@ OFFICE = (".epub", ".docx", ".pdf")
 ENDINGS = (
     *(".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt"),
     *(".jsonl", ".ndjson", ".parquet", ".arrow"),
+    *(".warc", ".wet"),
     *OFFICE,
 )
 """The kinds of file that are read; all but Parquet and Arrow also compressed, with a further .gz, .zst, .bz2 or .xz."""
@@ -36,7 +37,7 @@ _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
 _MAGIC = re.compile(r"[*?\[]")
 _MIB = 1 << 20
 _SPLIT = {
-    *((ending, compression) for ending in (".warc", ".wet") for compression in ("", ".gz")),
+    *((ending, compression) for ending in (".warc", ".wet") for compression in ("", ".gz", ".zst")),
     (".jsonl", ""),
     (".ndjson", ""),
     (".parquet", ""),
