@@ -250,18 +250,26 @@ def test_a_source_at_a_url_travels_to_other_processes(web: WebServer):
     assert done.stdout.decode().strip() == repr(["# Bread\n\nFlour."])
 
 
-@pytest.mark.parametrize("ahead", [1, 1000, 1 << 20])
-def test_a_stream_can_be_sought_in(web: WebServer, ahead: int):
-    for ranges in (True, False):
-        web.ranges = ranges
-        with open_url(f"{web.address}/rows.jsonl", ahead=ahead) as stream:
-            assert stream.seek(-10, io.SEEK_END) == len(LINES) - 10
-            assert stream.read() == LINES[-10:]
-            assert stream.read(5) == b""
-            stream.seek(1_500_000)
-            assert stream.read(3_000_000) == LINES[1_500_000:4_500_000]
-            stream.seek(7)
-            assert stream.readline() == LINES[7 : LINES.index(b"\n") + 1]
+@pytest.mark.parametrize("until", [0, 10, 2_000_000])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_stream_can_be_sought_in(web: WebServer, until: int, ranges: bool):
+    web.ranges = ranges
+    with open_url(f"{web.address}/rows.jsonl", until) as stream:
+        assert stream.seek(-10, io.SEEK_END) == len(LINES) - 10
+        assert stream.read() == LINES[-10:]
+        assert stream.read(5) == b""
+        stream.seek(1_500_000)
+        assert stream.read(3_000_000) == LINES[1_500_000:4_500_000]
+        stream.seek(7)
+        assert stream.readline() == LINES[7 : LINES.index(b"\n") + 1]
+
+
+def test_a_stretch_fetches_itself_and_what_the_columns_are_known_by(web: WebServer):
+    (part, *_) = parts(list_sources(settings(f"{web.address}/rows.jsonl")), settings("x", part_mib=1))[1:]
+    web.asked.clear()
+    assert len(list(read_documents(settings("x"), part))) > 2000
+    ranges = [asked.split("bytes=")[1].split("-") for asked in web.asked if "bytes=" in asked]
+    assert sum(int(end) - int(begin) for begin, end in ranges) < 3 * (part[0].end - part[0].begin) + (1 << 20)
 
 
 def test_the_stretches_of_a_file_at_a_url_name_their_rows_alike(web: WebServer):

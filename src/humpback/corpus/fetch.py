@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AHEAD = 8 << 20
-"""Bytes that are fetched beyond those asked for: a stream makes one request for so many."""
+"""Bytes that are fetched at a time once a file is being read on and on."""
+_FIRST = 256 << 10
+"""Bytes that are fetched where reading begins; twice as many each time it goes on."""
 WAITS = (1.0, 4.0, 15.0)
 """Seconds before the second try, the third, ..."""
 
@@ -45,27 +47,31 @@ def public(url: str) -> str:
     return _QUERY.sub(r"\1", _USER.sub("", url))
 
 
-def open_url(url: str, ahead: int = AHEAD, waits: Sequence[float] = WAITS) -> BinaryIO:
+def open_url(url: str, until: int = 0, waits: Sequence[float] = WAITS) -> BinaryIO:
     """A file at a URL as a stream that can be sought in; nothing is fetched before it is asked for.
 
     Args:
         url: The file.
-        ahead: Bytes to fetch beyond those asked for, at least 1.
+        until: Byte before which reading will mostly end, so that little is fetched beyond; 0 is the end of the file.
         waits: Seconds to wait before each further try, where reading fails.
 
     Raises:
         InputError: On reading, where it is not there, may not be read, or every try has failed.
     """
-    return io.BufferedReader(_PatientFile(url, ahead, waits), _CHUNK)
+    return io.BufferedReader(_PatientFile(url, until, waits), _CHUNK)
 
 
 class _PatientFile(io.RawIOBase):
     """A remote file, opened again and read on where reading has failed."""
 
-    def __init__(self, url: str, ahead: int, waits: Sequence[float]) -> None:
-        self._url, self._ahead, self._waits = url, ahead, waits
+    def __init__(self, url: str, until: int, waits: Sequence[float]) -> None:
+        self._url, self._until, self._waits = url, until, waits
         self._file: Any = None
         self._at = 0
+        self._begin = 0
+        self._block = memoryview(b"")
+        """What was fetched last, and where it begins."""
+        self._ahead = _FIRST
         self._streams = False
         """Whether the server gives no ranges, so that what lies before a place must be read through."""
 
@@ -85,7 +91,9 @@ class _PatientFile(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer)
-        data = self._patiently(lambda: self._piece(len(view)))
+        if not self._begin <= self._at < self._begin + len(self._block):
+            self._patiently(lambda: self._fetch(len(view)))
+        data = self._block[self._at - self._begin :][: len(view)]
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -93,6 +101,16 @@ class _PatientFile(io.RawIOBase):
     def close(self) -> None:
         self._let_go()
         super().close()
+
+    def _fetch(self, size: int) -> None:
+        """Fetches a block that begins where reading is, so many bytes or more."""
+        goes_on = self._at == self._begin + len(self._block)
+        self._ahead = min(AHEAD, 2 * self._ahead) if goes_on else _FIRST
+        wanted = self._ahead
+        if self._until:
+            wanted = min(wanted, self._until - self._at if self._at < self._until else _FIRST)
+        wanted = max(size, wanted)
+        self._block, self._begin = memoryview(self._piece(wanted)), self._at
 
     def _piece(self, size: int) -> bytes:
         file = self._opened()
@@ -116,8 +134,7 @@ class _PatientFile(io.RawIOBase):
             self._let_go()
         if self._file is None:
             files, path = filesystem(self._url)
-            ahead = 0 if self._streams else self._ahead
-            self._file = files.open(path, "rb", block_size=ahead, cache_type="readahead")
+            self._file = files.open(path, "rb", block_size=0 if self._streams else _CHUNK, cache_type="none")
             self._streams = self._streams or self._file.size is None
         return self._file
 

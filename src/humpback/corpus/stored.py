@@ -89,7 +89,7 @@ class SourceFile:
         """The bytes of the whole file as they are stored; can be sought in."""
         if self.distribution:
             return io.BytesIO(description(self.distribution).encode("utf-8", "surrogatepass"))
-        return open_url(self.path) if self.remote else Path(self.path).open("rb")
+        return open_url(self.path, self.end) if self.remote else Path(self.path).open("rb")
 
     def digest(self) -> str:
         """32 hex digits that change with its content, for fingerprints.
@@ -103,7 +103,7 @@ class SourceFile:
         if self.mark:
             return content_id(self.mark)
         digest = hashlib.blake2b(digest_size=16)
-        with open_url(self.path, ahead=_CHUNK) if self.remote else self.open_stored() as stream:
+        with self.open_stored() as stream:
             if self.size <= READ_WHOLE:
                 left = READ_WHOLE
                 while left and (chunk := stream.read(min(_CHUNK, left))):
