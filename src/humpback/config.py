@@ -129,8 +129,8 @@ class SegmentSettings(Settings):
     max_ellipsis_lines: Share = 0.3
     """Drop a segment of which more than this part of the lines ends in an ellipsis, as in MassiveText."""
     max_bullet_lines: Share = 0.9
-    """Drop a segment of which more than this part of the lines are bullet points, as in MassiveText. Numbered steps do
-    not count."""
+    """Drop a segment of which more than this part of the lines are bullet points, as in MassiveText. Here only short
+    ones count, of 8 words at most, and no numbered steps: lists of ingredients or of reasons are good answers."""
     personal_data: Literal["mask", "drop", "keep"] = "mask"
     """mask: put words such as [email address] in the place of e-mail addresses, phone numbers, public IP addresses,
     bank accounts, payment cards and US social security numbers. drop: drop the segments that hold them."""

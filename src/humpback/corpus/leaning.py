@@ -34,13 +34,14 @@ _THINGS = (
 )
 
 _NEVER_FIRST = re.compile(
-    r"(?:however|therefore|thus|hence|moreover|furthermore|additionally|nevertheless|nonetheless|likewise|accordingly|"
-    r"consequently|conversely|similarly|afterwards?|thereafter|subsequently|also|besides|meanwhile|otherwise|instead"
-    r"|as a result|in addition|in contrast|on the other hand|(?:for|because of|after|in) (?:this|that)(?: reason| case)?)"
+    r"(?:however|therefore|thus|hence|moreover|furthermore|additionally|nevertheless|nonetheless|likewise"
+    r"|accordingly|consequently|conversely|similarly|afterwards?|thereafter|subsequently|also|besides|meanwhile"
+    r"|otherwise|instead|as a result|in addition|in contrast|on the other hand"
+    r"|(?:for|because of|after|in) (?:this|that)(?: reason| case)?)"
     r"(?:,| of (?:this|that|these|those)\b)"
     r"|(?:therefore|thus|hence|moreover|furthermore|nevertheless|consequently)\b"
     r"|(?:this|it|these|they|there|that)(?:['’]s)?(?: \w{1,12}){0,2} also\b"
-    rf"|as (?:(?:i|we|you|already|previously|just|was|is)(?:['’]ve| have)? ){{0,3}}{_SAID} (?:above|earlier|before|in)\b"
+    rf"|as (?:(?:i|we|you|already|previously|just|was|is)(?:['’]ve| have)? ){{0,3}}{_SAID} (?:above|earlier|before)\b"
     r"|(?:the )?(?:above|aforementioned|former|latter)\b",
     re.IGNORECASE,
 )
@@ -60,7 +61,7 @@ _NEVER_LATER = re.compile(
     r"|(?:I|We|You|It)(?: can| could| may| might| will| should)? (?:also|then|later|next|now)\b"
     r"|(?:Earlier|Previously),? (?:I|we|you)\b|Recall\b|As (?:before|above|you (?:can see|saw))\b"
     r"|Back (?:to|in|at)\b|Going back\b|Moving on\b|Let['’]s (?:go back|move on|continue|return)\b|Continuing\b"
-    r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well)\b"
+    r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
 )
 """How a text does not begin that has other text before it."""
 
@@ -83,20 +84,22 @@ _ELSEWHERE = (
         ",".join((*_FIGURE_WORDS, "screen shot")),
         rf"\b(?:see|watch|view|click(?: on)?) (?:the|this|our|my) (?:\w{{1,20}} )?{_FIGURE}\b",
         rf"\b(?:shown|seen|pictured|illustrated|you can see) (?:in|on) (?:the|this) (?:\w{{1,20}} )?{_FIGURE}\b",
-        rf"\b(?:here['’]s|here is|this is) (?:a|the|an) (?:\w{{1,20}} )?{_FIGURE} (?:of|showing|from)\b",
+        r"\b(?:here['’]s|here is|this is) (?:a|the|an) (?:\w{1,20} )?"
+        r"(?:image|picture|photo|screen ?shot|screencast|diagram|video|gif) (?:of|showing|from)\b",
         rf"\b(?:the|this) {_FIGURE} (?:to|on|at) the (?:left|right)\b",
-        r"\bin (?:the|this) (?:photo|screen ?shot|video)s?\b",
+        r"\bin (?:the|this) (?:photo|screen ?shot|video)s?(?=[.,;:!?)]| (?:above|below|you|we|i|is|are|shows?)\b)",
     ),
     phrases(
         " here",
-        r"\b(?:click(?:ing)?|tap|press|go|look|read|more|see|available|found|visit|check(?: it)?(?: out)?|download(?: it)?)"
-        r" here\b(?! (?:to|and)\b)",
-        r"\bclick(?:ing)? here\b",
+        r"\b(?:tap|press|go|look|read|more|see|available|found|visit|check(?: it)?(?: out)?|download(?: it)?) here\b"
+        r"(?!:| (?:to|and)\b)",
+        r"\bclick(?:ing)?(?: on)? here\b",
     ),
     phrases(
-        "link",
-        r"\b(?:visit|see|follow|use|check(?: out)?|refer(?: to)?|through|via|on|at|from) (?:this|the|the following|these) "
+        "link,[here",
+        r"\b(?:visit|see|follow|use|check(?: out)?|refer(?: to)?|through|via|on|at|from) (?:this|the following|these) "
         r"(?:\w{1,20} )?links?\b(?! (?:tag|text|element|attribute|to))",
+        r"\bclick(?:ing)?(?: on)? \[here\]",
     ),
     phrases(
         "previous,preceding,last ,next ,upcoming,future,part ,stay tuned,tune in",
@@ -127,10 +130,11 @@ _ON = phrases(
 )
 _PROMISE = re.compile(
     r"(?:looks?(?: something)? like(?: this)?|like (?:this|so)|(?:as |is |are )?(?:shown )?below"
-    r"|screen ?shot(?: of .{1,30})?|gif|image|diagram|picture|in (?:the|your) browser|displays?|illustrating .{1,40})\s?:$",
+    r"|screen ?shot(?: of .{1,30})?|gif|image|diagram|picture|in (?:the|your) browser|displays?|illustrating .{1,40})"
+    r"\s?:$",
     re.IGNORECASE,
 )
-_SHOWN = re.compile(r"\s{4}|\t|[-*+•>|]|\d{1,3}[.)]\s|[`~$<]|https?:|[a-z\"'(\[{]")
+_SHOWN = re.compile(r"\s{4}|\t|[-*+•>|!]|\d{1,3}[.)]\s|[`~$<]|https?:|[a-z\"'(\[{]|#{1,6} .{0,20}Example")
 _FENCED_END = ("```", "~~~", "|")
 
 

@@ -43,7 +43,7 @@ _SPELT_EMAIL = re.compile(
     r"(?P<domain>[\w-]{1,63}(?:(?: ?[\[(]dot[\])] ?|\.)[\w-]{1,63}){1,4})",
     re.IGNORECASE,
 )
-_AT = re.compile(r"[\[(]at[\])]", re.IGNORECASE)
+_AT = ("(at)", "[at]", "(AT)", "[AT]")
 _PHONE = re.compile(
     r"(?<![\w+./=#-])(?:"
     r"\+\d{1,3}[ .-]?(?:\(0\) ?)?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){2,5}"
@@ -86,7 +86,7 @@ def mask(text: str) -> tuple[str, list[Found]]:
 def find(text: str) -> list[Found]:
     """The personal data in a text, in order and without overlap."""
     found = list(_emails(_EMAIL, text)) if "@" in text else []
-    if _AT.search(text):
+    if any(sign in text for sign in _AT):
         found += _emails(_SPELT_EMAIL, text)
     found += _checked(_IBAN.finditer(text), identifiers.is_iban, "account number")
     if _LONG_NUMBER.search(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from humpback.config import SegmentSettings
 from humpback.corpus.piece import Piece
@@ -13,8 +14,6 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_`]*\s+|\n+")
 _TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|https?://\S{1,2000}")
 
-_Grams = frozenset[tuple[str, ...]]
-
 
 def repeats_itself(piece: Piece, settings: SegmentSettings) -> str | None:
     """Two of its sentences share too many word n-grams (Jaccard similarity of their sets).
@@ -22,27 +21,34 @@ def repeats_itself(piece: Piece, settings: SegmentSettings) -> str | None:
     Sentences of fewer than 8 words and code do not count. At most the first 80 sentences are compared, by way of the
     n-grams they have in common.
     """
-    grams = _sentences(piece, settings.repetition_ngram)
-    if len(frozenset().union(*grams)) == sum(map(len, grams)):
-        return None  # no two share any: the usual case
+    n = settings.repetition_ngram
+    text = _TARGET.sub("", piece.prose) if "](" in piece.prose or "://" in piece.prose else piece.prose
+    text = text.lower()
+    words = _WORD.findall(text)
+    repeated = len(words) - len(set(_grams(words, n)))
+    if repeated < settings.max_repetition * (_MIN_SENTENCE_WORDS - n + 1):
+        return None  # too few for any two sentences: the usual case
+    grams = _sentences(text, n)
     for number, one in enumerate(grams):
         for other in grams[:number]:
             shared = len(one & other)
             similarity = shared / (len(one) + len(other) - shared)
             if similarity > settings.max_repetition:
-                words = " ".join(min(one & other))
-                return f"two sentences share {similarity:.0%} of their {settings.repetition_ngram}-grams: {words!r}"
+                return f"two sentences share {similarity:.0%} of their {n}-grams: {' '.join(min(one & other))!r}"
     return None
 
 
-def _sentences(piece: Piece, n: int) -> list[_Grams]:
+def _sentences(text: str, n: int) -> list[frozenset[tuple[str, ...]]]:
     """The n-grams of each of its first sentences that are long enough to count."""
-    grams: list[_Grams] = []
-    text = _TARGET.sub("", piece.prose) if "](" in piece.prose or "://" in piece.prose else piece.prose
-    for sentence in _SENTENCE_END.split(text.lower()):
+    grams: list[frozenset[tuple[str, ...]]] = []
+    for sentence in _SENTENCE_END.split(text):
         words = _WORD.findall(sentence)
         if len(words) >= max(_MIN_SENTENCE_WORDS, n):
-            grams.append(frozenset(zip(*(words[shift:] for shift in range(n)), strict=False)))
+            grams.append(frozenset(_grams(words, n)))
         if len(grams) == _MAX_SENTENCES:
             break
     return grams
+
+
+def _grams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[shift:] for shift in range(n)), strict=False)

@@ -7,7 +7,8 @@ Every header node roots a candidate, so candidates are nested; of each nest one 
 - a navigation section (licence, table of contents, comments) never belongs to a larger candidate;
 - the document's title is a header node over the whole text, unless the document has a level-1 header of its own;
 - a header straight above a single header, with no text between, gives way to it;
-- plain text, and a document with neither header nor title, is grouped into stretches of paragraphs.
+- plain text, and a document with neither header nor title, is grouped into stretches of paragraphs;
+- short paragraphs at the ends of a piece in which its page speaks of itself are taken off (`ends`).
 
 Nothing is judged here; `filters` does that.
 """
@@ -20,6 +21,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from humpback.config import SegmentSettings
+from humpback.corpus.ends import without_furniture
 from humpback.corpus.piece import Piece
 from humpback.corpus.sections import Section, join, words
 from humpback.corpus.text import stretches
@@ -47,7 +49,7 @@ def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> li
         form: Its format: plain text is grouped, the others are cut at headers.
         settings: Lengths and the navigation headers.
     """
-    found = list(_pieces(root, form, settings))
+    found = [replace(piece, text=without_furniture(piece.text)) for piece in _pieces(root, form, settings)]
     told = [number for number, piece in enumerate(found) if not is_navigation(piece.header, settings.header_blocklist)]
     first, last = (told[0], told[-1]) if told else (0, -1)
     return [replace(piece, opens=number <= first, closes=number >= last) for number, piece in enumerate(found)]

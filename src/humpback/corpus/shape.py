@@ -15,9 +15,13 @@ _LINK = re.compile(r"\[[^\[\]]{0,500}\]\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]
 _SYMBOLS = re.compile(r"(?<![#\n\w])#(?!#)|\.\.\.+|…")
 _BULLET = re.compile(r"[-*+•●▪◦‣·–]\s")
 _ELLIPSES = ("...", "…")
+_CODE_INDENT = ("    ", "\t")
+_QUOTES = "\"'”’*_"
 _CLOSING = "\"'”’*_)]"
 _EMOJI = re.compile(r":[a-z0-9_+-]{1,40}:$")
 _OPENING = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
+_FEW_WORDS = 7
+"""Words of a bullet point that is an entry rather than a sentence, at most."""
 _FEW_LINES = 4
 """In fewer lines than this, a share of lines says nothing."""
 
@@ -62,16 +66,18 @@ def many_capitals(piece: Piece, settings: SegmentSettings) -> str | None:
 
 def many_ellipses(piece: Piece, settings: SegmentSettings) -> str | None:
     """Too many of the lines break off: teasers of other pages."""
+    if not any(mark in piece.prose for mark in _ELLIPSES):
+        return None
     broken = sum(1 for line in piece.lines if line.rstrip(_CLOSING).endswith(_ELLIPSES))
     share = broken / max(1, len(piece.lines))
     return f"{share:.0%} of the lines" if share > settings.max_ellipsis_lines and broken > 1 else None
 
 
 def mostly_bullets(piece: Piece, settings: SegmentSettings) -> str | None:
-    """Nearly every line is a bullet point: a list that nothing introduces. Numbered steps are no bullets."""
-    if len(piece.lines) < _FEW_LINES:
+    """Nearly every line is a short bullet point: an index, a score sheet. Sentences and numbered steps are not."""
+    if piece.prose.count("\n") < _FEW_LINES - 1 or len(piece.lines) < _FEW_LINES:
         return None
-    share = sum(1 for line in piece.lines if _BULLET.match(line)) / len(piece.lines)
+    share = sum(1 for line in piece.lines if _BULLET.match(line) and line.count(" ") <= _FEW_WORDS) / len(piece.lines)
     return f"{share:.0%} of the lines" if share > settings.max_bullet_lines else None
 
 
@@ -85,7 +91,6 @@ def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
 
 def stops_short(piece: Piece, settings: SegmentSettings) -> str | None:
     """It ends where something was to follow: an introduction of which the list stands elsewhere, a teaser."""
-    last = piece.text[-80:].rstrip("*_ \n")
-    if last.endswith((":", ",")) and not _EMOJI.search(last):
-        return f"ends with {last[-40:]!r}"
-    return f"ends with {last[-40:]!r}" if last.rstrip(_CLOSING).endswith(_ELLIPSES) else None
+    last = piece.text[-400:].rpartition("\n")[2].rstrip("*_ ")
+    introduces = last.endswith((":", ",")) and not last.startswith(_CODE_INDENT) and not _EMOJI.search(last)
+    return f"ends with {last[-40:]!r}" if introduces or last.rstrip(_QUOTES).endswith(_ELLIPSES) else None
