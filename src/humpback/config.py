@@ -260,10 +260,10 @@ class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
     documents: tuple[str, ...] = ("installed:",)
-    """Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows): web archives
-    (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB, DOCX, PDF, JSONL, Parquet and Arrow; .gz, .zst, .bz2 and
-    .xz too. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data set, on the hub or in a folder; 'installed:'
-    the descriptions of the Python distributions installed here."""
+    """Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows; '${NAME}' in
+    one is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB, DOCX, PDF,
+    JSONL, Parquet and Arrow; .gz, .zst, .bz2 and .xz too. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data
+    set, on the hub or in a folder; 'installed:' the descriptions of the Python distributions installed here."""
     text_column: str = ""
     """Column with the text of a JSONL or Parquet file; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
     title_column: str = ""

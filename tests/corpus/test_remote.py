@@ -181,6 +181,15 @@ def test_secrets_of_a_url_are_used_but_never_shown(web: WebServer):
     assert public("s3://key:sec@ret@bucket/a b?c.txt") == "s3://bucket/a b?c.txt"
 
 
+def test_a_password_may_stand_in_the_environment(web: WebServer, monkeypatch: pytest.MonkeyPatch):
+    host = web.address.removeprefix("http://")
+    monkeypatch.setenv("BREAD_KEY", "secret")
+    assert names(f"http://user:${{BREAD_KEY}}@{host}/docs/a.md?key=${{BREAD_KEY}}") == [f"http://{host}/docs/a.md"]
+    assert "HEAD /docs/a.md?key=secret" in web.asked
+    with pytest.raises(InputError, match="no environment variable 'SALT_KEY'"):
+        names(f"http://user:${{SALT_KEY}}@{host}/docs/a.md")
+
+
 def test_two_urls_that_differ_in_what_is_not_shown_are_told_apart(web: WebServer):
     assert names(f"{web.address}/docs/a.md?page=1", f"{web.address}/docs/a.md?page=2") == [
         f"{web.address}/docs/a.md",

@@ -33,6 +33,7 @@ ENDINGS = (
 )
 """The kinds of file that are read; all but Parquet and Arrow also compressed, with a further .gz, .zst, .bz2 or .xz."""
 
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
 _MAGIC = re.compile(r"[*?\[]")
 _MIB = 1 << 20
@@ -137,10 +138,18 @@ def _local(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
 
 
 def _remote(entry: str, settings: CorpusSettings) -> Iterator[SourceFile]:
-    found = list_url(entry, lambda name: settings.format != "auto" or bool(_kind(name)[0]))
+    url = _VARIABLE.sub(_from_environment, entry)
+    found = list_url(url, lambda name: settings.format != "auto" or bool(_kind(name)[0]))
     for file in found:
         source = SourceFile(file.url, file.name, file.size, *_kind(file.name), mark=file.mark)
         yield _named(source, settings) if file.named else source
+
+
+def _from_environment(variable: re.Match[str]) -> str:
+    """What stands in a URL for the name of an environment variable: so no password has to stand in the settings."""
+    if variable[1] not in os.environ:
+        raise InputError(f"no environment variable {variable[1]!r} for a URL of corpus.documents", "set it")
+    return os.environ[variable[1]]
 
 
 def _members(members: Iterable[Member | SourceFile]) -> Iterator[SourceFile]:
