@@ -6,6 +6,7 @@ memory costs itself and no other. The process is kept from file to file, and beg
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -54,7 +55,7 @@ class _Worker:
     """The other process, begun when it is first asked."""
 
     def __init__(self) -> None:
-        self.owner = os.getpid()
+        self._owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = 0
 
@@ -79,8 +80,8 @@ class _Worker:
         return {"reason": "damaged file", "detail": f"what converts it ended with {code}"}
 
     def end(self) -> None:
-        """Ends the process."""
-        if self._process is not None and self._process.stdin and self._process.stdout:
+        """Ends the process, where it is this one's."""
+        if self._owner == os.getpid() and self._process is not None and self._process.stdin and self._process.stdout:
             with suppress(OSError):
                 self._process.stdin.close()
             self._process.kill()
@@ -101,14 +102,16 @@ class _Worker:
         return self._process
 
 
-_workers: list[_Worker] = []
+_workers: dict[int, _Worker] = {}
+"""By the process that asks: one that was forked from another begins its own."""
 
 
 def _worker() -> _Worker:
-    """This process's worker: one that was forked from another begins its own."""
-    if not _workers or _workers[0].owner != os.getpid():
-        _workers[:] = [_Worker()]
-    return _workers[0]
+    asking = os.getpid()
+    if asking not in _workers:
+        _workers[asking] = _Worker()
+        atexit.register(_workers[asking].end)
+    return _workers[asking]
 
 
 @contextmanager

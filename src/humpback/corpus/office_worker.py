@@ -30,6 +30,7 @@ def main() -> None:
     """Answers requests until there are no more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever is under way
     _limit_memory()
     for line in sys.stdin.buffer:
         request = json.loads(line)
