@@ -24,7 +24,7 @@ def test_a_segment_says_where_it_is_from():
 def test_everything_that_came_in_is_kept_or_dropped_with_a_reason():
     refused = Dropped("1", "not text", "holds NUL bytes", "a.bin", "")
     empty = document("[x]: y", source="links.md")
-    deep = document("<div>" * 10_000 + "text", "html", source="deep.html")
+    deep = document("<article>" * 10_000 + "text", "html", source="deep.html")
     many = document(f"# Guide\n\nShort.\n\n# Bread\n\n{BREAD_TEXT}\n\n# License\n\nMIT", source="many.md")
     outcome = cut([refused, empty, deep, many], SETTINGS)
     assert [(item.source, item.reason) for item in outcome.dropped] == [

@@ -90,10 +90,15 @@ def test_a_fragment_inside_another_format_keeps_its_headers():
     ]
 
 
-@pytest.mark.parametrize("markup", ["<div>", "<b>", "<ul><li>", "<table><tr><td>", "<blockquote>"])
-def test_a_page_nested_ten_thousand_deep_is_refused(markup: str):
+@pytest.mark.parametrize("markup", ["<div>", "<b>", "<p><b><i>", "<ul><li>", "<table><tr><td>", "<blockquote>"])
+def test_a_page_that_leaves_ten_thousand_elements_open_keeps_its_text(markup: str):
+    parsed = page(f"<h1>Bread</h1>{markup * 10_000}{BREAD[0]}<nav>GONE</nav><h2>Oven</h2><p>{BREAD[4]}</p>")
+    assert parsed.blocks == (Header(1, "Bread"), BREAD[0], Header(2, "Oven"), BREAD[4])
+
+
+def test_a_page_nested_ten_thousand_deep_in_what_is_never_left_open_is_refused():
     with pytest.raises(Unusable, match="nested too deep"):
-        parse_html("<html><body>" + markup * 10_000 + "text")
+        parse_html("<html><body>" + "<article>" * 10_000 + "text")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +188,8 @@ SHAPES = {
     "code": ("<pre>", "<span>a</span>\n"),
     "names": ("", "<p class='ad nav post-body'>x</p>"),
     "declarations": ("", "<!x><!-- y -->"),
+    "open elements": ("<div>" * 3_000, "<div><b>x"),
+    "tags without an end": ("<div>" * 3_000, "<b "),
 }
 
 

@@ -264,7 +264,7 @@ def test_bombs_are_not_unpacked(tmp_path: Path):
 
 
 def test_a_page_that_is_nested_too_deep_is_no_empty_chapter(tmp_path: Path):
-    deep = "<div>" * 5000 + " ".join(BREAD) + "</div>" * 5000
+    deep = "<article>" * 5000 + " ".join(BREAD) + "</article>" * 5000
     book = write_epub(tmp_path / "a.epub", "x", Chapter("1.xhtml", "", deep))
     assert refused(book).reason == "nested too deep"
 

@@ -11,14 +11,21 @@ import re
 from lxml import etree
 
 from humpback.corpus.blocks import blocks_of
+from humpback.corpus.boilerplate import INLINE
 from humpback.corpus.content import main_content
-from humpback.corpus.sections import Block, Header, Page, Unusable
+from humpback.corpus.sections import Block, Header, Page, Unusable, words
 
 _BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
 _BEFORE = re.compile(r"(?:[|·•»«<>]|\s[-–—])\s*$")
 """What stands between the title of a page and the name of its site."""
 _TAG = re.compile(r"<[a-zA-Z][^\s/>]*")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_NESTS = re.compile(
+    rf"</?({'|'.join(sorted(INLINE | words('blockquote center dd div dl dt li ol section table tbody td th tr ul')))})"
+    r"(?![^\s/>])[^<>]*>",
+    re.IGNORECASE,
+)
+"""Tags that pages forget to close and so nest thousands deep; without them the page is paragraphs, but it is there."""
 _LONG_TAG = 8_000
 _MANY = 500
 """Only tags of this length are looked at, and only more attributes than this are too many."""
@@ -29,11 +36,15 @@ _HEADERS = 3
 _TEX = "application/x-tex"
 
 
+class _TooDeep(Exception):
+    """libxml2 has left out what is nested deeper than it goes."""
+
+
 def parse_html(text: str) -> Page:
     """A web page to its title, headers and blocks.
 
     Raises:
-        Unusable: It is nested deeper than libxml2 goes (2,048), so that the rest of it would be missing.
+        Unusable: It is nested deeper than libxml2 goes (2,048) in elements that no page forgets to close.
     """
     root = _parse(text)
     if root is None:
@@ -60,15 +71,27 @@ def parse_fragment(text: str) -> list[Block]:
 
 
 def _parse(text: str) -> etree._Element | None:
+    text = _tamed(text)
+    try:
+        return _tree(text)
+    except _TooDeep:
+        pass
+    try:
+        return _tree(_NESTS.sub(lambda tag: "" if tag[1].lower() in INLINE else "<p>", text))
+    except _TooDeep:
+        raise Unusable("nested too deep", "more than 2,048 elements deep") from None
+
+
+def _tree(text: str) -> etree._Element | None:
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(_tamed(text).encode("utf-8", "replace"), parser)
+        root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as error:
         if "depth" in str(error):
-            raise Unusable("nested too deep", "more than 2,048 elements deep") from None
+            raise _TooDeep from None
         return None
     if any("depth" in entry.message for entry in parser.error_log.filter_from_fatals()):
-        raise Unusable("nested too deep", "more than 2,048 elements deep")
+        raise _TooDeep
     return root
 
 
@@ -129,6 +152,6 @@ def _formulas(root: etree._Element) -> None:
         if tex and parent is not None:
             formula.clear(keep_tail=True)
             formula.tag, formula.text = "span", f"${tex}$"
-            if len(parent) == 1:
+            if formula.getprevious() is None and formula.getnext() is None:
                 # MathML beside a picture of the formula is hidden from those who see.
                 parent.attrib.pop("style", None)
