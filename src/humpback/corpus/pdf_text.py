@@ -16,9 +16,8 @@ from itertools import pairwise
 from statistics import median
 
 from humpback.corpus.pdf_lines import Entry, Line
+from humpback.corpus.pdf_running import without_running
 
-_NUMBERS = re.compile(r"\d+|\b[ivxlc]+\b")
-_PAGE_NUMBER = re.compile(r"\W*(?:page\s+)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of)\s*\d{1,4})?\W*", re.IGNORECASE)
 _BULLET = re.compile(r"[•▪●○■□◦‣∙·–—*-]\s+(?=\S)")
 _ITEM = re.compile(r"(?:\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
 _SOFT = re.compile("(\\w+)\u00ad(\\w+)")
@@ -42,9 +41,6 @@ _STRAY = 2
 """Characters of a full stop or comma that stands on a line of its own, behind a raised number."""
 _SHORT_CODE = 40
 _INDENT = 6.0
-_OUTER_LINES = 2
-_BAND = 4.0
-_RECURS = 3
 _MAX_LEVEL = 6
 
 
@@ -67,7 +63,7 @@ def pdf_markdown(pages: Sequence[Sequence[Line]], outline: Sequence[Entry] = ())
         pages: The lines of each page in reading order.
         outline: The headers that the author named.
     """
-    kept = _without_running([[_mended(line) for line in page if not _CONTENTS.search(line.text)] for page in pages])
+    kept = without_running([[_mended(line) for line in page if not _CONTENTS.search(line.text)] for page in pages])
     words = Counter(word.lower() for page in kept for line in page for word in re.findall(r"[\w-]+", line.text))
     parts: list[str] = []
     for block in _blocks(kept, _Headers(kept, outline)):
@@ -85,48 +81,6 @@ def _mended(line: Line) -> Line:
     if _ACCENT.search(text):
         text = _ACCENT.sub(lambda m: unicodedata.normalize("NFC", m[2].replace("ı", "i") + _ACCENTS[m[1]]), text)
     return replace(line, text=text)
-
-
-def _without_running(pages: list[list[Line]]) -> list[list[Line]]:
-    """The pages without headers and footers that run through the document, and without page numbers.
-
-    Running is what stands outermost on its page and recurs there on others, its numbers aside; and what stands at a
-    height where such lines stand on other pages.
-    """
-    for _ in range(_OUTER_LINES):
-        outer = [_outermost(page) for page in pages]
-        seen = Counter((key, round(line.begins / _BAND)) for lines in outer for key, line in lines)
-        wanted = min(_RECURS, max(2, len(pages) // 2 + 1))
-        running: list[set[int]] = []
-        heights: Counter[int] = Counter()
-        for lines in outer:
-            found = {
-                id(line) for key, line in lines if _PAGE_NUMBER.fullmatch(line.text) or _recurs(key, line, seen, wanted)
-            }
-            running.append(found)
-            heights.update({round(line.begins / _BAND) for _, line in lines if id(line) in found})
-        for found, lines in zip(running, outer, strict=True):
-            for _, line in lines:
-                band = round(line.begins / _BAND)
-                if sum(heights[near] for near in (band - 1, band, band + 1)) >= max(_RECURS, len(pages) // 3):
-                    found.add(id(line))
-        if not any(running):
-            break
-        pages = [[line for line in page if id(line) not in gone] for page, gone in zip(pages, running, strict=True)]
-    return pages
-
-
-def _outermost(page: Sequence[Line]) -> list[tuple[str, Line]]:
-    """The highest and the lowest line of a page, with what they say apart from numbers."""
-    if not page:
-        return []
-    lines = {id(line): line for line in (max(page, key=lambda x: x.begins), min(page, key=lambda x: x.begins))}
-    return [(_NUMBERS.sub("#", line.text.lower()), line) for line in lines.values()]
-
-
-def _recurs(key: str, line: Line, seen: Counter[tuple[str, int]], wanted: int) -> bool:
-    band = round(line.begins / _BAND)
-    return sum(seen[key, near] for near in (band - 1, band, band + 1)) >= wanted
 
 
 class _Headers:
