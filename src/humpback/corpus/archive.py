@@ -219,6 +219,8 @@ def _read(tape: Tape, most: int) -> Record | str:
         if have >= HEAD_BYTES or (more := tape.fill(2 * have)) == have:
             return "a header without an end"
         have = more
+    if HEADER.search(tape.data, tape.head + len(RECORD), blank.end()):
+        return "a header that breaks off before the next record"
     size = blank.end() - tape.head
     fields = parse_fields(tape.data[tape.head : blank.start()])
     found = _LENGTH.match(fields.get("content-length", ""))

@@ -27,6 +27,9 @@ _MAX_MEMBERS = 64
 _SMALL_WINDOW: Mapping[int, int] = {DecompressionParameter.window_log_max: 23}
 """8 MiB of memory: what browsers allow (RFC 9659)."""
 _PIECE = 64 << 10
+_LOOK = 512
+_BINARY = bytes({*range(9), *range(14, 27), *range(28, 32), 127})
+"""Bytes that no text holds, and that are among any few bytes that are packed."""
 
 
 class BadBody(Exception):
@@ -155,6 +158,8 @@ def _inflate(body: bytes, most: int) -> bytes:
 
 def _unbrotli(body: bytes, most: int) -> bytes:
     """Brotli has no first bytes to be known by, and what is cut off looks like what is damaged."""
+    if body[:_LOOK].isascii() and body.lstrip()[:1] == b"<":
+        return body
     unpacked = bytearray()
     try:
         reader = BrotliReader(io.BytesIO(body))
@@ -162,9 +167,11 @@ def _unbrotli(body: bytes, most: int) -> bytes:
             unpacked += piece
             if len(unpacked) > most:
                 raise _too_long(most)
-    except OSError:
-        if not unpacked or body.lstrip()[:1] == b"<":
+    except OSError as error:
+        if not unpacked and len(body) == len(body.translate(None, _BINARY)):
             return body
+        if not unpacked:
+            raise BadBody("damaged body", str(error)) from None
     return bytes(unpacked)
 
 

@@ -36,7 +36,7 @@ _MIN_MULTIBYTE = 4
 """Valid characters of several bytes for each invalid byte, in UTF-8 that was damaged."""
 _WIDER = {"gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "iso8859-11": "cp874"}
 """What is meant where these are named, as browsers have it."""
-_WIDE = ("utf-16-le", "utf-16-be")
+_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _ESCAPED = ("iso2022_jp", *_WIDE)
 """Charsets whose bytes can be valid UTF-8 and still be another text."""
 

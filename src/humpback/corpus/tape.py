@@ -1,12 +1,13 @@
 """The content of a web archive as one runs through it: plain, or unpacked from gzip members or Zstandard frames.
 
-A tape remembers what it has read since the last `mark`, so that it can go back behind a record that turned out to be
-damaged. Further back it must read again.
+A tape remembers what it has read since a record began, so that it can go back into a record that turned out to be
+damaged. Of a long one it forgets the beginning, and must read it again.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from humpback.corpus.members import Broken, Members, Opened, Stored
@@ -40,7 +41,7 @@ def is_record(opened: Opened) -> bool:
     return opened.first.startswith(RECORD)
 
 
-class Tape:
+class Tape(ABC):
     """Content with a place at which it is read. Positions count bytes of content.
 
     Args:
@@ -49,7 +50,7 @@ class Tape:
 
     def __init__(self, position: int = 0) -> None:
         self.data = b""
-        """What has been read since the last mark, and perhaps some of what was read before."""
+        """What has been read and is still needed, and perhaps some of what is not."""
         self.head = 0
         """The place in `data`."""
         self.begun = position
@@ -65,10 +66,6 @@ class Tape:
     def position(self) -> int:
         """The place at which it is read."""
         return self._base + self.head
-
-    def mark(self) -> None:
-        """Forgets what lies before the place."""
-        self._kept = self.head
 
     def fill(self, size: int) -> int:
         """Reads until so many bytes lie ahead, or the content ends; returns how many do.
@@ -93,8 +90,7 @@ class Tape:
     def skip_to(self, position: int) -> bool:
         """Moves on to a position, without keeping what lies before it; False where the content ends before it."""
         while position > self._read:
-            self.head = len(self.data)
-            self.mark()
+            self.head = self._kept = len(self.data)
             if not self.fill(1):
                 return False
         self.head = position - self._base
@@ -102,32 +98,30 @@ class Tape:
 
     def go_back(self, position: int) -> None:
         """Moves back to a position; stays where it is if that would be reading again too often."""
-        if position >= self._base:
+        if position >= self._base + self._kept:
             self.head = position - self._base
         else:
             self._rewind(position)
 
-    def seek_record(self, end: int | None = None) -> bool:
-        """Moves on to where the next record seems to begin; False if none does, or none before a position."""
+    def seek_record(self, end: int | None = None) -> None:
+        """Moves on to where the next record seems to begin, or to the end or a little behind it where none does."""
         while end is None or self.position < end:
             if found := HEADER.search(self.data, self.head):
                 self.head = found.start()
-                return end is None or self.position < end
-            self.head = max(self.head, len(self.data) - _HEADER_BYTES)
-            self.mark()
+                return
+            self.head = self._kept = max(self.head, len(self.data) - _HEADER_BYTES)
             ahead = len(self.data) - self.head
             if self.fill(ahead + 1) == ahead:
                 self.head += ahead
-                break
-        return False
+                return
 
     def begin(self) -> None:
         """Begins a record at the place: what lies before it is not needed any more."""
-        self.mark()
+        self._kept = self.head
         self.begun = self.position
 
     def left_at(self, position: int) -> bool:
-        """Whether the record that ends at this position was the last one, and other things were read behind it."""
+        """Whether the record that ends at this position was the last one; then the tape ends there."""
         return False
 
     def where(self, position: int) -> str:
@@ -139,12 +133,13 @@ class Tape:
         self.data, self.head, self._kept = data, 0, 0
         self._base, self._read = position, position + len(data)
 
+    @abstractmethod
     def _piece(self, wanted: int) -> bytes:
         """The next bytes, as many as are wanted or not; none at the end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rewind(self, position: int) -> None:
-        raise NotImplementedError
+        """Moves back to a position that has been forgotten."""
 
 
 class PlainTape(Tape):
