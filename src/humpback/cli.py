@@ -136,12 +136,24 @@ def segment(
     documents: Annotated[list[str], typer.Argument(help="Files, folders or globs, or 'installed:'.")],
     out: Out = Path("segments.jsonl"),
     dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Write nothing; show each piece of a document and why it is kept or dropped."),
+    ] = False,
     settings: Sets = None,
 ) -> None:
     """Cut documents into self-contained segments.
 
     Example: humpback segment docs/ --out segments.jsonl --set corpus.segment.min_chars=400
+
+    Example: humpback segment --explain pages.jsonl#12
     """
+    if explain:
+        from humpback.standalone import explain_files
+
+        for line in explain_files(documents, settings or []):
+            typer.echo(line)
+        return
     from humpback.standalone import segment_files
 
     typer.echo(segment_files(documents, out, dropped, settings or []))

@@ -52,6 +52,16 @@ def segment_files(documents: list[str], out: Path, dropped: Path | None, changes
     return line
 
 
+def explain_files(documents: list[str], changes: list[str]) -> Iterator[str]:
+    """Says of documents what is cut from them, and why each piece is kept or dropped; line by line."""
+    from humpback.contamination import read_contamination
+    from humpback.corpus.explain import explain
+
+    config = with_changes(Config(), changes)
+    against = config.decontaminate
+    yield from explain(documents, config.corpus, read_contamination(against) if against.against else None)
+
+
 def finetune_files(
     pairs: str, out: Path, direction: Literal["forward", "backward"], model: str, changes: list[str]
 ) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from humpback.config import CorpusSettings
 from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.extract import extract
-from humpback.corpus.filters import judge
+from humpback.corpus.filters import Objection, objections
 from humpback.corpus.language import identify
 from humpback.corpus.personal import mask, mask_piece
 from humpback.corpus.piece import Piece
@@ -83,21 +83,28 @@ def _judged(document: Document, settings: CorpusSettings, contamination: Prompts
     return [_judge(piece, document, settings, contamination) for piece in found]
 
 
+def refusals(piece: Piece, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[Objection]:
+    """Every reason why a piece is no segment, in order; each is looked for when it is wanted."""
+    yield from objections(piece, settings.segment)
+    prompt = contamination.of(piece.text) if contamination else None
+    if prompt is not None:
+        yield Objection(HOLDS_PROMPT, prompt)
+
+
 def _judge(
     piece: Piece, document: Document, settings: CorpusSettings, contamination: Prompts | None
 ) -> Segment | Dropped:
-    objection = judge(piece, settings.segment)
-    if not objection and settings.segment.personal_data == "mask":
-        masked, found = mask_piece(piece)
-        if found:
-            piece, objection = masked, judge(masked, settings.segment)
-    prompt = contamination.of(piece.text) if contamination and not objection else None
-    if objection or prompt is not None:
-        reason, detail = objection or (HOLDS_PROMPT, prompt or "")
+    refusal = next(refusals(piece, settings, contamination), None)
+    if not refusal and settings.segment.personal_data == "mask":
+        masked, said = mask_piece(piece)
+        if said:
+            piece, refusal = masked, next(refusals(masked, settings, contamination), None)
+    identity = segment_id(piece.text)
+    if refusal:
         shown = _shown(piece.text, settings)
-        return Dropped(segment_id(piece.text), reason, detail, document.source, shown)
+        return Dropped(identity, refusal.reason, refusal.detail, document.source, shown)
     language, _ = identify(piece.spoken)
-    return Segment(segment_id(piece.text), document.id, document.source, piece.title_path, piece.text, language)
+    return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
 
 
 def _dropped(document: Document, reason: str, detail: str, settings: CorpusSettings) -> Dropped:

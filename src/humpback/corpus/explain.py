@@ -1,0 +1,139 @@
+"""For one document, in words: its tree, each piece that was cut from it, and every reason for and against each piece.
+
+Takes what the readers take, gives lines of plain text. Whatever a document holds, the lines are safe to show in a
+terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from humpback.config import CorpusSettings
+from humpback.corpus.cut import Prompts, refusals
+from humpback.corpus.deadline import TookTooLong, within
+from humpback.corpus.extract import extract
+from humpback.corpus.language import identify
+from humpback.corpus.personal import mask_piece
+from humpback.corpus.piece import Piece
+from humpback.corpus.readers import read_documents
+from humpback.corpus.sections import Section, Unusable
+from humpback.corpus.segments import pieces
+from humpback.corpus.sources import list_sources
+from humpback.corpus.urls import addresses
+from humpback.errors import InputError
+from humpback.records import Document, Dropped
+
+MOST_DOCUMENTS = 10
+"""Documents of an archive or table that are explained where none is named."""
+_MOST_SECTIONS = 200
+_MOST_NAMES = 8
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+
+
+def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Prompts | None = None) -> Iterator[str]:
+    """Lines that explain what becomes of documents.
+
+    Args:
+        entries: Files, folders or globs; `FILE#NAME` names one document of an archive or table.
+        settings: The corpus settings; their documents are not read.
+        contamination: The evaluation prompts that no segment may hold.
+
+    Raises:
+        InputError: A file is not there, or has no document of that name.
+    """
+    for entry in entries:
+        path, name = _named(entry)
+        chosen = settings.model_copy(update={"documents": (path,)})
+        found = read_documents(chosen, list_sources(chosen))
+        shown = 0
+        for item in islice(_wanted(found, path, name), MOST_DOCUMENTS):
+            shown += 1
+            for line in _dropped(item) if isinstance(item, Dropped) else _document(item, settings, contamination):
+                yield line.rstrip()
+            yield ""
+        if shown == MOST_DOCUMENTS and next(found, None) is not None:
+            yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."
+
+
+def _named(entry: str) -> tuple[str, str]:
+    """A file and the name of a document in it, which may be empty."""
+    path, sign, name = entry.partition("#")
+    return (path, name) if sign and not Path(entry).exists() else (entry, "")
+
+
+def _wanted(found: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
+    if not name:
+        yield from found
+        return
+    others: list[str] = []
+    missing = True
+    for item in found:
+        if item.source == name or item.source.endswith(f"#{name}"):
+            missing = False
+            yield item
+        elif len(others) < _MOST_NAMES:
+            others.append(item.source.rpartition("#")[2])
+    if missing:
+        raise InputError(f"{path} has no document named {name!r}", f"names are {', '.join(others)} ...")
+
+
+def _dropped(item: Dropped) -> Iterator[str]:
+    yield _safe(item.source)
+    yield f"  dropped by its reader: {item.reason}: {_safe(item.detail)}"
+
+
+def _document(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[str]:
+    yield f"{_safe(document.source)}: {document.format}, {len(document.text):,} characters"
+    refusal = addresses(settings.urls).refuse(document.source)
+    if refusal:
+        yield f"  dropped: {refusal.reason}: {_safe(refusal.detail)}"
+        return
+    try:
+        tree = within(settings.max_document_seconds, lambda: extract(document))
+    except (Unusable, TookTooLong) as error:
+        yield f"  dropped: {_safe(str(error))}"
+        return
+    yield from islice(_tree(tree, 1), _MOST_SECTIONS)
+    found = pieces(tree, document.format, settings.segment)
+    if not found:
+        yield "  dropped: no text"
+    kept = 0
+    for number, piece in enumerate(found, 1):
+        lines = list(_piece(piece, settings, contamination))
+        kept += lines[0].startswith("KEPT")
+        yield f"  {number}. {lines[0]}"
+        yield from (f"     {line}" for line in lines[1:])
+    yield f"  {kept} of {len(found)} pieces kept"
+
+
+def _tree(section: Section, depth: int) -> Iterator[str]:
+    """The headers of a document as they are nested, with the length of the text straight under each."""
+    mark = f"{'#' * section.level} " if section.level else ""
+    yield f"{'  ' * depth}{mark}{_safe(section.title) or '(no title)'} [{len(section.body):,}]"
+    for child in section.children:
+        yield from _tree(child, depth + 1)
+
+
+def _piece(piece: Piece, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[str]:
+    masked, said = mask_piece(piece) if settings.segment.personal_data != "keep" else (piece, [])
+    objections = list(refusals(piece, settings, contamination))
+    if said and settings.segment.personal_data == "mask" and not objections:
+        objections = list(refusals(masked, settings, contamination))
+    language, probability = identify(piece.spoken)
+    yield f"{'DROPPED' if objections else 'KEPT'}  {_safe(' > '.join(piece.title_path)) or '(no title)'}"
+    place = ", begins the document" * piece.opens + ", ends it" * piece.closes
+    yield f"{len(piece.text):,} characters, {language or 'no language'} {probability:.2f}{place}"
+    yield f"| {_safe(piece.text)[:160]}"
+    for objection in objections:
+        yield f"- {objection.reason}: {_safe(objection.detail)}"
+    if said:
+        done = "masked" if settings.segment.personal_data == "mask" else "holds"
+        yield f"{done}: {', '.join(map(_safe, said))}"
+
+
+def _safe(text: str) -> str:
+    """A text on one line, without the characters that steer a terminal."""
+    return " ".join(_CONTROL.sub(" ", text[:2000]).split())
