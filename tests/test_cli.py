@@ -67,6 +67,17 @@ def test_a_run_from_config_to_delivery(config_file, tmp_path):
     assert "dataset" in humpback("export", out).stdout
 
 
+def test_a_run_may_stop_on_the_way_and_go_on(config_file, tmp_path):
+    out = tmp_path / "run"
+    done = humpback("run", config_file, "--out", out, "--until", "unique")
+    assert done.returncode == 0, done.stderr
+    plan = humpback("plan", config_file, "--out", out).stdout
+    assert (plan.count("done"), plan.count("to do")) == (4, 10)
+    assert not (out / "report.html").exists()
+    assert humpback("run", config_file, "--out", out).returncode == 0
+    assert (out / "report.html").exists()
+
+
 def test_the_shipped_configuration_is_valid():
     assert humpback("plan", "package:demo").returncode == 0
 
@@ -109,12 +120,15 @@ def test_all_mistakes_of_a_config_are_told_at_once(tmp_path):
         ({"seed": {"columns": {"response": "antwort"}}}, "antwort"),
         ({"corpus": {"segment": {"min_chars": 5000, "max_chars": 9000}}}, "segments kept none"),
         ({"curate": {"select": {"threshold": 9}}}, "no candidate reached 9"),
+        ({"corpus": {"documents": ["https://me:secret@host.invalid/docs.jsonl"]}}, "write ${NAME} in its place"),
+        ({"decontaminate": {"against": ["prompts.jsonl"]}}, "prompts.jsonl"),
     ],
 )
 def test_a_mistake_is_one_line_with_exit_code_2(change, expected, settings, tmp_path):
     merged = {key: {**settings.get(key, {}), **change.get(key, {})} for key in {*settings, *change}}
     line = mistake("run", write(tmp_path / "run.yaml", merged), "--out", tmp_path / "run", cwd=tmp_path)
     assert expected in line
+    assert "secret" not in line
 
 
 def test_no_config_and_no_run(tmp_path):
@@ -122,6 +136,10 @@ def test_no_config_and_no_run(tmp_path):
     assert "no run in" in mistake("status", tmp_path)
     assert "no configuration 'other' is shipped" in mistake("plan", "package:other")
     assert "has no value" in mistake("plan", "package:demo", "--set", "run.seed")
+    assert "--until uniqe: no such stage: the stages are seed, segments" in mistake(
+        "run", "package:demo", "--until", "uniqe", cwd=tmp_path
+    )
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_empty_seed_is_one_line(settings, tmp_path):

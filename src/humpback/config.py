@@ -6,9 +6,10 @@ Imports no heavy library, so that `plan` answers at once.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Settings(BaseModel):
@@ -17,6 +18,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -286,6 +288,14 @@ class CorpusSettings(Settings):
     segment: SegmentSettings = SegmentSettings()
     lines: LineSettings = LineSettings()
     deduplicate: DeduplicateSettings = DeduplicateSettings()
+
+    @field_validator("documents")
+    @classmethod
+    def _no_secrets(cls, documents: tuple[str, ...]) -> tuple[str, ...]:
+        """The settings are kept in the run folder and its cards; a password must not be."""
+        if any(_PASSWORD.match(entry) for entry in documents):
+            raise ValueError("a URL holds a password: put it into an environment variable and write ${NAME} in its place")
+        return documents
 
 
 class LoraSettings(Settings):

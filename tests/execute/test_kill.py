@@ -14,7 +14,7 @@ from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segm
 from humpback.store import Run
 
 KINDS = {
-    **{"seed": Pair, "segments": Segment, "candidates": Candidate, "evaluation": HeldOutLoss},
+    **{"seed": Pair, "segments": Segment, "lines": Segment, "unique": Segment, "candidates": Candidate, "evaluation": HeldOutLoss},
     **{"ratings-1": Rating, "curated-1": Curated},
 }
 
@@ -64,14 +64,41 @@ def records(folder: Path) -> dict[str, list[object]]:
 
 MOMENTS = (
     ("segments", "part-00001.parquet"),
+    ("unique", "work/settled/part-00000.parquet"),
     ("backward", "work/checkpoint-4/*"),
     ("backward", "work/out/*"),
     ("candidates", "part-00000.parquet"),
     ("forward-0", "work/checkpoint-8/*"),
     ("ratings-1", "part-00001.parquet*"),
     ("forward-1", "trained.json*"),
-    ("evaluation", "part-00002.parquet"),
+    ("evaluation", "part-2000000.parquet"),
 )
+
+
+def segment(documents: Path, out: Path) -> subprocess.Popen[bytes]:
+    """Starts `humpback segment` in a process of its own."""
+    command = [sys.executable, "-m", "humpback", "segment", str(documents), "--out", str(out)]
+    command += ["--set", "run.shard_rows=1", "--set", "corpus.segment.min_chars=300"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_result(documents, tmp_path):
+    whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+    assert segment(documents, whole).wait(60) == 0
+    work = tmp_path / ".killed.jsonl.work" / "stages"
+    for stage, pattern in (("segments", "part-00003.parquet"), ("unique", "part-00002.parquet")):
+        assert kill_when(segment(documents, killed), work / stage, pattern)
+        assert not killed.exists()
+    finished = {path: path.stat().st_mtime_ns for path in work.glob("segments/part-*.parquet")}
+    assert len(finished) == 12
+    last = segment(documents, killed)
+    while last.poll() is None:
+        for path, moment in finished.items():
+            assert not path.exists() or path.stat().st_mtime_ns == moment, "it was committed and then written again"
+        time.sleep(0.01)
+    assert last.returncode == 0
+    assert killed.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("*killed*")) == ["killed.jsonl"]
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(real_config, tmp_path):
