@@ -24,49 +24,79 @@ class TookTooLong(Exception):
     """The work was not done in time."""
 
 
-class _Alarm(BaseException):
-    """What the alarm raises: not an Exception, so that the work does not take it for an error of its own."""
-
-
 def within(seconds: float, work: Callable[[], T]) -> T:
     """What the work returns, if it does so in time.
 
-    A former handler of the alarm and what is left of its time are put back, so that limits may be nested.
+    Whoever set the alarm before keeps it: where it is due while the work goes on, its handler is called, and afterwards
+    handler and timer are put back. So limits may be nested.
 
     Raises:
         TookTooLong: It did not.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         return work()
-    alarm = _Alarm()
-
-    def sound(number: int, frame: FrameType | None) -> None:
-        raise alarm
-
-    former = signal.signal(signal.SIGALRM, sound)
-    begun = time.monotonic()
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    limit = _Limit(seconds)
     try:
         try:
+            limit.arm()
             return work()
         finally:
-            _disarm(alarm, former)
-            if left:
-                signal.setitimer(signal.ITIMER_REAL, max(_SOON, left - (time.monotonic() - begun)), interval)
+            limit.disarm()
     except _Alarm as heard:
-        if heard is not alarm:
+        if heard is not limit.alarm:
             raise
         raise TookTooLong(f"more than {seconds:g} seconds") from None
 
 
-def _disarm(alarm: _Alarm, former: Callable[[int, FrameType | None], object] | int | None) -> None:
-    """Stops the timer and puts the former handler back, however late the alarm still sounds."""
-    while True:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, former if former is not None else signal.SIG_DFL)
-        except _Alarm as heard:
-            if heard is not alarm:
-                raise
+class _Alarm(BaseException):
+    """What the alarm raises: not an Exception, so that the work does not take it for an error of its own."""
+
+
+class _Limit:
+    """The timer while one piece of work has it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.alarm = _Alarm()
+        self._begun = time.monotonic()
+        self._seconds = seconds
+        self._former = signal.getsignal(signal.SIGALRM)
+        left, self._interval = signal.getitimer(signal.ITIMER_REAL)
+        self._former_due = left or None
+        """Seconds after the beginning at which the former alarm sounds; None where there is none."""
+
+    def arm(self) -> None:
+        signal.signal(signal.SIGALRM, self._sound)
+        self._set(self._seconds)
+
+    def disarm(self) -> None:
+        """Puts the former handler and timer back, whatever still sounds meanwhile."""
+        pending: BaseException | None = None
+        while True:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, self._former if self._former is not None else signal.SIG_DFL)
+                break
+            except BaseException as heard:
+                pending = pending if heard is self.alarm else heard
+        if self._former_due is not None:
+            left = self._former_due - (time.monotonic() - self._begun)
+            signal.setitimer(signal.ITIMER_REAL, max(_SOON, left), self._interval)
+        if pending is not None:
+            raise pending
+
+    def _sound(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic() - self._begun
+        if self._former_due is not None and now >= self._former_due:
+            self._former_due = now + self._interval if self._interval else None
+            self._set(self._seconds - now)
+            if callable(self._former):
+                self._former(number, frame)
+        elif now >= self._seconds:
+            raise self.alarm
         else:
-            return
+            self._set(self._seconds - now)
+
+    def _set(self, seconds: float) -> None:
+        if self._former_due is not None:
+            seconds = min(seconds, self._former_due - (time.monotonic() - self._begun))
+        signal.setitimer(signal.ITIMER_REAL, max(_SOON, seconds), _AGAIN)

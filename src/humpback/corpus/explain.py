@@ -48,14 +48,13 @@ def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Pro
         path, name = _named(entry)
         chosen = settings.model_copy(update={"documents": (path,)})
         found = read_documents(chosen, list_sources(chosen))
-        shown = 0
-        for item in islice(_wanted(found, path, name), MOST_DOCUMENTS):
-            shown += 1
+        for shown, item in enumerate(_wanted(found, path, name)):
+            if shown == MOST_DOCUMENTS:
+                yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."
+                break
             for line in _dropped(item) if isinstance(item, Dropped) else _document(item, settings, contamination):
                 yield line.rstrip()
             yield ""
-        if shown == MOST_DOCUMENTS and next(found, None) is not None:
-            yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."
 
 
 def _named(entry: str) -> tuple[str, str]:
@@ -93,8 +92,11 @@ def _document(document: Document, settings: CorpusSettings, contamination: Promp
         return
     try:
         tree = within(settings.max_document_seconds, lambda: extract(document))
-    except (Unusable, TookTooLong) as error:
+    except Unusable as error:
         yield f"  dropped: {_safe(str(error))}"
+        return
+    except TookTooLong as error:
+        yield f"  dropped: took too long: {error}"
         return
     yield from islice(_tree(tree, 1), _MOST_SECTIONS)
     found = pieces(tree, document.format, settings.segment)

@@ -38,7 +38,7 @@ _NEVER_FIRST = re.compile(
     r"|accordingly|consequently|conversely|similarly|afterwards?|thereafter|subsequently|also|besides|meanwhile"
     r"|otherwise|instead|as a result|in addition|in contrast|on the other hand"
     r"|(?:for|because of|after|in) (?:this|that)(?: reason| case)?)"
-    r"(?:,| of (?:this|that|these|those)\b)"
+    r"(?:[*_]{0,3},| of (?:this|that|these|those)\b)"
     r"|(?:therefore|thus|hence|moreover|furthermore|nevertheless|consequently)\b"
     r"|(?:this|it|these|they|there|that)(?:['’]s)?(?: \w{1,12}){0,2} also\b"
     rf"|as (?:(?:i|we|you|already|previously|just|was|is)(?:['’]ve| have)? ){{0,3}}{_SAID} (?:above|earlier|before)\b"

@@ -26,14 +26,15 @@ class Phrases:
         """A match in a lower-case text, or None. Time is linear in the text's length."""
         end = len(text) if end is None else end
         for word in self.hold:
-            at, done = text.find(word, start, end), start
+            at = text.find(word, start, end)
             while at >= 0:
-                stop = min(end, at + len(word) + _AFTER)
-                found = self.pattern.search(text, max(done, at - _BEFORE), stop)
+                begin, stop = max(start, at - _BEFORE), at
+                while 0 <= at <= stop:
+                    stop = at + len(word) + _AFTER
+                    at = text.find(word, at + len(word), end)
+                found = self.pattern.search(text, begin, min(stop, end))
                 if found:
                     return found
-                done = max(done, at - _BEFORE)
-                at = text.find(word, at + len(word), end)
         return None
 
 

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import pytest
+
+from humpback.config import SegmentSettings
+from humpback.corpus.leaning import leans_on_page, misses_something, opens_inside
+from humpback.corpus.piece import Piece
+from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
+
+SETTINGS = SegmentSettings()
+
+
+def first(text: str) -> Piece:
+    """A piece that its document begins with, and ends with."""
+    return Piece(("Bread",), "Bread", text, headed=True)
+
+
+def later(text: str) -> Piece:
+    """A piece from the middle of its document."""
+    return Piece(("Bread", "Crust"), "Crust", text, headed=True, opens=False, closes=False)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "However, the crust stays soft.",
+        "**However**, the crust stays soft.",
+        "## Baking\n\nTherefore the crust stays soft.",
+        "This also keeps the crust soft.",
+        "As mentioned above, the crust stays soft.",
+        "As we have already seen earlier, the crust stays soft.",
+        "In addition, the crust stays soft.",
+        "The above recipe is for one loaf.",
+        "Instead of this, use rye.",
+    ],
+)
+def test_no_text_begins_like_this_wherever_it_stood(opening: str):
+    assert opens_inside(first(f"{opening} {BREAD_TEXT}"), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "But the crust stays soft.",
+        "So the crust stays soft.",
+        "Now that the oven is hot, put it in.",
+        "Another way is to steam it.",
+        "He then covered the bowl.",
+        "That is why bakers use stones.",
+        "The next step is to shape it.",
+        "The following morning we baked it.",
+        "You can also use rye.",
+        "Rye bread also needs time.",
+        "Once we had the dough, we shaped it.",
+        "Next, shape the loaf.",
+    ],
+)
+def test_a_later_piece_does_not_stand_alone_where_it_goes_on_like_this(opening: str):
+    assert opens_inside(later(f"{opening} {BREAD_TEXT}"), SETTINGS)
+    assert opens_inside(first(f"{opening} {BREAD_TEXT}"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "This recipe yields two loaves.",
+        "It is easy to bake bread.",
+        "Nobody bakes bread as well as they do.",
+        "Butter is not needed.",
+        "So you want to bake bread.",
+        "Thatcham is a town of bakers.",
+        "Heaven is a warm loaf.",
+        "Knead the dough, and then also the next one.",
+        "Nextcloud bakes no bread.",
+    ],
+)
+def test_ordinary_openings_pass_anywhere(opening: str):
+    assert opens_inside(later(f"{opening} {BREAD_TEXT}"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The diagram below shows the oven.",
+        "See the accompanying photos.",
+        "The oven is hot (Fig. 3).",
+        "As shown in the screenshot, it is brown.",
+        "Here's a photo of the loaf.",
+        "Click here for the recipe.",
+        "The full list can be found here.",
+        "For more, visit the following link.",
+        "In the previous post we milled flour.",
+        "This is part 2 of a series.",
+        "Stay tuned for rye.",
+        "Tell us in the comments below.",
+    ],
+)
+def test_what_the_page_showed_is_not_in_the_piece(sentence: str):
+    assert leans_on_page(first(f"{BREAD_TEXT} {sentence} {TIDES_TEXT}"), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A diagram helps to plan the kitchen.",
+        "The link between flour and crust is water.",
+        "Bakers work here in the morning.",
+        "The last loaf is the best part of the day.",
+        "Click the button to start the oven.",
+        "Part of the dough is kept for the next day.",
+        "Details are [here](https://example.org/bread).",
+    ],
+)
+def test_the_same_words_in_another_sense_pass(sentence: str):
+    assert leans_on_page(first(f"{BREAD_TEXT} {sentence} {TIDES_TEXT}"), SETTINGS) is None
+
+
+def test_what_points_back_leans_only_where_the_text_it_means_cannot_be_in_the_piece():
+    sentence = "The steps above are for one loaf."
+    assert leans_on_page(later(f"{sentence} {BREAD_TEXT}"), SETTINGS)
+    assert leans_on_page(first(f"{sentence} {BREAD_TEXT}"), SETTINGS) is None
+    assert leans_on_page(later(f"{BREAD_TEXT} {sentence}"), SETTINGS) is None
+    assert leans_on_page(later(f"```\nbake()\n```\n\nThe code above bakes. {BREAD_TEXT}"), SETTINGS) is None
+
+
+def test_what_points_on_leans_only_at_the_very_end():
+    assert leans_on_page(first(f"{BREAD_TEXT} The steps are listed below."), SETTINGS)
+    assert leans_on_page(first(f"The steps are listed below. {BREAD_TEXT}"), SETTINGS) is None
+    assert leans_on_page(first(f"{BREAD_TEXT} The code below bakes.\n\n```\nbake()\n```"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("following", "missing"),
+    [
+        ("The crust is brown.", True),
+        ("## Rye", True),
+        ("```\nbake()\n```", False),
+        ("- brown\n- hollow", False),
+        ("| crust | brown |", False),
+        ("> A brown loaf.", False),
+        ("    indented = code", False),
+        ("brown and hollow", False),
+        ("## Example", False),
+    ],
+)
+def test_a_listing_that_is_announced_must_follow(following: str, missing: bool):
+    text = f"{BREAD_TEXT}\n\nThe loaf looks like this:\n\n{following}\n\n{TIDES_TEXT}"
+    assert bool(misses_something(first(text), SETTINGS)) is missing
+
+
+def test_code_that_reads_like_an_announcement_is_none():
+    assert misses_something(first(f"{BREAD_TEXT}\n\n```yaml\nimage:\nName it.\n```\n\n{TIDES_TEXT}"), SETTINGS) is None
