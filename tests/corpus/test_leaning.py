@@ -53,6 +53,7 @@ def test_no_text_begins_like_this_wherever_it_stood(opening: str):
         "Rye bread also needs time.",
         "Once we had the dough, we shaped it.",
         "Next, shape the loaf.",
+        "We already talked about flour.",
     ],
 )
 def test_a_later_piece_does_not_stand_alone_where_it_goes_on_like_this(opening: str):
@@ -93,6 +94,9 @@ def test_ordinary_openings_pass_anywhere(opening: str):
         "This is part 2 of a series.",
         "Stay tuned for rye.",
         "Tell us in the comments below.",
+        "This is the second article in a series about bread.",
+        "Read on to learn of rye.",
+        "The above is a loaf.",
     ],
 )
 def test_what_the_page_showed_is_not_in_the_piece(sentence: str):
@@ -121,6 +125,21 @@ def test_what_points_back_leans_only_where_the_text_it_means_cannot_be_in_the_pi
     assert leans_on_page(first(f"{sentence} {BREAD_TEXT}"), SETTINGS) is None
     assert leans_on_page(later(f"{BREAD_TEXT} {sentence}"), SETTINGS) is None
     assert leans_on_page(later(f"```\nbake()\n```\n\nThe code above bakes. {BREAD_TEXT}"), SETTINGS) is None
+
+
+def test_what_is_said_of_a_later_part_leans_unless_the_document_ends_with_the_piece():
+    text = f"{BREAD_TEXT} We will come back to this later. {TIDES_TEXT}"
+    assert leans_on_page(later(text), SETTINGS)
+    assert leans_on_page(first(text), SETTINGS) is None
+
+
+def test_a_listing_above_may_be_spoken_of():
+    assert leans_on_page(first(f"- flour\n- water\n\nThe above is all you need. {BREAD_TEXT}"), SETTINGS) is None
+
+
+def test_a_header_may_say_that_it_goes_on():
+    goes_on = Piece(("Bread", "Crust (continued)"), "Crust (continued)", BREAD_TEXT, headed=True, opens=False)
+    assert opens_inside(goes_on, SETTINGS)
 
 
 def test_what_points_on_leans_only_at_the_very_end():

@@ -59,11 +59,16 @@ _NEVER_LATER = re.compile(
     r"|report|is (?:because|why|where))\b"
     rf"|These (?:{_NUMBER}|commands|lines|examples|changes|steps|questions)\b"
     r"|(?:I|We|You|It)(?: can| could| may| might| will| should)? (?:also|then|later|next|now)\b"
+    r"|(?:I|We|You)(?:['’]ve| have)? (?:already|just) \w{2,20}ed\b"
     r"|(?:Earlier|Previously),? (?:I|we|you)\b|Recall\b|As (?:before|above|you (?:can see|saw))\b"
     r"|Back (?:to|in|at)\b|Going back\b|Moving on\b|Let['’]s (?:go back|move on|continue|return)\b|Continuing\b"
     r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
 )
 """How a text does not begin that has other text before it."""
+_LATER_HEADER = re.compile(
+    r"\b(?:of|to|for|with|the) (?:the )?(?:above|previous)\b|\bcont(?:inued|['’]d|\.)?\)?$", re.IGNORECASE
+)
+"""A header that says where it belongs."""
 
 
 _ELSEWHERE = (
@@ -91,7 +96,8 @@ _ELSEWHERE = (
     ),
     phrases(
         " here",
-        r"\b(?:tap|press|go|look|read|more|see|available|found|visit|check(?: it)?(?: out)?|download(?: it)?) here\b"
+        r"\b(?:tap|press|go|look|read|more|see|available|found|explained|visit"
+        r"|check(?: it)?(?: out)?|download(?: it)?) here\b"
         r"(?!:| (?:to|and)\b)",
         r"\bclick(?:ing)?(?: on)? here\b",
     ),
@@ -99,6 +105,7 @@ _ELSEWHERE = (
         "link,[here",
         r"\b(?:visit|see|follow|use|check(?: out)?|refer(?: to)?|through|via|on|at|from) (?:this|the following|these) "
         r"(?:\w{1,20} )?links?\b(?! (?:tag|text|element|attribute|to))",
+        r"\bsee (?:the )?links?\b(?! (?:tag|text|element|attribute|to))",
         r"\bclick(?:ing)?(?: on)? \[here\]",
     ),
     phrases(
@@ -111,8 +118,29 @@ _ELSEWHERE = (
         r"\bstay tuned",
         r"\btune in (?:to|for|next)\b",
     ),
+    phrases(
+        "series,see this,read on,keep reading,scroll ",
+        r"\b(?:first|second|third|fourth|fifth|final|latest|last) (?:(?:article|post|part|piece|entry|video|"
+        r"lesson|instal?lment) )?(?:in|of) (?:a|the|our|my|this) (?:\S{1,20} ){0,2}series\b",
+        r"\bsee this (?:\w{1,20} )?(?:page|post|article|guide|tutorial|site|website|blog)\b",
+        r"\b(?:read on (?:to|for)|keep reading|scroll (?:down|up) (?:to|for))\b",
+    ),
 )
 """What the page or its site showed and the piece has not: figures, forms, the targets of links, other parts."""
+_FURTHER_ON = phrases(
+    "later",
+    r"\b(?:explain(?:s|ed)?|discuss(?:ed)?|cover(?:ed)?|described|more on (?:this|that)) later\b",
+    r"\b(?:return|come back) to (?:this|that) later\b",
+    r"\blater (?:on )?in (?:this|the) (?:article|post|section|chapter|guide|tutorial|book|lesson|series|page)\b",
+)
+"""Later parts of the document, wherever it is said."""
+_SHOWN_ABOVE = phrases(
+    "above",
+    r"\bthe above (?:is|are|shows?|illustrates?|depicts?|represents?)\b",
+    r"\babove (?:is|are) (?:a|an|the|some|one)\b",
+)
+"""What is said of a figure or a listing right before it."""
+_LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
 _BACK = phrases(
     "above,earlier,before,previous,preceding,last ",
     rf"\b{_SAID} (?:above|earlier|before|previously)\b",
@@ -140,6 +168,8 @@ _FENCED_END = ("```", "~~~", "|")
 
 def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     """It opens in the middle of a train of thought: 'However,', 'This also', 'As we saw above'."""
+    if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
+        return f"header {piece.header[:80]!r}"
     start = _beginning(piece.spoken)
     found = _NEVER_FIRST.match(piece.spoken, start)
     if not found and not piece.opens:
@@ -151,6 +181,10 @@ def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
     """It points at what is not in it: 'see above', 'in the previous section', 'click here', 'the figure below'."""
     text = piece.lowered
     found = next(filter(None, (phrase.search(text) for phrase in _ELSEWHERE)), None)
+    if not found and not piece.closes:
+        found = _FURTHER_ON.search(text)
+    if not found and not _LISTING.search(piece.text):
+        found = _SHOWN_ABOVE.search(text)
     if not found and not piece.opens:
         found = _BACK.search(text, 0, _EDGE)
         if found and "```" in piece.text[: piece.text.lower().find(found.group())]:
