@@ -54,7 +54,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
     def run(name: str = "model", base: Path = tiny_model, **settings: Any) -> Any:
         own = {
             key: settings.pop(key)
-            for key in ("direction", "seed", "progress", "work", "data", "heldout")
+            for key in ("direction", "seed", "progress", "work", "data", "heldout", "dtype")
             if key in settings
         }
         defaults = {"steps": 4, "batch_size": 4, "learning_rate": 1e-3, "final_learning_rate": 1e-4, "dropout": 0.0}
@@ -62,7 +62,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
             own.get("data", pairs),
             base=base,
             direction=own.get("direction", "forward"),
-            model=ModelSettings(name=str(base), device="cpu", max_tokens=256),
+            model=ModelSettings(name=str(base), device="cpu", max_tokens=256, dtype=own.get("dtype", "auto")),
             settings=TrainSettings.model_validate({**defaults, **settings}),
             tags=TagSettings(),
             seed=own.get("seed", 0),

@@ -41,6 +41,8 @@ def how_many(settings: TrainSettings, model: ModelSettings) -> int:
         ConfigError: There are fewer.
     """
     if pick_device(model.device).type != "cuda":
+        if settings.shard:
+            raise ConfigError("shard is set and there is no GPU", "accelerate splits a model over GPUs alone: unset it")
         return max(1, settings.devices)
     there = torch.cuda.device_count()
     if settings.devices > there:

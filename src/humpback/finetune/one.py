@@ -34,6 +34,7 @@ class Result:
         curve: Its loss.
         steps: Steps made; fewer than planned where it ended early.
         packed: Whether examples were packed.
+        sharded: Whether the model was split over devices.
         disk_bytes: Most room it could take on the disk.
         checks: Step and held-out loss of each check.
     """
@@ -41,6 +42,7 @@ class Result:
     curve: tuple[CurvePoint, ...]
     steps: int
     packed: bool
+    sharded: bool
     disk_bytes: int
     checks: tuple[tuple[int, float], ...]
 
@@ -82,7 +84,7 @@ def _train(job: Job, loaded: Loaded, trainer: TargetTrainer) -> Result:
         stop.restore_best()
     write_model(trainer, job, loaded, about(job, final, trainer.state.global_step))
     checks = stop.checks if stop is not None else ()
-    return Result(curve, trainer.state.global_step, trainer.layout.packing, disk, checks)
+    return Result(curve, trainer.state.global_step, trainer.layout.packing, trainer.is_fsdp_enabled, disk, checks)
 
 
 def write_model(trainer: TargetTrainer, job: Job, loaded: Loaded, words: dict[str, object]) -> None:

@@ -45,6 +45,8 @@ class TrainSummary:
     """Whether pairs were packed; a model that cannot is trained in padded batches."""
     devices: int
     """Processes that trained together."""
+    sharded: bool
+    """Whether the model was split over them."""
     disk_bytes: int
     """Most room that the training could take on the disk."""
     heldout: tuple[tuple[int, float], ...]

@@ -138,6 +138,7 @@ def _summary(job: Job, tokens: Tokens, result: Result, devices: int, seconds: fl
         seconds=seconds,
         packed=result.packed,
         devices=devices,
+        sharded=result.sharded,
         disk_bytes=result.disk_bytes,
         heldout=result.checks,
     )
