@@ -133,6 +133,16 @@ def test_what_is_said_of_a_later_part_leans_unless_the_document_ends_with_the_pi
     assert leans_on_page(first(text), SETTINGS) is None
 
 
+@pytest.mark.parametrize(
+    "ending",
+    ["In this post, we will cover rye.", "This guide explains all steps.", "Here are my notes on crust."],
+)
+def test_an_introduction_of_which_the_rest_stands_elsewhere_is_no_answer(ending: str):
+    assert leans_on_page(later(f"{BREAD_TEXT} {ending}"), SETTINGS)
+    assert leans_on_page(first(f"{BREAD_TEXT} {ending}"), SETTINGS) is None
+    assert leans_on_page(later(f"{ending} {BREAD_TEXT}"), SETTINGS) is None
+
+
 def test_a_listing_above_may_be_spoken_of():
     assert leans_on_page(first(f"- flour\n- water\n\nThe above is all you need. {BREAD_TEXT}"), SETTINGS) is None
 

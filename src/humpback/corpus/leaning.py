@@ -134,6 +134,18 @@ _FURTHER_ON = phrases(
     r"\blater (?:on )?in (?:this|the) (?:article|post|section|chapter|guide|tutorial|book|lesson|series|page)\b",
 )
 """Later parts of the document, wherever it is said."""
+_INTRODUCES = phrases(
+    "this ,the aim,the goal,the purpose,'ll,’ll,will,going to,here are,here is,about to",
+    r"\b(?:this|the) (?:blog )?(?:post|article|guide|tutorial|series|page|document|book|course) "
+    r"(?:will|aims|covers|outlines|explains|describes|discusses|explores|focuses|shows)\b",
+    r"\b(?:aim|goal|purpose|point) of this (?:post|article|guide|tutorial|series|page)\b",
+    r"\b(?:we|i)(?:['’]ll| will|['’](?:m|re) (?:going|about) to| (?:am|are) (?:going|about) to) "
+    r"(?:\w{1,12}ly |now |first )?(?:cover|outline|explain|describe|discuss|explore|walk|show|share|look at"
+    r"|go (?:through|over)|talk about|introduce|demonstrate|examine|dive|focus)\b",
+    r"\bhere (?:are|is) (?:my|our|the|some|a few) (?:\w{1,12} )?"
+    r"(?:notes?|steps|tips|ways|things|lessons|examples|instructions)\b",
+)
+"""How an introduction ends of which the rest stands elsewhere."""
 _SHOWN_ABOVE = phrases(
     "above",
     r"\bthe above (?:is|are|shows?|illustrates?|depicts?|represents?)\b",
@@ -182,7 +194,7 @@ def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
     text = piece.lowered
     found = next(filter(None, (phrase.search(text) for phrase in _ELSEWHERE)), None)
     if not found and not piece.closes:
-        found = _FURTHER_ON.search(text)
+        found = _FURTHER_ON.search(text) or _INTRODUCES.search(text, max(0, len(text) - _EDGE))
     if not found and not _LISTING.search(piece.text):
         found = _SHOWN_ABOVE.search(text)
     if not found and not piece.opens:
