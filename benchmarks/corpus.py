@@ -1,9 +1,10 @@
 """From a web archive to clean, deduplicated text: humpback beside datatrove on the same archive and the same core.
 
 Makes an archive with known near-duplicates and known damage (`make_warc.py`), or takes one with its side file, runs
-`humpback segment` on it, and datatrove's own pipeline in its own environment where `--peer-python` names one. Each is a
-process whose whole tree is measured. Where datatrove stops at a damaged record, it gets a twin of the archive without
-damage, and so does humpback, for a comparison on the same input.
+`humpback segment` on it, and datatrove's own pipeline in its own environment where `--peer-python` names one. Each has
+one worker (datatrove cannot share one archive between more) and is a process whose whole tree is measured. Where
+datatrove stops at a damaged record, it gets a twin of the archive without damage, and so does humpback, for a
+comparison on the same input. `--peer-fast` adds datatrove with the fast mode of its extractor.
 
     python benchmarks/corpus.py --pages 20000 --work scratch/ --peer-python peer/bin/python --json corpus.json
     python benchmarks/corpus.py --pages 2000 --sizes 1,4,16 --work scratch/ --json corpus_sizes.json
@@ -34,7 +35,7 @@ from planted.truth import Item, Truth, left_over, read_truth, score
 HERE = Path(__file__).parent
 PEER = HERE / "peers" / "datatrove_pipeline.py"
 PACKAGES = ("humpback-align", "fastwarc", "resiliparse", "lxml", "pyarrow", "py3langid")
-MEBI = 1 << 20
+ONE_WORKER = "run.workers=1"
 
 Result = dict[str, object]
 
@@ -50,6 +51,8 @@ class Bench:
     settings: tuple[str, ...]
     """NAME=VALUE, given to humpback."""
     peer_python: Path | None
+    peer_fast: bool
+    """Whether datatrove is also measured with its extractor's fast mode."""
 
     def archive(self, pages: int, damage: int) -> Path:
         """An archive of so many pages, made unless it is there."""
@@ -71,7 +74,7 @@ class Bench:
         for path in (out, dropped):
             path.unlink(missing_ok=True)
         command = [sys.executable, "-m", "humpback", "segment", str(warc), "--out", str(out), "--dropped", str(dropped)]
-        for setting in self.settings:
+        for setting in (ONE_WORKER, *self.settings):
             command += ["--set", setting]
         cost = run(command, self.work / "humpback.log")
         if cost.code:
@@ -79,11 +82,11 @@ class Bench:
             return {"failed": cost.code, **_spent(cost)}
         return {**_spent(cost), **scored(read_truth(Path(f"{warc}.truth.jsonl")), out, dropped)}
 
-    def theirs(self, warc: Path) -> Result:
+    def theirs(self, warc: Path, fast: bool = False) -> Result:
         """datatrove's pipeline, measured from outside and scored by itself."""
         out = self.work / "datatrove"
         shutil.rmtree(out, ignore_errors=True)
-        command = [str(self.peer_python), str(PEER), str(warc), str(out)]
+        command = [str(self.peer_python), str(PEER), str(warc), str(out), *(["--fast"] if fast else [])]
         cost = run(command, self.work / "datatrove.log")
         if cost.code:
             return {"failed": cost.code, **_spent(cost)}
@@ -95,7 +98,7 @@ def main() -> None:
     arguments = _arguments()
     arguments.work.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments.work, arguments.seed, arguments.duplicates, arguments.damage, tuple(arguments.set),
-                  arguments.peer_python)  # fmt: skip
+                  arguments.peer_python, arguments.peer_fast)  # fmt: skip
     if arguments.sizes:
         factors = [int(factor) for factor in arguments.sizes.split(",")]
         results = {factor * arguments.pages: bench.ours(bench.archive(factor * arguments.pages, arguments.damage))
@@ -118,13 +121,15 @@ def side_by_side(bench: Bench, warc: Path | None, pages: int) -> dict[str, Resul
     if not bench.peer_python:
         return results
     results["datatrove"] = bench.theirs(warc)
-    if "crashed" in results["datatrove"]:
-        summary = results["archive"]
-        twin = bench.archive(cast(int, summary["pages"]), 0)
-        results["humpback, undamaged"] = bench.ours(twin)
-        results["datatrove, undamaged"] = bench.theirs(twin)
-    last = list(results)[-2:] if len(results) > 3 else ["humpback", "datatrove"]
-    results["ratios"] = _ratios(results[last[0]], results[last[1]])
+    ours, theirs = "humpback", "datatrove"
+    if "crashed" in results[theirs]:
+        warc = bench.archive(cast(int, results["archive"]["pages"]), 0)
+        ours, theirs = "humpback, undamaged", "datatrove, undamaged"
+        results[ours], results[theirs] = bench.ours(warc), bench.theirs(warc)
+    results["ratios"] = _ratios(results[ours], results[theirs])
+    if bench.peer_fast:
+        results["datatrove, fast"] = bench.theirs(warc, fast=True)
+        results["ratios, fast"] = _ratios(results[ours], results["datatrove, fast"])
     return results
 
 
@@ -193,7 +198,7 @@ def _print_side_by_side(results: Mapping[str, Result]) -> None:
     print(f"{'':<22} {'pages/cpu-s':>11} {'cpu s':>8} {'wall s':>8} {'RSS MiB':>8} {'unread':>7} {'recall':>7} "
           f"{'false':>8} {'left over':>9}")  # fmt: skip
     for name, result in results.items():
-        if name in ("archive", "ratios"):
+        if name == "archive" or name.startswith("ratios"):
             continue
         spent = f"{_number(result['cpu_s']):>8.1f} {_number(result['wall_s']):>8.1f} {result['peak_rss_mib']:>8}"
         if "sections" not in result:
@@ -205,8 +210,9 @@ def _print_side_by_side(results: Mapping[str, Result]) -> None:
         speed = f"{pages / _number(result['cpu_s']):>11.1f}"
         figures = f"{result['readable_not_read']:>7} {_percent(found['recall'])} {_percent(found['false'], 8)}"
         print(f"{name:<22} {speed} {spent} {figures} {_percent(left, 9)}   ({level})")
-    if "ratios" in results:
-        print("ours to theirs:", results["ratios"])
+    for name in ("ratios", "ratios, fast"):
+        if name in results:
+            print(f"ours to theirs ({name}):", results[name])
 
 
 def _print_sizes(results: Mapping[int, Result]) -> None:
@@ -246,6 +252,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--duplicates", type=float, default=0.2)
     parser.add_argument("--set", action="append", default=[], help="a setting for humpback, NAME=VALUE; repeatable")
     parser.add_argument("--peer-python", type=Path, help="Python of the environment that has datatrove")
+    parser.add_argument("--peer-fast", action="store_true", help="datatrove with trafilatura's fast mode as well")
     parser.add_argument("--sizes", help="factors such as 1,4,16: cost of humpback at so many times the pages")
     parser.add_argument("--json", type=Path, help="file to write")
     return parser.parse_args()

@@ -7,6 +7,9 @@ F1. Speed is pages by seconds of process time on one core, from the decoded page
     python benchmarks/extraction.py                                    # ours alone, on the pages in shared/
     pip install trafilatura resiliparse justext readability-lxml       # the others, each left out where it is missing
     python benchmarks/extraction.py PAGES.jsonl.gz --json results.json # other pages: columns `html`, `gold_text`
+
+`--unnumbered` takes the numbers of lists and the languages of code out of our Markdown, for gold without such marks. A
+column `kind` makes a second table, of the mean page F1 of each kind. `manuals.py` makes such pages.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +39,8 @@ from humpback.corpus.sections import Header, Unusable, join
 PAGES = Path(__file__).parents[2] / "shared" / "data" / "html" / "scrapinghub_article_181.jsonl.gz"
 WORD = re.compile(r"\w+")
 RUN = 4
+NUMBERS = re.compile(r"^([ >]*(?:- )*)(?:\d+\. )+", re.MULTILINE)
+LANGUAGES = re.compile(r"^([ >]*`{3,})[\w+#-]+$", re.MULTILINE)
 
 Extract = Callable[[str], str]
 Shingles = Counter[tuple[str, ...]]
@@ -46,6 +52,10 @@ def ours(page: str) -> str:
         return join([block.title if isinstance(block, Header) else block for block in parse_html(page).blocks])
     except Unusable:
         return ""
+
+
+def ours_unnumbered(page: str) -> str:
+    return LANGUAGES.sub(r"\1", NUMBERS.sub(r"\1", ours(page)))
 
 
 def trafilatura(**settings: bool) -> Extract:
@@ -86,10 +96,22 @@ PEERS: dict[str, tuple[str, Callable[[], Extract]]] = {
 }
 
 
-def rows(path: Path) -> Iterator[dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What is extracted, and what is wanted of it."""
+
+    html: list[str]
+    wanted: list[Shingles]
+    kinds: list[str]
+
+
+def read_pages(path: Path) -> Pages:
+    """Reads a file of JSON lines."""
     opening = gzip.open if path.suffix == ".gz" else open
     with opening(path, "rt", encoding="utf-8") as stream:
-        yield from map(json.loads, stream)
+        rows = [json.loads(line) for line in stream]
+    wanted = [shingles(row["gold_text"]) for row in rows]
+    return Pages([row["html"] for row in rows], wanted, [row.get("kind", "") for row in rows])
 
 
 def shingles(text: str) -> Shingles:
@@ -114,6 +136,17 @@ def score(found: list[Shingles], wanted: list[Shingles]) -> dict[str, float]:
     }
 
 
+def by_kind(found: list[Shingles], pages: Pages) -> dict[str, float]:
+    """The mean page F1 of each kind of page."""
+    groups: dict[str, list[int]] = {}
+    for place, kind in enumerate(pages.kinds):
+        groups.setdefault(kind, []).append(place)
+    return {
+        kind: round(score([found[at] for at in places], [pages.wanted[at] for at in places])["page_f1"], 4)
+        for kind, places in groups.items()
+    }
+
+
 def attempt(extract: Extract, page: str) -> str:
     try:
         return extract(page)
@@ -122,31 +155,31 @@ def attempt(extract: Extract, page: str) -> str:
         return ""
 
 
-def measure(extract: Extract, pages: list[str], wanted: list[Shingles], rounds: int) -> dict[str, float]:
-    attempt(extract, pages[0])
+def measure(extract: Extract, pages: Pages, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The figures over all pages, and the page F1 of each kind."""
+    attempt(extract, pages.html[0])
     seconds = []
     for _ in range(rounds):
         before = time.process_time()
-        found = [attempt(extract, page) for page in pages]
+        texts = [attempt(extract, page) for page in pages.html]
         seconds.append(time.process_time() - before)
-    result = score([shingles(text) for text in found], wanted)
-    return {**{name: round(value, 4) for name, value in result.items()}, "pages_per_second": len(pages) / min(seconds)}
+    found = [shingles(text) for text in texts]
+    result = {name: round(value, 4) for name, value in score(found, pages.wanted).items()}
+    return {**result, "pages_per_second": round(len(texts) / min(seconds), 1)}, by_kind(found, pages)
 
 
 def main() -> None:
     """Measures every extractor that is installed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", type=Path, nargs="?", default=PAGES)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="file to write")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     logging.disable(logging.CRITICAL)
-    table = list(rows(arguments.pages))
-    pages = [row["html"] for row in table]
-    wanted = [shingles(row["gold_text"]) for row in table]
+    pages = read_pages(arguments.pages)
+    if arguments.unnumbered:
+        PEERS["humpback"] = ("humpback-align", lambda: ours_unnumbered)
     results: dict[str, dict[str, float]] = {}
+    kinds: dict[str, dict[str, float]] = {}
     versions = {"humpback": __version__, "lxml": version("lxml")}
-    print(f"{len(pages)} pages, {sum(map(len, pages)):,} characters")
+    characters = sum(map(len, pages.html))
+    print(f"{len(pages.html)} pages, {characters:,} characters")
     print(f"{'':<32}{'precision':>10}{'recall':>10}{'F1':>10}{'page F1':>10}{'pages/s':>10}")
     for name, (package, made) in PEERS.items():
         try:
@@ -156,17 +189,35 @@ def main() -> None:
             continue
         if package != "humpback-align":
             versions[package] = version(package)
-        row = results[name] = measure(extract, pages, wanted, arguments.rounds)
-        row["pages_per_second"] = round(row["pages_per_second"], 1)
+        row, kinds[name] = measure(extract, pages, arguments.rounds)
+        results[name] = row
         print(
-            f"{name:<32}" + "".join(f"{row[key]:>10.4f}" for key in list(row)[:4]) + f"{row['pages_per_second']:>10.1f}"
+            f"{name:<32}" + "".join(f"{row[key]:>10.4f}" for key in list(row)[:4]), f"{row['pages_per_second']:>9.1f}"
         )
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    size = {"pages": len(pages), "characters": sum(map(len, pages)), "file": arguments.pages.name}
+    size = {"pages": len(pages.html), "characters": characters, "file": arguments.pages.name}
     command = " ".join(["python", "benchmarks/extraction.py", *(Path(each).name for each in sys.argv[1:])])
     whole = {"machine": machine, "versions": versions, "size": size, "command": command, "results": results}
+    if any(pages.kinds):
+        whole["kinds"] = kinds
+        _print_kinds(kinds)
     if arguments.json:
         arguments.json.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+
+
+def _print_kinds(kinds: dict[str, dict[str, float]]) -> None:
+    print(f"\n{'page F1 by kind':<32}" + "".join(f"{name.split(',')[0][:13]:>14}" for name in kinds))
+    for kind in next(iter(kinds.values())):
+        print(f"{kind:<32}" + "".join(f"{row[kind]:>14.4f}" for row in kinds.values()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pages", type=Path, nargs="?", default=PAGES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--unnumbered", action="store_true", help="ours without the numbers of lists")
+    parser.add_argument("--json", type=Path, help="file to write")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

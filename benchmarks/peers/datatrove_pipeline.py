@@ -89,7 +89,7 @@ def main() -> None:
     results: dict[str, object] = {"versions": _versions(), "language_model": Path(arguments.language_model).name}
     steps: dict[str, dict[str, float]] = {}
     with Watch(os.getpid()) as watch:
-        for name, run in _steps(arguments.warc.resolve(), out, arguments.language_model).items():
+        for name, run in _steps(arguments.warc.resolve(), out, arguments.language_model, arguments.fast).items():
             start, before = time.perf_counter(), cpu_seconds()
             try:
                 run()
@@ -107,13 +107,13 @@ def main() -> None:
     print(json.dumps(results, indent=2, ensure_ascii=False))
 
 
-def _steps(warc: Path, out: Path, language_model: str) -> dict[str, Callable[[], object]]:
+def _steps(warc: Path, out: Path, language_model: str, fast: bool) -> dict[str, Callable[[], object]]:
     """Each step by name, in order."""
     extract = [
         WarcReader(str(warc.parent), glob_pattern=warc.name),
         Addresses(out / "read.txt"),
         URLFilter(),
-        Trafilatura(favour_precision=True),
+        Trafilatura(favour_precision=True, no_fallback=fast),
         *_language_filter(language_model),
         GopherRepetitionFilter(),
         GopherQualityFilter(),
@@ -203,6 +203,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("warc", type=Path)
     parser.add_argument("out", type=Path, help="new folder for what the steps write")
     parser.add_argument("--language-model", default=_packaged_model(), help="lid.176 as .bin or .ftz, or 'none'")
+    parser.add_argument("--fast", action="store_true", help="trafilatura without its second and third extractor")
     return parser.parse_args()
 
 
