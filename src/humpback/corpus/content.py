@@ -120,9 +120,10 @@ def _is_titled(element: etree._Element) -> bool:
     if not name or names_say(kind) & (Says.FURNITURE | Says.COMMENTS):
         return False
     header = next((inner for inner in islice(element.iter(), LOOK) if inner.tag in HEADERS), None)
-    if header is None or _letters("".join(header.itertext())) != _letters(name):
+    title = _letters("".join(header.itertext())) if header is not None else ""
+    if header is None or not title or not _letters(name).endswith(title):
         return False
-    return bool(_SECTION.fullmatch(kind)) or any(link.get("href") == f"#{name}" for link in header.iter("a"))
+    return bool(_SECTION.fullmatch(kind)) or any(link.get("href", "").startswith("#") for link in header.iter("a"))
 
 
 def _letters(text: str) -> str:
