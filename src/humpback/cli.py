@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from humpback import __version__
-from humpback.errors import HumpbackError
+from humpback.errors import ConfigError, HumpbackError
 
 app = typer.Typer(
     name="humpback",
@@ -162,18 +162,27 @@ def segment(
 @app.command()
 def finetune(
     pairs: Annotated[str, typer.Argument(help="Pairs: JSONL, Parquet, data set folder or hub id, or 'package:demo'.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Model folder to write.")] = None,  # noqa: UP045
     direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is learnt.")] = "forward",
     model: Annotated[str, typer.Option(help="Base model.")] = "package:gemma3-270m",
+    show: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Train nothing: show the tokens of N examples and what is learnt.")
+    ] = 0,
     settings: Sets = None,
 ) -> None:
     """Finetune a model on pairs: instruction -> response, or backwards.
 
     Example: humpback finetune seed.jsonl --direction backward --out m-yx --set backward.steps=20
     """
-    from humpback.standalone import finetune_files
+    from humpback.standalone import finetune_files, show_training
 
-    typer.echo(finetune_files(pairs, out, direction, model, settings or []))
+    if show:
+        for line in show_training(pairs, direction, model, settings or [], show, colour=sys.stdout.isatty()):
+            typer.echo(line)
+    elif out is None:
+        raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
+    else:
+        typer.echo(finetune_files(pairs, out, direction, model, settings or []))
 
 
 @app.command()

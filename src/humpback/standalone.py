@@ -97,6 +97,22 @@ def finetune_files(
     return f"wrote {out}: {summary.examples} pairs{left}, {summary.steps} steps, final loss {summary.final_loss:.3f}"
 
 
+def show_training(
+    pairs: str, direction: Literal["forward", "backward"], model: str, changes: list[str], count: int, *, colour: bool
+) -> Iterator[str]:
+    """The first examples of a training as lines of tokens, in the order of the pairs; the model is not loaded."""
+    from humpback.finetune.load import load_tokenizer, longest_example
+    from humpback.finetune.show import show_examples
+    from humpback.template import Template
+
+    config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
+    base = models.resolve(config.model).path
+    template = Template(load_tokenizer(base, config.model))
+    longest = longest_example(base, config.model)
+    some = seed.read_seed(config.seed, config.run.seed).kept[:count]
+    yield from show_examples(some, direction, template, config.tags, longest, colour=colour)
+
+
 def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, changes: list[str]) -> str:
     """Lets a backward model write instructions; one line of counts."""
     from humpback.augment import instruct
