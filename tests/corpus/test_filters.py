@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-import pytest
+from typing import get_args
 
-from humpback.config import SegmentSettings
-from humpback.corpus.filters import FILTERS, judge
+import pytest
+from pydantic import ValidationError
+
+from humpback.config import FilterName, SegmentSettings
+from humpback.corpus.filters import FILTERS, judge, objections
 from humpback.corpus.language import identify
 from humpback.corpus.piece import Piece
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct
@@ -99,6 +102,23 @@ def test_languages_are_a_setting():
     assert reason(GERMAN, settings=SegmentSettings(min_chars=10, languages=())) == ""
 
 
-def test_every_rule_is_counted_under_its_own_phrase():
+def test_every_rule_is_counted_under_its_own_phrase_and_can_be_left_out_by_it():
     reasons = [rule.reason for rule in FILTERS]
+    assert reasons == list(get_args(FilterName))
     assert len(set(reasons)) == len(reasons)
+    assert reason(CODE, settings=SegmentSettings(skip=("mostly code or symbols",))) == "wrong language"
+    with pytest.raises(ValidationError, match="skip"):
+        SegmentSettings.model_validate({"skip": ["mostly cod"]})
+
+
+def test_all_objections_are_told_not_only_the_first():
+    found = objections(Piece(("MIT LICENSE",), "MIT LICENSE", "However, GERMAN,", headed=True), SETTINGS)
+    assert [objection.reason for objection in found] == [
+        "navigation header",
+        "header all upper-case",
+        "too short",
+        "wrong language",
+        "many capitals",
+        "stops short",
+        "opens in the middle",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from humpback.config import CorpusSettings
@@ -12,8 +13,9 @@ from humpback.corpus.filters import Objection, objections
 from humpback.corpus.language import identify
 from humpback.corpus.personal import mask, mask_piece
 from humpback.corpus.piece import Piece
-from humpback.corpus.sections import EXCERPT_CHARS, Unusable, excerpt
+from humpback.corpus.sections import EXCERPT_CHARS, Section, Unusable, excerpt
 from humpback.corpus.segments import pieces
+from humpback.corpus.titles import without_site
 from humpback.corpus.urls import Addresses, addresses
 from humpback.records import Document, Dropped, Outcome, Segment, content_id
 
@@ -75,8 +77,18 @@ def _in_time(
         return [_dropped(document, "took too long", f"{error} for {len(document.text)} characters", settings)]
 
 
+def parse(document: Document) -> Section:
+    """A document as a tree, its title without the name of the site.
+
+    Raises:
+        Unusable: It cannot be parsed within reason.
+    """
+    root = extract(document)
+    return replace(root, title=without_site(root.title, document.source))
+
+
 def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> list[Segment | Dropped]:
-    found = pieces(extract(document), document.format, settings.segment)
+    found = pieces(parse(document), document.format, settings.segment)
     if not found:
         detail = f"{len(document.text)} characters of {document.format}"
         return [_dropped(document, "no text", detail, settings)]

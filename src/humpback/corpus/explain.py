@@ -12,9 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cut import Prompts, refusals
+from humpback.corpus.cut import Prompts, parse, refusals
 from humpback.corpus.deadline import TookTooLong, within
-from humpback.corpus.extract import extract
 from humpback.corpus.language import identify
 from humpback.corpus.personal import mask_piece
 from humpback.corpus.piece import Piece
@@ -91,7 +90,7 @@ def _document(document: Document, settings: CorpusSettings, contamination: Promp
         yield f"  dropped: {refusal.reason}: {_safe(refusal.detail)}"
         return
     try:
-        tree = within(settings.max_document_seconds, lambda: extract(document))
+        tree = within(settings.max_document_seconds, lambda: parse(document))
     except Unusable as error:
         yield f"  dropped: {_safe(str(error))}"
         return

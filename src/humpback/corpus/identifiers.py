@@ -23,7 +23,7 @@ _FILE_ENDINGS = words(
 _EXAMPLE_LOCALS = words(
     "git hg svn user username user1 user2 you your your.name yourname your-name your_name yourusername your-email "
     "your_email youremail name firstname.lastname first.last someone somebody foo bar noreply no-reply donotreply "
-    "do-not-reply john.doe jane.doe johndoe janedoe jdoe"
+    "do-not-reply password pass secret token john.doe jane.doe johndoe janedoe jdoe"
 )
 _TOLL_FREE = words("800 833 844 855 866 877 888")
 _TEST_CARDS = words(
@@ -65,7 +65,7 @@ def is_example_email(local: str, domain: str) -> bool:
     labels = domain.lower().split(".")
     return (
         labels[-1] in _EXAMPLE_ENDINGS | _FILE_ENDINGS
-        or any(label in _EXAMPLE_DOMAINS for label in labels[:-1])
+        or any(label in _EXAMPLE_DOMAINS or label == "noreply" for label in labels[:-1])
         or local.lower().strip("'") in _EXAMPLE_LOCALS
     )
 
@@ -77,8 +77,7 @@ def is_phone(number: str) -> bool:
         return False
     national = digits[1:] if len(digits) == 11 and digits[0] == "1" else digits
     if len(national) == 10 and (not number.startswith("+") or digits != national):
-        fictional = national[:3] == "555" or national[3:8] == "55501"
-        return not fictional and national[:3] not in _TOLL_FREE
+        return "555" not in (national[:3], national[3:6]) and national[:3] not in _TOLL_FREE
     return digits not in ("1234567", "12345678", "123456789", "1234567890")
 
 

@@ -34,7 +34,7 @@ class Found:
 _MAIL_LINK = re.compile(r"\[(\[email address\]|[^\[\]\n]{1,200})\]\(\[email address\](?:\?[^()\s]{0,300})?\)")
 """A masked address that was a link's target: the words of the link are enough."""
 _EMAIL = re.compile(
-    r"(?<![\w.+%/<-])<?(?:mailto:)?(?P<local>[\w.+%'-]{1,64})@(?P<domain>(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})"
+    r"(?<![\w.+%/<@-])<?(?:mailto:)?(?P<local>[\w+%][\w.+%'-]{0,63})@(?P<domain>(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})"
     r"(?![\w-])>?",
     re.IGNORECASE,
 )
