@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +63,8 @@ def cut_segments(config: Config) -> Stage:
 
         rows = config.run.shard_rows
         documents = islice(read_documents(config.corpus, every[part]), done * rows, None)
-        while window := list(islice(documents, rows)):
-            yield cut(window, config.corpus, _contamination(config.decontaminate))
+        for first in documents:  # one document at a time in memory, not a window of them
+            yield cut(chain([first], islice(documents, rows - 1)), config.corpus, _contamination(config.decontaminate))
 
     settings = (
         chosen(config, "corpus", "run.shard_rows")
