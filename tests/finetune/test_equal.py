@@ -115,6 +115,8 @@ def test_more_devices_than_there_are_processors_for_is_fine_without_a_gpu() -> N
 def test_a_model_is_split_over_gpus_alone() -> None:
     with pytest.raises(ConfigError, match="no GPU"):
         how_many(TrainSettings(devices=2, shard=True), ModelSettings(device="cpu"))
+    with pytest.raises(ConfigError, match="both set"):
+        how_many(TrainSettings(devices=2, shard=True, early_stop_checks=1), ModelSettings(device="cpu"))
 
 
 def test_4_bits_without_a_gpu_are_refused_with_the_mend(train: Train) -> None:

@@ -47,18 +47,20 @@ class StopEarly(TrainerCallback):
             return
         loss = self._loss()
         best = min((value for _, value in self.checks), default=float("inf"))
+        logs = control.should_log
         self._trainer.log({_NAME: loss})
+        control.should_log = logs  # what was just logged was not the loss of the steps
         if loss < best:
             self._keep()
         values = [value for _, value in self.checks]
         since = len(values) - 1 - values.index(min(values))
         if since >= self._settings.early_stop_checks:
-            control.should_training_stop = True
+            control.should_training_stop = control.should_log = True
             control.should_save = False
 
     def restore_best(self) -> None:
         """Puts the weights of the best check back, whichever devices hold them."""
-        if not (self._work / _FILE).exists():
+        if not self.checks:
             return
         best = load_file(self._work / _FILE)
         with torch.no_grad():

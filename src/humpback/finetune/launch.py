@@ -38,8 +38,10 @@ def how_many(settings: TrainSettings, model: ModelSettings) -> int:
     """The devices that a training is to use.
 
     Raises:
-        ConfigError: There are fewer.
+        ConfigError: There are fewer, or the settings contradict one another.
     """
+    if settings.shard and settings.early_stop_checks:
+        raise ConfigError("shard and early_stop_checks are both set", "a model that is split cannot go back: unset one")
     if pick_device(model.device).type != "cuda":
         if settings.shard:
             raise ConfigError("shard is set and there is no GPU", "accelerate splits a model over GPUs alone: unset it")

@@ -75,7 +75,12 @@ class Tokens:
 
 
 def tokenise(
-    pairs: Iterable[Pair], direction: Direction, tokenizer: PreTrainedTokenizerBase, tags: TagSettings, max_tokens: int
+    pairs: Iterable[Pair],
+    direction: Direction,
+    tokenizer: PreTrainedTokenizerBase,
+    tags: TagSettings,
+    max_tokens: int,
+    kept_bytes: int = _KEPT_BYTES,
 ) -> Tokens:
     """Renders pairs for training, or finds them rendered.
 
@@ -85,6 +90,7 @@ def tokenise(
         tokenizer: Of the model that is trained.
         tags: S_a and S_w; used forwards only.
         max_tokens: Longest example.
+        kept_bytes: Most that the cache holds when this is done, what is used now aside.
     """
     template = Template(tokenizer)
     content = _content(pairs, direction, tokenizer, tags, max_tokens)
@@ -94,7 +100,7 @@ def tokenise(
             examples = (build_example(pair, direction, template, tags, max_tokens) for pair in pairs)
             write_tokens(examples, made)
     os.utime(folder)
-    _make_room(folder.parent, folder)
+    _make_room(folder.parent, folder, kept_bytes)
     return open_tokens(folder)
 
 
@@ -163,11 +169,11 @@ def _windows(examples: Iterator[Example]) -> Iterator[list[Example]]:
         yield window
 
 
-def _make_room(cache: Path, used: Path) -> None:
+def _make_room(cache: Path, used: Path, kept_bytes: int) -> None:
     """Deletes what was not used for longest. A training that has a file open keeps what it has mapped."""
     total = 0
     for folder in sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
         file = folder / _FILE
         total += file.stat().st_size if file.exists() else 0
-        if total > _KEPT_BYTES and folder != used:
+        if total > kept_bytes and folder != used:
             shutil.rmtree(folder, ignore_errors=True)

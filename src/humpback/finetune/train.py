@@ -8,7 +8,7 @@ complete checkpoint. Refused: pairs that mostly cannot be trained on, rates that
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +88,7 @@ def prepare(
     heldout: Sequence[Pair] = (),
 ) -> Job:
     """Tokenises the pairs, checks the settings against them and finds the checkpoint to go on from."""
-    pairs = tuple(pairs) if iter(pairs) is pairs else pairs  # what can be gone through only once
+    pairs = tuple(pairs) if isinstance(pairs, Iterator) else pairs  # what can be gone through only once
     tokenizer = load_tokenizer(base, model)
     longest = longest_example(base, model)
     tokens = tokenise(pairs, direction, tokenizer, tags, longest)
