@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ import pytest
 from transformers import AutoTokenizer
 
 from humpback.config import TagSettings
-from humpback.finetune import tokens as room
 from humpback.finetune.examples import build_examples
 from humpback.finetune.tokens import open_tokens, tokenise, write_tokens
 from humpback.records import Dropped, Pair
@@ -58,9 +58,7 @@ def test_the_same_pairs_are_tokenised_once(pairs: list[Pair], tokenizer: Any) ->
 
 def test_whatever_decides_the_tokens_decides_the_name(pairs: list[Pair], tokenizer: Any, tiny_chat_model: Path) -> None:
     chat = AutoTokenizer.from_pretrained(tiny_chat_model)
-    changed = Pair(
-        pairs[0].id, pairs[0].instruction + "?", *[getattr(pairs[0], n) for n in ("response", "origin", "source")]
-    )
+    changed = dataclasses.replace(pairs[0], instruction=pairs[0].instruction + "?")
     ways: list[tuple[list[Pair], Any, Any, TagSettings, int]] = [
         (pairs, "forward", tokenizer, _TAGS, 200),
         (pairs, "backward", tokenizer, _TAGS, 200),
@@ -91,15 +89,12 @@ def test_pairs_that_can_be_gone_through_once_are_trained_on_all_the_same(train: 
     assert train(data=iter(pairs)).examples == len(pairs)
 
 
-def test_what_was_not_used_for_longest_makes_room(
-    pairs: list[Pair], tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_not_used_for_longest_makes_room(pairs: list[Pair], tokenizer: Any) -> None:
     sizes = []
     for room_for in (150, 160, 170):
         found = tokenise(pairs, "forward", tokenizer, _TAGS, room_for)
         sizes.append((found.folder / "tokens.arrow").stat().st_size)
-    monkeypatch.setattr(room, "_KEPT_BYTES", sum(sizes) + 10)
-    last = tokenise(pairs, "backward", tokenizer, _TAGS, 200)
+    last = tokenise(pairs, "backward", tokenizer, _TAGS, 200, kept_bytes=sum(sizes) + 10)
     left = {folder.name for folder in last.folder.parent.iterdir()}
     assert last.content in left
     assert tokenise(pairs, "forward", tokenizer, _TAGS, 150).content not in left
