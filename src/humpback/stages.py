@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from humpback import prompts, seed
 from humpback.config import Config, DecontaminateSettings, Settings
 from humpback.corpus.sources import list_sources, parts
+from humpback.corpus.stored import file_digest
 from humpback.errors import StageError
 from humpback.records import (
     Candidate,
@@ -73,6 +74,7 @@ def cut_segments(config: Config) -> Stage:
     )
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
+    settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
     settings.pop("corpus.documents")  # their names and contents count, not their place
     mend = "see which filter took everything, then change corpus.documents or corpus.segment"
     work = Produce(shards, len(every))

@@ -14,7 +14,8 @@ MAX_LEVEL = 6
 EXCERPT_CHARS = 200
 """Characters of a dropped text that the drop ledger shows."""
 
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
+_LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028]")
 _FENCE = re.compile(r"^ {0,12}(?:>\s?)*(`{3,}|~{3,})")
 
 
@@ -70,8 +71,8 @@ def words(text: str) -> frozenset[str]:
 
 def clean(text: str) -> str:
     """Text with one kind of line end, without control and invisible characters and with plain spaces."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n").replace("\x0c", "\n")
-    return _INVISIBLE.sub("", text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\u00a0", " "))
+    text = _LINE_END.sub("\n", text) if _LINE_END.search(text) else text
+    return _INVISIBLE.sub("", text.replace("\u2029", "\n\n").replace("\u00a0", " "))
 
 
 def excerpt(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from humpback.corpus.fetch import is_url, open_url
 from humpback.corpus.installed import description
+from humpback.errors import InputError
 from humpback.records import content_id
 
 if TYPE_CHECKING:
@@ -115,6 +116,18 @@ class SourceFile:
                 stream.seek((self.size - _CHUNK) * number // (_SAMPLES - 1))
                 digest.update(stream.read(_CHUNK))
         return digest.hexdigest()
+
+
+def file_digest(name: str) -> str:
+    """The digest of a file that settings name.
+
+    Raises:
+        InputError: It is not there.
+    """
+    try:
+        return SourceFile(name, name, Path(name).stat().st_size).digest()
+    except OSError as error:
+        raise InputError(f"cannot read {name} ({error.strerror})", "check the path in the settings") from None
 
 
 class _Xz(io.RawIOBase):

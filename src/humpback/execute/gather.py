@@ -59,7 +59,8 @@ class Gathering:
         shards = self.upstream.committed()
         noted = self.folder.noted("chunks")
         if noted is None:
-            records = self.upstream.counts().kept / max(1, len(shards))
+            manifest = self.upstream.manifest() or {"counts": {"kept": 0}}
+            records = manifest["counts"]["kept"] / max(1, len(shards))
             fits = self.work.memory_mib * (1 << 20) / _COPIES / _ROW_BYTES / max(1.0, records)
             wanted = max(ceil(len(shards) / _CHUNKS), ceil(_CHUNK_RECORDS / max(1.0, records)))
             noted = {"shards": max(1, min(int(fits), wanted))}
@@ -167,10 +168,9 @@ class Applying:
 
         def do(chunk: int) -> None:
             shards = every[chunk]
-            done = set(folder.committed())
             settled = _between(folder, SETTLED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
             settled = settled.sort_by("place")
-            for index in (index for index in shards if index not in done):
+            for index in (index for index in shards if not folder.has(index)):
                 since = time.monotonic()
                 records: list[Any] = upstream.shard(index, work.over[1])
                 mine = _within(settled, "place", first_place(index), first_place(index) + MAX_ROWS - 1)

@@ -44,8 +44,8 @@ class Producing:
 
     def left(self) -> list[int]:
         """The parts that are not done."""
-        begun = self.inputs.run.stage(self.stage.name).windows()
-        return [part for part in range(self.work.parts) if not begun.get(part, (0, False))[1]]
+        ended = self.inputs.run.stage(self.stage.name).ended()
+        return [part for part in range(self.work.parts) if part not in ended]
 
     @contextmanager
     def open(self) -> Iterator[Do]:
@@ -53,12 +53,12 @@ class Producing:
         folder = self.inputs.run.stage(self.stage.name)
 
         def do(part: int) -> None:
-            begun = folder.windows().get(part, (0, False))[0]
+            begun = folder.windows(part)
             since = time.monotonic()
-            shards = with_last(self.work.shards(self.inputs, part, begun))
-            for window, (outcome, last) in enumerate(shards, begun):
-                commit(self.stage, folder, shard_of(part, window), outcome, since, last)
+            for window, outcome in enumerate(self.work.shards(self.inputs, part, begun), begun):
+                commit(self.stage, folder, shard_of(part, window), outcome, since)
                 since = time.monotonic()
+            folder.end(part)
 
         yield do
 
@@ -95,22 +95,11 @@ class MappingShards:
             yield do
 
 
-def commit(
-    stage: Stage, folder: StageFolder, index: int, outcome: Outcome[Any], since: float, last: bool = False
-) -> None:
+def commit(stage: Stage, folder: StageFolder, index: int, outcome: Outcome[Any], since: float) -> None:
     """Commits a shard of a stage that makes records."""
     if stage.makes is None:
         raise TypeError(f"{stage.name} makes no records")
-    folder.commit(index, outcome, stage.makes, time.monotonic() - since, last)
-
-
-def with_last(shards: Iterator[Outcome[Any]]) -> Iterator[tuple[Outcome[Any], bool]]:
-    """Each shard and whether it is the last; an empty one where there is none, so that the part is seen to be done."""
-    ahead = next(shards, Outcome())
-    for following in shards:
-        yield ahead, False
-        ahead = following
-    yield ahead, True
+    folder.commit(index, outcome, stage.makes, time.monotonic() - since)
 
 
 def chunks(numbers: Sequence[int], size: int) -> list[list[int]]:

@@ -6,15 +6,17 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from humpback.errors import StoreError
 from humpback.provenance import Counts, Recipe
 from humpback.records import Dropped, Outcome
-from humpback.store.files import disk, read_json, remove, write_json, write_table
+from humpback.store.files import disk, read_json, remove, write_json, write_table, write_text
 from humpback.tables import read_records, table_of
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ MAX_WINDOWS = 1_000_000
 MAX_ROWS = 1 << 20
 """Records that one shard may have."""
 _COUNTS = b"humpback.counts"
-_LAST = b"humpback.last"
+_READERS = 16
+"""Footers that are read at a time: elsewhere each is a wait for the network."""
 
 
 def first_place(shard: int) -> int:
@@ -103,12 +106,24 @@ class StageFolder:
         """Numbers of the shards that are done, ascending."""
         return sorted(int(path.stem.removeprefix("part-")) for path in self.path.glob("part-*.parquet"))
 
-    def windows(self) -> dict[int, tuple[int, bool]]:
-        """For each part that has begun how many of its shards are done, and whether that is all of them."""
-        done = Counter(shard // MAX_WINDOWS for shard in self.committed())
-        return {part: (count, self._is_last(shard_of(part, count - 1))) for part, count in done.items()}
+    def has(self, index: int) -> bool:
+        """Whether a shard is done: one look, where `committed` lists them all."""
+        return self._part(index).exists()
 
-    def commit(self, index: int, outcome: Outcome[Any], kind: type, seconds: float, last: bool = False) -> Counts:
+    def windows(self, part: int) -> int:
+        """How many shards of a part are done."""
+        return next(window for window in count() if not self.has(shard_of(part, window)))
+
+    def end(self, part: int) -> None:
+        """Notes that a part has no more shards than are done."""
+        (self.path / "ended").mkdir(parents=True, exist_ok=True)
+        write_text(self.path / "ended" / f"part-{part:05d}", "")
+
+    def ended(self) -> set[int]:
+        """The parts that have ended."""
+        return {int(path.name.removeprefix("part-")) for path in (self.path / "ended").glob("part-*[0-9]")}
+
+    def commit(self, index: int, outcome: Outcome[Any], kind: type, seconds: float) -> Counts:
         """Writes one shard so that it is there whole or not at all.
 
         Args:
@@ -116,7 +131,6 @@ class StageFolder:
             outcome: What became of its records.
             kind: Type of the records.
             seconds: What it took.
-            last: Whether it is the last of its part.
 
         Raises:
             StoreError: A record was lost on the way, there are too many, or the disk is full.
@@ -136,15 +150,16 @@ class StageFolder:
         )
         if outcome.dropped:
             write_table(self.path / "dropped" / self._part(index).name, table_of(outcome.dropped, Dropped))
-        facts = {_COUNTS: json.dumps(asdict(counts)), _LAST: str(int(last))}
+        facts = {_COUNTS: json.dumps(asdict(counts))}
         write_table(self._part(index), table_of(outcome.kept, kind).replace_schema_metadata(facts))
         return counts
 
     def counts(self) -> Counts:
         """The sum over all committed shards, read from their footers."""
         total = Counts()
-        for index in self.committed():
-            total += Counts(**json.loads(self._facts(index)[_COUNTS]))
+        with ThreadPoolExecutor(_READERS) as readers:
+            for counts in readers.map(self._counted, self.committed()):
+                total += counts
         return total
 
     def shard(self, index: int, kind: type[Record]) -> list[Record]:
@@ -227,12 +242,9 @@ class StageFolder:
     def _part(self, index: int) -> Path:
         return self.path / f"part-{index:05d}.parquet"
 
-    def _is_last(self, index: int) -> bool:
-        return self._facts(index).get(_LAST) == b"1"
-
-    def _facts(self, index: int) -> Mapping[bytes, bytes]:
+    def _counted(self, index: int) -> Counts:
         import pyarrow.parquet as pq
 
         with self._part(index).open("rb") as file:
             facts: Mapping[bytes, bytes] = pq.read_schema(file).metadata or {}
-        return facts
+        return Counts(**json.loads(facts[_COUNTS]))
