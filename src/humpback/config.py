@@ -360,7 +360,8 @@ class TrainSettings(Settings):
     early_stop_steps: Positive = 20
     """Steps between two such checks."""
     tracker: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
-    """Where curves are sent as well: TensorBoard's files (beside the checkpoints), trackio or Weights & Biases."""
+    """Where curves are sent as well: TensorBoard's files (in the model's folder, under 'runs'), trackio, or Weights &
+    Biases. Each is a package to install; nothing is sent unless this says so."""
     max_dropped_share: Share = 0.2
     """Fail where more than this part of the pairs cannot be trained on (no target, too long)."""
 

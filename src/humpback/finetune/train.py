@@ -24,7 +24,7 @@ from humpback.finetune.one import Result, train_here
 from humpback.finetune.schedule import check_rates, order_of_examples, steps_and_batch
 from humpback.finetune.summary import TrainSummary
 from humpback.finetune.tokens import Tokens, open_tokens, tokenise
-from humpback.finetune.trainer import Progress
+from humpback.finetune.trainer import Progress, check_tracker
 from humpback.records import Direction, Pair, content_id
 
 
@@ -89,6 +89,7 @@ def prepare(
 ) -> Job:
     """Tokenises the pairs, checks the settings against them and finds the checkpoint to go on from."""
     pairs = tuple(pairs) if isinstance(pairs, Iterator) else pairs  # what can be gone through only once
+    check_tracker(settings, direction)
     tokenizer = load_tokenizer(base, model)
     longest = longest_example(base, model)
     tokens = tokenise(pairs, direction, tokenizer, tags, longest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from humpback.config import TrainSettings
+from humpback.errors import ConfigError
 from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
 from humpback.finetune.job import Job
@@ -23,6 +25,7 @@ from humpback.finetune.loss import add_target_loss, can_compute
 from humpback.finetune.schedule import order_of_examples, scheduler_options
 from humpback.finetune.steps import Layout, Steps
 from humpback.finetune.tokens import Tokens, open_tokens
+from humpback.records import Direction
 
 Progress = Callable[[int, int, float], None]
 """Called with steps made, all steps, and the mean loss per target token since the last call."""
@@ -152,6 +155,18 @@ def _probe(model: Any, tokens: Tokens) -> list[tuple[int, ...]]:
     return samples
 
 
+def check_tracker(settings: TrainSettings, direction: Direction) -> None:
+    """Refuses a tracker whose package is not installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    packages = {"tensorboard": ("tensorboardX", "tensorboard")}.get(settings.tracker, (settings.tracker,))
+    if settings.tracker != "none" and not any(find_spec(name) for name in packages):
+        raise ConfigError(f"{direction}.tracker is {settings.tracker}, which is not installed",
+                          f"pip install {packages[0]}")  # fmt: skip
+
+
 def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
     settings = job.settings
     steps = job.schedule.steps
@@ -161,7 +176,9 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
     recompute = settings.gradient_checkpointing
     if recompute is None:
         recompute = on_gpu and loaded.model.num_parameters() >= _CHECKPOINTED_FROM
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.work.parent / "tensorboard" / job.work.name)
+    check_tracker(settings, job.direction)
+    if settings.tracker == "tensorboard":  # the only way to tell it where
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.out / "runs")
     arguments = SFTConfig(
         output_dir=str(job.work),
         seed=job.seed,
@@ -190,6 +207,7 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
         dataloader_pin_memory=on_gpu,
         disable_tqdm=True,
         report_to=settings.tracker,
+        run_name=f"{job.direction}-{job.identity[:8]}",
         push_to_hub=False,
     )
     if arguments.n_gpu > 1:  # one process, one device: TRL refuses nn.DataParallel
