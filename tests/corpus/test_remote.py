@@ -162,21 +162,23 @@ def test_a_file_that_went_away_is_named(web: WebServer):
         list(read_documents(settings("x"), [source]))
 
 
-def test_a_server_that_is_not_there_is_one_clear_line():
+def test_a_server_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BREAD_KEY", "secret")
     with pytest.raises(InputError, match=r"^cannot read 'http://127\.0\.0\.1:1/a\.md' \(Cannot connect .*: check"):
-        names("http://user:secret@127.0.0.1:1/a.md?key=secret")
+        names("http://user:${BREAD_KEY}@127.0.0.1:1/a.md?key=secret")
 
 
-def test_secrets_of_a_url_are_used_but_never_shown(web: WebServer):
+def test_secrets_of_a_url_are_used_but_never_shown(web: WebServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BREAD_KEY", "secret")
     host = web.address.removeprefix("http://")
-    entry = f"http://user:secret@{host}/docs/a.md?signature=secret"
+    entry = f"http://user:${{BREAD_KEY}}@{host}/docs/a.md?signature=secret"
     (source,) = list_sources(settings(entry))
     assert source.name == f"http://{host}/docs/a.md"
     (found,) = read_documents(settings("x"), [source])
     assert found.source == source.name
     assert "GET /docs/a.md?signature=secret bytes=0-14" in web.asked
     with pytest.raises(InputError) as error:
-        names(f"http://user:secret@{host}/nothing.md?signature=secret")
+        names(f"http://user:${{BREAD_KEY}}@{host}/nothing.md?signature=secret")
     assert "secret" not in str(error.value)
     assert public("s3://key:sec@ret@bucket/a b?c.txt") == "s3://bucket/a b?c.txt"
 
