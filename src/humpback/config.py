@@ -294,7 +294,9 @@ class CorpusSettings(Settings):
     def _no_secrets(cls, documents: tuple[str, ...]) -> tuple[str, ...]:
         """The settings are kept in the run folder and its cards; a password must not be."""
         if any(_PASSWORD.match(entry) for entry in documents):
-            raise ValueError("a URL holds a password: put it into an environment variable and write ${NAME} in its place")
+            raise ValueError(
+                "a URL holds a password: put it into an environment variable and write ${NAME} in its place"
+            )
         return documents
 
 
@@ -312,7 +314,7 @@ class TrainSettings(Settings):
 
     method: Literal["full", "lora", "qlora"] = "full"
     """Change all weights, or only low-rank adapters; qlora keeps the base in 4 bits meanwhile (Dettmers et al. 2023)
-    and needs the package bitsandbytes."""
+    and needs the package bitsandbytes. On a GPU; elsewhere it works, and is slow."""
     lora: LoraSettings = LoraSettings()
     freeze_embeddings: bool = False
     """Leave the embeddings, and a head tied to them, as they are: a third less work for a small model with a large

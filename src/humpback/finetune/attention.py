@@ -126,7 +126,7 @@ def _alike(model: Any, samples: Sequence[Sequence[int]], alone: torch.Tensor) ->
 
 def _states(model: Any, row: Sequence[Sequence[int]]) -> torch.Tensor:
     was_training = model.training
-    model.eval()
+    model.train(getattr(model, "is_quantized", False))  # once evaluated, 4 bits on a CPU cannot be trained on
     try:
         with torch.no_grad():
             states: torch.Tensor = model.base_model(**packed(row, model.device), use_cache=False).last_hidden_state

@@ -54,23 +54,23 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Loaded:
     device = pick_device(model.device)
     dtype = pick_dtype(model.dtype, device)
     weights = torch.float32 if settings.method == "full" else dtype
-    quantised = four_bits(dtype, device) if settings.method == "qlora" else None
+    quantised = four_bits(dtype) if settings.method == "qlora" else None
     network, tokenizer = load_model(path, model, weights, quantised, move=not settings.shard)
-    set_dropout(network, settings.dropout)
     if settings.freeze_embeddings:
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
             layer.requires_grad_(requires_grad=False)
     return Loaded(network, tokenizer, Template(tokenizer), device, dtype)
 
 
-def four_bits(dtype: torch.dtype, device: torch.device) -> Any:
+def four_bits(dtype: torch.dtype) -> Any:
     """How the base is kept in 4 bits.
 
+    Args:
+        dtype: What is computed in.
+
     Raises:
-        StageError: There is no GPU, or bitsandbytes is not installed.
+        StageError: bitsandbytes is not installed.
     """
-    if device.type != "cuda":
-        raise StageError("method qlora needs a GPU", "use method: lora")
     if find_spec("bitsandbytes") is None:
         raise StageError("method qlora needs the package bitsandbytes", "pip install 'humpback-align[qlora]'")
     from transformers import BitsAndBytesConfig
@@ -123,6 +123,7 @@ def load_model(
     """
     trust = settings.trust_remote_code
     tokenizer = load_tokenizer(path, settings)
+    device = pick_device(settings.device)
     try:
         with without_bars():
             model = AutoModelForCausalLM.from_pretrained(
@@ -131,11 +132,11 @@ def load_model(
                 trust_remote_code=trust,
                 use_safetensors=None if trust else True,
                 quantization_config=quantised,
-                device_map={"": torch.cuda.current_device()} if quantised is not None else None,
+                device_map={"": device} if quantised is not None else None,
             )
     except (OSError, ValueError, KeyError) as error:
         raise _cannot_load(path, error) from None
-    return model.to(pick_device(settings.device)) if move and quantised is None else model, tokenizer
+    return model.to(device) if move and quantised is None else model, tokenizer
 
 
 def _cannot_load(path: Path, error: Exception) -> ModelError:

@@ -20,7 +20,7 @@ from humpback.errors import ConfigError
 from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
 from humpback.finetune.job import Job
-from humpback.finetune.load import Loaded, without_peft_warnings
+from humpback.finetune.load import Loaded, set_dropout, without_peft_warnings
 from humpback.finetune.loss import add_target_loss, can_compute
 from humpback.finetune.schedule import order_of_examples, scheduler_options
 from humpback.finetune.steps import Layout, Steps
@@ -110,6 +110,7 @@ def make_trainer(job: Job, loaded: Loaded, progress: Progress | None) -> TargetT
     settings = job.settings
     tokens = open_tokens(job.tokens)
     packing = settings.packing and use_packing(loaded.model, _probe(loaded.model, tokens))
+    set_dropout(loaded.model, settings.dropout)
     callbacks: list[TrainerCallback] = [MarkComplete(job.work, job.identity, settings.keep_checkpoints)]
     if progress is not None:
         callbacks.append(_Report(progress))
@@ -190,7 +191,7 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         **scheduler_options(settings),
-        optim="paged_adamw_8bit" if settings.method == "qlora" else "adamw_torch_fused",
+        optim="paged_adamw_8bit" if settings.method == "qlora" and on_gpu else "adamw_torch_fused",
         logging_steps=max(1, steps // _POINTS),
         logging_nan_inf_filter=False,
         save_strategy="steps" if settings.checkpoint_steps < steps else "no",
