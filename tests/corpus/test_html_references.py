@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from humpback.corpus.html import parse_html
-from humpback.corpus.sections import Header
+from humpback.corpus.parsing.html import parse_html
+from humpback.corpus.parsing.sections import Header
 from tests.corpus.samples import BREAD, TIDES
 
 PROSE = f"<p>{BREAD[0]} {BREAD[1]} {BREAD[2]}</p>"
@@ -75,6 +75,11 @@ def test_a_section_may_be_about_what_furniture_is_called(title: str):
         found = text_of(f"<div>{PROSE}{section}{header}<p>{TIDES[0]}</p>{close}<p>{BREAD[4]}</p></div>")
         assert f"# {title}" in found
         assert TIDES[0] in found
+
+
+def test_notes_at_the_foot_of_a_section_belong_to_it():
+    note = f"<dl class='footnote brackets'><dt>1</dt><dd><p>{TIDES[0]}</p></dd></dl>"
+    assert TIDES[0] in text_of(f"<div>{PROSE}{note}<p>{BREAD[4]}</p></div>")
 
 
 def test_what_readers_say_is_no_section_although_its_title_is_its_name():
