@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from humpback import __version__
-from humpback.corpus.html import parse_html
-from humpback.corpus.sections import Header, Unusable, join
+from humpback.corpus.parsing.html import parse_html
+from humpback.corpus.parsing.sections import Header, Unusable, join
 
 PAGES = Path(__file__).parents[2] / "shared" / "data" / "html" / "scrapinghub_article_181.jsonl.gz"
 WORD = re.compile(r"\w+")

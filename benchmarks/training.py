@@ -45,8 +45,8 @@ def read_pairs(arguments: argparse.Namespace) -> list[Pair]:
         config = Config.model_validate({"seed": {"source": arguments.pairs, "without_context": True}})
         return list(seed.read_seed(config.seed, 0).kept)
     from humpback.corpus.cut import cut
-    from humpback.corpus.readers import read_documents
-    from humpback.corpus.sources import list_sources, parts
+    from humpback.corpus.reading.readers import read_documents
+    from humpback.corpus.reading.sources import list_sources, parts
 
     corpus = Config.model_validate({"corpus": {"documents": arguments.documents}}).corpus
     found: list[Pair] = []

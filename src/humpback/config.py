@@ -295,7 +295,7 @@ class CorpusSettings(Settings):
         """The settings are kept in the run folder and its cards; a password must not be."""
         if any(_PASSWORD.match(entry) for entry in documents):
             raise ValueError(
-                "a URL holds a password: put it into an environment variable and write ${NAME} in its place"
+                "a URL holds a password: set an environment variable and write ${NAME} in its place"
             )
         return documents
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from humpback import prompts, seed
 from humpback.config import Config, DecontaminateSettings, Settings
-from humpback.corpus.sources import list_sources, parts
-from humpback.corpus.stored import file_digest
+from humpback.corpus.reading.sources import list_sources, parts
+from humpback.corpus.reading.stored import file_digest
 from humpback.errors import StageError
 from humpback.records import (
     Candidate,
@@ -60,7 +60,7 @@ def cut_segments(config: Config) -> Stage:
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
         from humpback.corpus.cut import cut
-        from humpback.corpus.readers import read_documents
+        from humpback.corpus.reading.readers import read_documents
 
         rows = config.run.shard_rows
         documents = islice(read_documents(config.corpus, every[part]), done * rows, None)
@@ -201,6 +201,8 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
             count = sum(1 for _ in _training_pairs(inputs, config, on))
             return Trained(count, count, {}, 0, {"steps": 0})
+        from humpback.finetune.launch import train_together
+        from humpback.finetune.ray import train_on_ray
         from humpback.finetune.train import finetune as train
 
         summary = train(
@@ -215,6 +217,7 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
             work=work,
             heldout=seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout,
             progress=step,
+            together=train_on_ray if config.run.executor == "ray" else train_together,
         )
         facts = asdict(summary) | {"dropped": sum(summary.dropped.values())}
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)

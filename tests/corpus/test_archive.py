@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from humpback.corpus.archive import Damage, Record, Stretch, parse_fields, read_records
-from humpback.corpus.zstd import ZstdDict
+from humpback.corpus.archives.archive import Damage, Record, Stretch, parse_fields, read_records
+from humpback.corpus.archives.zstd import ZstdDict
 from tests.corpus.warc_samples import PACKINGS, blocks, damages, harmed, read, record, words, zstd
 
 if sys.version_info >= (3, 14):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.corpus.bodies import BadBody, decode_body, parse_response
+from humpback.corpus.archives.bodies import BadBody, decode_body, parse_response
 from tests.corpus.warc_samples import sent, words, zstd
 
 PAGE = b"<html><body>" + b"".join(b"<p>Paragraph %d of a page.</p>" % number for number in range(400)) + b"</html>"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.corpus.decode import Undecodable, decode
+from humpback.corpus.reading.decode import Undecodable, decode
 
 CZECH = "Příliš žluťoučký kůň úpěl ďábelské ódy. " * 5
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5

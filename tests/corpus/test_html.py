@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.corpus.html import parse_fragment, parse_html
-from humpback.corpus.sections import Header, Page, Unusable
+from humpback.corpus.parsing.html import parse_fragment, parse_html
+from humpback.corpus.parsing.sections import Header, Page, Unusable
 from tests.corpus.samples import BREAD, TIDES
 
 

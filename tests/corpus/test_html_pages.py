@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from humpback.corpus.html import parse_html
-from humpback.corpus.sections import Header, Page
+from humpback.corpus.parsing.html import parse_html
+from humpback.corpus.parsing.sections import Header, Page
 
 DOCUMENTATION = """<!doctype html><html lang="en"><head><title>Timers — Pendulum 2.1 documentation</title></head><body>
 <div class="related" role="navigation"><ul><li><a href="genindex.html">GONE index</a></li></ul></div>

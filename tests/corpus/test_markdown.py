@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from humpback.corpus.markdown import parse_markdown
-from humpback.corpus.sections import Header
+from humpback.corpus.parsing.markdown import parse_markdown
+from humpback.corpus.parsing.sections import Header
 
 
 def blocks(text: str) -> list[Header | str]:

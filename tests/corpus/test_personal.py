@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings, SegmentSettings
 from humpback.corpus.cut import cut
-from humpback.corpus.personal import find, mask
+from humpback.corpus.judging.personal import find, mask
 from tests.corpus.samples import BREAD_TEXT, document
 
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.fetch import open_url, public
-from humpback.corpus.readers import read_documents
-from humpback.corpus.sources import SourceFile, list_sources, parts
+from humpback.corpus.reading.fetch import open_url, public
+from humpback.corpus.reading.readers import read_documents
+from humpback.corpus.reading.sources import SourceFile, list_sources, parts
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
 from tests.corpus.web_server import WebServer, serve
@@ -224,7 +224,7 @@ def test_what_is_not_installed_is_said_with_the_extra_that_brings_it(missing: st
     script = (
         f"import sys; sys.modules[{missing!r}] = None\n"
         "from humpback.config import CorpusSettings\n"
-        "from humpback.corpus.sources import list_sources\n"
+        "from humpback.corpus.reading.sources import list_sources\n"
         f"list_sources(CorpusSettings(documents=({entry!r},)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -253,7 +253,7 @@ def test_a_source_at_a_url_travels_to_other_processes(web: WebServer):
     script = (
         "import pickle, sys\n"
         "from humpback.config import CorpusSettings\n"
-        "from humpback.corpus.readers import read_documents\n"
+        "from humpback.corpus.reading.readers import read_documents\n"
         "source = pickle.load(sys.stdin.buffer)\n"
         "print([document.text for document in read_documents(CorpusSettings(), [source])])"
     )

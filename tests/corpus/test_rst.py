@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from humpback.corpus.rst import parse_rst
-from humpback.corpus.sections import Header
+from humpback.corpus.parsing.rst import parse_rst
+from humpback.corpus.parsing.sections import Header
 
 
 def test_sections_become_headers_by_depth():

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.sources import SourceFile, list_sources, parts
-from humpback.corpus.stored import READ_WHOLE
+from humpback.corpus.reading.sources import SourceFile, list_sources, parts
+from humpback.corpus.reading.stored import READ_WHOLE
 from humpback.errors import InputError
 
 

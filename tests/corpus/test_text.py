@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humpback.corpus.text import parse_text, stretches, unwrap
+from humpback.corpus.parsing.text import parse_text, stretches, unwrap
 from tests.corpus.samples import BREAD, TIDES
 
 

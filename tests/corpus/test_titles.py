@@ -4,7 +4,7 @@ import pytest
 
 from humpback.config import CorpusSettings
 from humpback.corpus.cut import cut
-from humpback.corpus.titles import without_site
+from humpback.corpus.parsing.titles import without_site
 from tests.corpus.samples import BREAD_TEXT, document
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from humpback.config import CorpusSettings, UrlSettings
 from humpback.corpus.cut import cut
-from humpback.corpus.urls import addresses
+from humpback.corpus.judging.urls import addresses
 from humpback.errors import InputError
 from tests.corpus.samples import BREAD_TEXT, document
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from humpback.corpus.archive import LOOK_BACK, Damage, Record, Stretch, read_records
+from humpback.corpus.archives.archive import LOOK_BACK, Damage, Record, Stretch, read_records
 
 
 def zstd(data: bytes) -> bytes:

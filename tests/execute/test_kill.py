@@ -14,7 +14,14 @@ from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segm
 from humpback.store import Run
 
 KINDS = {
-    **{"seed": Pair, "segments": Segment, "lines": Segment, "unique": Segment, "candidates": Candidate, "evaluation": HeldOutLoss},
+    **{
+        "seed": Pair,
+        "segments": Segment,
+        "lines": Segment,
+        "unique": Segment,
+        "candidates": Candidate,
+        "evaluation": HeldOutLoss,
+    },
     **{"ratings-1": Rating, "curated-1": Curated},
 }
 

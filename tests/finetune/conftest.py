@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
+from humpback.finetune.launch import train_together
 from humpback.finetune.train import finetune
 from humpback.records import Pair, content_id
 
@@ -54,7 +55,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
     def run(name: str = "model", base: Path = tiny_model, **settings: Any) -> Any:
         own = {
             key: settings.pop(key)
-            for key in ("direction", "seed", "progress", "work", "data", "heldout", "dtype")
+            for key in ("direction", "seed", "progress", "work", "data", "heldout", "dtype", "together")
             if key in settings
         }
         defaults = {"steps": 4, "batch_size": 4, "learning_rate": 1e-3, "final_learning_rate": 1e-4, "dropout": 0.0}
@@ -70,6 +71,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
             work=own.get("work", tmp_path / f"{name}-work"),
             heldout=own.get("heldout", ()),
             progress=own.get("progress"),
+            together=own.get("together", train_together),
         )
 
     return run

@@ -8,15 +8,15 @@ from typing import Protocol
 
 from humpback.config import CorpusSettings
 from humpback.corpus.deadline import TookTooLong, within
-from humpback.corpus.extract import extract
-from humpback.corpus.filters import Objection, objections
-from humpback.corpus.language import identify
-from humpback.corpus.personal import mask, mask_piece
-from humpback.corpus.piece import Piece
-from humpback.corpus.sections import EXCERPT_CHARS, Section, Unusable, excerpt
+from humpback.corpus.judging.filters import Objection, objections
+from humpback.corpus.judging.language import identify
+from humpback.corpus.judging.personal import mask, mask_piece
+from humpback.corpus.judging.piece import Piece
+from humpback.corpus.judging.urls import Addresses, addresses
+from humpback.corpus.parsing.extract import extract
+from humpback.corpus.parsing.sections import EXCERPT_CHARS, Section, Unusable, excerpt
+from humpback.corpus.parsing.titles import without_site
 from humpback.corpus.segments import pieces
-from humpback.corpus.titles import without_site
-from humpback.corpus.urls import Addresses, addresses
 from humpback.records import Document, Dropped, Outcome, Segment, content_id
 
 HOLDS_PROMPT = "holds an evaluation prompt"

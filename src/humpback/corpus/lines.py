@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from humpback.config import LineSettings, SegmentSettings
 from humpback.corpus.cut import segment_id
-from humpback.corpus.sections import excerpt
+from humpback.corpus.parsing.sections import excerpt
 from humpback.records import Dropped, Outcome, Segment
 from humpback.shingles import Hashes
 

@@ -21,10 +21,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from humpback.config import SegmentSettings
-from humpback.corpus.ends import without_furniture
-from humpback.corpus.piece import Piece
-from humpback.corpus.sections import Section, join, words
-from humpback.corpus.text import stretches
+from humpback.corpus.judging.ends import without_furniture
+from humpback.corpus.judging.piece import Piece
+from humpback.corpus.parsing.sections import Section, join, words
+from humpback.corpus.parsing.text import stretches
 from humpback.records import DocumentFormat
 
 _FILLERS = words(

@@ -1,0 +1,253 @@
+"""Finds the records of a web archive, whatever has happened to its bytes.
+
+A record is read, and the next one begins where it ends; where none does, the next one is looked for. Each step depends
+on the bytes from its place on alone, so whoever comes to the same place goes on the same way, and stretches of a file
+can be read apart from each other. A record belongs to the stretch that its first stored byte lies in, with the damage
+behind it; in a packed file so do all records of the member that begins there.
+
+What is inside of a record is not looked at: an archive in an archive is one record. To know that it is inside, a
+stretch is entered `LOOK_BACK` bytes earlier. Only an archive that is itself a record, and larger than that, would give
+records of its own to a stretch that begins in its middle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from humpback.corpus.archives.members import Broken, Members, Opened, Stored
+from humpback.corpus.archives.tape import HEADER, RECORD, PackedTape, PlainTape, Tape, is_record
+
+LOOK_BACK = 4 << 20
+"""Stored bytes before a stretch at which it is entered."""
+HEAD_BYTES = 64 << 10
+"""The longest header of a record, and what is kept of a block that is too long."""
+BLANK_LINE = re.compile(rb"\n\r?\n")
+
+_MAGIC = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"\x2a\x4d\x18": ".zst", RECORD: ""}
+_LENGTH = re.compile(r"\d{1,18}")
+_END = b"\r\n\r\n"
+_MAX_LINE_ENDS = 4096
+_NO_RECORD = "bytes that are no record"
+
+Fields = Mapping[str, str]
+"""The fields of a header by their names in lower case; values of one that stands there twice are joined by a comma."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of a web archive."""
+
+    where: str
+    """The stored byte it begins at."""
+    fields: Fields
+    block: bytes
+    """What it holds; only the beginning where that is too long."""
+    length: int
+    """Bytes that the whole block has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A place where a record may have been lost."""
+
+    where: str
+    """The stored byte it begins at."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of a file that is read."""
+
+    begin: int = 0
+    """The stored byte it begins with."""
+    end: int | None = None
+    """The stored byte it ends before; None is the end of the file."""
+    look_back: int = LOOK_BACK
+
+    @property
+    def entry(self) -> int:
+        """Where reading begins."""
+        return max(0, self.begin - self.look_back)
+
+    def ends_before(self, place: int) -> bool:
+        """Whether a record that begins there belongs to a later stretch."""
+        return self.end is not None and place >= self.end
+
+
+def read_records(file: BinaryIO, most: int, stretch: Stretch, compression: str = "") -> Iterator[Record | Damage]:
+    """The records of an archive or of a stretch of it: plain, or packed as gzip members or Zstandard frames.
+
+    Args:
+        file: The stored bytes; can be sought in.
+        most: Bytes that a block may have; of a longer one only the beginning is kept.
+        stretch: What of it is read.
+        compression: What its name says, `.gz` or `.zst`; counts where its first bytes say nothing.
+    """
+    stored = Stored(file)
+    head = bytes(stored.view(0, 8))
+    for magic, packed in _MAGIC.items():
+        if head.startswith(magic) or (packed == ".zst" and head[1:].startswith(magic)):
+            compression = packed
+    if compression:
+        yield from _packed(stored, Members(stored, zstd=compression == ".zst"), most, stretch)
+    else:
+        yield from _plain(stored, most, stretch)
+
+
+def parse_fields(head: bytes) -> Fields:
+    """The fields of a WARC or HTTP header, behind its first line."""
+    fields: dict[str, str] = {}
+    name = ""
+    for line in head.decode("utf-8", "replace").split("\n")[1:]:
+        if line[:1] in (" ", "\t"):
+            if name:
+                fields[name] = f"{fields[name]} {line.strip()}"
+            continue
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _plain(stored: Stored, most: int, stretch: Stretch) -> Iterator[Record | Damage]:
+    tape = PlainTape(stored, stretch.entry)
+    if tape.fill(len(RECORD)) and (stretch.entry or not tape.data.startswith(RECORD)):
+        if not stretch.begin:
+            yield Damage("0", _NO_RECORD)
+        tape.seek_record(stretch.end)
+    while not stretch.ends_before(tape.position) and tape.fill(1):
+        ours = tape.position >= stretch.begin
+        for item in _step(tape, most, stretch.end):
+            if ours:
+                yield item
+
+
+def _packed(stored: Stored, members: Members, most: int, stretch: Stretch) -> Iterator[Record | Damage]:
+    opened = None if stretch.entry else _first_filled(members)
+    if opened is None or not is_record(opened):
+        if not stretch.begin and stored.view(0, 1):
+            yield _gap(0, opened)
+        opened = _next_record(members, stretch.entry, stretch.end)
+    while opened is not None and not stretch.ends_before(opened.member.start):
+        tape = PackedTape(members, opened)
+        ours = tape.start >= stretch.begin
+        damaged = False
+        for item in _records(tape, most):
+            damaged = isinstance(item, Damage)
+            if ours:
+                yield item
+        opened = tape.following
+        if opened and is_record(opened) and not (damaged and tape.resume < tape.end):
+            continue
+        if not damaged:
+            if not stored.view(tape.end, 1):
+                return
+            if ours:
+                yield _gap(tape.end, opened)
+        opened = _next_record(members, tape.resume, stretch.end)
+
+
+def _first_filled(members: Members) -> Opened | None:
+    """The member that a file begins with, behind empty ones, if it begins with one."""
+    opened = members.open(0, len(RECORD))
+    while opened and not opened.first and not opened.wrong:
+        opened = members.open(opened.member.at, len(RECORD))
+    return opened
+
+
+def _next_record(members: Members, begin: int, end: int | None) -> Opened | None:
+    """The first member from one place to another that begins with a record."""
+    found = (members.open(place, len(RECORD)) for place in members.places(begin, end))
+    return next((opened for opened in found if opened and is_record(opened)), None)
+
+
+def _gap(place: int, opened: Opened | None) -> Damage:
+    return Damage(str(place), (opened and opened.wrong) or _NO_RECORD)
+
+
+def _records(tape: PackedTape, most: int) -> Iterator[Record | Damage]:
+    damaged = False
+    try:
+        while tape.fill(1):
+            damaged = False
+            for item in _step(tape, most):
+                damaged = isinstance(item, Damage)
+                yield item
+    except Broken as error:
+        if not damaged:
+            yield Damage(tape.where(tape.begun), str(error))
+
+
+def _step(tape: Tape, most: int, end: int | None = None) -> Iterator[Record | Damage]:
+    """Reads the record at the place, and moves the tape to where the next one begins.
+
+    Raises:
+        Broken: What is stored cannot be unpacked; the record is lost.
+    """
+    tape.begin()
+    start = tape.begun
+    record = _read(tape, most)
+    if isinstance(record, Record):
+        behind = tape.position
+        line_ends = _pass_line_ends(tape)
+        tape.fill(len(RECORD))
+        ahead = tape.data[tape.head : tape.head + len(RECORD)]
+        if not ahead or ahead == RECORD or tape.left_at(behind):
+            yield record
+            return
+        if line_ends.startswith(_END):
+            yield record
+            yield Damage(tape.where(tape.position), _NO_RECORD)
+            if HEADER.search(record.block):  # an archive in an archive, or a wrong length that took in records
+                tape.go_back(start + 1)
+            tape.seek_record(end)
+            return
+        record = _described(record.fields, f"no record behind the {record.length} bytes it says it has")
+    yield Damage(tape.where(start), record)
+    tape.go_back(start + 1)
+    tape.seek_record(end)
+
+
+def _read(tape: Tape, most: int) -> Record | str:
+    """The record at the place, and the tape behind its block; or what is wrong with it."""
+    have, blank = tape.fill(1), None
+    while not (blank := BLANK_LINE.search(tape.data, tape.head, tape.head + HEAD_BYTES)):
+        if have >= HEAD_BYTES or (more := tape.fill(2 * have)) == have:
+            return "a header without an end"
+        have = more
+    if HEADER.search(tape.data, tape.head + len(RECORD), blank.end()):
+        return "a header that breaks off before the next record"
+    size = blank.end() - tape.head
+    fields = parse_fields(tape.data[tape.head : blank.start()])
+    found = _LENGTH.match(fields.get("content-length", ""))
+    if found is None or "warc-type" not in fields:
+        return _described(fields, "a header without type or length")
+    length = int(found.group())
+    kept = length if length <= most else min(length, HEAD_BYTES)
+    if tape.fill(size + kept) >= size + kept:
+        block = tape.data[tape.head + size : tape.head + size + kept]
+        if tape.skip_to(tape.begun + size + length):
+            return Record(tape.where(tape.begun), fields, block, length)
+    return _described(fields, f"shorter than the {length} bytes it says it has")
+
+
+def _described(fields: Fields, wrong: str) -> str:
+    target = fields.get("warc-target-uri")
+    return f"{wrong}: {target}" if target else wrong
+
+
+def _pass_line_ends(tape: Tape) -> bytes:
+    """Moves the tape behind line ends; returns them. Nobody writes very many."""
+    passed = b""
+    while len(passed) < _MAX_LINE_ENDS and tape.fill(1):
+        ahead = tape.data[tape.head : tape.head + _MAX_LINE_ENDS]
+        size = len(ahead) - len(ahead.lstrip(b"\r\n"))
+        tape.head += size
+        passed += ahead[:size]
+        if size < len(ahead):
+            break
+    return passed

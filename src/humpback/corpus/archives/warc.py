@@ -1,0 +1,170 @@
+"""Web archives (WARC, WET) to documents.
+
+Pages are in response records (HTTP status 200), in resource records and, as text, in conversion records. What else was
+sent is dropped with a reason; what the crawler notes for itself (warcinfo, request, metadata, revisit, continuation,
+and addresses such as `dns:` and `urn:`) is no document and is passed over. Damaged places are dropped one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from resiliparse.parse.encoding import detect_mime
+
+from humpback.config import CorpusSettings
+from humpback.corpus.archives.archive import Damage, Record, Stretch, read_records
+from humpback.corpus.archives.bodies import BadBody, decode_body, parse_response
+from humpback.corpus.reading.decode import Undecodable, decode
+from humpback.corpus.reading.documents import as_document, as_dropped
+from humpback.corpus.reading.sources import SourceFile
+from humpback.records import Document, DocumentFormat, Dropped
+
+_COMPRESSIONS = ("", ".gz", ".zst")
+_BYTES_PER_CHARACTER = 4
+_FORMS: dict[str, DocumentFormat] = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "application/vnd.wap.xhtml+xml": "html",
+    "text/plain": "text",
+    "text/markdown": "markdown",
+    "text/x-markdown": "markdown",
+    "text/x-web-markdown": "markdown",
+}
+"""The types that are read."""
+_ENDINGS: dict[str, DocumentFormat] = {".md": "markdown", ".markdown": "markdown", ".rst": "rst"}
+"""How plain text is written, by the end of its address."""
+_UNTYPED = ("", "application/octet-stream", "application/xml", "text/xml")
+"""Types that tell nothing: the content is looked at."""
+_NOTES = re.compile(r"(?:dns|whois|metadata|urn|filedesc|about|screenshot):", re.IGNORECASE)
+_MIME = re.compile(r"\s*([\w.+-]{1,100}/[\w.+-]{1,100})", re.ASCII)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]{1,40})", re.IGNORECASE | re.ASCII)
+_HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_XHTML = re.compile(rb"\A\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_LOOK = 2048
+_QUERY = re.compile(r"[?#]")
+_MAX_ADDRESS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What was sent, unpacked but not decoded."""
+
+    body: bytes
+    form: DocumentFormat
+    charset: str
+    """As it was declared outside of the body."""
+
+
+def read_archive(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
+    """The documents of an archive, or of the stretch of it that the source is."""
+    if source.compression not in _COMPRESSIONS:
+        detail = f"a web archive packed as {source.compression}: only plain, .gz and .zst are read"
+        yield as_dropped(source.name, "not read", detail, "")
+        return
+    most = settings.max_document_chars * _BYTES_PER_CHARACTER
+    with source.open_stored() as file:
+        for item in read_records(file, most, Stretch(source.begin, source.end or None), source.compression):
+            where = f"{source.name}@{item.where}"
+            if isinstance(item, Damage):
+                yield as_dropped(where, "damaged record", item.detail, "")
+                continue
+            address = _address(item)
+            if item.fields["warc-type"].lower() in _PAGES and not _NOTES.match(address):
+                yield _document(item, address, address or where, settings)
+
+
+def _address(record: Record) -> str:
+    """Where the page was, without the brackets that some crawlers write around it."""
+    target = record.fields.get("warc-target-uri", "").strip().strip("<>")
+    return "%20".join(target.split())[:_MAX_ADDRESS]
+
+
+def _document(record: Record, address: str, source: str, settings: CorpusSettings) -> Document | Dropped:
+    most = settings.max_document_chars * _BYTES_PER_CHARACTER
+    try:
+        page = _PAGES[record.fields["warc-type"].lower()](record, address, most)
+    except BadBody as bad:
+        return as_dropped(source, bad.reason, bad.detail, "")
+    try:
+        text = decode(page.body, html=page.form == "html", declared=page.charset)
+    except Undecodable as error:
+        return as_dropped(source, "not text", str(error), decode(page.body[:1000], lenient=True))
+    return as_document(source, page.form if settings.format == "auto" else settings.format, "", text, settings)
+
+
+def _sent_page(record: Record, address: str, most: int) -> _Page:
+    """The page that a server sent."""
+    response = parse_response(record.block)
+    if response is None:
+        raise BadBody("not text", record.fields.get("content-type") or "no HTTP response")
+    if response.status != 200:
+        raise BadBody("http status", str(response.status))
+    sent = response.fields.get("content-type", "")
+    kind = _kind(record, sent)
+    if kind not in _FORMS and kind not in _UNTYPED:
+        raise BadBody("not text", kind)
+    _refuse_cut(record)
+    return _page(decode_body(response, most), kind, sent, address)
+
+
+def _stored_page(record: Record, address: str, most: int) -> _Page:
+    """A page, or its text, that a crawler or a converter stored without the server's words around it."""
+    stated = record.fields.get("content-type", "")
+    kind = _kind(record, stated)
+    if kind in _FORMS or kind in _UNTYPED:
+        _refuse_cut(record)
+    return _page(record.block, kind, stated, address)
+
+
+def _kind(record: Record, stated: str) -> str:
+    """The type of a page: what was found out by looking at it, unless what was stated says more."""
+    known, found = _mime(stated), _mime(record.fields.get("warc-identified-payload-type", ""))
+    says_little = found in _UNTYPED or (found.startswith("text/") and _FORMS.get(found, "text") == "text")
+    return known or found if says_little else found
+
+
+def _mime(stated: str) -> str:
+    match = _MIME.match(stated)
+    return match.group(1).lower() if match else ""
+
+
+def _refuse_cut(record: Record) -> None:
+    if record.length > len(record.block):
+        raise BadBody("document too long", f"{record.length} bytes")
+
+
+def _page(body: bytes, kind: str, stated: str, address: str) -> _Page:
+    if kind in _UNTYPED:
+        kind = _look(body, kind)
+    if kind not in _FORMS:
+        raise BadBody("not text", kind)
+    form = _FORMS[kind]
+    if kind == "text/plain":
+        form = _ENDINGS.get(PurePosixPath(_QUERY.split(address, maxsplit=1)[0]).suffix.lower(), form)
+    charset = _CHARSET.search(stated)
+    return _Page(body, form, charset.group(1) if charset else "")
+
+
+def _look(body: bytes, kind: str) -> str:
+    """The type of a page of which nothing useful is said."""
+    head = body[:_LOOK]
+    if kind.endswith("xml"):
+        return "application/xhtml+xml" if _XHTML.search(head) else kind
+    if _HTML.search(head):
+        return "text/html"
+    found = str(detect_mime(head))
+    if found not in ("text/plain", "application/octet-stream"):
+        return found
+    return "application/octet-stream" if len(_CONTROLS.findall(head)) * 100 > len(head) else "text/plain"
+
+
+_PAGES: Mapping[str, Callable[[Record, str, int], _Page]] = {
+    "response": _sent_page,
+    "resource": _stored_page,
+    "conversion": _stored_page,
+}
+"""The types of record that hold pages."""

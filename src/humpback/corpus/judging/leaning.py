@@ -1,0 +1,234 @@
+"""Does a piece stand by itself? Rules against text that leans on what stood around it on its page.
+
+A reader of the piece alone has its titles, but not the paragraphs before, the figures (which are never kept) or the
+page's links. What a piece says of earlier or later text counts only where that text cannot be in the piece: the
+document does not begin with it, and the words stand at its very beginning; or they stand at its very end. The phrases
+are English; pieces in other languages pass.
+"""
+
+from __future__ import annotations
+
+import re
+
+from humpback.config import SegmentSettings
+from humpback.corpus.judging.phrases import phrases
+from humpback.corpus.judging.piece import Piece
+
+_EDGE = 250
+"""Characters at the beginning of a piece that have nothing before them to point to."""
+_TAIL = 120
+"""The same at its end."""
+_HEADER = re.compile(r"(?:\s{0,4}#{1,6} [^\n]{0,400}(?:\n|$))+")
+_MARKUP = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
+_FENCE = re.compile(r"\s{0,12}(?:```|~~~)")
+
+_SAID = "(?:see|saw|seen|shown?|mentioned|discussed|described|noted|explained|stated|listed|outlined|introduced|said)"
+_FIGURE_WORDS = (
+    "figure image picture photo screenshot screencast diagram illustration chart graph infographic video gif animation"
+).split()
+_FIGURE = f"(?:{'|'.join(_FIGURE_WORDS)}|photograph|screen shot|embed)s?"
+_NUMBER = "(?:one|two|three|four|five|six|[1-9])"
+_THINGS = (
+    "(?:one|thing|piece|step|part|option|way|problem|reason|question|example|approach|challenge|change|issue|line|"
+    "method|type|kind|goal|benefit|advantage)s?"
+)
+
+_NEVER_FIRST = re.compile(
+    r"(?:however|therefore|thus|hence|moreover|furthermore|additionally|nevertheless|nonetheless|likewise"
+    r"|accordingly|consequently|conversely|similarly|afterwards?|thereafter|subsequently|also|besides|meanwhile"
+    r"|otherwise|instead|as a result|in addition|in contrast|on the other hand"
+    r"|(?:for|because of|after|in) (?:this|that)(?: reason| case)?)"
+    r"(?:[*_]{0,3},| of (?:this|that|these|those)\b)"
+    r"|(?:therefore|thus|hence|moreover|furthermore|nevertheless|consequently)\b"
+    r"|(?:this|it|these|they|there|that)(?:['’]s)?(?: \w{1,12}){0,2} also\b"
+    rf"|as (?:(?:i|we|you|already|previously|just|was|is)(?:['’]ve| have)? ){{0,3}}{_SAID} (?:above|earlier|before)\b"
+    r"|(?:the )?(?:above|aforementioned|former|latter)\b",
+    re.IGNORECASE,
+)
+"""How no text begins, wherever it stood."""
+_NEVER_LATER = re.compile(
+    r"(?:And|But|Or|Yet|Then|So|Next|Finally|Lastly|Secondly|Thirdly|Ok(?:ay)?|OK|Well|Alright|Now),? (?!you want|many)"
+    r"|(?:Once|After) (?:I|we)\b"
+    r"|Another\b"
+    rf"|The (?:other|same|second|third|previous|next|last|remaining|final) {_THINGS}\b"
+    r"|The (?:next|following|previous) (?:day|morning|evening|week|month|year)s?\b"
+    r"|The (?:resulting|(?:example|code|script|command|output|query|snippet)s? (?:above|below|also|then))\b"
+    r"|(?:He|She|They|His|Her|Their|Theirs|Him|Them)\b"
+    r"|That\b|Those (?!who|that|of)"
+    r"|This (?:example|code|script|snippet|command|query|line|output|step|change|time|error|approach|one|means|was"
+    r"|report|is (?:because|why|where))\b"
+    rf"|These (?:{_NUMBER}|commands|lines|examples|changes|steps|questions)\b"
+    r"|(?:I|We|You|It)(?: can| could| may| might| will| should)? (?:also|then|later|next|now)\b"
+    r"|(?:I|We|You)(?:['’]ve| have)? (?:already|just) \w{2,20}ed\b"
+    r"|(?:Earlier|Previously),? (?:I|we|you)\b|Recall\b|As (?:before|above|you (?:can see|saw))\b"
+    r"|Back (?:to|in|at)\b|Going back\b|Moving on\b|Let['’]s (?:go back|move on|continue|return)\b|Continuing\b"
+    r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
+)
+"""How a text does not begin that has other text before it."""
+_LATER_HEADER = re.compile(
+    r"\b(?:of|to|for|with|the) (?:the )?(?:above|previous)\b|\bcont(?:inued|['’]d|\.)?\)?$", re.IGNORECASE
+)
+"""A header that says where it belongs."""
+
+
+_ELSEWHERE = (
+    phrases(
+        "above,below,following,accompanying",
+        rf"\b(?:the|this|our|my|these) (?:\w{{1,20}} )?{_FIGURE} (?:just )?(?:above|below)\b",
+        rf"\b(?:above|below|following|accompanying) {_FIGURE}\b",
+        r"\b(?:link|comment|form|button)s?(?: section)? below\b",
+        r"\bpictured (?:above|below|left|right)\b",
+    ),
+    phrases(
+        "fig.,figure ",
+        r"\b(?:see|in|from|on|of) (?:the )?fig(?:ure|\.) ?\d",
+        r"\(fig(?:ure|\.) ?\d",
+        r"^\W{0,6}fig(?:ure|\.) ?\d{1,3}[.:]",
+    ),
+    phrases(
+        ",".join((*_FIGURE_WORDS, "screen shot")),
+        rf"\b(?:see|watch|view|click(?: on)?) (?:the|this|our|my) (?:\w{{1,20}} )?{_FIGURE}\b",
+        rf"\b(?:shown|seen|pictured|illustrated|you can see) (?:in|on) (?:the|this) (?:\w{{1,20}} )?{_FIGURE}\b",
+        r"\b(?:here['’]s|here is|this is) (?:a|the|an) (?:\w{1,20} )?"
+        r"(?:image|picture|photo|screen ?shot|screencast|diagram|video|gif) (?:of|showing|from)\b",
+        rf"\b(?:the|this) {_FIGURE} (?:to|on|at) the (?:left|right)\b",
+        r"\bin (?:the|this) (?:photo|screen ?shot|video)s?(?=[.,;:!?)]| (?:above|below|you|we|i|is|are|shows?)\b)",
+    ),
+    phrases(
+        " here",
+        r"\b(?:tap|press|go|look|read|more|see|available|found|explained|visit"
+        r"|check(?: it)?(?: out)?|download(?: it)?) here\b"
+        r"(?!:| (?:to|and)\b)",
+        r"\bclick(?:ing)?(?: on)? here\b",
+    ),
+    phrases(
+        "link,[here",
+        r"\b(?:visit|see|follow|use|check(?: out)?|refer(?: to)?|through|via|on|at|from) (?:this|the following|these) "
+        r"(?:\w{1,20} )?links?\b(?! (?:tag|text|element|attribute|to))",
+        r"\bsee (?:the )?links?\b(?! (?:tag|text|element|attribute|to))",
+        r"\bclick(?:ing)?(?: on)? \[here\]",
+    ),
+    phrases(
+        "previous,preceding,last ,next ,upcoming,future,part ,stay tuned,tune in",
+        r"\b(?:previous|preceding|last|upcoming|next|future) (?:blog )?(?:post|article|lesson|tutorial|episode|"
+        r"instalment|installment)s?\b",
+        rf"\b(?:this is|in|see|read) part {_NUMBER}\b",
+        rf"\bpart {_NUMBER} (?:of|in) (?:a|the|our|this)\b",
+        r"\b(?:previous|preceding|last) chapter\b",
+        r"\bstay tuned",
+        r"\btune in (?:to|for|next)\b",
+    ),
+    phrases(
+        "series,see this,read on,keep reading,scroll ",
+        r"\b(?:first|second|third|fourth|fifth|final|latest|last) (?:(?:article|post|part|piece|entry|video|"
+        r"lesson|instal?lment) )?(?:in|of) (?:a|the|our|my|this) (?:\S{1,20} ){0,2}series\b",
+        r"\bsee this (?:\w{1,20} )?(?:page|post|article|guide|tutorial|site|website|blog)\b",
+        r"\b(?:read on (?:to|for)|keep reading|scroll (?:down|up) (?:to|for))\b",
+    ),
+)
+"""What the page or its site showed and the piece has not: figures, forms, the targets of links, other parts."""
+_FURTHER_ON = phrases(
+    "later",
+    r"\b(?:explain(?:s|ed)?|discuss(?:ed)?|cover(?:ed)?|described|more on (?:this|that)) later\b",
+    r"\b(?:return|come back) to (?:this|that) later\b",
+    r"\blater (?:on )?in (?:this|the) (?:article|post|section|chapter|guide|tutorial|book|lesson|series|page)\b",
+)
+"""Later parts of the document, wherever it is said."""
+_INTRODUCES = phrases(
+    "this ,the aim,the goal,the purpose,'ll,’ll,will,going to,here are,here is,about to",
+    r"\b(?:this|the) (?:blog )?(?:post|article|guide|tutorial|series|page|document|book|course) "
+    r"(?:will|aims|covers|outlines|explains|describes|discusses|explores|focuses|shows)\b",
+    r"\b(?:aim|goal|purpose|point) of this (?:post|article|guide|tutorial|series|page)\b",
+    r"\b(?:we|i)(?:['’]ll| will|['’](?:m|re) (?:going|about) to| (?:am|are) (?:going|about) to) "
+    r"(?:\w{1,12}ly |now |first )?(?:cover|outline|explain|describe|discuss|explore|walk|show|share|look at"
+    r"|go (?:through|over)|talk about|introduce|demonstrate|examine|dive|focus)\b",
+    r"\bhere (?:are|is) (?:my|our|the|some|a few) (?:\w{1,12} )?"
+    r"(?:notes?|steps|tips|ways|things|lessons|examples|instructions)\b",
+)
+"""How an introduction ends of which the rest stands elsewhere."""
+_SHOWN_ABOVE = phrases(
+    "above",
+    r"\bthe above (?:is|are|shows?|illustrates?|depicts?|represents?)\b",
+    r"\babove (?:is|are) (?:a|an|the|some|one)\b",
+)
+"""What is said of a figure or a listing right before it."""
+_LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
+_BACK = phrases(
+    "above,earlier,before,previous,preceding,last ",
+    rf"\b{_SAID} (?:above|earlier|before|previously)\b",
+    r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b",
+    r"\b(?:the|this|that|these|our|your) above\b",
+    r"\babove (?:example|code|section|list|table|step|command|paragraph)s?\b",
+    r"\b(?:example|code|section|list|table|step|command|snippet|script|output|query)s? above\b",
+    r"\b(?:previous|preceding|last) (?:section|paragraph|example|exercise|page)s?\b",
+)
+_ON = phrases(
+    "below,next ,following ,later ,subsequent",
+    r"\b(?:see|shown|listed|described|as|found|look|given) below\b",
+    r"\b(?:next|following|later|subsequent) (?:section|paragraph|chapter)s?\b",
+    r"\b(?:example|code|list|table|step|command|resource)s? below\b",
+)
+_PROMISE = re.compile(
+    r"(?:looks?(?: something)? like(?: this)?|like (?:this|so)|(?:as |is |are )?(?:shown )?below"
+    r"|screen ?shot(?: of .{1,30})?|gif|image|diagram|picture|in (?:the|your) browser|displays?|illustrating .{1,40})"
+    r"\s?:$",
+    re.IGNORECASE,
+)
+_SHOWN = re.compile(r"\s{4}|\t|[-*+•>|!]|\d{1,3}[.)]\s|[`~$<]|https?:|[a-z\"'(\[{]|#{1,6} .{0,20}Example")
+_FENCED_END = ("```", "~~~", "|")
+
+
+def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
+    """It opens in the middle of a train of thought: 'However,', 'This also', 'As we saw above'."""
+    if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
+        return f"header {piece.header[:80]!r}"
+    start = _beginning(piece.spoken)
+    found = _NEVER_FIRST.match(piece.spoken, start)
+    if not found and not piece.opens:
+        found = _NEVER_LATER.match(piece.spoken, start)
+    return f"opens with {_shown(piece.spoken, start, found.end() + 20)!r}" if found else None
+
+
+def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
+    """It points at what is not in it: 'see above', 'in the previous section', 'click here', 'the figure below'."""
+    text = piece.lowered
+    found = next(filter(None, (phrase.search(text) for phrase in _ELSEWHERE)), None)
+    if not found and not piece.closes:
+        found = _FURTHER_ON.search(text) or _INTRODUCES.search(text, max(0, len(text) - _EDGE))
+    if not found and not _LISTING.search(piece.text):
+        found = _SHOWN_ABOVE.search(text)
+    if not found and not piece.opens:
+        found = _BACK.search(text, 0, _EDGE)
+        if found and "```" in piece.text[: piece.text.lower().find(found.group())]:
+            found = None
+    if not found and not piece.text.endswith(_FENCED_END):
+        found = _ON.search(text, max(0, len(text) - _TAIL))
+    return f"says {_shown(text, max(0, found.start() - 20), found.end() + 20)!r}" if found else None
+
+
+def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
+    """It announces a picture or a listing that is not there: 'It looks like this:' and then other text."""
+    promise = fence = ""
+    for line in piece.text.split("\n"):
+        if not line or line.isspace():
+            continue
+        mark = _FENCE.match(line) if "```" in line or "~~~" in line else None
+        if mark and (not fence or mark.group().strip() == fence):
+            promise, fence = "", "" if fence else mark.group().strip()
+        elif not fence:
+            if promise and not _SHOWN.match(line):
+                return f"after {promise[-60:]!r} comes {line.strip()[:40]!r}"
+            said = line.rstrip("*_ ")
+            promise = said if said.endswith(":") and _PROMISE.search(said[-80:]) else ""
+    return None
+
+
+def _beginning(text: str) -> int:
+    """Where the first sentence begins, behind headers and markup."""
+    at = _MARKUP.match(text).end()  # type: ignore[union-attr]
+    header = _HEADER.match(text)
+    return _MARKUP.match(text, max(at, header.end() if header else 0)).end()  # type: ignore[union-attr]
+
+
+def _shown(text: str, start: int, end: int) -> str:
+    return " ".join(text[start:end].split())

@@ -1,0 +1,121 @@
+"""What the markup of an element says about it: that it holds content, that it belongs to the page, that it is hidden.
+
+Names are the words of classes and ids. A page repeats few of them many times, so what they say is looked up once each.
+The lists hold what page builders all over the web call things, never the names of one site.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from lxml import etree
+
+from humpback.corpus.parsing.sections import words
+
+NEVER = words(
+    "script style noscript noembed noframes template iframe frame frameset svg math canvas video audio object embed "
+    "applet map select input textarea datalist option dialog head nav footer menu"
+)
+"""Elements that never hold content."""
+INLINE = words(
+    "a abbr b big cite code del em font i ins kbd label mark q s samp small span strong sub sup time tt u button"
+)
+HEADERS = words("h1 h2 h3 h4 h5 h6")
+SECTIONS = words("main article")
+
+
+class Says:
+    """What the attributes of an element can say, each a bit: plain numbers, since every element is asked."""
+
+    CONTENT = 1
+    """It may hold content."""
+    BODY = 2
+    """It is the body of an article, an entry or a post."""
+    FURNITURE = 4
+    COMMENTS = 8
+    """It is what readers wrote below the content."""
+    MARK = 16
+    """It is a small thing between words: the link to a header, text for screen readers."""
+    CAPTION = 32
+    NOTE = 64
+    """It is set apart from the text and belongs to it."""
+    EMBEDDED = 128
+    """It is quoted from elsewhere, as a post from a social network is."""
+    HIDDEN = 256
+
+
+_ALL = 2 * Says.HIDDEN - 1
+
+
+_LISTS: tuple[tuple[int, frozenset[str]], ...] = (
+    (Says.CONTENT, words("article post posts story entry content main blog body text")),
+    (
+        Says.FURNITURE,
+        words(
+            "nav navbar navigation navigator menu submenu breadcrumb breadcrumbs crumbs sidebar footer share "
+            "sharing sharebar shares social sociable related recommended recommendation recommendations newsletter "
+            "subscribe subscription signup promo promotion promoted advert adverts advertisement advertising ad ads "
+            "adsense sponsor sponsored cookie cookies consent gdpr popup modal overlay pagination pager toc widget "
+            "widgets toolbar tags tagcloud byline copyright skip masthead taboola outbrain trending popular "
+            "editsection linenos lineno gutter noprint printonly hidden screenreader caption credit meta author bio "
+            "follow login rating ratings"
+        ),
+    ),
+    (Says.COMMENTS, words("comment comments commentlist disqus respond")),
+    (Says.MARK, words("headerlink editsection anchorjs permalink anchor")),
+    (Says.CAPTION, words("caption credit")),
+    (Says.NOTE, words("note tip warning caution danger important admonition callout info hint")),
+    (Says.EMBEDDED, words("embed embedded")),
+)
+_OWNER, _PLACE, _SEEN, _UNSEEN = 1 << 16, 1 << 17, 1 << 18, 1 << 19
+"""Words that say something in twos only: the body of an article, for screens' readers only."""
+_LISTS += (
+    (_OWNER, words("article post story entry main blog news")),
+    (_PLACE, words("body content text")),
+    (_SEEN, words("visually sr screen")),
+    (_UNSEEN, words("hidden only reader")),
+)
+_SAYS = {word: sum(flag for flag, known in _LISTS if word in known) for _, names in _LISTS for word in names}
+_READ = words("class id style role hidden aria-hidden itemprop")
+_ROLES = {
+    "main": Says.BODY,
+    **dict.fromkeys(words("navigation banner contentinfo complementary search dialog menu menubar"), Says.FURNITURE),
+}
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_LONGEST = 400
+"""Of a longer list of names only the beginning is read."""
+
+
+def attributes_say(element: etree._Element) -> int:
+    """What the attributes of an element say, as bits of `Says`."""
+    says = 0
+    for name, value in element.items():
+        if name not in _READ:
+            continue
+        if name == "class" or name == "id":
+            says |= names_say(value[:_LONGEST])
+        elif name == "style":
+            if "i" in value and _HIDDEN.search(value[:_LONGEST]):
+                says |= Says.HIDDEN
+        elif name == "role":
+            says |= _ROLES.get(value, 0)
+        elif name == "hidden" or (name == "aria-hidden" and value == "true"):
+            says |= Says.HIDDEN
+        elif value == "articleBody":
+            says |= Says.BODY
+    return says
+
+
+@lru_cache(maxsize=1 << 14)
+def names_say(label: str) -> int:
+    """What a class or an id says, as bits of `Says`."""
+    says = 0
+    for word in _WORD.findall(label):
+        says |= _SAYS.get(word.lower(), 0)
+    if says & _OWNER and says & _PLACE:
+        says |= Says.BODY
+    if says & _SEEN and says & _UNSEEN:
+        says |= Says.MARK
+    return says & _ALL

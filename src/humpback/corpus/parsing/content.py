@@ -1,0 +1,220 @@
+"""The main content of a web page: what is left when navigation, advertisements and the page's furniture are gone.
+
+Furniture goes by tag, by name and by being hidden, unless it holds most of the page. Of the rest the smallest element
+with nearly all paragraphs is the content; in it, blocks of links and cards that lead to other pages go too. The page is
+laid out in `outline`, and all of it is linear in the size of the page.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice, pairwise
+
+from lxml import etree
+
+from humpback.corpus.parsing.boilerplate import HEADERS, INLINE, SECTIONS, Says, names_say
+from humpback.corpus.parsing.outline import LOOK, PARAGRAPHS, RUN, Sums, Tree, add_up, lay_out, take_out
+from humpback.corpus.parsing.sections import words
+
+_LEAVES = words("p ul ol table tbody blockquote pre dl li")
+"""Elements that are never the whole content: they stand in it."""
+_SAFE = words("html body main article pre code") | HEADERS
+_PARTS = words("li dt dd tr td th thead tbody tfoot")
+"""Parts of lists and tables stay or go with the whole, unless they are longer than this:"""
+_PART = 200
+_SECTION = re.compile(r"section|(?:section )?level\d|sect\d")
+"""What tools for documents call a section, exactly."""
+_ANCHORS = words("# ¶ § ∞ 🔗")
+_MOST = 0.5
+"""An element with more than this part of the page's text is never furniture,"""
+_MUCH = 0.1
+"""nor is one with more than this part that is called an article, a post or the content."""
+_NEARLY_EVERYTHING = 0.9
+"""The same for comments, which can be longer than what they are about."""
+_FEW = 300
+_LITTLE = 0.2
+"""Where fewer characters than this and less than this part of all paragraphs are left, too much was taken."""
+_NEARLY_ALL = 0.8
+"""The content is the smallest element with this part of the text in paragraphs;"""
+_HALF = 0.5
+"""or with this part, where it says of itself that it is the content and no element beside it says so too,"""
+_BESIDE = 0.3
+"""of those with this part of its paragraphs."""
+_TWIN = 0.02
+"""In an article, elements of one kind belong together where the others have this part of the largest one's."""
+_LINKED = 0.6
+_LINKED_PARAGRAPH = 0.8
+"""A block, or a paragraph, with more than this part of its text in links is navigation."""
+_CARD = 400
+"""Headers that lead to other pages with fewer characters than this to each are cards."""
+
+_ATTEMPTS = (
+    Says.HIDDEN | Says.FURNITURE | Says.COMMENTS,
+    Says.HIDDEN | Says.FURNITURE,
+    Says.HIDDEN,
+    0,
+)
+"""What may go by its attributes; the next is tried where the one before leaves too little."""
+
+
+def main_content(root: etree._Element) -> etree._Element:
+    """The element that holds the content of a parsed page; what does not belong to it is taken out in place."""
+    tree = lay_out(root)
+    whole = add_up(tree)
+    for away in _ATTEMPTS:
+        tree.gone = _furniture(tree, whole, away)
+        left = add_up(tree)
+        if left.paragraphs[0] >= min(_FEW, _LITTLE * whole.paragraphs[0]):
+            break
+    content = _smallest(tree, left)
+    _clear(tree, left, content)
+    return tree.elements[content]
+
+
+def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
+    """Marks what is furniture, and all below it. `away` is what its attributes may say for it."""
+    tags, parents, says = tree.tags, tree.parents, tree.says
+    gone = bytearray(len(tags))
+    in_header = bytearray(len(tags))
+    for index in range(1, len(tags)):
+        parent, tag = parents[index], tags[index]
+        if gone[parent]:
+            gone[index] = 1
+        elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
+            # Of the header of a page or an article its headers stay, not the date and the author.
+            gone[index] = not sums.headers[index] and tag not in HEADERS and sums.text[index] <= _MOST * sums.text[0]
+            in_header[index] = sums.text[index] <= _MOST * sums.text[0]
+        elif says[index] or tag not in _SAFE:
+            gone[index] = _is_furniture(tree, sums, index, away)
+    return gone
+
+
+def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
+    tag, says, text = tree.tags[index], tree.says[index], sums.text[index]
+    part = text / max(1, sums.text[0])
+    if says & away & Says.HIDDEN:
+        return True
+    if tag in _SAFE:
+        return False
+    if tag == "button":
+        return tree.tags[tree.parents[index]] not in HEADERS
+    if tag in INLINE:
+        if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
+            return True
+        return bool(away & Says.FURNITURE and says & (Says.MARK | Says.CAPTION))
+    if tag == "aside":
+        return bool(away & Says.FURNITURE and not says & Says.NOTE)
+    if tag in ("form", "figcaption"):
+        return part <= _MOST
+    named = says & away & ~Says.HIDDEN
+    if not named or says & Says.EMBEDDED or _is_titled(tree.elements[index]):
+        return False
+    if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
+        return False
+    return part <= (_NEARLY_EVERYTHING if named & Says.COMMENTS else _MOST)
+
+
+def _is_titled(element: etree._Element) -> bool:
+    """Whether its name is the title of the section that it is: a section on cookies is no banner for them."""
+    name, kind = element.get("id"), element.get("class", "")
+    if not name or names_say(kind) & (Says.FURNITURE | Says.COMMENTS):
+        return False
+    header = next((inner for inner in islice(element.iter(), LOOK) if inner.tag in HEADERS), None)
+    title = _letters("".join(header.itertext())) if header is not None else ""
+    if header is None or not title or not _letters(name).endswith(title):
+        return False
+    return bool(_SECTION.fullmatch(kind)) or any(link.get("href", "").startswith("#") for link in header.iter("a"))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text.lower()))
+
+
+def _smallest(tree: Tree, sums: Sums) -> int:
+    """The smallest element with nearly all paragraphs: down from the root until what would be lost counts."""
+    paragraphs = sums.paragraphs
+    children: dict[int, list[int]] = {}
+    for index in range(1, len(paragraphs)):
+        if paragraphs[index] and not tree.gone[index]:
+            children.setdefault(tree.parents[index], []).append(index)
+    line = _down(paragraphs, children, 0)
+    says_so = _say_so(tree, paragraphs, line)
+    inside = False
+    for place, (at, best) in enumerate(pairwise(line)):
+        inside = inside or tree.tags[at] in SECTIONS
+        if tree.tags[best] in _LEAVES or _belongs_together(tree, sums, children[at], best, inside):
+            return at
+        part = paragraphs[best] / paragraphs[at]
+        if part < _NEARLY_ALL:
+            second = max((child for child in children[at] if child != best), key=paragraphs.__getitem__, default=-1)
+            rival = second >= 0 and paragraphs[second] > _BESIDE * paragraphs[best]
+            if part < _HALF or not says_so[place + 1]:
+                return at
+            if rival and _say_so(tree, paragraphs, _down(paragraphs, children, second))[0]:
+                return at
+    return line[-1]
+
+
+def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, inside: bool) -> bool:
+    """Whether the best child stands beside paragraphs, or within an article beside others of its kind."""
+    paragraphs = sums.paragraphs
+    if sum(paragraphs[child] for child in children if tree.tags[child] in _LEAVES) > RUN:
+        return True
+    if tree.tags[best] in ("td", "tr"):
+        return False
+    kind = (tree.tags[best], tree.elements[best].get("class"))
+    if not inside and (not sums.headers[best] or kind == ("div", None)):
+        return False
+    like = [
+        child
+        for child in children
+        if (tree.tags[child], tree.elements[child].get("class")) == kind and (inside or sums.headers[child])
+    ]
+    return sum(paragraphs[child] for child in like) - paragraphs[best] > max(RUN, _TWIN * paragraphs[best])
+
+
+def _down(paragraphs: list[int], children: dict[int, list[int]], at: int) -> list[int]:
+    """The line from an element down through the child with most paragraphs each time."""
+    line = [at]
+    while at in children:
+        at = max(children[at], key=paragraphs.__getitem__)
+        line.append(at)
+    return line
+
+
+def _say_so(tree: Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
+    """Whether each element of a line, or one nearly as large below it, says that it is the content."""
+    found = [False] * len(line)
+    for place in range(len(line) - 1, -1, -1):
+        at = line[place]
+        if tree.tags[at] in SECTIONS or tree.says[at] & Says.BODY:
+            found[place] = True
+        elif place + 1 < len(line) and found[place + 1]:
+            found[place] = paragraphs[line[place + 1]] >= _NEARLY_ALL * paragraphs[at]
+    return found
+
+
+def _clear(tree: Tree, sums: Sums, content: int) -> None:
+    """Takes out what is furniture in the content, its blocks of links and its cards."""
+    tags, parents, gone = tree.tags, tree.parents, tree.gone
+    for index in range(content + 1, len(tags)):
+        parent = parents[index]
+        if parent < content:
+            break
+        if gone[parent]:
+            gone[index] = 1
+        elif gone[index] or _leads_elsewhere(tree, sums, index, content):
+            gone[index] = 1
+            take_out(tree.elements[index])
+
+
+def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
+    tag, text = tree.tags[index], sums.text[index]
+    if tag in INLINE or tag in HEADERS:
+        return False
+    if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
+        return False
+    if sums.linked[index] > (_LINKED_PARAGRAPH if tag in PARAGRAPHS else _LINKED) * text:
+        return True
+    cards = sums.cards[index]
+    return cards >= 2 and text < _CARD * cards and text < _MOST * sums.text[content]

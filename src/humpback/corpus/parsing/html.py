@@ -1,0 +1,157 @@
+"""HTML: the main content of a page as headers and blocks of Markdown.
+
+libxml2 reads the page, `content` finds what belongs to the text, `blocks` writes it down. Images, forms and scripts are
+gone; a formula stays where the page carries its TeX.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from humpback.corpus.parsing.blocks import blocks_of
+from humpback.corpus.parsing.boilerplate import INLINE
+from humpback.corpus.parsing.content import main_content
+from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, words
+
+_BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
+_BEFORE = re.compile(r"(?:[|·•»«<>]|\s[-–—])\s*$")
+"""What stands between the title of a page and the name of its site."""
+_TAG = re.compile(r"<[a-zA-Z][^\s/>]*")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_NESTS = re.compile(
+    rf"</?({'|'.join(sorted(INLINE | words('blockquote center dd div dl dt li ol section table tbody td th tr ul')))})"
+    r"(?![^\s/>])[^<>]*>",
+    re.IGNORECASE,
+)
+"""Tags that pages forget to close and so nest thousands deep; without them the page is paragraphs, but it is there."""
+_LONG_TAG = 8_000
+_MANY = 500
+"""Only tags of this length are looked at, and only more attributes than this are too many."""
+_ANCHORS = " #¶§"
+"""What links to a header look like behind it."""
+_HEADERS = 3
+"""So many headers of the first level are held against the title."""
+_TEX = "application/x-tex"
+
+
+class _TooDeep(Exception):
+    """libxml2 has left out what is nested deeper than it goes."""
+
+
+def parse_html(text: str) -> Page:
+    """A web page to its title, headers and blocks.
+
+    Raises:
+        Unusable: It is nested deeper than libxml2 goes (2,048) in elements that no page forgets to close.
+    """
+    root = _parse(text)
+    if root is None:
+        return Page("", ())
+    title = _title(root)
+    _formulas(root)
+    blocks = blocks_of(main_content(root))
+    if any(isinstance(block, str) for block in blocks):
+        while isinstance(blocks[-1], Header):
+            # What stood under it is gone: links to other pages, the form for comments.
+            blocks.pop()
+    return Page(title, tuple(blocks))
+
+
+def parse_fragment(text: str) -> list[Block]:
+    """Headers and blocks of HTML that stands in another format. What cannot be parsed gives none."""
+    try:
+        root = _parse(text)
+    except Unusable:
+        return []
+    if root is None:
+        return []
+    return blocks_of(root)
+
+
+def _parse(text: str) -> etree._Element | None:
+    text = _tamed(text)
+    try:
+        return _tree(text)
+    except _TooDeep:
+        pass
+    try:
+        return _tree(_NESTS.sub(lambda tag: "" if tag[1].lower() in INLINE else "<p>", text))
+    except _TooDeep:
+        raise Unusable("nested too deep", "more than 2,048 elements deep") from None
+
+
+def _tree(text: str) -> etree._Element | None:
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError as error:
+        if "depth" in str(error):
+            raise _TooDeep from None
+        return None
+    if any("depth" in entry.message for entry in parser.error_log.filter_from_fatals()):
+        raise _TooDeep
+    return root
+
+
+def _tamed(text: str) -> str:
+    """The text without the attributes of tags that have them by the thousand: libxml2 takes their number squared."""
+    kept: list[str] = []
+    at = done = 0
+    while at + _LONG_TAG < len(text):
+        end = text.rfind(">", at, at + _LONG_TAG)
+        if end < 0:
+            end = text.find(">", at + _LONG_TAG)
+            end = len(text) if end < 0 else end
+            begin = text.rfind("<", at, end)
+            tag = _TAG.match(text, begin, end) if begin >= 0 else None
+            if tag and len(_QUOTED.sub("", text[tag.end() : end]).split(None, _MANY)) > _MANY:
+                kept.append(text[done : tag.end()])
+                done = end
+        at = end + 1
+    return "".join([*kept, text[done:]]) if kept else text
+
+
+def _title(root: etree._Element) -> str:
+    """What the page says its title is, without the name of the site where a header tells the two apart."""
+    found = site = ""
+    headers: list[str] = []
+    for element in root.iter("meta", "title", "h1"):
+        if element.tag == "h1":
+            if len(headers) < _HEADERS:
+                headers.append(_line("".join(element.itertext())).rstrip(_ANCHORS))
+        elif element.tag == "title":
+            found = found or _line(element.text or "")
+        elif element.get("property") == "og:title":
+            found = _line(element.get("content", "")) or found
+        elif element.get("property") == "og:site_name":
+            site = _line(element.get("content", ""))
+    parts = [header for header in headers if header and header != site and _is_part(header, found, site)]
+    return max(parts, key=len, default=found)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_part(header: str, title: str, site: str) -> bool:
+    if title.startswith(header):
+        return bool(_BEHIND.match(title[len(header) :]))
+    before = title[: -len(header)]
+    sure = len(header) > len(before) or (site and before.startswith(site))
+    return bool(sure and title.endswith(header) and _BEFORE.search(before))
+
+
+def _formulas(root: etree._Element) -> None:
+    """Puts the TeX of formulas in their place."""
+    for formula in list(root.iter("math")):
+        notes = (note.text for note in formula.iterfind("semantics/annotation") if note.get("encoding") == _TEX)
+        tex = " ".join((next(notes, None) or formula.get("alttext") or "").split())
+        parent = formula.getparent()
+        if tex and parent is not None:
+            formula.clear(keep_tail=True)
+            formula.tag, formula.text = "span", f"${tex}$"
+            if formula.getprevious() is None and formula.getnext() is None:
+                # MathML beside a picture of the formula is hidden from those who see.
+                parent.attrib.pop("style", None)

@@ -1,0 +1,129 @@
+"""A page as flat lists in reading order: its elements, and what stands in each of them, in characters.
+
+Every look at a page is then one pass over numbers, and the work is linear in the size of the page. An element's
+descendants follow it, so sums are added up from the back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from lxml import etree
+
+from humpback.corpus.parsing.boilerplate import HEADERS, NEVER, attributes_say
+from humpback.corpus.parsing.sections import words
+
+REMOVED = "removed"
+"""The tag that an element gets when it is taken out; the text behind it stays where it is."""
+PARAGRAPHS = words("p pre blockquote li td dd")
+RUN = 60
+"""Text that stands directly in an element counts as a paragraph from this many characters on."""
+LOOK = 16
+"""What is looked for at the beginning of an element is looked for among so many."""
+_CODE = words("code pre tt kbd samp")
+_ADDRESSES = ("http://", "https://", "www.")
+_TITLE_LINKED = 0.8
+
+
+@dataclass(slots=True)
+class Tree:
+    """The elements of a page in reading order; an element's descendants follow it."""
+
+    elements: list[etree._Element]
+    tags: list[str]
+    parents: list[int]
+    says: list[int]
+    direct: list[int]
+    """Characters that stand in the element itself."""
+    gone: bytearray
+
+
+@dataclass(slots=True)
+class Sums:
+    """What stands in each element and below it, in characters; headers and cards are counted."""
+
+    text: list[int]
+    linked: list[int]
+    paragraphs: list[int]
+    headers: list[int]
+    cards: list[int]
+
+
+def lay_out(root: etree._Element) -> Tree:
+    """Lays a parsed page out; what never holds content is emptied in place.
+
+    An anchor that leads nowhere, one whose text is an address and one in code, where it links the names of things, are
+    text like any other and count as `span`.
+    """
+    elements: list[etree._Element] = []
+    tags: list[str] = []
+    parents: list[int] = []
+    says: list[int] = []
+    direct: list[int] = []
+    ahead, above = [root], [-1]
+    while ahead:
+        element, parent, index = ahead.pop(), above.pop(), len(elements)
+        tag, text = element.tag, element.tail
+        if text and parent >= 0:
+            direct[parent] += len(text.strip())
+        if tag in NEVER:
+            take_out(element)
+            continue
+        elements.append(element)
+        if tag == "a" and ((parent >= 0 and tags[parent] in _CODE) or not _is_link(element)):
+            tag = "span"
+        tags.append(tag)
+        parents.append(parent)
+        says.append(attributes_say(element))
+        text = element.text
+        direct.append(len(text.strip()) if text else 0)
+        children = len(element)
+        if children:
+            ahead += element[::-1]
+            above += [index] * children
+    return Tree(elements, tags, parents, says, direct, bytearray(len(elements)))
+
+
+def _is_link(element: etree._Element) -> bool:
+    return element.get("href") is not None and not (element.text or "").lstrip().startswith(_ADDRESSES)
+
+
+def take_out(element: etree._Element) -> None:
+    """Empties an element; the text behind it stays."""
+    element.clear(keep_tail=True)
+    element.tag = REMOVED
+
+
+def add_up(tree: Tree) -> Sums:
+    """Adds up from the leaves to the root; what is gone counts for nothing."""
+    size = len(tree.tags)
+    text = tree.direct.copy()
+    linked, paragraphs, headers, cards = [0] * size, [0] * size, [0] * size, [0] * size
+    tags, parents, direct, gone = tree.tags, tree.parents, tree.direct, tree.gone
+    for index in range(size - 1, 0, -1):
+        if gone[index]:
+            continue
+        tag, own = tags[index], text[index]
+        if tag == "a":
+            linked[index] = own
+        elif tag in PARAGRAPHS:
+            paragraphs[index] = max(0, own - 2 * linked[index])
+        elif tag in HEADERS:
+            headers[index] = 1
+            if own and linked[index] > _TITLE_LINKED * own and _leads_away(tree.elements[index]):
+                cards[index] = 1
+        elif direct[index] >= RUN:
+            paragraphs[index] += direct[index]
+        parent = parents[index]
+        text[parent] += own
+        linked[parent] += linked[index]
+        paragraphs[parent] += paragraphs[index]
+        headers[parent] += headers[index]
+        cards[parent] += cards[index]
+    return Sums(text, linked, paragraphs, headers, cards)
+
+
+def _leads_away(header: etree._Element) -> bool:
+    link = next((element for element in islice(header.iter(), LOOK) if element.tag == "a"), None)
+    return link is not None and not link.get("href", "#").startswith("#")

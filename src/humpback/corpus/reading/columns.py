@@ -1,0 +1,96 @@
+"""Which columns of a table hold the text, its title and its name, and a row as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from humpback.config import CorpusSettings
+from humpback.corpus.reading.decode import Undecodable, decode
+from humpback.corpus.reading.documents import as_document, as_dropped
+from humpback.corpus.reading.look import look
+from humpback.errors import InputError
+from humpback.records import Document, DocumentFormat, Dropped
+
+TEXT = ("text", "content", "html", "markdown", "body")
+TITLE = ("title",)
+NAME = ("url", "id", "source")
+_FORMATS: Mapping[str, DocumentFormat] = {"html": "html", "markdown": "markdown"}
+_LONGEST_NAME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of one table."""
+
+    table: str
+    """Name of the file or data set."""
+    text: str
+    title: str = ""
+    """Empty where there is none."""
+    name: str = ""
+    """Empty where there is none."""
+
+    @property
+    def all(self) -> list[str]:
+        """Those that must be read."""
+        return [name for name in dict.fromkeys((self.text, self.title, self.name)) if name]
+
+    def document(self, place: str, values: Mapping[str, object], settings: CorpusSettings) -> Document | Dropped:
+        """A row's document, called by its place where it has no name of its own, or why it is none.
+
+        Its source is the row's URL; a name of another kind follows that of the table.
+        """
+        name = values.get(self.name) if self.name else None
+        source = place if name is None or name == "" else _plain(str(name))
+        if source != place and "://" not in source:
+            source = f"{self.table}#{source}"
+        form = settings.format if settings.format != "auto" else _FORMATS.get(self.text)
+        text = values.get(self.text)
+        if isinstance(text, bytes):
+            data = text
+            try:
+                text = decode(data, html=form == "html")
+            except Undecodable as error:
+                return as_dropped(source, "not text", str(error), decode(data[:1000], lenient=True))
+        if not isinstance(text, str):
+            return as_dropped(source, "no text", f"column {self.text!r} holds {type(text).__name__}", "")
+        title = values.get(self.title) if self.title else None
+        shown = _plain(title) if isinstance(title, str) else ""
+        return as_document(source, form or look(text), shown, text, settings)
+
+
+def choose_columns(table: str, names: Sequence[str], settings: CorpusSettings, others: Sequence[str] = ()) -> Columns:
+    """The columns that the settings name, else those with the usual names.
+
+    Args:
+        table: Name of the file or data set, for the message.
+        names: The columns that may hold text or a name.
+        settings: The corpus settings.
+        others: All columns, where there are more.
+
+    Raises:
+        InputError: No column as named, or none with a text.
+    """
+    there = ", ".join(sorted(others or names)) or "none"
+    for setting in ("text_column", "title_column", "id_column"):
+        wanted = getattr(settings, setting)
+        if wanted and wanted not in names:
+            raise InputError(f"{table} has no column {wanted!r} of text; it has {there}", f"set corpus.{setting}")
+    text = settings.text_column or _first(TEXT, names)
+    if not text:
+        raise InputError(
+            f"{table} has no column {', '.join(TEXT[:-1])} or {TEXT[-1]}; it has {there}", "set corpus.text_column"
+        )
+    return Columns(
+        table, text, settings.title_column or _first(TITLE, names), settings.id_column or _first(NAME, names)
+    )
+
+
+def _plain(name: str) -> str:
+    """A name on one line, no longer than names are, that can be stored."""
+    return " ".join(name[:_LONGEST_NAME].split()).encode("utf-8", "replace").decode("utf-8")
+
+
+def _first(wanted: Sequence[str], names: Sequence[str]) -> str:
+    return next((name for name in wanted if name in names), "")

@@ -1,0 +1,36 @@
+"""What becomes a document, and what goes to the drop ledger, whatever file it was read from."""
+
+from __future__ import annotations
+
+from humpback.config import CorpusSettings
+from humpback.corpus.parsing.sections import excerpt
+from humpback.records import Document, DocumentFormat, Dropped, content_id
+
+
+def as_document(
+    source: str, form: DocumentFormat, title: str, text: str, settings: CorpusSettings
+) -> Document | Dropped:
+    """A text as a document, or why it is none: too long, with NUL characters, or empty."""
+    if len(text) > settings.max_document_chars:
+        return as_dropped(source, "document too long", f"{len(text)} characters", text)
+    if not text or text.isspace():
+        return as_dropped(source, "empty document", f"{len(text)} characters", "")
+    text, stored = _storable(text)
+    if b"\x00" in stored:  # in a text with wide characters the search takes sixty times as long
+        return as_dropped(source, "not text", "holds NUL characters", text)
+    return Document(content_id(source, text), source, form, _storable(title)[0], text)
+
+
+def as_dropped(source: str, reason: str, detail: str, text: str) -> Dropped:
+    """An entry of the drop ledger for what could not be read, with the beginning of its text."""
+    shown = excerpt(text)
+    return Dropped(content_id(source, reason, detail, shown), reason, detail[:200], source, shown)
+
+
+def _storable(text: str) -> tuple[str, bytes]:
+    """A text and its bytes, without halves of surrogate pairs, which no file can hold."""
+    try:
+        return text, text.encode("utf-8")
+    except UnicodeEncodeError:
+        stored = text.encode("utf-8", "replace")
+        return stored.decode("utf-8"), stored
