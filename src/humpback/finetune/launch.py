@@ -14,7 +14,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import torch
 
@@ -34,14 +34,21 @@ _PATIENCE = 60
 """Seconds that the first process may take to end once it has said its last word."""
 
 
-def how_many(settings: TrainSettings, model: ModelSettings) -> int:
+def how_many(settings: TrainSettings, model: ModelSettings, *, here: bool = True) -> int:
     """The devices that a training is to use.
+
+    Args:
+        settings: How many are asked for.
+        model: Of what kind.
+        here: Whether they are this machine's; elsewhere nobody can be asked for how many there are.
 
     Raises:
         ConfigError: There are fewer, or the settings contradict one another.
     """
     if settings.shard and settings.early_stop_checks:
         raise ConfigError("shard and early_stop_checks are both set", "a model that is split cannot go back: unset one")
+    if not here:
+        return max(1, settings.devices)
     if pick_device(model.device).type != "cuda":
         if settings.shard:
             raise ConfigError("shard is set and there is no GPU", "accelerate splits a model over GPUs alone: unset it")
@@ -126,17 +133,26 @@ def _listen(lines: IO[str], progress: Progress | None) -> Result | None:
     """What the first process says, until it says no more."""
     result = None
     for line in lines:
-        said = json.loads(line)
-        if "step" in said and progress is not None:
-            progress(*said["step"])
-        elif "error" in said:
-            raise getattr(errors, said["error"])(*said["words"])
-        elif "result" in said:
-            values = said["result"]
-            curve = tuple(CurvePoint(**point) for point in values.pop("curve"))
-            checks = tuple((step, loss) for step, loss in values.pop("checks"))
-            result = Result(curve=curve, checks=checks, **values)
+        result = hear(json.loads(line), progress) or result
     return result
+
+
+def hear(said: dict[str, Any], progress: Progress | None) -> Result | None:
+    """One thing that the first process says: a step, the result, or what the user did wrong.
+
+    Raises:
+        HumpbackError: That.
+    """
+    if "step" in said and progress is not None:
+        progress(*said["step"])
+    if "error" in said:
+        raise getattr(errors, said["error"])(*said["words"])
+    if "result" not in said:
+        return None
+    values = dict(said["result"])
+    curve = tuple(CurvePoint(**point) for point in values.pop("curve"))
+    checks = tuple((step, loss) for step, loss in values.pop("checks"))
+    return Result(curve=curve, checks=checks, **values)
 
 
 def _failure(processes: list[subprocess.Popen[bytes]], folder: Path) -> StageError:

@@ -8,7 +8,7 @@ complete checkpoint. Refused: pairs that mostly cannot be trained on, rates that
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,9 @@ from humpback.finetune.tokens import Tokens, open_tokens, tokenise
 from humpback.finetune.trainer import Progress, check_tracker
 from humpback.records import Direction, Pair, content_id
 
+Together = Callable[[Job, int, Progress | None], Result]
+"""Carries out a job in several processes."""
+
 
 def finetune(
     pairs: Iterable[Pair],
@@ -41,6 +44,7 @@ def finetune(
     work: Path,
     heldout: Sequence[Pair] = (),
     progress: Progress | None = None,
+    together: Together = train_together,
 ) -> TrainSummary:
     """Trains one model from the base and writes it to a folder.
 
@@ -61,6 +65,7 @@ def finetune(
             Not needed any more once `out` is safe.
         heldout: Pairs that decide about an early end, where the settings ask for one.
         progress: Called about fifty times.
+        together: How several processes are started where `devices` asks for them; `ray.train_on_ray` on a cluster.
 
     Raises:
         ConfigError: Learning rates or warm-up contradict one another.
@@ -70,8 +75,8 @@ def finetune(
     started = time.monotonic()
     with limits_explained(direction):
         job = prepare(pairs, base, direction, model, settings, tags, seed, out, work, heldout)
-        devices = how_many(settings, model)
-        result = train_here(job, progress) if devices == 1 else train_together(job, devices, progress)
+        devices = how_many(settings, model, here=together is train_together)
+        result = train_here(job, progress) if devices == 1 else together(job, devices, progress)
     return _summary(job, open_tokens(job.tokens), result, devices, time.monotonic() - started)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,9 @@ from humpback.errors import HumpbackError
 from humpback.finetune.job import Job
 from humpback.finetune.one import train_here
 
+Say = Callable[[dict[str, Any]], None]
+"""Where a process tells of steps, of the result or of what the user did wrong."""
+
 
 def main(file: Path, life: int, voice: IO[str]) -> None:
     """Trains, and tells of it.
@@ -23,26 +27,31 @@ def main(file: Path, life: int, voice: IO[str]) -> None:
     Args:
         file: The job.
         life: Descriptor to read from until the process that started this one is gone.
-        voice: Where to tell of steps, of the result or of what the user did wrong, a line of JSON each.
+        voice: Where to tell of it, a line of JSON each time.
     """
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
-    job = Job.load(file.read_text(encoding="utf-8"))
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
-    def say(**words: Any) -> None:
+    def say(words: dict[str, Any]) -> None:
         voice.write(json.dumps(words) + "\n")
         voice.flush()
 
+    train_aloud(file.read_text(encoding="utf-8"), say)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def train_aloud(job: str, say: Say) -> None:
+    """Trains as one of several processes; says how it went once all of them are done."""
     try:
-        result = train_here(job, lambda *step: say(step=step))
+        result = train_here(Job.load(job), lambda *step: say({"step": step}))
     except HumpbackError as error:
-        say(error=type(error).__name__, words=[error.what, error.mend])
+        say({"error": type(error).__name__, "words": [error.what, error.mend]})
         raise
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
-    say(result=asdict(result))
+    say({"result": asdict(result)})
 
 
 def _end_with(life: int) -> None:
