@@ -15,7 +15,11 @@ from humpback.settings_file import read_config, with_changes
 ROOT = Path(__file__).parent.parent
 LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 COMMANDS = sorted(
-    {line for name in ("README.md", "docs/results.md") for line in LINE.findall((ROOT / name).read_text())}
+    {
+        line
+        for name in ("README.md", "docs/results.md", "docs/training.md")
+        for line in LINE.findall((ROOT / name).read_text())
+    }
 )
 
 
