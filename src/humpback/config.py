@@ -280,7 +280,7 @@ class CorpusSettings(Settings):
     """A document that takes longer to parse and cut is dropped and counted."""
     part_mib: Positive = 64
     """Stored size of the parts that the documents are worked on in, each by one worker, in MiB."""
-    memory_mib: Positive = 1024
+    memory_mib: Positive = 256
     """Memory that one worker may take to find duplicates and recurring lines, in MiB; more is done in passes."""
     limit: Annotated[int, Field(ge=0)] = 0
     """Keep this many segments, a seeded sample of all; 0 keeps all."""
