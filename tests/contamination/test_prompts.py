@@ -114,6 +114,17 @@ def test_a_file_that_is_not_there_is_said_when_planning_and_when_reading(tmp_pat
         list(read_prompts(settings))
 
 
+def test_of_a_folder_the_files_of_prompts_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prompt": "How do humpback whales sing?"}\n', encoding="utf-8")
+    (tmp_path / "b.txt").write_text("Why is the harbour wall so long?\n", encoding="utf-8")
+    (tmp_path / "README.md").write_text("About these prompts.\n", encoding="utf-8")
+    settings = DecontaminateSettings(against=(str(tmp_path),))
+    assert [prompt.place for prompt in read_prompts(settings)] == ["a.jsonl#1", "b.txt#1"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no file of prompts in the folder .*empty: check decontaminate.against"):
+        prompts_digest(DecontaminateSettings(against=(str(tmp_path / "empty"),)))
+
+
 def test_the_digest_follows_what_the_files_hold_not_where_they_lie(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     first = write_lines(tmp_path / "a.jsonl", {"prompt": BEES})

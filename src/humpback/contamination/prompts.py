@@ -69,7 +69,14 @@ def prompts_digest(settings: DecontaminateSettings) -> str:
 
 
 def _paths(settings: DecontaminateSettings) -> list[Path]:
-    return [Path(file).expanduser() for file in settings.against]
+    """The files that are named, and of folders those that can be read."""
+    found: list[Path] = []
+    for path in (Path(file).expanduser() for file in settings.against):
+        inside = sorted(one for one in path.iterdir() if table_ending(one) or _is_text(one)) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"no file of prompts in the folder {path}", "check decontaminate.against")
+        found += inside
+    return found
 
 
 def _is_text(path: Path) -> bool:
