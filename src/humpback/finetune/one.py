@@ -102,7 +102,8 @@ def write_model(trainer: TargetTrainer, job: Job, loaded: Loaded, words: dict[st
     if state is None:
         network = network.to(loaded.dtype)
     else:
-        state = {name: weight.to(loaded.dtype) for name, weight in state.items()}
+        tied = getattr(network, "all_tied_weights_keys", None) or {}  # once gathered, they are no longer one tensor
+        state = {name: weight.to(loaded.dtype) for name, weight in state.items() if name not in tied}
     save_model(network, loaded.tokenizer, loaded.template, job.out, words, state)
 
 
