@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from humpback.config import Config
-from humpback.errors import StageError
+from humpback.errors import InputError, StageError
 from humpback.execute.run import execute
 from humpback.pipeline import plan_corpus
 from humpback.records import Segment
@@ -60,6 +60,19 @@ def test_workers_that_die_again_and_again_end_the_stage_with_one_line(tmp_path):
     song = songs(10, 4, 20)
     with pytest.raises(StageError, match=r"Ray workers die again and again.*out of memory"):
         carry_out(tmp_path / "run", song, shouted(song, AlwaysThere()), executor="ray", workers=2)
+
+
+def test_what_is_wrong_on_a_worker_is_heard_here(tmp_path):
+    song = songs(10, 4, 20)
+    with pytest.raises(InputError, match="no such voice"):
+        carry_out(tmp_path / "run", song, shouted(song, Unreadable()), executor="ray", workers=1)
+
+
+class Unreadable:
+    """A fault that is a mistake of the user."""
+
+    def unlink(self) -> None:
+        raise InputError("no such voice", "take another")
 
 
 def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_path):

@@ -22,6 +22,8 @@ from humpback.execute.jobs import Do, Job
 
 _AHEAD = 2
 """Tasks that wait at each actor."""
+_LOOK_EVERY = 0.05
+"""Seconds between two looks at what is done."""
 
 
 class Cluster:
@@ -45,34 +47,45 @@ class Cluster:
             raise ConfigError(f"no Ray cluster answers ({error})", "check RAY_ADDRESS") from None
         self._ray: Any = ray
         self._workers = workers
+        self._team: _Team | None = None
 
     def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Does every task."""
-        team = _Team(self._ray, self._needs(model), cloudpickle.dumps(job))
+        team = self._team_for(model)
+        team.take(cloudpickle.dumps(job))
         left = list(reversed(tasks))
         running: dict[Any, tuple[int, int]] = {}
         deaths = 0
         try:
-            free = [number for number in team.hire(min(self._size(model), len(tasks))) for _ in range(_AHEAD)]
+            free = team.numbers(min(self._size(model), len(tasks))) * _AHEAD
             while left or running:
                 while left and free:
                     number, task = free.pop(0), left.pop()
                     running[team.give(number, task)] = (number, task)
-                reference = self._ray.wait(list(running))[0][0]
-                number, task = running.pop(reference)
-                if self._result(reference):
-                    deaths = 0
-                    free.append(number)
-                    yield task
-                    continue
-                left.append(task)
-                if team.dismiss(number):
-                    deaths += 1
-                    self._give_up_at(deaths, task)
-                    free = [other for other in free if other != number]
-                    free += team.hire(1) * _AHEAD
+                for reference in self._ray.wait(list(running), num_returns=len(running), timeout=_LOOK_EVERY)[0]:
+                    number, task = running.pop(reference)
+                    if self._result(reference):
+                        deaths = 0
+                        free.append(number)
+                        yield task
+                        continue
+                    left.append(task)
+                    if team.dismiss(number):
+                        deaths += 1
+                        self._give_up_at(deaths, task)
+                        free = [other for other in free if other != number] + team.hire(1) * _AHEAD
         finally:
-            team.disband()
+            if running:
+                team.disband()
+
+    def _team_for(self, model: bool) -> _Team:
+        """The actors that are there, or others where these do not have what the work needs."""
+        needs = self._needs(model)
+        if self._team is None or self._team.needs != needs:
+            if self._team is not None:
+                self._team.disband()
+            self._team = _Team(self._ray, needs)
+        return self._team
 
     def _needs(self, model: bool) -> dict[str, float]:
         gpus = self._ray.cluster_resources().get("GPU", 0)
@@ -110,51 +123,76 @@ class Cluster:
 
 
 class _Team:
-    """The actors of one job, by number.
+    """Actors by number, kept from job to job.
 
     Args:
         ray: The library.
         needs: What each actor takes of its node.
-        job: The job, as it travels.
     """
 
-    def __init__(self, ray: Any, needs: dict[str, float], job: bytes) -> None:
+    def __init__(self, ray: Any, needs: dict[str, float]) -> None:
+        self.needs = needs
         self._ray = ray
         self._kind = ray.remote(max_restarts=0)(_Actor).options(**needs)
-        self._job = ray.put(job)
         self._actors: dict[int, Any] = {}
+        self._knows: dict[int, Any] = {}
+        """The job that each actor was told last."""
         self._hired = 0
+        self._job: Any = None
+
+    def take(self, job: bytes) -> None:
+        """What is done from now on."""
+        self._job = self._ray.put(job)
+
+    def numbers(self, count: int) -> list[int]:
+        """The numbers of so many actors, new ones where there are fewer."""
+        self.hire(max(0, count - len(self._actors)))
+        return list(self._actors)[:count]
 
     def hire(self, count: int) -> list[int]:
         """Starts so many actors and gives their numbers."""
         numbers = list(range(self._hired, self._hired + count))
         self._hired += count
-        self._actors |= {number: self._kind.remote(self._job, str(Path.cwd())) for number in numbers}
+        self._actors |= {number: self._kind.remote(str(Path.cwd())) for number in numbers}
         return numbers
 
     def give(self, number: int, task: int) -> Any:
-        """Hands a task to an actor; what comes back is waited for."""
+        """Hands a task of the job to an actor; what comes back is waited for."""
+        if self._knows.get(number) is not self._job:
+            self._actors[number].take.remote(self._job)
+            self._knows[number] = self._job
         return self._actors[number].do.remote(task)
 
     def dismiss(self, number: int) -> bool:
         """Forgets an actor that died; False where that was known."""
+        self._knows.pop(number, None)
         return self._actors.pop(number, None) is not None
 
     def disband(self) -> None:
         """Ends all actors."""
         for actor in self._actors.values():
             self._ray.kill(actor)
+        self._actors, self._knows = {}, {}
 
 
 class _Actor:
-    """A worker: ready once, then one task after the other."""
+    """A worker: one job after the other, of each one task after the other."""
 
-    def __init__(self, job: bytes, folder: str) -> None:
+    def __init__(self, folder: str) -> None:
         if Path(folder).is_dir():
             os.chdir(folder)
-        self._do: Do = ExitStack().enter_context(cloudpickle.loads(job).open())
+        self._open = ExitStack()
+        self._job = b""
+        self._do: Do | None = None
+
+    def take(self, job: bytes) -> None:
+        """Leaves the job before and hears of the next; it is opened with its first task, whose error is then heard."""
+        self._open.close()
+        self._job, self._do = job, None
 
     def do(self, task: int) -> int:
         """Does a task."""
+        if self._do is None:
+            self._do = self._open.enter_context(cloudpickle.loads(self._job).open())
         self._do(task)
         return task
