@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -13,7 +12,7 @@ from typing import Literal, TypeVar
 
 from humpback import models, seed
 from humpback.config import Config
-from humpback.errors import InputError, StoreError
+from humpback.errors import ConfigError, InputError, StageError, StoreError
 from humpback.execute.run import execute
 from humpback.execute.status import status
 from humpback.pipeline import plan_corpus
@@ -67,6 +66,8 @@ def finetune_files(
 ) -> str:
     """Finetunes a model on pairs and writes its folder; one line of facts.
 
+    Unfinished work is kept beside the folder, so that the same command goes on after a kill.
+
     Raises:
         StoreError: The folder is there already.
     """
@@ -75,26 +76,37 @@ def finetune_files(
     if out.exists():
         raise StoreError(f"{out} is there already", "choose another folder, or delete it first")
     config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
-    read = seed.read_seed(config.seed, config.run.seed)
+    settings = config.backward if direction == "backward" else config.forward
+    given = seed.read_seed(config.seed, config.run.seed).kept
+    split = seed.hold_out(given, config.seed, config.run.seed) if settings.early_stop_checks else seed.Split(given, ())
     base = models.resolve(config.model)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as work:
-        made = Path(work) / "model"
+    run = Run(out.with_name(f".{out.name}.work"))
+    with run.locked():
+        made = Path(run.path) / "model"
+        shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
-        summary = finetune(
-            read.kept,
-            base=base.path,
-            direction=direction,
-            model=config.model,
-            settings=config.backward if direction == "backward" else config.forward,
-            tags=config.tags,
-            seed=config.run.seed,
-            out=made,
-            work=Path(work) / "checkpoints",
-        )
+        try:
+            summary = finetune(
+                split.train,
+                base=base.path,
+                direction=direction,
+                model=config.model,
+                settings=settings,
+                tags=config.tags,
+                seed=config.run.seed,
+                out=made,
+                work=Path(run.path) / "checkpoints",
+                heldout=split.heldout,
+            )
+        except (ConfigError, StageError):
+            remove(run.path)
+            raise
         shutil.move(made, out)
+    remove(run.path)
     left = f", {sum(summary.dropped.values())} dropped" if summary.dropped else ""
-    return f"wrote {out}: {summary.examples} pairs{left}, {summary.steps} steps, final loss {summary.final_loss:.3f}"
+    again = f" (the first {summary.resumed_from} before)" if summary.resumed_from else ""
+    steps = f"{summary.steps} steps{again}, final loss {summary.final_loss:.3f}"
+    return f"wrote {out}: {summary.examples} pairs{left}, {steps}"
 
 
 def show_training(
