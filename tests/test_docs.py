@@ -17,7 +17,7 @@ LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 COMMANDS = sorted(
     {
         line
-        for name in ("README.md", "docs/results.md", "docs/training.md")
+        for name in ("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md")
         for line in LINE.findall((ROOT / name).read_text())
     }
 )
