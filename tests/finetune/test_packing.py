@@ -109,7 +109,7 @@ def test_packed_examples_give_the_loss_and_the_gradients_of_examples_alone(
 
 
 def test_without_our_attention_the_library_s_own_mask_packs_as_well(examples: list[Example]) -> None:
-    """The way of a GPU without flash attention, and of models whose attention is not the usual one."""
+    """The way of models whose attention is not the usual one."""
     torch.manual_seed(0)
     model = gemma().eval()
     model.set_attn_implementation("eager")

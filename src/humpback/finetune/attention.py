@@ -1,8 +1,9 @@
 """Attention for rows of several examples behind one another: each example sees itself alone.
 
-On a CPU each example's stretch of the row is attended to by itself, without any mask: work grows with the sum of the
-squared lengths instead of the square of the row, and nothing is masked away. On a GPU the library's own ways are used:
-variable-length flash attention where it is installed, else a block-diagonal mask made from the positions.
+Each example's stretch of the row is attended to by itself, without any mask: work grows with the sum of the squared
+lengths instead of the square of the row, and nothing is computed to be masked away. Where flash attention is installed
+(on a GPU, with weights in bfloat16) it does the same in one kernel. A model whose attention is not the usual one keeps
+its own, with the library's block-diagonal mask made from the positions.
 """
 
 from __future__ import annotations
@@ -98,12 +99,11 @@ def use_packing(model: Any, samples: Sequence[Sequence[int]]) -> bool:
     """
     before = model.config._attn_implementation
     chosen = before
-    if before == "sdpa" and model.device.type != "cuda":
+    if before == "sdpa":
         AttentionInterface.register(NAME, stretches)
         AttentionMaskInterface.register(NAME, _no_mask)
-        chosen = NAME
-    elif before == "sdpa" and model.dtype is torch.bfloat16 and is_flash_attn_2_available():
-        chosen = "flash_attention_2"
+        flash = model.device.type == "cuda" and model.dtype is torch.bfloat16 and is_flash_attn_2_available()
+        chosen = "flash_attention_2" if flash else NAME
     try:
         alone = torch.cat([_states(model, [sample]) for sample in samples], dim=1)
         for way in dict.fromkeys((chosen, before)):

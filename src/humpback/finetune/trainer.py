@@ -172,12 +172,6 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
     settings = job.settings
     steps = job.schedule.steps
     on_gpu = loaded.device.type == "cuda"
-    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    sharded = settings.shard and together
-    recompute = settings.gradient_checkpointing
-    if recompute is None:
-        recompute = on_gpu and loaded.model.num_parameters() >= _CHECKPOINTED_FROM
-    check_tracker(settings, job.direction)
     if settings.tracker == "tensorboard":  # the only way to tell it where
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.out / "runs")
     arguments = SFTConfig(
@@ -199,10 +193,7 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
         bf16=loaded.dtype is torch.bfloat16,
         fp16=False,
         use_cpu=loaded.device.type == "cpu",
-        ddp_backend="gloo" if together and not on_gpu else None,
-        fsdp=True if sharded else None,
-        fsdp_config={"activation_checkpointing": recompute} if sharded else None,
-        activation_checkpointing=recompute and not sharded,
+        **_devices(settings, loaded),
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
         dataloader_pin_memory=on_gpu,
@@ -214,3 +205,19 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
     if arguments.n_gpu > 1:  # one process, one device: TRL refuses nn.DataParallel
         arguments._n_gpu = 1
     return arguments
+
+
+def _devices(settings: TrainSettings, loaded: Loaded) -> dict[str, Any]:
+    """How the processes share their work, and whether activations are kept."""
+    on_gpu = loaded.device.type == "cuda"
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    sharded = settings.shard and together
+    recompute = settings.gradient_checkpointing
+    if recompute is None:
+        recompute = on_gpu and loaded.model.num_parameters() >= _CHECKPOINTED_FROM
+    return {
+        "ddp_backend": "gloo" if together and not on_gpu else None,
+        "fsdp": True if sharded else None,
+        "fsdp_config": {"activation_checkpointing": recompute} if sharded else None,
+        "activation_checkpointing": recompute and not sharded,
+    }
