@@ -1,5 +1,6 @@
 """A run: every record accounted for, nothing done twice, nothing stale passed on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,25 @@ def test_a_sample_is_seeded_and_not_the_beginning(settings, tmp_path):
     assert sampled != every[:5]
     other = carry_out(some | {"run": {"seed": 1, "shard_rows": 4}}, tmp_path / "b")
     assert sampled != [row.id for row in other.stage("sample").records(Segment)]
+
+
+def test_the_ledger_of_a_small_sample_is_written_in_shards(settings):
+    config = Config.model_validate(settings | {"corpus": settings["corpus"] | {"limit": 3}})
+    stage = next(stage for stage in plan(config, "base") if stage.name == "sample")
+    names = [f"{number:06}" for number in range(120_000)]
+
+    class Many:
+        def column(self, stage: str, name: str) -> list[str]:
+            return names
+
+        def records(self, stage: str, kind: type) -> Iterator[Segment]:
+            return (Segment(name, "d", "s", (), "Text.", "en") for name in names)
+
+    shards = list(stage.work.shards(Many(), 0, 0))
+    assert [shard.read for shard in shards[:-1]] == [50_000 + len(shard.kept) for shard in shards[:-1]]
+    assert sum(len(shard.kept) for shard in shards) == 3
+    assert sum(shard.read for shard in shards) == 120_000
+    assert list(stage.work.shards(Many(), 0, 2)) == shards[2:], "a killed run goes on with the same shards"
 
 
 class OneOfFour:

@@ -1,179 +1,28 @@
-"""The stages of the method, one function each, in the order of the paper.
-
-Heavy libraries are imported where the work is done, so that a plan can be made and shown in no time.
-"""
+"""Self-augmentation and self-curation: trainings, instructions, ratings, selection (sections 2.2 and 2.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import lru_cache
-from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from humpback import prompts, seed
-from humpback.config import Config, DecontaminateSettings, Settings
-from humpback.corpus.reading.sources import list_sources, parts
-from humpback.corpus.reading.stored import file_digest
+from humpback.config import Config
 from humpback.errors import StageError
 from humpback.records import (
     Candidate,
     Curated,
     Direction,
-    Dropped,
     HeldOutLoss,
     Outcome,
     Pair,
     Rating,
     Segment,
-    content_id,
     record_seed,
 )
-from humpback.stage import Gather, Inputs, MapShards, Produce, Stage, Step, Train, Trained
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from humpback.contamination import Contamination
-
-
-def read_seed(config: Config) -> Stage:
-    """The human-written pairs, checked and normalised (section 2.1)."""
-
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Pair]]:
-        if not done:
-            contamination = _contamination(config.decontaminate)
-            yield seed.read_seed(config.seed, config.run.seed, contamination=contamination)
-
-    settings = chosen(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
-    settings |= _against(config)
-    settings.pop("seed.source")  # its content counts, not its place
-    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, mend="check seed.source")
-
-
-def cut_segments(config: Config) -> Stage:
-    """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
-    sources = list_sources(config.corpus)
-    every = parts(sources, config.corpus)
-
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
-        from humpback.corpus.cut import cut
-        from humpback.corpus.reading.readers import read_documents
-
-        rows = config.run.shard_rows
-        documents = islice(read_documents(config.corpus, every[part]), done * rows, None)
-        for first in documents:  # one document at a time in memory, not a window of them
-            yield cut(chain([first], islice(documents, rows - 1)), config.corpus, _contamination(config.decontaminate))
-
-    settings = (
-        chosen(config, "corpus", "run.shard_rows")
-        | _against(config)
-        | {"corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))}
-    )
-    elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate")
-    settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
-    settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
-    settings.pop("corpus.documents")  # their names and contents count, not their place
-    mend = "see which filter took everything, then change corpus.documents or corpus.segment"
-    work = Produce(shards, len(every))
-    return Stage("segments", "cut documents into segments", (), settings, work, Segment, mend=mend)
-
-
-def take_out_lines(config: Config, segments: Stage) -> Stage:
-    """Lines that recur across a site are taken out of the segments: furniture that the markup did not tell."""
-    lines, segment = config.corpus.lines, config.corpus.segment
-
-    def look(records: Sequence[Segment], first: int) -> pa.Table:
-        from humpback.corpus.lines import look
-
-        return look(records, first, lines)
-
-    def settle(rows: pa.Table) -> pa.Table:
-        from humpback.corpus.lines import settle
-
-        return settle(rows, lines)
-
-    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
-        from humpback.corpus.lines import apply
-
-        return apply(records, first, settled, lines, segment)
-
-    settings = chosen(config, "corpus.lines", "corpus.segment.min_chars")
-    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
-    mend = "raise corpus.lines.max_documents"
-    return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, mend=mend)
-
-
-def drop_duplicates(config: Config, segments: Stage) -> Stage:
-    """Of segments that are the same, or nearly, the first stays; across the whole corpus."""
-    chosen_settings = config.corpus.deduplicate
-
-    def look(records: Sequence[Segment], first: int) -> pa.Table:
-        from humpback.corpus.duplicates import look
-
-        return look(records, first, chosen_settings)
-
-    def settle(rows: pa.Table) -> pa.Table:
-        from humpback.corpus.duplicates import settle
-
-        return settle(rows, chosen_settings)
-
-    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
-        from humpback.corpus.duplicates import apply
-
-        return apply(records, first, settled, chosen_settings)
-
-    settings = chosen(config, "corpus.deduplicate")
-    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
-    return Stage("unique", "drop duplicates", (segments.name,), settings, work, Segment)
-
-
-def sample(config: Config, segments: Stage) -> Stage:
-    """A seeded sample of the segments: never the first ones of the stream."""
-
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
-        draws = sorted(
-            (record_seed(config.run.seed, "sample", name), name) for name in inputs.column(segments.name, "id")
-        )
-        last = draws[: config.corpus.limit][-1] if draws else (0, "")
-        buffer = _Buffer(config.run.shard_rows, done)
-        for segment in inputs.records(segments.name, Segment):
-            if (record_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
-                yield from buffer.keep(segment)
-            else:
-                buffer.drop(Dropped(segment.id, "not sampled", "", segment.source, segment.text[:200]))
-        yield from buffer.rest()
-
-    settings = chosen(config, "corpus.limit", "run.seed", "run.shard_rows")
-    return Stage("sample", "sample the segments", (segments.name,), settings, Produce(shards), Segment)
-
-
-class _Buffer:
-    """Gathers records into shards; the first `done` shards are made again but not given out."""
-
-    def __init__(self, rows: int, done: int) -> None:
-        self._rows, self._skip = rows, done
-        self._kept: list[Any] = []
-        self._dropped: list[Dropped] = []
-
-    def keep(self, record: Any) -> Iterator[Outcome[Any]]:
-        self._kept.append(record)
-        if len(self._kept) == self._rows:
-            yield from self.rest()
-
-    def drop(self, record: Dropped) -> None:
-        self._dropped.append(record)
-
-    def rest(self) -> Iterator[Outcome[Any]]:
-        outcome = Outcome(tuple(self._kept), tuple(self._dropped), len(self._kept) + len(self._dropped))
-        self._kept, self._dropped = [], []
-        if self._skip:
-            self._skip -= 1
-        elif outcome.read:
-            yield outcome
-
+from humpback.stage import Inputs, MapShards, Produce, Stage, Step, Train, Trained
+from humpback.stages.deciding import chosen
 
 _INDIFFERENT = (
     *("packing", "pack_tokens", "micro_batch_size", "gradient_checkpointing", "devices", "shard", "tracker"),
@@ -328,45 +177,6 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
         HeldOutLoss,
         model=True,
     )
-
-
-def chosen(config: Config, *names: str) -> dict[str, Any]:
-    """The settings under the given names, flat: {'augment.temperature': 0.7, ...}."""
-    flat: dict[str, Any] = {}
-    for name in names:
-        value: Any = config
-        for step in name.split("."):
-            value = getattr(value, step)
-        flat |= _flat(name, value)
-    return flat
-
-
-def _flat(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Settings):
-        return {name: value}
-    flat: dict[str, Any] = {}
-    for key in type(value).model_fields:
-        flat |= _flat(f"{name}.{key}", getattr(value, key))
-    return flat
-
-
-@lru_cache(maxsize=1)
-def _contamination(settings: DecontaminateSettings) -> Contamination | None:
-    """The evaluation prompts that nothing may hold; read once in each process."""
-    from humpback.contamination import read_contamination
-
-    return read_contamination(settings) if settings.against else None
-
-
-def _against(config: Config) -> dict[str, Any]:
-    """What decides which texts hold an evaluation prompt; nothing where none is named."""
-    if not config.decontaminate.against:
-        return {}
-    from humpback.contamination import prompts_digest
-
-    settings = chosen(config, "decontaminate") | {"decontaminate.content": prompts_digest(config.decontaminate)}
-    settings.pop("decontaminate.against")
-    return settings
 
 
 def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage]) -> Iterator[Pair]:
