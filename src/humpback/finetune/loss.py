@@ -42,7 +42,11 @@ def _in_tiles(
     """Loss and gradients, so many rows of logits at a time; products in the dtype of the hidden states."""
     rows = max(1, cells // weight.shape[0])
     inputs = [hidden, weight] if bias is None else [hidden, weight, bias]
-    grads = [torch.zeros_like(tensor) if need else None for tensor, need in zip(inputs, needed, strict=False)]
+    later = 1 if len(targets) else -1  # the head's gradient is large: it is not filled with zeros only to be added to
+    grads: list[Any] = [
+        torch.zeros_like(tensor) if need and number != later else None
+        for number, (tensor, need) in enumerate(zip(inputs, needed, strict=False))
+    ]
     kernel = weight.to(hidden.dtype)
     offset = None if bias is None else bias.to(hidden.dtype)
     total = hidden.new_zeros((), dtype=torch.float32)
@@ -61,9 +65,11 @@ def _in_tiles(
         grad = (grad if slope is None else grad * slope).to(hidden.dtype)
         if grads[0] is not None:
             grads[0][part] = grad @ kernel
-        if grads[1] is not None and weight.dtype == hidden.dtype:
+        if needed[1] and grads[1] is None:
+            grads[1] = (grad.t() @ hidden[part]).to(weight.dtype)
+        elif needed[1] and weight.dtype == hidden.dtype:
             grads[1].addmm_(grad.t(), hidden[part])
-        elif grads[1] is not None:
+        elif needed[1]:
             grads[1] += grad.t() @ hidden[part]
         if len(grads) > 2 and grads[2] is not None:
             grads[2] += grad.sum(0)
