@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from humpback import __version__
+from humpback import __version__, evaluate_commands
 from humpback.errors import ConfigError, HumpbackError
 
 app = typer.Typer(
@@ -232,6 +232,9 @@ def select(
     from humpback.standalone import select_files
 
     typer.echo(select_files(pairs, ratings, out, settings or []))
+
+
+app.add_typer(evaluate_commands.app, name="evaluate")
 
 
 @app.command()

@@ -141,6 +141,9 @@ class FakeEngine:
             return _rating(chance, flawed)
         if _is(messages, "expected-rating"):
             return f"Score: {_score(chance)}", "stop"
+        if _is(messages, "judge"):
+            reasons = " ".join(dict.fromkeys(chance.pick(_REASONS) for _ in range(2)))
+            return (reasons if flawed else f"{reasons}\nVerdict: {chance.pick(('A', 'B', 'A', 'B', 'tie'))}"), "stop"
         if _is(messages, "backward"):
             text = chance.pick(_INSTRUCTIONS).format(a=a, b=b)
             return _spoilt(text, chance) if flawed else (text, "stop")

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from humpback.config import TagSettings
 from humpback.records import Direction, Message, Origin, Pair, Part, content_id
 
-PromptName = Literal["backward", "forward", "rating", "expected-rating"]
+PromptName = Literal["backward", "forward", "rating", "expected-rating", "judge"]
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
@@ -68,6 +68,15 @@ def rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
 def expected_rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks for the grade alone, to be read from the likelihoods of `GRADES` after `EXPECTED_RATING_PREFIX`."""
     return _judged("expected-rating", instruction, response)
+
+
+def judge_messages(instruction: str, first: str, second: str) -> tuple[Message, ...]:
+    """Asks which of two replies is better: for reasons, and then a verdict on a last line.
+
+    Neither reply may be cut: the judge would compare a part of one with the whole of the other.
+    """
+    content = {"instruction": Part(instruction), "first": Part(first), "second": Part(second)}
+    return _conversation("judge", content, fence(instruction, first, second))
 
 
 def template_text(name: PromptName) -> str:

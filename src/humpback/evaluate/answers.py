@@ -1,0 +1,87 @@
+"""Answers of a model to the prompts of an evaluation set, with both tags, as at inference (paper, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from humpback.config import TagSettings
+from humpback.contamination.prompts import prompt_texts
+from humpback.engines.base import Engine
+from humpback.errors import InputError
+from humpback.evaluate.comparisons import Output
+from humpback.prompts import forward_messages
+from humpback.records import Dropped, Outcome, Request, Sampling, Usage, record_seed
+from humpback.rows import file_lines, file_rows, table_ending
+
+_STAGE = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How a model is asked. The decoding is the paper's (section 3.1)."""
+
+    seed: int = 0
+    max_new_tokens: int = 1024
+    temperature: float = 0.7
+    top_p: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPrompt:
+    """One prompt of an evaluation set."""
+
+    instruction: str
+    dataset: str
+
+
+def read_prompt_set(path: Path) -> list[EvalPrompt]:
+    """The prompts of a table or a text file, whatever its columns are called; of a conversation its first turn.
+
+    Raises:
+        InputError: The file is missing, damaged, of no known kind, or a row asks nothing.
+    """
+    name = path.name.split(".")[0]
+    if not table_ending(path):
+        found = [EvalPrompt(line, name) for _, line in file_lines(path)]
+    else:
+        found = []
+        for number, row in file_rows(path):
+            texts = prompt_texts(row)
+            if not texts:
+                raise InputError(f"{path} row {number} asks nothing (columns: {', '.join(map(str, row))})",
+                                 "call the column with the prompt 'instruction'")  # fmt: skip
+            found.append(EvalPrompt(texts[0], str(row.get("dataset") or name)))
+    if not found:
+        raise InputError(f"{path} holds no prompts", "give another file")
+    return found
+
+
+def answer(
+    prompts: Sequence[EvalPrompt], engine: Engine, generator: str, tags: TagSettings, settings: Answering
+) -> Outcome[Output]:
+    """Lets a model answer prompts, in their order; a prompt that it cannot answer is dropped with the reason."""
+    sampling = [
+        Sampling(
+            settings.max_new_tokens, settings.temperature, settings.top_p,
+            record_seed(settings.seed, _STAGE, prompt.instruction),
+        )
+        for prompt in prompts
+    ]  # fmt: skip
+    requests = [
+        Request(str(number), forward_messages(prompt.instruction, tags, ("seed", "augmented")), how)
+        for number, (prompt, how) in enumerate(zip(prompts, sampling, strict=True))
+    ]
+    answers = {one.id: one for one in engine.generate(requests)}
+    kept, dropped = [], []
+    for number, prompt in enumerate(prompts):
+        found = answers.get(str(number))
+        if found is None or found.error or not found.text.strip():
+            reason = "no answer" if found is None or found.error else "empty answer"
+            detail = found.error if found else "the engine gave no answer"
+            dropped.append(Dropped(str(number), reason, detail, prompt.dataset, prompt.instruction[:200]))
+        else:
+            kept.append(Output(prompt.instruction, found.text.strip(), generator, prompt.dataset))
+    usage = Usage(sum(a.prompt_tokens for a in answers.values()), sum(a.completion_tokens for a in answers.values()))
+    return Outcome(tuple(kept), tuple(dropped), len(prompts), usage)

@@ -1,0 +1,224 @@
+"""Outputs of models and comparisons of two of them, read and written in AlpacaEval's formats.
+
+`model_outputs.json` is a list of {instruction, output, generator, dataset}; `annotations.json` a list of {instruction,
+output_1, generator_1, output_2, generator_2, dataset, annotator, preference}. generator_1 is the baseline, generator_2
+the model in question; a preference of 1 is for the baseline, 2 for the model, 1.5 a tie, and anything between says how
+sure the judge is. What the judge said is kept beside them, in columns that AlpacaEval passes over.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from humpback.errors import InputError
+from humpback.records import content_id
+from humpback.rows import Values, file_rows
+
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one model answered to one prompt."""
+
+    instruction: str
+    output: str
+    generator: str
+    dataset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two answers to one prompt, and which is preferred."""
+
+    instruction: str
+    output_1: str
+    output_2: str
+    generator_1: str
+    generator_2: str
+    dataset: str = ""
+    annotator: str = ""
+    preference: float | None = None
+    """1 to 2; None: not judged, or the judge gave no verdict. Never a default."""
+    verdicts: tuple[str, ...] = ()
+    """In each order, that with output_1 first before the other: '1', '2', 'tie', 'same', or why there is none."""
+    replies: tuple[str, ...] = ()
+    tries: int = 0
+    """How often the judge was asked without giving two verdicts, so that the next try is another draw."""
+    index: int = 0
+    """Place in the evaluation set, counted from 0."""
+
+    @property
+    def id(self) -> str:
+        """Identity of what is compared, whoever judges it."""
+        return content_id(self.instruction, self.output_1, self.output_2, self.generator_1, self.generator_2)
+
+    def row(self) -> Values:
+        """The comparison as a row of `annotations.json`."""
+        return {
+            "instruction": self.instruction,
+            "output_1": self.output_1,
+            "generator_1": self.generator_1,
+            "dataset": self.dataset,
+            "output_2": self.output_2,
+            "generator_2": self.generator_2,
+            "annotator": self.annotator,
+            "preference": self.preference,
+            "raw_completion": list(self.replies),
+            "verdicts": list(self.verdicts),
+            "tries": self.tries,
+            "index": self.index,
+        }
+
+
+def read_outputs(path: Path) -> list[Output]:
+    """Reads `model_outputs.json`, or the same columns in any table file.
+
+    Raises:
+        InputError: A row has no instruction or no output, or there is none.
+    """
+    found = []
+    for number, row in file_rows(path):
+        instruction, output = _text(row, "instruction", path, number), _text(row, "output", path, number)
+        found.append(Output(instruction, output, str(row.get("generator") or path.stem), str(row.get("dataset") or "")))
+    return _some(found, path)
+
+
+def write_outputs(path: Path, outputs: Iterable[Output]) -> None:
+    """Writes `model_outputs.json`."""
+    names = ("instruction", "output", "generator", "dataset")
+    write_json(path, [{name: getattr(output, name) for name in names} for output in outputs])
+
+
+def read_comparisons(path: Path) -> list[Comparison]:
+    """Reads `annotations.json`, AlpacaEval's or ours.
+
+    Raises:
+        InputError: A column is missing, or there is no row.
+    """
+    return _some([comparison_of(row, path, number) for number, row in file_rows(path)], path)
+
+
+def comparison_of(row: Values, path: Path, number: int) -> Comparison:
+    """One row of `annotations.json`; `number` is its place in the file, counted from 1.
+
+    Raises:
+        InputError: A column is missing or holds something else than it should.
+    """
+    if "preference" not in row:
+        raise InputError(
+            f"{path} row {number} has no preference", "give annotations, as 'humpback evaluate judge' writes"
+        )
+    index, tries, texts = row.get("index"), row.get("tries"), {}
+    for name in ("instruction", "output_1", "output_2"):
+        texts[name] = _text(row, name, path, number)
+    return Comparison(
+        **texts,
+        generator_1=str(row.get("generator_1") or "1"),
+        generator_2=str(row.get("generator_2") or "2"),
+        dataset=str(row.get("dataset") or ""),
+        annotator=str(row.get("annotator") or ""),
+        preference=preference_of(row["preference"]),
+        verdicts=_texts(row.get("verdicts")),
+        replies=_texts(row.get("raw_completion")),
+        tries=tries if isinstance(tries, int) else 0,
+        index=index if isinstance(index, int) else number - 1,
+    )
+
+
+def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> None:
+    """Writes `annotations.json`."""
+    write_json(path, [comparison.row() for comparison in comparisons])
+
+
+def preference_of(value: object) -> float | None:
+    """A preference as AlpacaEval stores it: 1 to 2, or 0 for a tie (its older form); None for anything else."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    if number == 0:
+        return 1.5
+    return number if math.isfinite(number) and 1 <= number <= 2 else None
+
+
+def pair_up(baseline: Sequence[Output], model: Sequence[Output]) -> tuple[list[Comparison], int]:
+    """Comparisons of two models on the prompts that both answered, in the baseline's order.
+
+    Joined by the prompt, never by position; where a prompt stands several times, its first answers meet, and so on.
+
+    Returns:
+        The comparisons, not yet judged, and how many outputs of either side found no partner.
+    """
+    waiting: dict[str, list[Output]] = {}
+    for output in reversed(model):
+        waiting.setdefault(output.instruction.strip(), []).append(output)
+    found = []
+    for index, one in enumerate(baseline):
+        if others := waiting.get(one.instruction.strip()):
+            two = others.pop()
+            found.append(
+                Comparison(
+                    one.instruction, one.output, two.output, one.generator, two.generator,
+                    one.dataset or two.dataset, index=index,
+                )
+            )  # fmt: skip
+    return found, len(baseline) + len(model) - 2 * len(found)
+
+
+def only_model(comparisons: Sequence[Comparison]) -> tuple[str, str]:
+    """The baseline and the model that these comparisons are about.
+
+    Raises:
+        InputError: There are several.
+    """
+    names = Counter((one.generator_1, one.generator_2) for one in comparisons)
+    if len(names) != 1:
+        listed = "; ".join(f"{two} against {one}" for one, two in sorted(names)[:5]) or "none"
+        raise InputError(f"one file of annotations must be about one model and one baseline, not {listed}", "split it")
+    return next(iter(names))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a JSON file that appears under its name when it is whole.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error})", "choose another place") from None
+
+
+def _text(row: Values, name: str, path: Path, number: int) -> str:
+    value = row.get(name)
+    if not isinstance(value, str):
+        known = ", ".join(map(str, row))
+        raise InputError(f"{path} row {number} has no text in '{name}' (columns: {known})", "rename the column")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _some(found: list[_Row], path: Path) -> list[_Row]:
+    if not found:
+        raise InputError(f"{path} has no rows", "give another file")
+    return found

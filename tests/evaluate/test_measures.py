@@ -1,0 +1,163 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from humpback.cli import app
+from humpback.config import Config
+from humpback.errors import HumpbackError, StageError
+from humpback.evaluate.answers import Answering, read_prompt_set
+from humpback.evaluate.comparisons import read_comparisons, read_outputs
+from humpback.evaluate.leaderboard import read_difficulty, read_gamed, read_leaderboard
+from humpback.evaluate.winrate import Judging
+from humpback.measures import answer_files, judge_files, winrate_files
+from humpback.records import content_id
+
+FAKE = ["model.engine=fake"]
+
+
+def run(*words):
+    result = CliRunner().invoke(app, ["evaluate", *map(str, words)])
+    assert result.exit_code == 0, result.output or result.exception
+    return result.output
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"Explain the number {n} to me."}) + "\n" for n in range(150)))
+    return path
+
+
+@pytest.fixture
+def two_models(tmp_path, prompts):
+    for seed in (1, 2):
+        list(answer_files(prompts, "fake", tmp_path / f"m-{seed}.json", f"m-{seed}", Answering(seed), FAKE))
+    return tmp_path / "m-1.json", tmp_path / "m-2.json"
+
+
+def test_from_prompts_to_a_leaderboard_by_commands(tmp_path, prompts):
+    for seed in (1, 2):
+        out = tmp_path / f"{seed}.json"
+        run("answer", prompts, "--model=fake", f"--name=m-{seed}", f"--seed={seed}", "--out", out, "--set", *FAKE)
+    notes = tmp_path / "annotations.json"
+    shown = run("judge", tmp_path / "2.json", tmp_path / "1.json", "--model", "fake", "--out", notes, "--set", *FAKE)
+    assert "m-2 against m-1" in shown
+    board = tmp_path / "leaderboard.csv"
+    shown = run("winrate", notes, "--leaderboard", board)
+    line = read_leaderboard(board)["m-2"]
+    assert f"win rate {line.number('win_rate'):.2f} %" in shown
+    assert f"length-controlled {line.number('length_controlled_winrate'):.2f} %" in shown
+    assert line.number("n_total") == sum(one.preference is not None for one in read_comparisons(notes))
+    run("winrate", notes, "--leaderboard", board)
+    assert len(read_leaderboard(board)) == 1
+
+
+def test_outputs_are_those_of_the_prompts_in_order(two_models, prompts):
+    found = read_outputs(two_models[0])
+    assert [one.instruction for one in found] == [one.instruction for one in read_prompt_set(prompts)]
+    assert {one.generator for one in found} == {"m-1"}
+    assert {one.dataset for one in found} == {"prompts"}
+
+
+def test_answering_goes_on_after_a_kill(tmp_path, prompts):
+    whole = tmp_path / "whole.json"
+    list(answer_files(prompts, "fake", whole, "m", Answering(), FAKE))
+    first = tmp_path / "first.jsonl"
+    first.write_text("".join(prompts.read_text().splitlines(keepends=True)[:64]))
+    out = tmp_path / "out.json"
+    list(answer_files(first, "fake", out, "m", Answering(), FAKE))
+    # What a kill leaves: the journal with a line cut short, and no file.
+    journal = tmp_path / ".out.json.work.jsonl"
+    kept = read_outputs(out)
+    out.unlink()
+    assert not journal.exists()
+    how = content_id("fake", repr(Answering()), Config().tags.model_dump_json(), "m")
+    lines = [json.dumps({"key": content_id(how, one.instruction), "output": "kept " + one.output}) for one in kept]
+    journal.write_text("\n".join(lines) + '\n{"key": "ab')
+    list(answer_files(prompts, "fake", out, "m", Answering(), FAKE))
+    found, wanted = read_outputs(out), read_outputs(whole)
+    assert [one.output for one in found[:64]] == ["kept " + one.output for one in kept]
+    assert found[64:] == wanted[64:]
+    assert not journal.exists()
+
+
+def test_judging_again_asks_only_where_there_is_no_verdict(tmp_path, two_models):
+    out = tmp_path / "annotations.json"
+    list(judge_files(two_models[1], two_models[0], "fake", out, Judging(tries=1), FAKE, 0.2))
+    once = read_comparisons(out)
+    assert 0 < sum(one.preference is None for one in once) < 30
+    for _ in range(4):
+        list(judge_files(two_models[1], two_models[0], "fake", out, Judging(tries=1), FAKE, 0.2))
+    again = read_comparisons(out)
+    assert all(new == old for new, old in zip(again, once, strict=True) if old.preference is not None)
+    assert sum(one.preference is None for one in again) < sum(one.preference is None for one in once)
+
+
+def test_a_journal_of_judgements_is_taken_up(tmp_path, two_models):
+    out = tmp_path / "annotations.json"
+    list(judge_files(two_models[1], two_models[0], "fake", out, Judging(), FAKE, 0.2))
+    rows = json.loads(out.read_text())
+    for row in rows[:64]:
+        row["raw_completion"] = ["from the journal"] * 2
+    (tmp_path / ".annotations.json.work.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:64]))
+    out.unlink()
+    list(judge_files(two_models[1], two_models[0], "fake", out, Judging(), FAKE, 0.2))
+    judged = [one for one in read_comparisons(out)[:64] if one.preference is not None]
+    assert len(judged) > 50
+    assert {one.replies for one in judged} == {("from the journal",) * 2}
+
+
+def test_too_many_without_a_verdict_fail_but_keep_the_others(tmp_path, two_models):
+    out = tmp_path / "annotations.json"
+    with pytest.raises(StageError, match="of 150 pairs have no verdict"):
+        list(judge_files(two_models[1], two_models[0], "fake", out, Judging(tries=1), FAKE, 0.0))
+    assert sum(one.preference is not None for one in read_comparisons(out)) > 100
+
+
+def test_models_without_a_prompt_in_common(tmp_path, two_models):
+    other = tmp_path / "other.json"
+    other.write_text('[{"instruction": "Something else.", "output": "x", "generator": "o"}]')
+    with pytest.raises(HumpbackError, match="no prompt in common"):
+        list(judge_files(other, two_models[0], "fake", tmp_path / "a.json", Judging(), FAKE, 0.2))
+
+
+def test_difficulties_and_gamed_comparisons_in_alpaca_evals_tables(tmp_path):
+    (tmp_path / "d.csv").write_text(",instruction_difficulty\n0,0.5\n1,-1.25\n")
+    assert read_difficulty(tmp_path / "d.csv") == {0: 0.5, 1: -1.25}
+    header = "preference,index,std_delta_len,instruction_difficulty,not_gamed_baseline,model\n"
+    (tmp_path / "g.csv").write_text(header + "0.25,0,-1.5,0.5,False,v\n0.5,1,0.5,-1.25,False,v\n0.5,0,1,0.5,False,c\n")
+    assert read_difficulty(tmp_path / "g.csv") == {0: 0.5, 1: -1.25}
+    (one, *_) = found = read_gamed([tmp_path / "g.csv"])
+    assert len(found) == 3
+    assert (one.index, one.preference, one.length) == (0, 0.25, -1.5)
+
+
+def test_difficulty_learnt_from_the_annotations_is_said(tmp_path, two_models):
+    outs = []
+    for seed in (1, 2):
+        outs.append(tmp_path / f"a-{seed}.json")
+        list(judge_files(two_models[1], two_models[0], "fake", outs[-1], Judging(seed=seed), FAKE, 0.2))
+    assert any("difficulty + model" in line for line in winrate_files(outs, "joint", [], None, 0))
+    assert all("+ difficulty" not in line for line in winrate_files(outs, "", [], None, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "first"),
+    [
+        ("p.txt", "One?\nTwo?\n", "One?"),
+        ("p.json", '[{"turns": ["One?", "And then?"]}, {"turns": ["Two?"]}]', "One?"),
+        ("p.csv", "instruction,input,dataset\nSum up.,A text,koala\nTwo?,,koala\n", "Sum up.\n\nA text"),
+    ],
+)
+def test_prompt_sets_of_any_kind(tmp_path, name, text, first):
+    (tmp_path / name).write_text(text)
+    found = read_prompt_set(tmp_path / name)
+    assert [one.instruction for one in found] == [first, "Two?"]
+    assert found[0].dataset == ("koala" if name == "p.csv" else "p")
+
+
+def test_a_row_that_asks_nothing(tmp_path):
+    (tmp_path / "p.jsonl").write_text('{"answer": "42"}\n')
+    with pytest.raises(HumpbackError, match="row 1 asks nothing"):
+        read_prompt_set(tmp_path / "p.jsonl")
