@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
-from humpback.errors import ModelError
+from humpback.errors import ConfigError, ModelError
 
 _BLOCK = 1 << 20
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md"]
@@ -87,18 +88,22 @@ def carried_names() -> list[str]:
 
 def is_hub_id(settings: ModelSettings) -> bool:
     """Whether the model comes from the hub."""
+    if settings.engine == "openai":
+        return False
     name = settings.name
     return not name.startswith("package:") and not Path(name).expanduser().exists() and not _looks_like_path(name)
 
 
 def identify(settings: ModelSettings) -> str:
-    """The identity of the model a run starts from, without preparing it.
+    """The identity of the model a run starts from, without preparing it. A server is not asked: its engine adds more.
 
     Raises:
         ModelError: The model is not there.
     """
     if settings.engine == "fake":
         return "fake"
+    if settings.engine == "openai":
+        return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
     name = settings.name
     if name.startswith("package:"):
         carried = _carried(name)
@@ -128,6 +133,8 @@ class Licence:
 
 def licence(settings: ModelSettings) -> Licence:
     """The licence of the base model, as far as it is known without fetching anything."""
+    if settings.engine == "openai":
+        return Licence()
     if settings.engine != "fake" and settings.name.startswith("package:"):
         carried = _carried(settings.name)
         return Licence(carried.licence, carried.notice)
@@ -139,8 +146,14 @@ def resolve(settings: ModelSettings) -> ModelFolder:
     """Makes the model ready on this machine.
 
     Raises:
+        ConfigError: It is on a server.
         ModelError: It is not there, gated, not a causal language model, or brings code or pickles.
     """
+    if settings.engine == "openai":
+        raise ConfigError(
+            "model.engine is openai: a server's model cannot be trained",
+            "set model.engine to transformers, and model.name to a model that can be had here",
+        )
     identity = identify(settings)
     if settings.engine == "fake":
         return ModelFolder(Path(), "fake", identity)

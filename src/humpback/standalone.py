@@ -128,7 +128,7 @@ def show_training(
 def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, changes: list[str]) -> str:
     """Lets a backward model write instructions; one line of counts."""
     from humpback.augment import instruct
-    from humpback.engines.open import open_engine
+    from humpback.engines.open import account, open_engine
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     rows = _segments(segments, config)
@@ -137,13 +137,14 @@ def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, 
         def step(window: Sequence[Segment]) -> Outcome[Candidate]:
             return instruct(window, engine, config.augment, config.run.seed, "candidates")
 
-        return _write(_map(rows, step), Candidate, out, dropped)
+        line = _write(_map(rows, step), Candidate, out, dropped)
+        return "\n".join(filter(None, (line, account(engine))))
 
 
 def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
     """Lets a model rate pairs; one line of counts and states."""
     from humpback.curate.scorers import make_scorer
-    from humpback.engines.open import open_engine
+    from humpback.engines.open import account, open_engine
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     scorer = make_scorer(config.curate, config.run.seed, 1, "ratings-1")
@@ -157,7 +158,8 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
             return outcome
 
         line = _write(_map(rows, step), Rating, out, None)
-    return f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})"
+        line += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
+        return "\n".join(filter(None, (line, account(engine))))
 
 
 def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:

@@ -17,16 +17,22 @@ def open_engine(settings: ModelSettings, path: Path | None = None, identity: str
 
     Args:
         settings: Which engine, and its bounds.
-        path: Model folder; else the model that the settings name is made ready.
-        identity: What to call the model in records.
+        path: Model folder; else the model that the settings name is made ready. A server's model has none.
+        identity: What to call the model in records. A server's model is called after the server.
 
     Raises:
+        ConfigError: The key for a server is not where the settings say.
+        EngineError: A server does not answer.
         ModelError: The model cannot be used.
     """
     if settings.engine == "fake":
         from humpback.engines.fake import FakeEngine
 
         engine: Engine = FakeEngine(identity or "fake")
+    elif settings.engine == "openai":
+        from humpback.engines.openai import OpenAIEngine
+
+        engine = OpenAIEngine(settings)
     else:
         from humpback.engines.transformers import TransformersEngine
 
@@ -38,3 +44,8 @@ def open_engine(settings: ModelSettings, path: Path | None = None, identity: str
         yield engine
     finally:
         engine.close()
+
+
+def account(engine: Engine) -> str:
+    """What the answers of a server took; empty where a model is on this machine, whose time is all it takes."""
+    return str(getattr(engine, "spent", ""))

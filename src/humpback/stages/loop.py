@@ -9,7 +9,7 @@ from pathlib import Path
 
 from humpback import prompts, seed
 from humpback.config import Config
-from humpback.errors import StageError
+from humpback.errors import ConfigError, StageError
 from humpback.records import (
     Candidate,
     Curated,
@@ -43,6 +43,11 @@ class _Again(Iterable[Pair]):
 
 def finetune(config: Config, base: str, name: str, direction: Direction, on: Sequence[Stage]) -> Stage:
     """M_yx or M_t: the base model, finetuned (section 2.2 backwards, 2.3 forwards). Always from the base."""
+    if config.model.engine == "openai":
+        raise ConfigError(
+            "model.engine is openai: a run trains, and a server's model cannot be trained",
+            "set model.engine to transformers; 'humpback instruct' and 'humpback rate' work with a server",
+        )
     room = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:

@@ -1,0 +1,301 @@
+"""Any server that speaks the OpenAI protocol: vLLM, llama.cpp, Ollama, a hosted one.
+
+Conversations go out as chat messages, each text as the content of one; the server renders its own chat template. So a
+text can never change the roles, the order or the number of messages that are sent. What the server then makes of a text
+that holds its control strings ('<|im_end|>') is the server's: vLLM and llama.cpp parse them as control tokens. The same
+holds for the limit of length, where Ollama cuts off silently, and for whether a seed gives the same answer again in
+another batch.
+
+Log-probabilities come from what chat completions give of the tokens written. A distribution over a few short answers
+is read from the `top_logprobs` of one position; that of a whole text that we bring, from `prompt_logprobs`, which is
+vLLM's. (The older way, `echo` of text completions, would leave the chat template out.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from humpback.config import ModelSettings
+from humpback.engines import replies
+from humpback.engines.http import Json, Refused, Server
+from humpback.engines.replies import Prompt, Written
+from humpback.errors import EngineError
+from humpback.models import identify
+from humpback.records import Completion, Likelihood, LikelihoodRequest, Message, Part, Request
+
+_CHAT = "chat/completions"
+
+_CUTS = 12
+"""Times that a prompt is sent again with less of what may be cut."""
+
+_REFUSALS = 16
+"""After so many refused requests, and none answered, it is not the requests."""
+
+_ANSWER_TOKENS = 8
+"""Tokens in which an answer that we could not begin has to come to its point."""
+
+_UNSTABLE = {"vllm", "llamacpp"}
+"""Servers that say of every model that it was made this second."""
+
+_PREFILL = {"vllm": "continue", "llamacpp": "trailing", "library": "trailing"}
+"""How a server goes on with an answer, by who it says owns its models; 'library' is Ollama."""
+
+Out = TypeVar("Out")
+
+
+@dataclass(slots=True)
+class Spent:
+    """What an engine has used.
+
+    Attributes:
+        requests: Requests answered.
+        tries: Requests sent, further tries included.
+        read: Tokens read, by the server's count.
+        written: Tokens written, by the server's count.
+        cost: What those tokens cost at the prices in the settings.
+    """
+
+    requests: int = 0
+    tries: int = 0
+    read: int = 0
+    written: int = 0
+    cost: float = 0.0
+
+    def __str__(self) -> str:
+        again = f" ({self.tries:,} sent)" if self.tries > self.requests else ""
+        cost = f", cost {self.cost:.4f}" if self.cost else ""
+        return f"{self.requests:,} requests{again}, {self.read:,} tokens read, {self.written:,} written{cost}"
+
+
+class OpenAIEngine:
+    """Answers requests with the model of a server.
+
+    Args:
+        settings: The model's name there, and the server.
+        first_wait: Seconds before a second try; doubled from try to try.
+
+    Raises:
+        ConfigError: The key is not where the settings say.
+        EngineError: The server does not answer.
+    """
+
+    def __init__(self, settings: ModelSettings, *, first_wait: float = 0.5) -> None:
+        self._settings = settings.server
+        self._name = settings.name
+        self._length_field = "max_tokens"
+        self._refused = 0
+        self._spent = Spent()
+        self._server = Server(settings.server, first_wait=first_wait)
+        try:
+            self._known = self._list_models()
+        except BaseException:
+            self._server.close()
+            raise
+        described = self._known.get(self._name, {})
+        digest = _digest(described)
+        self._identity = identify(settings) + (f"+{digest}" if digest else "")
+        self._owner = str(described.get("owned_by", ""))
+        found = _PREFILL.get(self._owner, "none")
+        self._prefill = found if settings.server.prefill == "auto" else settings.server.prefill
+
+    @property
+    def model(self) -> str:
+        """Identity of the model: its name, its server, and a digest of what the server says of it, if anything."""
+        return self._identity
+
+    @property
+    def spent(self) -> Spent:
+        """What has been used so far."""
+        prices = self._settings
+        self._spent.tries = self._server.tries
+        self._spent.cost = (
+            self._spent.read * prices.price_read + self._spent.written * prices.price_written
+        ) / 1_000_000
+        return self._spent
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Continues each conversation."""
+        return self._server.each(requests, self._complete)
+
+    def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
+        """Weighs continuations.
+
+        Several short answers are looked for among the 20 likeliest tokens of the position where the answer stands;
+        tokens that differ in white space alone count together. An answer that is not among them is at most as likely as
+        the last of them, and all that are missing share what the 20 leave of the whole: it gets the smaller of the two,
+        divided evenly, an upper bound in all but the split. Where none is among them, the request has an error, or with
+        vLLM is weighed as longer texts are.
+
+        Longer texts, and those whose end counts, are weighed by the log-probabilities of a prompt that holds them.
+
+        Raises:
+            EngineError: The server gives no such log-probabilities.
+        """
+        return self._server.each(requests, self._weigh)
+
+    def close(self) -> None:
+        """Gives up what is under way, and the connections."""
+        self._server.close()
+
+    async def _complete(self, request: Request) -> Completion:
+        if not replies.has_text(request.messages):
+            return Completion(request.id, "", "error", 0, 0, 0.0, "the prompt is empty")
+        sampling = request.sampling
+        fields: Json = {
+            self._length_field: sampling.max_new_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p if sampling.temperature else 1.0,
+            "seed": sampling.seed % 2**31,  # what every server takes for a seed
+        }
+        if self._settings.logprobs:
+            fields["logprobs"] = True
+        prefix = request.answer_prefix
+        try:
+            written = await self._ask(request.messages, prefix, fields, replies.read_completion)
+        except Refused as refused:
+            if self._settings.logprobs and "logprob" in str(refused):
+                raise EngineError(f"the server gives no log-probabilities ({refused})",
+                                  "set model.server.logprobs to false") from None  # fmt: skip
+            return Completion(request.id, "", "error", 0, 0, 0.0, str(refused))
+        if written.error:
+            return Completion(
+                request.id, "", "error", written.prompt_tokens, written.completion_tokens, 0.0, written.error
+            )
+        text = written.text
+        if prefix.strip() and text.lstrip().startswith(prefix.strip()):
+            text = text.lstrip()[len(prefix.strip()) :].lstrip()
+        return Completion(
+            request.id, text, written.finish, written.prompt_tokens, written.completion_tokens, written.log_probability
+        )
+
+    async def _weigh(self, request: LikelihoodRequest) -> Likelihood:
+        if not request.continuations or not all(request.continuations):
+            return Likelihood(request.id, error="nothing to score")
+        try:
+            if replies.are_short(request):
+                return await self._weigh_answers(request)
+            return await self._weigh_texts(request)
+        except Refused as refused:
+            return Likelihood(request.id, error=str(refused))
+
+    async def _weigh_answers(self, request: LikelihoodRequest) -> Likelihood:
+        begun = not request.answer_prefix or self._prefill != "none"
+        fields: Json = {
+            self._length_field: 1 if begun else _ANSWER_TOKENS,
+            "temperature": 0.0,
+            "top_p": 1.0,
+            "logprobs": True,
+            "top_logprobs": replies.TOP,
+        }
+        try:
+            written = await self._ask(request.messages, request.answer_prefix, fields, replies.read_completion)
+        except Refused as refused:
+            if "logprob" not in str(refused):
+                raise
+            written = None
+        if written is None or not any(place.top for place in written.places):
+            raise EngineError("the server gives no distribution over the next token (top_logprobs)",
+                              "set curate.scorer to rating, which needs none")  # fmt: skip
+        values, error = replies.weigh_answers(written.places, request, begun=begun)
+        if error and begun and self._owner == "vllm":
+            return await self._weigh_texts(request)
+        tokens = (1,) * len(values)
+        return Likelihood(request.id, values, tokens, written.prompt_tokens, error)
+
+    async def _weigh_texts(self, request: LikelihoodRequest) -> Likelihood:
+        """The tokens that each whole conversation has more than what all begin with are the continuation's."""
+        head = await self._read(request.messages, request.answer_prefix, ends=False)
+        wholes = [
+            await self._read(request.messages, request.answer_prefix + text, ends=request.ends)
+            for text in request.continuations
+        ]
+        start = min(replies.shared(head.ids, whole.ids) for whole in wholes)
+        values = tuple(min(0.0, sum(whole.log_probabilities[start:])) for whole in wholes)
+        counts = tuple(len(whole.ids) - start for whole in wholes)
+        return Likelihood(request.id, values, counts, head.tokens + sum(whole.tokens for whole in wholes))
+
+    async def _read(self, messages: tuple[Message, ...], answer: str, *, ends: bool) -> Prompt:
+        fields: Json = {self._length_field: 1, "temperature": 0.0, "prompt_logprobs": 1}
+        if answer:
+            messages = (*messages, Message("assistant", (Part(answer),)))
+            fields |= {"add_generation_prompt": False, "continue_final_message": not ends}
+        prompt = await self._ask(messages, "", fields, replies.read_prompt)
+        if not prompt.ids:
+            raise EngineError("the server gives no log-probabilities of a text that it is given (prompt_logprobs)",
+                              "take the scorer expected-rating or rating, or serve the model with vLLM")  # fmt: skip
+        return prompt
+
+    async def _ask(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
+        """Sends a conversation; one that is too long, with less and less of what may be cut."""
+        for _ in range(_CUTS):
+            body = self._body(messages, prefix, fields)
+            try:
+                answer = await self._server.post(_CHAT, body, read)
+            except Refused as refused:
+                if "max_tokens" in body and "max_completion_tokens" in str(refused):
+                    self._length_field = "max_completion_tokens"  # what newer models call it
+                    continue
+                shorter = replies.cut(messages, str(refused))
+                if shorter is None:
+                    self._count_refusal(refused)
+                    raise
+                messages = shorter
+                continue
+            self._account(answer)
+            return answer
+        raise Refused("the prompt is too long, however much is cut")
+
+    def _body(self, messages: tuple[Message, ...], prefix: str, fields: Json) -> Json:
+        turns = [{"role": message.role, "content": message.text} for message in messages]
+        body: Json = {"model": self._name, "messages": turns, **fields}
+        if "max_tokens" in body and self._length_field != "max_tokens":
+            body[self._length_field] = body.pop("max_tokens")
+        if prefix and self._prefill != "none":
+            turns.append({"role": "assistant", "content": prefix})
+            if self._prefill == "continue":
+                body |= {"add_generation_prompt": False, "continue_final_message": True}
+        body |= self._settings.extra_body
+        return {name: value for name, value in body.items() if value is not None}
+
+    def _account(self, answer: object) -> None:
+        self._spent.requests += 1
+        if isinstance(answer, Written):
+            self._spent.read += answer.prompt_tokens
+            self._spent.written += answer.completion_tokens
+        elif isinstance(answer, Prompt):
+            self._spent.read += answer.tokens
+            self._spent.written += 1
+
+    def _count_refusal(self, refused: Refused) -> None:
+        self._refused += 1
+        if not self._spent.requests and self._refused >= _REFUSALS:
+            raise EngineError(f"the server refuses every request ({refused})", "mend that") from None
+
+    def _list_models(self) -> dict[str, Json]:
+        """What the server says of its models; nothing where it does not say."""
+        try:
+            return self._server.get("models", replies.read_models)
+        except Refused:
+            return {}
+        except EngineError as error:
+            if error.retryable:
+                raise
+            return {}
+        finally:
+            self._server.tries = 0
+
+
+def _digest(described: Json) -> str:
+    """What the server says of the model that would change with it, and with it alone."""
+    facts: Json = {name: described.get(name) for name in ("id", "root")}
+    if described.get("owned_by") not in _UNSTABLE:
+        facts["created"] = described.get("created")
+    meta = described.get("meta")
+    if isinstance(meta, dict):
+        facts |= {name: meta.get(name) for name in ("n_params", "n_vocab", "size", "ftype")}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=4).hexdigest() if facts else ""

@@ -1,0 +1,222 @@
+"""What servers of the OpenAI protocol answer, read with suspicion; pure functions.
+
+A reply that cannot be right raises ValueError, KeyError, TypeError or IndexError: it counts as damaged, and the request
+is sent again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from humpback.engines.http import Json
+from humpback.records import FinishReason, LikelihoodRequest, Message
+
+Out = TypeVar("Out")
+Reader = Callable[[Json], Out]
+
+TOP = 20
+"""Likeliest tokens to ask for: the most that the protocol allows."""
+
+_LONGEST_ANSWER = 12
+_MOST_TOKENS = 10_000_000
+_LEAST = 1e-12
+_FINISH: dict[str, FinishReason] = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
+    **dict.fromkeys(("length", "max_tokens"), "length"),
+}
+_TOO_LONG = re.compile(r"context.?(?:length|size|window)|too (?:long|large)|exceed\w*.*tokens|maximum.*tokens", re.I)
+_LIMIT = re.compile(r"context.?(?:length|size|window)\D{0,20}(\d+)", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One token written, and the likeliest in its place."""
+
+    token: str
+    log_probability: float
+    top: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A chat completion."""
+
+    text: str
+    finish: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    places: tuple[Place, ...]
+    error: str = ""
+
+    @property
+    def log_probability(self) -> float:
+        """Of all that was written; 0 where the server does not say."""
+        return min(0.0, sum(place.log_probability for place in self.places))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The tokens of a conversation as the server rendered it, and the log-probability of each; empty if not given."""
+
+    ids: tuple[str, ...]
+    log_probabilities: tuple[float, ...]
+    tokens: int
+
+
+def read_completion(reply: Json) -> Written:
+    """Reads a chat completion. Of several choices, which nobody asked for, the first counts."""
+    choice = _first_choice(reply)
+    message = _object(choice["message"])
+    logprobs = choice.get("logprobs")
+    content = _object(logprobs).get("content") if logprobs is not None else None
+    places = tuple(_place(_object(item)) for item in content or ())
+    read, written = _count(reply, "prompt_tokens"), _count(reply, "completion_tokens")
+    text, finish, error = message.get("content"), choice.get("finish_reason"), ""
+    if text is not None and not isinstance(text, str):
+        raise TypeError("the text is none")
+    if message.get("refusal"):
+        error = f"the model refuses: {str(message['refusal'])[:200]}"
+    elif finish in ("content_filter", "tool_calls", "function_call"):
+        error = f"the server ended the answer with '{finish}'"
+    elif finish not in _FINISH:
+        raise ValueError(f"it ended with {finish!r}")
+    return Written(text or "", _FINISH.get(str(finish), "error"), read, written or len(places), places, error)
+
+
+def read_prompt(reply: Json) -> Prompt:
+    """Reads vLLM's log-probabilities of a prompt: for each token its own first, the likeliest behind it."""
+    tokens = _count(reply, "prompt_tokens")
+    given = reply.get("prompt_logprobs")
+    if not given:
+        _first_choice(reply)
+        return Prompt((), (), tokens)
+    ids, values = [""], [0.0]  # nothing is known of the first: nothing stands before it
+    for entry in _array(given)[1:]:
+        token, described = next(iter(_object(entry).items()))
+        ids.append(token)
+        values.append(_log_probability(_object(described)["logprob"]))
+    return Prompt(tuple(ids), tuple(values), tokens or len(ids))
+
+
+def read_models(reply: Json) -> dict[str, Json]:
+    """Reads the list of models, by name."""
+    return {str(item["id"]): item for item in map(_object, _array(reply["data"]))}
+
+
+def has_text(messages: Sequence[Message]) -> bool:
+    """Whether a conversation says anything."""
+    return any(message.text.strip() for message in messages)
+
+
+def are_short(request: LikelihoodRequest) -> bool:
+    """Whether the continuations are answers that can each be one token."""
+    texts = [text.strip() for text in request.continuations]
+    short = all(0 < len(text) <= _LONGEST_ANSWER and len(text.split()) == 1 for text in texts)
+    return short and len(set(texts)) == len(texts) > 1 and not request.ends
+
+
+def weigh_answers(places: Sequence[Place], request: LikelihoodRequest, *, begun: bool) -> tuple[tuple[float, ...], str]:
+    """The log-probability of each short answer, and what is wrong.
+
+    Args:
+        places: What was written behind the prompt.
+        request: What the answers are.
+        begun: Whether the server went on behind `answer_prefix`, so that the answer stands at the first place; else it
+            stands where one of the answers was written, with nothing or the prefix before it.
+    """
+    answers = [text.strip() for text in request.continuations]
+    before = ""
+    for place in places:
+        if begun or (place.token.strip() in answers and before.strip() in ("", request.answer_prefix.strip())):
+            return _among(place.top, answers)
+        before += place.token
+    return (), f"the reply does not come to an answer: '{before.strip()[:80]}'"
+
+
+def _among(top: Sequence[tuple[str, float]], answers: Sequence[str]) -> tuple[tuple[float, ...], str]:
+    shares = dict.fromkeys(answers, 0.0)
+    for token, value in dict(top).items():
+        if token.strip() in shares:
+            shares[token.strip()] += math.exp(value)
+    missing = [answer for answer, share in shares.items() if not share]
+    if len(missing) == len(answers):
+        return (), f"no answer is among the {len(top)} likeliest tokens"
+    rest = max(0.0, 1.0 - sum(math.exp(value) for value in dict(top).values()))
+    bound = min(rest, math.exp(min(value for _, value in top))) / max(len(missing), 1)
+    return tuple(min(0.0, math.log(max(shares[answer] or bound, _LEAST))) for answer in answers), ""
+
+
+def shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many tokens two prompts begin with together."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def cut(messages: tuple[Message, ...], said: str) -> tuple[Message, ...] | None:
+    """A conversation with less of the longest text that may be cut.
+
+    Args:
+        messages: What was refused.
+        said: Why.
+
+    Returns:
+        None where it was not refused for its length, or nothing is left to cut.
+    """
+    parts = [(len(p.text), i, k) for i, m in enumerate(messages) for k, p in enumerate(m.parts) if p.cut]
+    length, index, place = max(parts, default=(0, 0, 0))
+    if length < 2 or not _TOO_LONG.search(said):
+        return None
+    keep = max(1, int(length * _share(said)))
+    message = messages[index]
+    part = replace(message.parts[place], text=message.parts[place].text[:keep])
+    shorter = replace(message, parts=(*message.parts[:place], part, *message.parts[place + 1 :]))
+    return (*messages[:index], shorter, *messages[index + 1 :])
+
+
+def _share(said: str) -> float:
+    """How much to keep: what the server says of limit and length, and a little less; else seven tenths."""
+    limit = _LIMIT.search(said)
+    most = max((int(number) for number in re.findall(r"\d+", said)), default=0)
+    return 0.95 * int(limit[1]) / most if limit and most > int(limit[1]) > 0 else 0.7
+
+
+def _first_choice(reply: Json) -> Json:
+    return _object(_array(reply["choices"])[0])
+
+
+def _place(item: Json) -> Place:
+    top = tuple(
+        (str(one["token"]), _log_probability(one["logprob"]))
+        for one in map(_object, _array(item.get("top_logprobs", [])))
+    )
+    return Place(str(item["token"]), _log_probability(item["logprob"]), top)
+
+
+def _log_probability(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value) or value > 1e-3:
+        raise ValueError(f"a log-probability of {value!r}")
+    return min(0.0, max(float(value), -9999.0))  # minus infinity cannot be summed and stored
+
+
+def _count(reply: Json, name: str) -> int:
+    """A count of `usage`; 0 where it is missing or cannot be one."""
+    usage = reply.get("usage")
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else 0
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("no object where one belongs")
+    return value
+
+
+def _array(value: object) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise TypeError("no list where one belongs")
+    return value
