@@ -93,6 +93,68 @@ def winrate(
     _print(winrate_files(annotations, difficulty, gamed or [], leaderboard, seed))
 
 
+@app.command()
+def scaling(
+    table: Annotated[Path, typer.Argument(help="Table with columns data, n, win_rate, and maybe standard_error.")],
+) -> None:
+    """Fit w = alpha log N + C: what more data is worth.
+
+    Example: humpback evaluate scaling points.csv
+    """
+    from humpback.measures import scaling_lines
+
+    _print(scaling_lines(table))
+
+
+@app.command()
+def diversity(
+    files: Annotated[list[Path], typer.Argument(help="Pairs, candidates or prompts: tables with an instruction.")],
+    sample: Annotated[int, typer.Option(min=2, help="Instructions to look at in each file.")] = 2000,
+    seed: _Seed = 0,
+) -> None:
+    """Measure how diverse instructions are: n-grams, entropy, clusters, the long tail.
+
+    Example: humpback evaluate diversity seed.jsonl curated.jsonl
+    """
+    from humpback.measures import diversity_lines
+
+    _print(diversity_lines(files, sample, seed))
+
+
+@app.command()
+def blind(
+    outputs: _Outputs,
+    baseline: _Baseline,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Sheet to write: .csv or .jsonl.")] = Path("blind.csv"),
+    key: Annotated[Path, typer.Option(help="File that says which model stands where.")] = Path("blind-key.json"),
+    count: Annotated[Optional[int], typer.Option(min=1, help="Pairs to draw [default: all].")] = None,  # noqa: UP045
+    seed: _Seed = 0,
+) -> None:
+    """Write pairs of answers without names, in random order, for people to compare.
+
+    Example: humpback evaluate blind m-2.json m-0.json --count 100 --out blind.csv
+    """
+    from humpback.measures import blind_files
+
+    _print(blind_files(outputs, baseline, out, key, count, seed))
+
+
+@app.command()
+def unblind(
+    answers: Annotated[Path, typer.Argument(help="The sheet with its column 'choice' filled in: A, B or tie.")],
+    key: Annotated[Path, typer.Option(help="The key that was written with the sheet.")] = Path("blind-key.json"),
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Annotations to write.")] = None,  # noqa: UP045
+    seed: _Seed = 0,
+) -> None:
+    """Turn a sheet that people filled in into win, tie and loss with intervals.
+
+    Example: humpback evaluate unblind blind.csv --key blind-key.json
+    """
+    from humpback.measures import unblind_files
+
+    _print(unblind_files(answers, key, out, seed))
+
+
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         typer.echo(line)

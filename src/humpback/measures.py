@@ -1,4 +1,4 @@
-"""The measures on anybody's files: answers of a model, judgements, win rates.
+"""The measures on anybody's files: answers of a model, judgements, win rates, scaling, diversity, blind comparison.
 
 What costs a model's time is kept in a journal beside the file that is made, flushed after every few prompts: the same
 command goes on after a kill.
@@ -7,7 +7,9 @@ command goes on after a kill.
 from __future__ import annotations
 
 import json
+import math
 import os
+import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 from humpback.config import Config
 from humpback.errors import ConfigError, InputError, StageError
 from humpback.evaluate.answers import Answering, answer, read_prompt_set
+from humpback.evaluate.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
 from humpback.evaluate.comparisons import (
     Comparison,
     Output,
@@ -26,8 +29,10 @@ from humpback.evaluate.comparisons import (
     write_comparisons,
     write_outputs,
 )
+from humpback.evaluate.diversity import diversity
 from humpback.evaluate.leaderboard import read_difficulty, read_gamed, update_leaderboard
 from humpback.evaluate.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
+from humpback.evaluate.scaling import fit_scaling, read_points
 from humpback.evaluate.winrate import Judging, WinRate, judge, win_rate
 from humpback.records import content_id
 from humpback.rows import Values
@@ -48,7 +53,7 @@ def answer_files(
     from humpback.engines.open import open_engine
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
-    asked = read_prompt_set(prompts)
+    asked = list(read_prompt_set(prompts))
     generator = name or Path(model).name
     journal = _Journal(out)
     made: list[Output] = []
@@ -147,6 +152,76 @@ def winrate_files(
             update_leaderboard(leaderboard, model, rate, controlled)
     if leaderboard is not None:
         yield f"wrote {leaderboard}"
+
+
+def scaling_lines(table: Path) -> Iterator[str]:
+    """The line w = alpha log N + C of each data set of a table; lines of figures."""
+    yield "w = alpha log N + C; alpha is in percentage points, 95 % intervals"
+    for fit in fit_scaling(read_points(table)):
+        low, high = fit.alpha_interval.low, fit.alpha_interval.high
+        yield f"{fit.data}: {fit.points} points, {fit.method}, R2 {fit.r_squared:.3f}"
+        for name, factor in (("natural log", math.e), ("each doubling", 2), ("each tenfold", 10)):
+            by = math.log(factor)
+            yield f"  alpha {fit.alpha_for(factor):.2f} ({low * by:.2f} to {high * by:.2f}), {name}"
+        yield f"  C {fit.constant:.2f} ({fit.constant_interval.low:.2f} to {fit.constant_interval.high:.2f})"
+
+
+def diversity_lines(files: Sequence[Path], sample: int, seed: int) -> Iterator[str]:
+    """How diverse the instructions of each file are, on samples of one size; lines of a table.
+
+    The size is that of the smallest file, where that is below `sample`.
+    """
+    drawn = [_reservoir((prompt.instruction for prompt in read_prompt_set(path)), sample, seed) for path in files]
+    size = min(map(len, drawn))
+    yield f"{size} instructions of each; similarity is Jaccard's, of word 2-grams, .5 and above is alike"
+    names = ("distinct 1", "2", "3", "4-grams", "entropy", "rare words", "nearest", "clusters", "alone", "largest")
+    yield "  ".join(names) + "  file"
+    for path, texts in zip(files, drawn, strict=True):
+        found = diversity(texts, size, seed)
+        figures = (*found.distinct, found.entropy, found.rare_words, found.nearest, found.clusters, found.alone)
+        shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in (*figures, found.largest)]
+        yield "  ".join(value.rjust(len(name)) for value, name in zip(shown, names, strict=True)) + f"  {path}"
+
+
+def blind_files(outputs: Path, baseline: Path, sheet: Path, key: Path, count: int | None, seed: int) -> Iterator[str]:
+    """Writes pairs without names for people to compare, and the key; a line of counts.
+
+    Raises:
+        InputError: The two have no prompt in common, or differ on none.
+    """
+    pairs, alone = pair_up(read_outputs(baseline), read_outputs(outputs))
+    questions = blind(pairs, seed, count)
+    if not questions:
+        raise InputError(f"{outputs} and {baseline} differ on no prompt", "give outputs on one evaluation set")
+    only_model(pairs)
+    write_key(key, questions)
+    write_sheet(sheet, questions)
+    left = f"; {alone} outputs without a partner are left out" if alone else ""
+    yield f"wrote {sheet}: {len(questions)} pairs to fill in, and {key}, which says who is who{left}"
+
+
+def unblind_files(answers: Path, key: Path, out: Path | None, seed: int) -> Iterator[str]:
+    """What people preferred: win, tie and loss with intervals; lines of figures."""
+    found = unblind(read_key(key), answers)
+    result = blind_result(found, seed)
+    yield from _lines(answers, found[0], result.rate, None)
+    for name, share, bounds in result.shares:
+        yield f"  {name} {share:.1%} ({bounds.low:.1%} to {bounds.high:.1%}, Wilson)"
+    if out is not None:
+        write_comparisons(out, found)
+        yield f"wrote {out}"
+
+
+def _reservoir(texts: Iterable[str], size: int, seed: int) -> list[str]:
+    """A seeded sample of a stream, each text as likely as another; all where there are no more."""
+    draw = random.Random(seed)  # noqa: S311
+    kept: list[str] = []
+    for number, text in enumerate(texts):
+        if number < size:
+            kept.append(text)
+        elif (place := draw.randrange(number + 1)) < size:
+            kept[place] = text
+    return kept
 
 
 class _Journal:

@@ -152,7 +152,7 @@ def test_difficulty_learnt_from_the_annotations_is_said(tmp_path, two_models):
 )
 def test_prompt_sets_of_any_kind(tmp_path, name, text, first):
     (tmp_path / name).write_text(text)
-    found = read_prompt_set(tmp_path / name)
+    found = list(read_prompt_set(tmp_path / name))
     assert [one.instruction for one in found] == [first, "Two?"]
     assert found[0].dataset == ("koala" if name == "p.csv" else "p")
 
@@ -160,4 +160,4 @@ def test_prompt_sets_of_any_kind(tmp_path, name, text, first):
 def test_a_row_that_asks_nothing(tmp_path):
     (tmp_path / "p.jsonl").write_text('{"answer": "42"}\n')
     with pytest.raises(HumpbackError, match="row 1 asks nothing"):
-        read_prompt_set(tmp_path / "p.jsonl")
+        list(read_prompt_set(tmp_path / "p.jsonl"))

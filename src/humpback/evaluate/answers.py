@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,26 +36,29 @@ class EvalPrompt:
     dataset: str
 
 
-def read_prompt_set(path: Path) -> list[EvalPrompt]:
+def read_prompt_set(path: Path) -> Iterator[EvalPrompt]:
     """The prompts of a table or a text file, whatever its columns are called; of a conversation its first turn.
 
     Raises:
-        InputError: The file is missing, damaged, of no known kind, or a row asks nothing.
+        InputError: The file is missing, damaged, of no known kind, or empty, or a row asks nothing.
     """
     name = path.name.split(".")[0]
+    found = False
     if not table_ending(path):
-        found = [EvalPrompt(line, name) for _, line in file_lines(path)]
+        for _, line in file_lines(path):
+            found = True
+            yield EvalPrompt(line, name)
     else:
-        found = []
         for number, row in file_rows(path):
             texts = prompt_texts(row)
             if not texts:
-                raise InputError(f"{path} row {number} asks nothing (columns: {', '.join(map(str, row))})",
+                columns = ", ".join(map(str, row))
+                raise InputError(f"{path} row {number} asks nothing (columns: {columns})",
                                  "call the column with the prompt 'instruction'")  # fmt: skip
-            found.append(EvalPrompt(texts[0], str(row.get("dataset") or name)))
+            found = True
+            yield EvalPrompt(texts[0], str(row.get("dataset") or name))
     if not found:
         raise InputError(f"{path} holds no prompts", "give another file")
-    return found
 
 
 def answer(
