@@ -97,7 +97,11 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(
     work = _kill_at(5, settings, pairs, tiny_model, tmp_path)
     whole = train("whole", **settings)
     resumed = train("resumed", work=work, **settings)
-    assert (whole.resumed_from, resumed.resumed_from) == (0, 3)
+    assert whole.resumed_from == 0
+    later = (
+        (6, 9) if "devices" in how else ()
+    )  # processes of their own are a step or more ahead of what is heard of them
+    assert resumed.resumed_from in (3, *later)
     assert resumed.curve == whole.curve
     assert resumed.packed == settings.get("packing", True)
     expected, got = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
