@@ -17,7 +17,7 @@ LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 COMMANDS = sorted(
     {
         line
-        for name in ("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md")
+        for name in ("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md")
         for line in LINE.findall((ROOT / name).read_text())
     }
 )
@@ -31,6 +31,7 @@ def test_a_command_in_the_documents_exists(line):
     for option in (word for word in words if word.startswith("--")):
         assert option in shown.output
     changes = [value for word, value in pairwise(words) if word == "--set"]
+    changes += [f"model.name={value}" for word, value in pairwise(words) if word == "--model"]
     with_changes(Config(), changes)
 
 

@@ -96,6 +96,8 @@ class OpenAIEngine:
             self._server.close()
             raise
         described = self._known.get(self._name, {})
+        if not described and len(self._known) == 1:
+            described = next(iter(self._known.values()))  # llama.cpp has one, by whatever name it is asked for
         digest = _digest(described)
         self._identity = identify(settings) + (f"+{digest}" if digest else "")
         self._owner = str(described.get("owned_by", ""))
@@ -157,7 +159,7 @@ class OpenAIEngine:
         try:
             written = await self._ask(request.messages, prefix, fields, replies.read_completion)
         except Refused as refused:
-            if self._settings.logprobs and "logprob" in str(refused):
+            if self._settings.logprobs and _is_about_logprobs(refused) and not self._spent.requests:
                 raise EngineError(f"the server gives no log-probabilities ({refused})",
                                   "set model.server.logprobs to false") from None  # fmt: skip
             return Completion(request.id, "", "error", 0, 0, 0.0, str(refused))
@@ -194,7 +196,7 @@ class OpenAIEngine:
         try:
             written = await self._ask(request.messages, request.answer_prefix, fields, replies.read_completion)
         except Refused as refused:
-            if "logprob" not in str(refused):
+            if not _is_about_logprobs(refused):
                 raise
             written = None
         if written is None or not any(place.top for place in written.places):
@@ -287,6 +289,10 @@ class OpenAIEngine:
             return {}
         finally:
             self._server.tries = 0
+
+
+def _is_about_logprobs(refused: Refused) -> bool:
+    return "logprob" in str(refused)
 
 
 def _digest(described: Json) -> str:
