@@ -17,14 +17,13 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from queue import SimpleQueue
 from typing import TypeVar
 
 import httpx2
 
 from humpback.config import ServerSettings
+from humpback.engines.replies import Json, retry_after, said
 from humpback.errors import ConfigError, EngineError
 
 _LONGEST_WAIT = 60.0
@@ -41,7 +40,6 @@ _SHOWN = 300
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Json = dict[str, object]
 
 
 class Refused(Exception):
@@ -240,7 +238,7 @@ class Server:
             if not isinstance(found, dict):
                 raise ValueError("no object")
             if found.get("error") and "choices" not in found:
-                raise ValueError(f"an error in place of an answer: {_said(reply.body)}")
+                raise ValueError(f"an error in place of an answer: {said(reply.body)}")
             result = read(found)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _Failed(self._clean(f"a damaged answer: {error}")) from None
@@ -261,15 +259,15 @@ class Server:
 
     def _objection(self, reply: _Reply) -> Exception:
         """What a status other than 200 means."""
-        status, said = reply.status, self._clean(_said(reply.body))
-        seen = f"status {status}" + (f": {said}" if said else "")
+        status, words = reply.status, self._clean(said(reply.body))
+        seen = f"status {status}" + (f": {words}" if words else "")
         where = self._settings.base_url
         if status in _ONE_REQUEST:
-            return Refused(said or seen)
+            return Refused(words or seen)
         if status == 429 and "insufficient_quota" in reply.body.decode(errors="replace"):
             return EngineError(f"{where} says that the quota is used up", "see the account that the key belongs to")
         if status in _AGAIN or status >= 500:
-            wait = _retry_after(reply.headers)
+            wait = retry_after(reply.headers.get("retry-after", ""))
             if wait > _LONGEST_ASKED:
                 return EngineError(f"{where} asks to come back in {wait:.0f} s", "go on then", retryable=True)
             return _Failed(seen, wait, busy=status in _AGAIN or status == 503)
@@ -296,29 +294,3 @@ def _key(name: str) -> str:
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ConfigError(f"the environment variable {name} does not hold a key", "put the key for the server into it")
     return key
-
-
-def _said(body: bytes) -> str:
-    """The server's own words on an error, whatever it wraps them in."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return body[: 4 * _SHOWN].decode(errors="replace")
-    for key in ("error", "message", "detail"):
-        if isinstance(found, dict) and found.get(key):
-            found = found[key]
-    return found if isinstance(found, str) else json.dumps(found)
-
-
-def _retry_after(headers: httpx2.Headers) -> float:
-    """Seconds that the server asks for, as a number or as a date; 0 where it does not, or not readably."""
-    given = headers.get("retry-after", "").strip()
-    try:
-        wait = float(given)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(given)
-        except ValueError:
-            return 0.0
-        wait = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return wait if 0 <= wait < float("inf") else 0.0

@@ -21,8 +21,8 @@ from typing import TypeVar
 
 from humpback.config import ModelSettings
 from humpback.engines import replies
-from humpback.engines.http import Json, Refused, Server
-from humpback.engines.replies import Prompt, Written
+from humpback.engines.http import Refused, Server
+from humpback.engines.replies import Json, Prompt, Written
 from humpback.errors import EngineError
 from humpback.models import identify
 from humpback.records import Completion, Likelihood, LikelihoodRequest, Message, Part, Request

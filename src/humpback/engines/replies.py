@@ -6,16 +6,19 @@ is sent again.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from humpback.engines.http import Json
 from humpback.records import FinishReason, LikelihoodRequest, Message
 
 Out = TypeVar("Out")
+Json = dict[str, object]
 Reader = Callable[[Json], Out]
 
 TOP = 20
@@ -24,6 +27,7 @@ TOP = 20
 _LONGEST_ANSWER = 12
 _MOST_TOKENS = 10_000_000
 _LEAST = 1e-12
+_MOST_SAID = 1200
 _FINISH: dict[str, FinishReason] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
     **dict.fromkeys(("length", "max_tokens"), "length"),
@@ -105,6 +109,31 @@ def read_prompt(reply: Json) -> Prompt:
 def read_models(reply: Json) -> dict[str, Json]:
     """Reads the list of models, by name."""
     return {str(item["id"]): item for item in map(_object, _array(reply["data"]))}
+
+
+def said(body: bytes) -> str:
+    """The server's own words on an error, whatever it wraps them in."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return body[:_MOST_SAID].decode(errors="replace")
+    for key in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(key):
+            found = found[key]
+    return found if isinstance(found, str) else json.dumps(found)
+
+
+def retry_after(given: str) -> float:
+    """Seconds that a server asks for, as a number or as a date; 0 where it does not, or not readably."""
+    try:
+        wait = float(given.strip())
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(given)
+        except ValueError:
+            return 0.0
+        wait = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return wait if 0 <= wait < float("inf") else 0.0
 
 
 def has_text(messages: Sequence[Message]) -> bool:
