@@ -161,21 +161,22 @@ def _fit(x: Array, y: Array, weights: Array) -> Array:
     from sklearn.model_selection import GroupKFold
 
     folds = list(GroupKFold(_FOLDS).split(x, groups=np.arange(len(x))))
-    losses = []
-    for strength in _STRENGTHS:
-        fold = []
-        for train, test in folds:
-            theta = _fit_once(x[train], y[train], weights[train], strength)
-            fold.append(_loss(x[test] @ theta, y[test], weights[test]))
-        losses.append(np.mean(fold))
-    return _fit_once(x, y, weights, float(_STRENGTHS[int(np.argmin(losses))]))
+    losses = np.zeros(len(_STRENGTHS))
+    for train, test in folds:
+        # One stream of random numbers a fold, as AlpacaEval's solver has it: where the curve is flat, its last digits
+        # decide which strength is chosen.
+        stream = np.random.RandomState(_SEED)
+        for place, strength in enumerate(_STRENGTHS):
+            theta = _fit_once(x[train], y[train], weights[train], strength, stream)
+            losses[place] += _loss(x[test] @ theta, y[test], weights[test])
+    return _fit_once(x, y, weights, float(_STRENGTHS[int(np.argmin(losses))]), np.random.RandomState(_SEED))
 
 
-def _fit_once(x: Array, y: Array, weights: Array, strength: float) -> Array:
+def _fit_once(x: Array, y: Array, weights: Array, strength: float, stream: np.random.RandomState) -> Array:
     """A soft label is two examples, one of each class, that share its weight."""
     logistic, _ = _libraries()
     model = logistic(
-        C=strength, l1_ratio=1.0, solver="liblinear", fit_intercept=False, random_state=_SEED, max_iter=1000
+        C=strength, l1_ratio=1.0, solver="liblinear", fit_intercept=False, random_state=stream, max_iter=1000
     )
     twice, labels = np.vstack([x, x]), np.repeat([1, 0], len(x))
     shared = np.concatenate([y, 1 - y]) * np.concatenate([weights, weights])
