@@ -56,6 +56,7 @@ def judge_(
         "annotations.json"
     ),
     tries: Annotated[int, typer.Option(min=1, help="How often a pair without a verdict is asked.")] = 2,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply of the judge.")] = 512,
     max_unjudged: Annotated[float, typer.Option(min=0, max=1, help="Fail where more pairs have no verdict.")] = 0.2,
     seed: _Seed = 0,
     settings: _Sets = None,
@@ -67,7 +68,7 @@ def judge_(
     from humpback.evaluate.winrate import Judging
     from humpback.measures import judge_files
 
-    how = Judging(seed=seed, tries=tries)
+    how = Judging(seed, max_new_tokens, tries)
     _print(judge_files(outputs, baseline, model, out, how, settings or [], max_unjudged))
 
 

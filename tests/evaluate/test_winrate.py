@@ -2,7 +2,9 @@ import math
 
 import pytest
 
+from humpback.config import ModelSettings
 from humpback.engines.fake import FakeEngine
+from humpback.engines.transformers import TransformersEngine
 from humpback.evaluate.comparisons import Comparison
 from humpback.evaluate.intervals import bootstrap_mean, wilson
 from humpback.evaluate.winrate import Judging, judge, win_rate
@@ -110,6 +112,15 @@ def test_a_request_that_the_engine_refuses_is_an_error_not_a_loss():
     assert one.preference is None
     assert one.verdicts == ("error", "error")
     assert one.replies[0] == "too long"
+
+
+def test_a_model_with_random_weights_judges_nothing_and_breaks_nothing(tiny_model):
+    engine = TransformersEngine(tiny_model, "tiny", ModelSettings(name=str(tiny_model), device="cpu"))
+    found = judge([comparison(number=n) for n in range(3)], engine, Judging(max_new_tokens=6))
+    engine.close()
+    assert [one.preference for one in found] == [None] * 3
+    assert {verdict for one in found for verdict in one.verdicts} <= {"unparsed", "truncated"}
+    assert {one.tries for one in found} == {2}
 
 
 def test_figures_are_those_of_alpaca_eval():
