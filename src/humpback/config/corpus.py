@@ -1,0 +1,222 @@
+"""The unlabelled corpus: where documents come from, what becomes a segment, what is dropped across all of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from humpback.config.base import Positive, Settings, Share
+
+FilterName = Literal[
+    "no header",
+    "navigation header",
+    "header all upper-case",
+    "too short",
+    "too long",
+    "mostly links",
+    "mostly code or symbols",
+    "wrong language",
+    "many symbols",
+    "many capitals",
+    "lines break off",
+    "mostly bullet points",
+    "starts inside a sentence",
+    "stops short",
+    "opens in the middle",
+    "leans on its page",
+    "something is missing",
+    "unfinished template",
+    "speaks to the rater",
+    "repeats itself",
+    "holds personal data",
+]
+"""The filters of segments, by the reason that their objections are counted under."""
+
+
+class SegmentSettings(Settings):
+    """Which stretches of a document may become responses (paper, section 2.1 and appendix)."""
+
+    min_chars: Positive = 600
+    """Shortest segment, in characters."""
+    max_chars: Positive = 3000
+    """Longest segment, in characters."""
+    max_repetition: Share = 0.7
+    """Drop a segment of which two sentences share more than this part of their word n-grams (Jaccard similarity). The
+    paper does not give it; at 0.3 lists of parameters and of steps, which are good answers, go too."""
+    repetition_ngram: Positive = 3
+    """The n of those n-grams. The paper does not give it."""
+    languages: tuple[str, ...] = ("en",)
+    """ISO 639-1 codes to keep; empty keeps all."""
+    min_language_probability: Share = 0.65
+    """Drop a segment whose language is less sure than this, as in FineWeb (Penedo et al. 2024)."""
+    max_links: Share = 0.5
+    """Drop a segment of which more than this part is links."""
+    min_prose: Share = 0.12
+    """Drop a segment of which less than this part is letters of prose: the rest is code, figures and symbols."""
+    max_symbols: Share = 0.1
+    """Most hash signs and ellipses to a word, as in MassiveText (Rae et al. 2021)."""
+    max_capitals: Share = 0.3
+    """Drop a segment of which more than this part of the letters is capitals. In English prose 3 % are; of 4,800
+    segments of documentation one in a thousand has more than 19 %."""
+    max_ellipsis_lines: Share = 0.3
+    """Drop a segment of which more than this part of the lines ends in an ellipsis, as in MassiveText."""
+    max_bullet_lines: Share = 0.9
+    """Drop a segment of which more than this part of the lines are bullet points, as in MassiveText. Here only short
+    ones count, of 8 words at most, and no numbered steps: lists of ingredients or of reasons are good answers."""
+    personal_data: Literal["mask", "drop", "keep"] = "mask"
+    """mask: put words such as [email address] in the place of e-mail addresses, phone numbers, public IP addresses,
+    bank accounts, payment cards and US social security numbers. drop: drop the segments that hold them."""
+    skip: tuple[FilterName, ...] = ()
+    """Filters not to apply, by the reason they are counted under, such as 'leans on its page'."""
+    header_blocklist: tuple[str, ...] = (
+        "advertisement",
+        "forum",
+        "quick link",
+        "free newsletter",
+        "newsletter",
+        "related post",
+        "related article",
+        "related stories",
+        "related content",
+        "recommended reading",
+        "suggested reading",
+        "attribution",
+        "resource",
+        "you may also like",
+        "more from",
+        "most popular",
+        "trending",
+        "leave a reply",
+        "comment",
+        "share this",
+        "sign up",
+        "subscribe",
+        "log in",
+        "table of contents",
+        "contents",
+        "on this page",
+        "site map",
+        "privacy policy",
+        "terms of service",
+        "cookie",
+        "navigation",
+        "license",
+        "licensing",
+        "changelog",
+        "change log",
+        "release note",
+        "release history",
+        "what's changed",
+        "new contributor",
+        "contributing",
+        "contributor",
+        "contribute",
+        "author",
+        "maintainers",
+        "credits",
+        "acknowledgements",
+        "acknowledgments",
+        "sponsor",
+        "backers",
+        "donate",
+        "donation",
+        "citation",
+        "citing",
+        "contact",
+        "code of conduct",
+        "bug report",
+        "see also",
+        "further reading",
+        "more information",
+        "additional resource",
+        "external link",
+        "useful link",
+        "link",
+        "references",
+    )
+    """Drop a segment whose header is one of these phrases, small words aside: navigation, not an answer. Such a section
+    is also left out of a larger one that holds it."""
+
+
+class UrlSettings(Settings):
+    """Which addresses are not read, where documents have one."""
+
+    blocklists: tuple[str, ...] = ()
+    """Files with one host, domain or start of an address on each line; '#' begins a comment. .gz and .zst too."""
+    adult: bool = True
+    """Drop documents whose address holds a word of the list of adult words that ships."""
+
+
+class DeduplicateSettings(Settings):
+    """Duplicates across the whole corpus: MinHash with locality-sensitive hashing (Broder 1997), out of core."""
+
+    exact: bool = True
+    """Drop all but the first of segments that are the same but for case and white space."""
+    near: bool = True
+    """Drop all but the first of segments that nearly are."""
+    threshold: Share = 0.8
+    """Jaccard similarity of the sets of word n-grams from which two segments are near-duplicates. It is estimated
+    to .03: of planted pairs all from .85 on are found, of .8 to .85 96 %, of .7 to .8 24 %, below none."""
+    ngram: Positive = 5
+    """Words in one of those n-grams (shingles); case, punctuation and Markdown marks do not count."""
+    bands: Positive = 16
+    """Bands of the signature: two segments are compared where they agree in all rows of one."""
+    rows: Positive = 6
+    """Hashes in a band. With 16 bands of 6, 99.2 % of the pairs of similarity .8 meet, and 22 % of those of .5."""
+
+
+class LineSettings(Settings):
+    """Lines that recur across a site: its furniture, whatever the markup said."""
+
+    max_documents: Annotated[int, Field(ge=0)] = 5
+    """A line of prose in segments from more documents of one site than this is taken out of all; 0 takes none."""
+    min_share: Share = 0.05
+    """The line must also stand in at least this part of the site's documents: a site of thousands says many things
+    often. Of 298 recipes of one site no step stands in more than 1.3 %."""
+    min_chars: Positive = 25
+    """Shorter lines may recur."""
+
+
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
+
+
+class CorpusSettings(Settings):
+    """The unlabelled corpus."""
+
+    documents: tuple[str, ...] = ("installed:",)
+    """Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows; '${NAME}' in
+    one is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB, DOCX, PDF,
+    JSONL, Parquet and Arrow; .gz, .zst, .bz2 and .xz too. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data
+    set, on the hub or in a folder; 'installed:' the descriptions of the Python distributions installed here."""
+    text_column: str = ""
+    """Column with the text of a JSONL or Parquet file; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
+    title_column: str = ""
+    """Column with the title; empty finds 'title'."""
+    id_column: str = ""
+    """Column with the name of the document; empty finds 'url', 'id', 'source'."""
+    format: Literal["auto", "html", "markdown", "rst", "text"] = "auto"
+    """How the text is to be read; auto goes by the file's ending, or for a table by the look of the text."""
+    max_document_chars: Positive = 5_000_000
+    """A longer document is dropped and counted."""
+    max_document_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """A document that takes longer to parse and cut is dropped and counted."""
+    part_mib: Positive = 64
+    """Stored size of the parts that the documents are worked on in, each by one worker, in MiB."""
+    memory_mib: Positive = 256
+    """Memory that one worker may take to find duplicates and recurring lines, in MiB; more is done in passes."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Keep this many segments, a seeded sample of all; 0 keeps all."""
+    urls: UrlSettings = UrlSettings()
+    segment: SegmentSettings = SegmentSettings()
+    lines: LineSettings = LineSettings()
+    deduplicate: DeduplicateSettings = DeduplicateSettings()
+
+    @field_validator("documents")
+    @classmethod
+    def _no_secrets(cls, documents: tuple[str, ...]) -> tuple[str, ...]:
+        """The settings are kept in the run folder and its cards; a password must not be."""
+        if any(_PASSWORD.match(entry) for entry in documents):
+            raise ValueError("a URL holds a password: set an environment variable and write ${NAME} in its place")
+        return documents

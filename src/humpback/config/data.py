@@ -1,0 +1,57 @@
+"""What goes in: the seed pairs, and the evaluation prompts that nothing may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from humpback.config.base import Positive, Settings, Share
+
+
+class ColumnSettings(Settings):
+    """What the columns of the user's pairs are called; empty finds the usual names."""
+
+    instruction: str = ""
+    """The instruction; else 'instruction', 'prompt', 'question'."""
+    input: str = ""
+    """Text that belongs to the instruction and is put behind it; else 'input', 'context'."""
+    response: str = ""
+    """The response; else 'response', 'output', 'completion', 'answer'."""
+    messages: str = ""
+    """A conversation of which the first exchange is taken; else 'messages', 'conversations'."""
+
+
+class SeedSettings(Settings):
+    """The human-written pairs that everything starts from (paper, section 2.1)."""
+
+    source: str = "package:demo"
+    """JSONL or Parquet file (.gz and .zst too), data set folder, hub id, or 'package:demo' for the pairs shipped."""
+    format: Literal["auto", "pairs", "messages", "sharegpt", "oasst"] = "auto"
+    """Layout; auto looks at the columns. oasst: Open Assistant trees, first turn, best-ranked reply."""
+    columns: ColumnSettings = ColumnSettings()
+    language: str = "en"
+    """Language of the Open Assistant rows to take; empty takes all."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Take this many pairs, a seeded sample; 0 takes all. The paper has 3,200."""
+    holdout_share: Share = 0.1
+    """Part of the pairs that is never trained on and measures every model."""
+    holdout_min: Annotated[int, Field(ge=1)] = 16
+    """The held-out part is at least this many pairs."""
+    without_context: bool = False
+    """Leave out the pairs that have an input or context."""
+
+
+class DecontaminateSettings(Settings):
+    """Segments and seed pairs that hold evaluation prompts are dropped: what is measured must not be trained on."""
+
+    against: tuple[str, ...] = ()
+    """Files of prompts, or folders of them: JSONL, JSON, CSV, Parquet, or text with one on each line; .gz and .zst
+    too. The prompts are found under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks
+    nothing."""
+    ngram: Positive = 8
+    """Words in one n-gram. A prompt of fewer words, down to 5, must stand in the text as a sentence of its own; one of
+    fewer than 5 is not looked for."""
+    min_overlap: Share = 0.5
+    """Drop a text that holds at least this part of the n-grams of one prompt. Tulu 3 (Lambert et al. 2024) asks for
+    half of a prompt and 8-grams too. N-grams that more than 10 prompts share do not count."""

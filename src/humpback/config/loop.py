@@ -1,0 +1,157 @@
+"""The loop: trainings, self-augmentation, self-curation, evaluation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from humpback.config.base import Positive, Settings, Share
+
+
+class LoraSettings(Settings):
+    """Low-rank adapters (Hu et al. 2021), where `method` is 'lora' or 'qlora'; merged into the weights at the end."""
+
+    rank: Positive = 16
+    """Rank of each adapter."""
+    alpha: Positive = 32
+    """Scale: the adapter counts alpha / rank times."""
+
+
+class TrainSettings(Settings):
+    """One training. Backward and forward differ only in their direction (paper, section 3.1)."""
+
+    method: Literal["full", "lora", "qlora"] = "full"
+    """Change all weights, or only low-rank adapters; qlora keeps the base in 4 bits meanwhile (Dettmers et al. 2023)
+    and needs the package bitsandbytes. On a GPU; elsewhere it works, and is slow."""
+    lora: LoraSettings = LoraSettings()
+    freeze_embeddings: bool = False
+    """Leave the embeddings, and a head tied to them, as they are: a third less work for a small model with a large
+    vocabulary. Adapters leave them anyway."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    """First learning rate of AdamW. The paper's 1e-5 is for 7B and more; small models want more."""
+    final_learning_rate: Annotated[float, Field(ge=0)] = 9e-6
+    """The rate, not a factor, that the linear schedule ends at."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps in which the rate rises from 0. The paper reports none."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """AdamW's weight decay."""
+    dropout: Share = 0.1
+    """Dropout of attention weights, where the architecture has it, and of adapters."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Gradients are clipped to this norm; 0 does not clip. Not in the paper."""
+    steps: Literal["paper"] | Positive = "paper"
+    """Optimiser steps; 'paper' reads them off the paper's table by the number of pairs."""
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    """Passes over the pairs, in place of `steps`: M_t then sees each seed pair as often as M_0 does."""
+    batch_size: Literal["paper"] | Positive = "paper"
+    """Pairs in one optimiser step; 'paper' is 8 below 3,000 pairs and 32 from there on."""
+    packing: bool = True
+    """Put the pairs of a forward pass behind one another, without padding; no pair sees another. A model that cannot
+    (it is tried at the start) is trained in padded batches. Changes no result but the draws of dropout."""
+    pack_tokens: Positive = 2048
+    """Tokens in one packed forward pass, which bound its memory; a longer pair has one to itself."""
+    micro_batch_size: Positive = 4
+    """Pairs in one padded forward pass, where they are not packed; the rest of the batch is accumulated."""
+    gradient_checkpointing: bool | None = None
+    """Compute activations twice instead of keeping them: less memory, a third more work. Not given: on a GPU, from a
+    billion parameters on."""
+    devices: Annotated[int, Field(ge=0)] = 1
+    """Processes that train together, one on each GPU (or, without one, on the CPU); 0 takes every GPU. The same steps
+    and the same examples in each, whatever their number."""
+    shard: bool = False
+    """Split weights, gradients and the optimiser's state over the devices (FSDP), for models too large for one."""
+    checkpoint_steps: Positive = 50
+    """A training that is killed goes on from the last multiple of this many steps."""
+    keep_checkpoints: Positive = 1
+    """Checkpoints kept on the disk; one more is there while the next is written."""
+    early_stop_checks: Annotated[int, Field(ge=0)] = 0
+    """End when the held-out loss has not fallen for this many checks, and keep the best weights; 0 never does. The
+    paper does not."""
+    early_stop_steps: Positive = 20
+    """Steps between two such checks."""
+    tracker: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
+    """Where curves are sent as well: TensorBoard's files (in the model's folder, under 'runs'), trackio, or Weights &
+    Biases. Each is a package to install; nothing is sent unless this says so."""
+    max_dropped_share: Share = 0.2
+    """Fail where more than this part of the pairs cannot be trained on (no target, too long)."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainSettings:
+        if self.epochs is not None and self.steps != "paper":
+            raise ValueError("give only one of steps and epochs")
+        return self
+
+
+class TagSettings(Settings):
+    """The sentence that tells seed from augmented data, put behind each instruction (paper, section 2.2)."""
+
+    enabled: bool = True
+    """Whether prompts carry tags at all."""
+    seed: str = "Answer in the style of an AI Assistant."
+    """S_a, for seed pairs."""
+    augmented: str = "Answer with knowledge from web search."
+    """S_w, for augmented pairs. At inference both are given, S_a first."""
+
+
+class AugmentSettings(Settings):
+    """Self-augmentation: the backward model writes instructions (paper, section 2.2)."""
+
+    title_path: bool = False
+    """Show the backward model the titles above a segment too ('Guide > Install'). Off, as it is trained without."""
+    per_segment: Positive = 1
+    """Instructions written for each segment; the likeliest valid one is kept."""
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    """Sampling temperature."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Nucleus."""
+    max_new_tokens: Positive = 96
+    """Longest instruction, in tokens; one that does not end by then is dropped."""
+    min_chars: Positive = 10
+    """Shortest instruction."""
+    max_chars: Positive = 800
+    """Longest instruction."""
+    max_overlap: Share = 0.6
+    """Drop an instruction of which more than this part of the word 5-grams stands in its response: a copy."""
+
+
+class SelectSettings(Settings):
+    """What of the rated candidates is kept. Exactly one of the three. Default: a score of 4.5 and more, A_5."""
+
+    threshold: float | None = None
+    """Keep scores of at least this. The paper's A_5 is 4.5, its A_4 is 4."""
+    top_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Keep this part of all candidates, the best first."""
+    top_n: Positive | None = None
+    """Keep this many candidates, the best first."""
+
+    @model_validator(mode="after")
+    def _one(self) -> SelectSettings:
+        given = [name for name in ("threshold", "top_share", "top_n") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give only one of threshold, top_share, top_n, not {' and '.join(given)}")
+        return self
+
+
+class CurateSettings(Settings):
+    """Self-curation: M_{t-1} rates every candidate, the best are kept (paper, section 2.3)."""
+
+    scorer: Literal["rating", "expected-rating"] = "rating"
+    """rating: the model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution
+    over 1 to 5 read at the answer position; never unparsed, and the one to take for small models."""
+    select: SelectSettings = SelectSettings()
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    """Sampling temperature of `rating`."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Nucleus of `rating`."""
+    max_new_tokens: Positive = 256
+    """Longest reply of `rating`; where it ends before the score, the rating is 'truncated'."""
+    max_unrated_share: Share = 0.5
+    """Fail where more than this part of the candidates gets no score."""
+
+
+class EvaluateSettings(Settings):
+    """The held-out measures."""
+
+    heldout: bool = True
+    """Loss of every model on the held-out seed pairs: base and M_t forwards, base and M_yx backwards."""

@@ -1,0 +1,105 @@
+"""The base model, and the server that may answer in its place."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from humpback.config.base import Positive, Settings
+
+
+class ServerSettings(Settings):
+    """The server that answers, where `model.engine` is 'openai': vLLM, llama.cpp, Ollama, a hosted one."""
+
+    base_url: str = ""
+    """Its address up to and with '/v1', such as http://localhost:8000/v1."""
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key; empty sends none. The key itself is never written down."""
+    concurrency: Positive = 32
+    """Requests under way at a time."""
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    """No more requests than this in a minute, spread evenly, further tries included; 0 sets no limit."""
+    timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds that one try may take, to the last byte of the answer."""
+    retries: Annotated[int, Field(ge=0)] = 6
+    """Further tries after a timeout, a lost connection, a damaged answer or status 408, 409, 425, 429 or 5xx: after
+    about half a second, then twice as long each time, or when the server says (Retry-After)."""
+    logprobs: bool = True
+    """Ask for the log-probabilities of what is written. Where the server refuses that, false; they are recorded as 0
+    then, and `augment.per_segment` cannot tell which instruction is the likeliest."""
+    prefill: Literal["auto", "continue", "trailing", "none"] = "auto"
+    """How the server is made to go on with an answer that we begin. continue: a last message and vLLM's
+    `continue_final_message`. trailing: a last message alone (llama.cpp, Ollama). none: the model writes the beginning
+    itself. auto goes by what the server says it is."""
+    price_read: Annotated[float, Field(ge=0)] = 0.0
+    """Price of a million tokens read, in any currency: for the account at the end."""
+    price_written: Annotated[float, Field(ge=0)] = 0.0
+    """Price of a million tokens written."""
+    extra_body: dict[str, JsonValue] = {}
+    """Fields to add to each request or put in the place of ours; null leaves one out. Not for secrets: settings are
+    kept with the results."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        """Messages never show the address: a key may have been put into it."""
+        if not url:
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("is no address: write it like http://localhost:8000/v1")
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise ValueError("may hold no name, password or query: put the key into an environment variable and name "
+                             "it in api_key_env")  # fmt: skip
+        return url.rstrip("/")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _name_only(cls, name: str) -> str:
+        """A key that is put here by mistake must not be stored, nor shown."""
+        if name and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            raise ValueError("is not the name of an environment variable in capitals; the key itself does not go here")
+        return name
+
+    @field_validator("extra_body")
+    @classmethod
+    def _not_ours(cls, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if ours := sorted({"model", "messages", "n", "stream"} & set(body)):
+            raise ValueError(f"cannot change {', '.join(ours)}")
+        return body
+
+
+class ModelSettings(Settings):
+    """The base model and how it is run."""
+
+    name: str = "package:gemma3-270m"
+    """Hub id ('org/name'), folder, GGUF file, or 'package:NAME' for a model that an installed package carries. With
+    engine 'openai' the name that the server knows it by."""
+    revision: str = ""
+    """Commit or tag of a hub model; empty takes the newest and records what it was."""
+    engine: Literal["transformers", "openai", "fake"] = "transformers"
+    """What answers requests. 'openai' is any server that speaks its protocol, for `instruct` and `rate`: a run trains,
+    and needs the model here. 'fake' needs no model at all: for dry runs."""
+    server: ServerSettings = ServerSettings()
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the model runs; auto takes a GPU if there is one."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on a GPU that has it, float32 elsewhere."""
+    max_tokens: Positive = 1024
+    """Longest sequence, prompt and answer together. A document that does not fit is cut; a target never is. A server
+    has its own limit, which is the one that counts."""
+    batch_tokens: Positive = 8192
+    """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory."""
+    trust_remote_code: bool = False
+    """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
+
+    @model_validator(mode="after")
+    def _served(self) -> ModelSettings:
+        if self.engine == "openai" and not self.server.base_url:
+            raise ValueError("engine 'openai' needs server.base_url, such as http://localhost:8000/v1")
+        if self.engine == "openai" and self.name.startswith("package:"):
+            raise ValueError("engine 'openai' needs in name what the server calls the model")
+        return self
