@@ -72,7 +72,10 @@ def _paths(settings: DecontaminateSettings) -> list[Path]:
     """The files that are named, and of folders those that can be read."""
     found: list[Path] = []
     for path in (Path(file).expanduser() for file in settings.against):
-        inside = sorted(one for one in path.iterdir() if table_ending(one) or _is_text(one)) if path.is_dir() else [path]
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(one for one in path.iterdir() if table_ending(one) or _is_text(one))
         if not inside:
             raise InputError(f"no file of prompts in the folder {path}", "check decontaminate.against")
         found += inside
