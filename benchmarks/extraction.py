@@ -4,7 +4,7 @@ The measure is the one of the article extraction benchmark of Scrapinghub: texts
 precision and recall of each page, their means over the pages, F1 of the means. `page F1` is the mean of each page's own
 F1. Speed is pages by seconds of process time on one core, from the decoded page to its text; best of the rounds.
 
-    python benchmarks/extraction.py                                    # ours alone, on the pages in shared/
+    python benchmarks/extraction.py                                    # ours alone, on the pages beside the checkout
     pip install trafilatura resiliparse justext readability-lxml       # the others, each left out where it is missing
     python benchmarks/extraction.py PAGES.jsonl.gz --json results.json # other pages: columns `html`, `gold_text`
 
