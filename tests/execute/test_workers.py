@@ -20,7 +20,7 @@ from tests.execute.songs import carry_out, shouted, songs, texts
 def test_the_work_is_shared_and_the_records_are_the_same(tmp_path):
     song = songs(16, 4, 20)
     alone = carry_out(tmp_path / "alone", song, shouted(song), workers=1)
-    shared = carry_out(tmp_path / "shared", song, shouted(song, slow=0.05), workers=2)
+    shared = carry_out(tmp_path / "shared", song, shouted(song, slow=0.25), workers=2)
     assert texts(shared, "songs") == texts(alone, "songs")
     assert texts(shared, "shouted") == texts(alone, "shouted")
     by = {row.document_id for row in shared.stage("shouted").records(Segment)}
