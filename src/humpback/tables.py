@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,20 @@ def table_of(records: Sequence[Any], kind: type) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+@contextmanager
+def arrow_source(path: Path) -> Iterator[Any]:
+    """A file as Arrow should be given it: by its name where it is on a disk.
+
+    Threads of Arrow that read ahead from a file of Python's when the interpreter ends would abort the process; so what
+    is elsewhere is to be read with `pre_buffer=False`.
+    """
+    if isinstance(path, Path):
+        yield str(path)
+        return
+    with path.open("rb") as file:
+        yield file
+
+
 def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     """The records of one Parquet file, in order.
 
@@ -63,8 +78,8 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
 
     lists = [item.name for item in fields(kind) if _is_list(kind, item.name)]  # type: ignore[arg-type]
     try:
-        with path.open("rb") as file:
-            rows = pq.read_table(file).to_pylist()
+        with arrow_source(path) as source:
+            rows = pq.read_table(source, pre_buffer=False).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"{path} cannot be read ({error})", "delete its stage and run again") from None
     for row in rows:

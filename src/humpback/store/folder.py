@@ -17,7 +17,7 @@ from humpback.errors import StoreError
 from humpback.provenance import Counts, Recipe
 from humpback.records import Dropped, Outcome
 from humpback.store.files import disk, read_json, remove, write_json, write_table, write_text
-from humpback.tables import read_records, table_of
+from humpback.tables import arrow_source, read_records, table_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,8 +176,8 @@ class StageFolder:
         import pyarrow.parquet as pq
 
         for index in self.committed():
-            with self._part(index).open("rb") as file:
-                yield from pq.read_table(file, columns=[name]).column(name).to_pylist()
+            with arrow_source(self._part(index)) as source:
+                yield from pq.read_table(source, columns=[name], pre_buffer=False).column(name).to_pylist()
 
     def dropped(self) -> Iterator[Dropped]:
         """The drop ledger."""
@@ -199,7 +199,8 @@ class StageFolder:
         """A table that a step has left, open for reading it in pieces."""
         import pyarrow.parquet as pq
 
-        with (self.work_path / step / f"part-{index:05d}.parquet").open("rb") as file, pq.ParquetFile(file) as table:
+        path = self.work_path / step / f"part-{index:05d}.parquet"
+        with arrow_source(path) as source, pq.ParquetFile(source, pre_buffer=False) as table:
             yield table
 
     def note(self, name: str, facts: Mapping[str, Any]) -> None:
@@ -245,6 +246,6 @@ class StageFolder:
     def _counted(self, index: int) -> Counts:
         import pyarrow.parquet as pq
 
-        with self._part(index).open("rb") as file:
-            facts: Mapping[bytes, bytes] = pq.read_schema(file).metadata or {}
+        with arrow_source(self._part(index)) as source:
+            facts: Mapping[bytes, bytes] = pq.read_schema(source).metadata or {}
         return Counts(**json.loads(facts[_COUNTS]))
