@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.corpus.archives.bodies import BadBody, decode_body, parse_response
+from humpback.corpus.archives.bodies import decode_body, parse_response
+from humpback.corpus.parsing.sections import Unusable
 from tests.corpus.warc_samples import sent, words, zstd
 
 PAGE = b"<html><body>" + b"".join(b"<p>Paragraph %d of a page.</p>" % number for number in range(400)) + b"</html>"
@@ -107,7 +108,7 @@ def test_a_page_that_is_cut_off_is_read_up_to_there(coding: str):
 
 
 def test_a_page_that_cannot_be_unpacked_at_all_is_said_to_be_damaged():
-    with pytest.raises(BadBody, match="damaged body: "):
+    with pytest.raises(Unusable, match="damaged body: "):
         body(random.Random(1).randbytes(200), "Content-Encoding: br")
 
 
@@ -119,7 +120,7 @@ def test_chunks_that_are_cut_off_are_read_up_to_there():
 def test_a_damaged_page_is_said_to_be_damaged(coding: str):
     data = bytearray(CODINGS[coding](PAGE * 10))
     data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
-    with pytest.raises(BadBody, match="damaged body: "):
+    with pytest.raises(Unusable, match="damaged body: "):
         body(bytes(data), f"Content-Encoding: {coding}")
 
 
@@ -129,7 +130,7 @@ def test_a_bomb_is_not_unpacked_further_than_the_longest_page(coding: str):
     bomb = pack(bytes(200_000_000))
     began = time.process_time()
     tracemalloc.start()
-    with pytest.raises(BadBody, match="document too long: more than 1000000 bytes"):
+    with pytest.raises(Unusable, match="document too long: more than 1000000 bytes"):
         body(bomb, f"Content-Encoding: {coding}")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -138,7 +139,7 @@ def test_a_bomb_is_not_unpacked_further_than_the_longest_page(coding: str):
 
 
 def test_a_page_in_many_wrappings_is_not_unwrapped_for_ever():
-    with pytest.raises(BadBody, match="damaged body: encoded 900 times"):
+    with pytest.raises(Unusable, match="damaged body: encoded 900 times"):
         body(PAGE, f"Content-Encoding: {'gzip, ' * 900}")
     empty = gzip.compress(b"") * 50_000
     began = time.process_time()
@@ -147,7 +148,7 @@ def test_a_page_in_many_wrappings_is_not_unwrapped_for_ever():
 
 
 def test_a_long_page_without_any_coding_is_refused_too():
-    with pytest.raises(BadBody, match="document too long"):
+    with pytest.raises(Unusable, match="document too long"):
         body(PAGE, most=1000)
 
 
@@ -168,5 +169,5 @@ def test_a_response_of_which_the_header_does_not_end_has_no_body():
     st.sampled_from([b"", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", b"\x78\x9c", b"5\r\nhello\r\n", b"\x1b"]),
 )
 def test_no_bytes_make_decoding_fail_in_another_way(data: bytes, codings: list[str], head: bytes):
-    with contextlib.suppress(BadBody):
+    with contextlib.suppress(Unusable):
         assert len(body(head + data, f"Content-Encoding: {','.join(codings)}", "Transfer-Encoding: chunked")) <= MOST

@@ -18,6 +18,7 @@ from fastwarc.stream_io import BrotliReader
 
 from humpback.corpus.archives.archive import BLANK_LINE, HEAD_BYTES, Fields, parse_fields
 from humpback.corpus.archives.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
+from humpback.corpus.parsing.sections import Unusable
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
@@ -30,20 +31,6 @@ _PIECE = 64 << 10
 _LOOK = 512
 _BINARY = bytes({*range(9), *range(14, 27), *range(28, 32), 127})
 """Bytes that no text holds, and that are among any few bytes that are packed."""
-
-
-class BadBody(Exception):
-    """A body that gives no page.
-
-    Args:
-        reason: The phrase it is counted under.
-        detail: What was seen.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason = reason
-        self.detail = detail
-        super().__init__(f"{reason}: {detail}")
 
 
 class _Unpacker(Protocol):
@@ -78,14 +65,14 @@ def decode_body(response: Response, most: int) -> bytes:
     """The body with everything undone that was done to it for its way.
 
     Raises:
-        BadBody: It is longer than so many bytes, or damaged.
+        Unusable: It is longer than so many bytes, or damaged.
     """
     sent = response.fields.get("transfer-encoding", "").lower()
     body = _joined(response.body) if "chunked" in sent else response.body
     codings = f"{response.fields.get('content-encoding', '')},{sent}".lower().split(",")
     codings = [coding.strip() for coding in codings if coding.strip() in _DECODERS]
     if len(codings) > _MAX_CODINGS:
-        raise BadBody("damaged body", f"encoded {len(codings)} times")
+        raise Unusable("damaged body", f"encoded {len(codings)} times")
     for coding in reversed(codings):
         body = _DECODERS[coding](body, most)
     if body.startswith(_GZIP):
@@ -95,8 +82,8 @@ def decode_body(response: Response, most: int) -> bytes:
     return body
 
 
-def _too_long(most: int) -> BadBody:
-    return BadBody("document too long", f"more than {most} bytes")
+def _too_long(most: int) -> Unusable:
+    return Unusable("document too long", f"more than {most} bytes")
 
 
 def _joined(body: bytes) -> bytes:
@@ -136,7 +123,7 @@ def _unpack(body: bytes, magic: bytes, opened: Callable[[], _Unpacker], most: in
         try:
             unpacked += unpacker.decompress(body, most + 1 - len(unpacked))
         except (zlib.error, ZstdError) as error:
-            raise BadBody("damaged body", str(error).rpartition(": ")[2]) from None
+            raise Unusable("damaged body", str(error).rpartition(": ")[2]) from None
         if len(unpacked) > most:
             raise _too_long(most)
         body = unpacker.unused_data
@@ -171,7 +158,7 @@ def _unbrotli(body: bytes, most: int) -> bytes:
         if not unpacked and len(body) == len(body.translate(None, _BINARY)):
             return body
         if not unpacked:
-            raise BadBody("damaged body", str(error)) from None
+            raise Unusable("damaged body", str(error)) from None
     return bytes(unpacked)
 
 

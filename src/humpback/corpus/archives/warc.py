@@ -16,7 +16,8 @@ from resiliparse.parse.encoding import detect_mime
 
 from humpback.config import CorpusSettings
 from humpback.corpus.archives.archive import Damage, Record, Stretch, read_records
-from humpback.corpus.archives.bodies import BadBody, decode_body, parse_response
+from humpback.corpus.archives.bodies import decode_body, parse_response
+from humpback.corpus.parsing.sections import Unusable
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.corpus.reading.sources import SourceFile
@@ -87,7 +88,7 @@ def _document(record: Record, address: str, source: str, settings: CorpusSetting
     most = settings.max_document_chars * _BYTES_PER_CHARACTER
     try:
         page = _PAGES[record.fields["warc-type"].lower()](record, address, most)
-    except BadBody as bad:
+    except Unusable as bad:
         return as_dropped(source, bad.reason, bad.detail, "")
     try:
         text = decode(page.body, html=page.form == "html", declared=page.charset)
@@ -100,13 +101,13 @@ def _sent_page(record: Record, address: str, most: int) -> _Page:
     """The page that a server sent."""
     response = parse_response(record.block)
     if response is None:
-        raise BadBody("not text", record.fields.get("content-type") or "no HTTP response")
+        raise Unusable("not text", record.fields.get("content-type") or "no HTTP response")
     if response.status != 200:
-        raise BadBody("http status", str(response.status))
+        raise Unusable("http status", str(response.status))
     sent = response.fields.get("content-type", "")
     kind = _kind(record, sent)
     if kind not in _FORMS and kind not in _UNTYPED:
-        raise BadBody("not text", kind)
+        raise Unusable("not text", kind)
     _refuse_cut(record)
     return _page(decode_body(response, most), kind, sent, address)
 
@@ -134,14 +135,14 @@ def _mime(stated: str) -> str:
 
 def _refuse_cut(record: Record) -> None:
     if record.length > len(record.block):
-        raise BadBody("document too long", f"{record.length} bytes")
+        raise Unusable("document too long", f"{record.length} bytes")
 
 
 def _page(body: bytes, kind: str, stated: str, address: str) -> _Page:
     if kind in _UNTYPED:
         kind = _look(body, kind)
     if kind not in _FORMS:
-        raise BadBody("not text", kind)
+        raise Unusable("not text", kind)
     form = _FORMS[kind]
     if kind == "text/plain":
         form = _ENDINGS.get(PurePosixPath(_QUERY.split(address, maxsplit=1)[0]).suffix.lower(), form)
