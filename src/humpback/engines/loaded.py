@@ -1,0 +1,71 @@
+"""A causal language model in memory, with what reading and writing need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from humpback.errors import EngineError
+from humpback.template import Template
+
+_LOGIT_CELLS = 250_000_000
+"""Most values of logits in one batch: 1 GB in float32, so that a vocabulary of 262,144 does not decide the memory."""
+
+_MAX_ROWS = 64
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that is ready to be called, its tokenizer's template, and the bounds of a batch."""
+
+    network: Any
+    template: Template
+    device: torch.device
+    max_tokens: int
+    """Longest sequence, prompt and answer together."""
+    batch_tokens: int
+    """Tokens, padding included, in one batch."""
+    vocabulary: int
+
+    def call(self, **inputs: object) -> torch.Tensor:
+        """The logits of one forward pass.
+
+        Raises:
+            EngineError: The memory does not suffice.
+        """
+        try:
+            logits: torch.Tensor = self.network(**inputs).logits
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise EngineError(f"out of memory ({error})", "lower model.batch_tokens or model.max_tokens") from None
+        return logits
+
+    def padded(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and attention mask of rows that end together, of shape (rows, longest)."""
+        width = max(map(len, rows))
+        pad = self.template.pad_id
+        ids = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows], device=self.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        return ids, mask
+
+    def batches(self, items: list[_Item], lengths: list[int], logits: list[int]) -> Iterator[list[_Item]]:
+        """Cuts items into batches whose padded tokens, logits and rows stay within bounds."""
+        start = longest = positions = 0
+        for end, length in enumerate(lengths):
+            rows = end - start + 1
+            longest, positions = max(longest, length), max(positions, logits[end])
+            full = rows * longest > self.batch_tokens or rows * positions * self.vocabulary > _LOGIT_CELLS
+            if rows > 1 and (full or rows > _MAX_ROWS):
+                yield items[start:end]
+                start, longest, positions = end, length, logits[end]
+        if items[start:]:
+            yield items[start:]
+
+
+def positions_of(mask: torch.Tensor) -> torch.Tensor:
+    """Where each token stands in its own row: padding on the left does not count."""
+    return (mask.cumsum(-1) - 1).clamp(min=0)
