@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from transformers import AutoModelForCausalLM
 
 from humpback.config import Config
 from humpback.settings_file import load_config
@@ -89,6 +91,18 @@ def test_a_plan_waits_for_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_plan_says_what_the_models_take_on_the_disk(config_file, tiny_model):
+    changes = ("--set", f"model.name={tiny_model}", "--set", "model.engine=transformers")
+    changes += ("--set", "backward.keep_checkpoints=100000", "--set", "forward.method=lora")
+    line = humpback("plan", config_file, *changes).stdout.splitlines()[-1]
+    found = re.fullmatch(
+        r"disk: 4 models of 0\.0 GiB, and up to ([\d.]+) GiB of checkpoints while one is trained", line
+    )
+    assert found, line
+    weights = AutoModelForCausalLM.from_pretrained(tiny_model).num_parameters()
+    assert float(found[1]) == pytest.approx(100_001 * weights * 12 / 2**30, rel=0.01)
 
 
 def test_doctor_names_what_there_is():

@@ -4,10 +4,12 @@ import json
 import shutil
 
 import pytest
+from transformers import AutoModelForCausalLM
 
 from humpback import models
 from humpback.config import ModelSettings
 from humpback.errors import ModelError
+from humpback.model_size import parameters
 
 
 def settings(name: object, **more: object) -> ModelSettings:
@@ -27,6 +29,15 @@ def test_other_weights_are_another_model(tiny_model, tiny_chat_model, tmp_path):
         file.seek(-1, 2)
         file.write(b"\x7f")
     assert models.identify(settings(copy)) != models.identify(settings(tiny_model))
+
+
+def test_the_number_of_parameters_is_read_off_the_files(tiny_model, tmp_path):
+    weights = AutoModelForCausalLM.from_pretrained(tiny_model).num_parameters()
+    assert parameters(settings(tiny_model)) == weights
+    assert parameters(settings("someone/not-fetched-yet")) is None
+    broken = shutil.copytree(tiny_model, tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"\xff" * 64)
+    assert parameters(settings(broken)) is None
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "model.gguf", "justaname"])

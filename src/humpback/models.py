@@ -118,6 +118,20 @@ def identify(settings: ModelSettings) -> str:
     return f"{name}@{settings.revision or 'main'}"
 
 
+def local_weights(settings: ModelSettings) -> Path | None:
+    """The folder or GGUF file that holds the weights already; None where they are still to be fetched or assembled."""
+    if settings.engine != "transformers":
+        return None
+    path = Path(settings.name).expanduser()
+    if not settings.name.startswith("package:"):
+        return path if path.exists() else None
+    carried = _carried(settings.name)
+    prepared = cache_folder() / "models" / identify(settings)
+    if prepared.exists():
+        return prepared
+    return _package_file(carried) if carried.file else None
+
+
 @dataclass(frozen=True, slots=True)
 class Licence:
     """What may be done with a model.

@@ -15,6 +15,8 @@ from humpback.settings_file import load_config, read_config, resolved
 from humpback.stage import Stage
 from humpback.store import Run, place_of
 
+_GIB = 1 << 30
+
 
 def run_config(name: str, out: str, redo: list[str], changes: list[str], until: str = "") -> None:
     """Carries out a run and delivers its results; or carries out its stages up to one.
@@ -44,7 +46,10 @@ def show_plan(name: str, out: str, changes: list[str]) -> None:
     config = read_config(name, changes)
     run = Run(_folder(name, out))
     stages = plan(config, models.identify(config.model))
-    _print_status(status(stages, run), Console(highlight=False, soft_wrap=True))
+    console = Console(highlight=False, soft_wrap=True)
+    _print_status(status(stages, run), console)
+    if line := disk_line(config, stages):
+        console.print(line, markup=False)
 
 
 def show_status(folder: str) -> None:
@@ -96,6 +101,22 @@ def _deliver(run: Run, console: Console) -> None:
 
 def _folder(name: str, out: str) -> Path:
     return place_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
+
+
+def disk_line(config: Config, stages: tuple[Stage, ...]) -> str:
+    """How much room the run's models take at most; empty where the base model's size is not known yet."""
+    from humpback.finetune.room import BYTES, room_for_training
+    from humpback.model_size import parameters
+
+    size = parameters(config.model)
+    if size is None:
+        return ""
+    count = sum(stage.makes is None for stage in stages)
+    model = size * (2 if config.model.dtype == "bfloat16" else BYTES)
+    full = [room for room in (config.backward, config.forward) if room.method == "full"]
+    meanwhile = max((room_for_training(room, size) for room in full), default=0)
+    line = f"disk: {count} models of {model / _GIB:.1f} GiB"
+    return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
 
 
 def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:

@@ -16,10 +16,9 @@ from transformers import TrainerCallback
 
 from humpback.errors import StoreError
 from humpback.finetune.job import Job
+from humpback.finetune.room import room_for_training
 
 _MARKER = "complete"
-_BYTES = 4
-"""Of a trained parameter in a checkpoint."""
 _GIB = 1 << 30
 
 
@@ -75,9 +74,6 @@ def last_complete(work: Path, identity: str) -> Path | None:
 def check_disk(job: Job, weights: int, trained: int) -> int:
     """How much room a training takes on the disk at most, beyond what it holds already.
 
-    A checkpoint holds the weights that are trained in float32 and twice as much of the optimiser's; one more than is
-    kept is there while it is written. The finished model is written once, beside its checkpoints.
-
     Args:
         job: The training.
         weights: Bytes of the finished model.
@@ -87,10 +83,8 @@ def check_disk(job: Job, weights: int, trained: int) -> int:
         StoreError: The disk has less room than that.
     """
     saved = (job.schedule.steps - 1) // job.settings.checkpoint_steps
-    held = len(_by_step(job.work))
-    checkpoints = max(0, min(saved, job.settings.keep_checkpoints + 1) - held)
-    best = trained * _BYTES if job.settings.early_stop_checks else 0
-    needed = checkpoints * trained * _BYTES * 3 + best + weights
+    most = min(saved, job.settings.keep_checkpoints + 1) - len(_by_step(job.work))
+    needed = room_for_training(job.settings, trained, saved=most) + weights
     free = shutil.disk_usage(job.work).free
     if needed > free:
         raise StoreError(
