@@ -136,9 +136,10 @@ class SelectSettings(Settings):
 class CurateSettings(Settings):
     """Self-curation: M_{t-1} rates every candidate, the best are kept (paper, section 2.3)."""
 
-    scorer: Literal["rating", "expected-rating"] = "rating"
+    scorer: Literal["rating", "expected-rating", "length", "random"] = "rating"
     """rating: the model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution
-    over 1 to 5 read at the answer position; never unparsed, and the one to take for small models."""
+    over 1 to 5 read at the answer position; never unparsed, and the one to take for small models. length and random
+    ask no model: what every other scorer has to beat."""
     select: SelectSettings = SelectSettings()
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature of `rating`."""
@@ -146,8 +147,16 @@ class CurateSettings(Settings):
     """Nucleus of `rating`."""
     max_new_tokens: Positive = 256
     """Longest reply of `rating`; where it ends before the score, the rating is 'truncated'."""
+    samples: Positive = 1
+    """Replies of `rating` whose scores are averaged. The paper draws one."""
     max_unrated_share: Share = 0.5
     """Fail where more than this part of the candidates gets no score."""
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> CurateSettings:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("samples of more than 1 are all the same at temperature 0")
+        return self
 
 
 class EvaluateSettings(Settings):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from humpback.config import CurateSettings
+from humpback.curate.baselines import LengthScorer, RandomScorer
+from humpback.curate.samples import SampledScorer
 from humpback.engines.base import Engine
 from humpback.prompts import (
     EXPECTED_RATING_PREFIX,
@@ -140,4 +142,10 @@ def make_scorer(settings: CurateSettings, seed: int, iteration: int, stage: str)
     """The scorer that `curate.scorer` names, for one iteration."""
     if settings.scorer == "expected-rating":
         return ExpectedRatingScorer(iteration)
-    return RatingScorer(settings, seed, iteration, stage)
+    if settings.scorer == "length":
+        return LengthScorer(iteration)
+    if settings.scorer == "random":
+        return RandomScorer(seed, iteration, stage)
+    stages = (stage, *(f"{stage} sample {number}" for number in range(2, settings.samples + 1)))
+    each = tuple(RatingScorer(settings, seed, iteration, name) for name in stages)
+    return each[0] if len(each) == 1 else SampledScorer(each)

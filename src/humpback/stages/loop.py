@@ -132,7 +132,11 @@ def rate(config: Config, iteration: int, candidates: Stage, by: Stage) -> Stage:
     settings = {k: v for k, v in settings.items() if not k.startswith(("curate.select", "curate.max_unrated"))}
     if config.curate.scorer == "expected-rating":
         settings = {k: v for k, v in settings.items() if k in ("curate.scorer", "model.max_tokens", "model.engine")}
-    settings |= {"prompts": prompts.prompt_digest(config.curate.scorer)}
+    match config.curate.scorer:
+        case "length" | "random":
+            settings = {k: v for k, v in settings.items() if k in ("curate.scorer", "run.seed")}
+        case prompt:
+            settings |= {"prompts": prompts.prompt_digest(prompt)}
     work = MapShards(((candidates.name, Candidate),), opened)
     does = f"M_{iteration - 1} rates the candidates"
     return Stage(name, does, (candidates.name, by.name), settings, work, Rating, model=True, check=check)
@@ -185,10 +189,11 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
 
 
 def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage]) -> Iterator[Pair]:
-    """The seed pairs that are not held out, then the curated sets."""
-    yield from seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).train
+    """Of the seed the pairs that are not held out, of the curated sets all."""
     for stage in on:
-        if stage.makes is Curated:
+        if stage.makes is Pair:
+            yield from seed.hold_out(inputs.records(stage.name, Pair), config.seed, config.run.seed).train
+        elif stage.makes is Curated:
             yield from map(_as_pair, inputs.records(stage.name, Curated))
 
 
