@@ -7,6 +7,8 @@ process of its own; loss curves, peak memory, and the rate of matrix products me
     python benchmarks/training.py --pairs dolly15k.jsonl.gz --model package:gemma3-270m --steps 4
     python benchmarks/training.py --documents guide.jsonl.gz --direction backward  # the lengths of segments
 
+With `--json FILE` what the file holds already is not measured again, so that contestants can wait for a quiet machine.
+
 Two shares of the measured rate of matrix products are given. *Naive* takes 6 floating point operations for each
 parameter and target token, as if there were no prompts: no training can reach 100 %. *Useful* counts what has to be
 done: 6 for each parameter of the layers and token of prompt or target, and 6 for each of the head and target token
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import platform
 import subprocess
 import sys
@@ -146,25 +149,43 @@ def main() -> None:
         "dtype": arguments.dtype, "device": arguments.device, "threads": arguments.threads,
         "recompute": arguments.recompute,
     }  # fmt: skip
+    facts = facts_of(arguments)
+    results = measured_before(arguments.json, facts)
     parameters = sizes(base)
-    results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.only:
+            if name in results:
+                continue
+            began = os.getloadavg()[0]
             results[name] = row_of(compete(name, spec, Path(folder)), tokens, order, parameters)
+            results[name]["load_before_and_after"] = [round(began, 1), round(os.getloadavg()[0], 1)]
             print(f"{name}: {results[name]['seconds']:.1f} s", file=sys.stderr)
+            if arguments.json:
+                arguments.json.write_text(json.dumps(facts | {"results": results}, indent=2) + "\n")
     show(results, arguments.batch)
-    if arguments.json:
-        facts = {
-            "machine": f"{platform.machine()}, {arguments.threads} threads, Python {platform.python_version()}",
-            "libraries": {name: metadata.version(name) for name in ("torch", "transformers", "trl", "accelerate")},
-            "arguments": {
-                key: [Path(item).name for item in value] if key == "documents" else str(value)
-                for key, value in vars(arguments).items()
-                if key not in ("json", "pairs")
-            },
-            "pairs": Path(arguments.pairs).name,
-        }
-        arguments.json.write_text(json.dumps(facts | {"results": results}, indent=2) + "\n")
+
+
+def facts_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What figures can only be compared under."""
+    return {
+        "machine": f"{platform.machine()}, {arguments.threads} threads, Python {platform.python_version()}",
+        "libraries": {name: metadata.version(name) for name in ("torch", "transformers", "trl", "accelerate")},
+        "arguments": {
+            key: [Path(item).name for item in value] if key == "documents" else str(value)
+            for key, value in vars(arguments).items()
+            if key not in ("json", "pairs", "only")
+        },
+        "pairs": Path(arguments.pairs).name,
+    }
+
+
+def measured_before(file: Path | None, facts: dict[str, Any]) -> dict[str, Any]:
+    """The contestants that the file holds already, where they were measured on the same machine in the same way."""
+    if file is None or not file.exists():
+        return {}
+    before = json.loads(file.read_text())
+    results = dict(before.pop("results"))
+    return results if before == facts else {}
 
 
 if __name__ == "__main__":
