@@ -111,15 +111,18 @@ def scaling(
 def diversity(
     files: Annotated[list[Path], typer.Argument(help="Pairs, candidates or prompts: tables with an instruction.")],
     sample: Annotated[int, typer.Option(min=2, help="Instructions to look at in each file.")] = 2000,
+    parser: Annotated[
+        str, typer.Option(help="spaCy pipeline, such as en_core_web_sm: root verbs and their objects too.")
+    ] = "",
     seed: _Seed = 0,
 ) -> None:
-    """Measure how diverse instructions are: n-grams, entropy, clusters, the long tail.
+    """Measure how diverse instructions are: n-grams, entropy, clusters, the long tail, verbs and their objects.
 
     Example: humpback evaluate diversity seed.jsonl curated.jsonl
     """
     from humpback.measures import diversity_lines
 
-    _print(diversity_lines(files, sample, seed))
+    _print(diversity_lines(files, sample, seed, parser))
 
 
 @app.command()

@@ -33,6 +33,7 @@ from humpback.evaluate.diversity import diversity
 from humpback.evaluate.leaderboard import read_difficulty, read_gamed, update_leaderboard
 from humpback.evaluate.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
 from humpback.evaluate.scaling import fit_scaling, read_points
+from humpback.evaluate.verbs import requests_lines, requests_of
 from humpback.evaluate.winrate import Judging, WinRate, judge, win_rate
 from humpback.records import content_id
 from humpback.rows import Values
@@ -166,10 +167,11 @@ def scaling_lines(table: Path) -> Iterator[str]:
         yield f"  C {fit.constant:.2f} ({fit.constant_interval.low:.2f} to {fit.constant_interval.high:.2f})"
 
 
-def diversity_lines(files: Sequence[Path], sample: int, seed: int) -> Iterator[str]:
+def diversity_lines(files: Sequence[Path], sample: int, seed: int, parser: str = "") -> Iterator[str]:
     """How diverse the instructions of each file are, on samples of one size; lines of a table.
 
-    The size is that of the smallest file, where that is below `sample`.
+    The size is that of the smallest file, where that is below `sample`. With a spaCy pipeline as `parser` also what
+    they ask for: root verbs and their objects.
     """
     drawn = [_reservoir((prompt.instruction for prompt in read_prompt_set(path)), sample, seed) for path in files]
     size = min(map(len, drawn))
@@ -181,6 +183,10 @@ def diversity_lines(files: Sequence[Path], sample: int, seed: int) -> Iterator[s
         figures = (*found.distinct, found.entropy, found.rare_words, found.nearest, found.clusters, found.alone)
         shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in (*figures, found.largest)]
         yield "  ".join(value.rjust(len(name)) for value, name in zip(shown, names, strict=True)) + f"  {path}"
+    if parser:
+        for path, texts in zip(files, drawn, strict=True):
+            some = random.Random(seed).sample(texts, size)  # noqa: S311
+            yield from requests_lines(str(path), requests_of(some, parser))
 
 
 def blind_files(outputs: Path, baseline: Path, sheet: Path, key: Path, count: int | None, seed: int) -> Iterator[str]:

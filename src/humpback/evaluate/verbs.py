@@ -1,0 +1,144 @@
+"""What instructions ask for: their root verb and its direct object (Wang et al. 2023, 'Self-Instruct', figure 3).
+
+The parse comes from a spaCy pipeline that the user has installed, such as en_core_web_sm; it decides the language. What
+has no such structure (most questions) is counted as such and not forced into one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from humpback.errors import ConfigError
+
+_VERB = "VERB"
+_OBJECTS = ("dobj", "obj")
+_NOUNS = ("NOUN", "PROPN")
+_BATCH = 128
+_LONGEST = 2000
+"""Characters of an instruction that are parsed: the request stands near its beginning."""
+
+
+class Token(Protocol):
+    """What is needed of a parsed word."""
+
+    @property
+    def pos_(self) -> str:
+        """Part of speech, as Universal Dependencies name it."""
+        ...
+
+    @property
+    def dep_(self) -> str:
+        """Relation to its head."""
+        ...
+
+    @property
+    def lemma_(self) -> str:
+        """Dictionary form."""
+        ...
+
+    @property
+    def children(self) -> Iterable[Token]:
+        """The words that depend on it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The verb-noun structure of one set of instructions."""
+
+    texts: int
+    structured: int
+    """Instructions with a root verb and a direct object."""
+    verbs: int
+    """Distinct root verbs among them."""
+    pairs: int
+    """Distinct pairs of verb and object."""
+    entropy: float
+    """Of the pairs, in bits."""
+    top: tuple[tuple[str, int, tuple[tuple[str, int], ...]], ...]
+    """The most common verbs, how often each, and its most common objects."""
+
+
+def requests_of(instructions: Sequence[str], pipeline: str, *, verbs: int = 20, objects: int = 4) -> Requests:
+    """Parses instructions and counts what they ask for.
+
+    Args:
+        instructions: Texts in the pipeline's language.
+        pipeline: Name or folder of a spaCy pipeline with a parser and a lemmatiser.
+        verbs: How many of the most common verbs to name.
+        objects: How many objects of each.
+
+    Raises:
+        ConfigError: spaCy or the pipeline is not installed, or it cannot parse.
+    """
+    found = [verb_and_object(roots) for roots in _roots(instructions, pipeline)]
+    return count_requests(found, verbs=verbs, objects=objects)
+
+
+def verb_and_object(roots: Iterable[Token]) -> tuple[str, str] | None:
+    """The first root that is a verb with a direct object, in lower case; None where there is none.
+
+    Args:
+        roots: The root of each sentence.
+    """
+    for root in roots:
+        if root.pos_ != _VERB:
+            continue
+        for child in root.children:
+            if child.dep_ in _OBJECTS and child.pos_ in _NOUNS:
+                return root.lemma_.lower(), child.lemma_.lower()
+    return None
+
+
+def count_requests(found: Sequence[tuple[str, str] | None], *, verbs: int = 20, objects: int = 4) -> Requests:
+    """Counts pairs of verb and object; ties stand in alphabetical order."""
+    pairs = Counter(item for item in found if item is not None)
+    by_verb: Counter[str] = Counter()
+    for (verb, _), count in pairs.items():
+        by_verb[verb] += count
+    total = by_verb.total()
+    top = []
+    for verb, count in sorted(by_verb.items(), key=lambda item: (-item[1], item[0]))[:verbs]:
+        of_verb = [(noun, n) for (its_verb, noun), n in pairs.items() if its_verb == verb]
+        top.append((verb, count, tuple(sorted(of_verb, key=lambda item: (-item[1], item[0]))[:objects])))
+    return Requests(
+        texts=len(found),
+        structured=total,
+        verbs=len(by_verb),
+        pairs=len(pairs),
+        entropy=sum(n / total * math.log2(total / n) for n in pairs.values()),
+        top=tuple(top),
+    )
+
+
+def requests_lines(name: str, found: Requests) -> Iterator[str]:
+    """The counts of one set as lines for people."""
+    yield ""
+    yield (
+        f"{name}: {found.structured} of {found.texts} instructions are a verb with an object: {found.verbs} verbs, "
+        f"{found.pairs} pairs, entropy of the pairs {found.entropy:.2f} bits"
+    )
+    for verb, count, objects in found.top:
+        yield f"  {count:>5}  {verb}: " + ", ".join(f"{noun} {n}" for noun, n in objects)
+
+
+def _roots(instructions: Sequence[str], pipeline: str) -> Iterator[list[Token]]:
+    try:
+        import spacy
+    except ImportError:
+        raise ConfigError("spaCy is not installed", "pip install 'humpback-align[verbs]'") from None
+    try:
+        parse = spacy.load(pipeline, exclude=["ner"])
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"no spaCy pipeline {pipeline!r} ({first})",
+                          f"python -m spacy download {pipeline}, or name another one") from None  # fmt: skip
+    if missing := {"parser", "lemmatizer"} - set(parse.pipe_names):
+        raise ConfigError(f"the spaCy pipeline {pipeline!r} has no {' and no '.join(sorted(missing))}",
+                          "take a whole one, such as en_core_web_sm")  # fmt: skip
+    for document in parse.pipe((text[:_LONGEST] for text in instructions), batch_size=_BATCH):
+        yield [sentence.root for sentence in document.sents]
