@@ -146,3 +146,19 @@ def test_a_document_from_a_refused_address_is_one_dropped_record(blocklist: Path
         ("https://xxx.example/bread", "adult address"),
     ]
     assert [segment.source for segment in outcome.kept] == ["https://bread.example/"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("https://www.bread.example/robots.txt", "address for machines: the address is /robots.txt"),
+        ("http://bread.example:8080/Robots.txt?lang=en", "address for machines: the address is /robots.txt"),
+        ("https://bread.example/.well-known/security.txt", "address for machines: the address is /.well-known/"),
+        ("https://bread.example/guide/robots.txt", ""),
+        ("https://bread.example/robots.txt/about", ""),
+        ("https://bread.example/well-known/bread", ""),
+        ("folder/robots.txt", ""),
+    ],
+)
+def test_what_hosts_say_to_programs_is_not_read(source: str, expected: str):
+    assert refused(source) == expected

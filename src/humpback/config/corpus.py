@@ -147,6 +147,9 @@ class UrlSettings(Settings):
     """Files with one host, domain or start of an address on each line; '#' begins a comment. .gz and .zst too."""
     adult: bool = True
     """Drop documents whose address holds a word of the list of adult words that ships."""
+    for_machines: tuple[str, ...] = ("robots.txt", "ads.txt", "app-ads.txt", "sitemap.txt", ".well-known/")
+    """Drop documents that stand at one of these places of a host, written for programs and not for people; an entry
+    that ends in '/' takes all below it."""
 
 
 class DeduplicateSettings(Settings):

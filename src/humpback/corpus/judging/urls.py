@@ -26,6 +26,7 @@ from humpback.corpus.reading.stored import COMPRESSIONS, SourceFile
 from humpback.errors import InputError
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]{0,20}:/{2}", re.IGNORECASE)
+_QUERY = re.compile(r"[?#]")
 _TOKEN = re.compile(r"[^\W_]+")
 _LONGEST = 2000
 """Characters of an address that are looked at."""
@@ -87,6 +88,7 @@ class Addresses:
     blocked: npt.NDArray[np.uint64]
     """Hashes of the entries of all block lists, sorted."""
     adult: AdultWords | None
+    for_machines: tuple[str, ...] = ()
 
     def refuse(self, source: str) -> Refusal | None:
         """Why a document from there is not read; None where it may be, or where its source is no address."""
@@ -96,6 +98,10 @@ class Addresses:
         for entry in _entries(host, rest) if len(self.blocked) else ():
             if self._holds(entry):
                 return Refusal("blocked address", f"the block list has {entry}")
+        path = _QUERY.split(rest, maxsplit=1)[0].lower()
+        for place in self.for_machines:
+            if path == place or (place.endswith("/") and path.startswith(place)):
+                return Refusal("address for machines", f"the address is /{place}")
         word = self.adult.of(f"{host}/{rest}") if self.adult else None
         return Refusal("adult address", f"the address says {word!r}") if word else None
 
@@ -118,7 +124,8 @@ def addresses(settings: UrlSettings) -> Addresses:
         except OSError as error:
             raise InputError(f"block list {name}: {error.strerror or error}", _MEND) from None
         stamps.append((state.st_mtime_ns, state.st_size))
-    return Addresses(_blocked(settings.blocklists, tuple(stamps)), adult_words() if settings.adult else None)
+    adult = adult_words() if settings.adult else None
+    return Addresses(_blocked(settings.blocklists, tuple(stamps)), adult, settings.for_machines)
 
 
 @lru_cache(maxsize=1)
