@@ -84,6 +84,37 @@ def plan(
 
 
 @app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(help="The experiment: shared settings, arms, sizes, seeds.")],
+    out: RunOut = "",
+    plan_: Annotated[
+        bool, typer.Option("--plan", help="Do nothing; show what is done, what is left and roughly how long it takes.")
+    ] = False,
+    redo: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--redo", metavar="STAGE", help="Throw this stage away first, with all that stands on it."),
+    ] = None,
+    settings: Sets = None,
+) -> None:
+    """Compare ways to train on one grid of data, sizes and seeds; what they share is computed once.
+
+    Example: humpback experiment grid.yaml --plan
+    """
+    from humpback.experiment.command import run_experiment, show_experiment
+
+    if plan_:
+        show_experiment(file, out, settings or [])
+        return
+    try:
+        failed = run_experiment(file, out, redo or [], settings or [])
+    except KeyboardInterrupt:
+        typer.echo("humpback: stopped; finished work is kept: run the same command to go on", err=True)
+        raise typer.Exit(130) from None
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def status(folder: RunFolder) -> None:
     """Show how far a run is, what it counted and how long it took.
 
@@ -207,15 +238,41 @@ def rate(
     pairs: Annotated[Path, typer.Argument(help="Pairs: JSONL or Parquet with instruction and response.")],
     model: Annotated[str, typer.Option(help="The model that rates.")],
     out: Out = Path("ratings.jsonl"),
+    evaluate: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="LABELS", help="Say how the ratings agree with labels in this file (PAIRS itself may be)."
+        ),
+    ] = None,
+    label: Annotated[
+        str, typer.Option(help="Its column of yes and no, numbers or ranks; '-NAME': less is better.")
+    ] = "",
+    group: Annotated[str, typer.Option(help="Its column that says which pairs answer one prompt.")] = "",
+    good_from: Annotated[Optional[float], typer.Option(help="Labels from here on are good.")] = None,  # noqa: UP045
+    at: Annotated[Optional[list[int]], typer.Option(help="K for precision and recall. Repeatable.")] = None,  # noqa: UP045
+    figures: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,  # noqa: UP045
     settings: Sets = None,
 ) -> None:
-    """Let a model rate pairs from 1 to 5.
+    """Let a model rate pairs from 1 to 5; with --evaluate, measure the ratings against labels.
 
     Example: humpback rate candidates.jsonl --model m-0 --out ratings.jsonl --set curate.scorer=expected-rating
+
+    Example: humpback rate replies.jsonl --model m-0 --evaluate replies.jsonl --label rank --group prompt_id
     """
     from humpback.standalone import rate_files
 
+    if evaluate is None:
+        if label or group or at or figures or good_from is not None:
+            raise ConfigError("labels are described but not given", "name their file with --evaluate")
+        typer.echo(rate_files(pairs, model, out, settings or []))
+        return
+    from humpback.evaluate.labels import LabelColumns
+    from humpback.labelled import agreement_lines, read_labelled
+
+    labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
     typer.echo(rate_files(pairs, model, out, settings or []))
+    for line in agreement_lines(labelled, out, at or [], figures, settings or []):
+        typer.echo(line)
 
 
 @app.command()

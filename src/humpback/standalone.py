@@ -17,13 +17,14 @@ from humpback.execute.run import execute
 from humpback.execute.status import status
 from humpback.pipeline import plan_corpus
 from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, content_id
-from humpback.rows import file_rows
+from humpback.rows import Values, file_rows
 from humpback.settings_file import with_changes
 from humpback.store import Run, remove
 from humpback.tables import TableWriter
 
 In = TypeVar("In")
 _WINDOW = 256
+_CANDIDATE = {item.name for item in dataclasses.fields(Candidate)}
 
 
 def segment_files(documents: list[str], out: Path, dropped: Path | None, changes: list[str]) -> str:
@@ -167,7 +168,7 @@ def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> s
     from humpback.curate.select import curate, cutoff, explain_empty
 
     config = with_changes(Config(), changes)
-    rated = {rating.id: rating for rating in _ratings(ratings)}
+    rated = {rating.id: rating for rating in read_ratings(ratings)}
     line = cutoff(((rating.id, rating.score) for rating in rated.values()), config.curate.select)
     if not line.kept:
         raise explain_empty(line, [rating.state for rating in rated.values()])
@@ -228,14 +229,13 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
         InputError: The file has no rows, or no columns that can be used.
     """
     config = config or Config()
-    names = {item.name for item in dataclasses.fields(Candidate)}
     rows = file_rows(path)
     first = next(rows, None)
     if first is None:
         raise InputError(f"{path} has no rows", "give a file with pairs")
-    if names <= set(first[1]):
+    if is_candidate(first[1]):
         for _, row in chain([first], rows):
-            values = {name: row[name] for name in names}
+            values = {name: row[name] for name in _CANDIDATE}
             titles = values.pop("title_path")
             yield Candidate(title_path=tuple(titles) if isinstance(titles, list) else (), **values)  # type: ignore[arg-type]
         return
@@ -244,7 +244,17 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
             yield Candidate(item.id, "", "", item.source, (), item.instruction, item.response, "", 0.0)
 
 
-def _ratings(path: Path) -> Iterator[Rating]:
+def is_candidate(row: Values) -> bool:
+    """Whether a row is what `instruct` writes."""
+    return set(row) >= _CANDIDATE
+
+
+def read_ratings(path: Path) -> Iterator[Rating]:
+    """What `rate` wrote.
+
+    Raises:
+        InputError: The file is none.
+    """
     names = [item.name for item in dataclasses.fields(Rating)]
     for number, row in file_rows(path):
         if missing := [name for name in names if name not in row]:

@@ -1,7 +1,7 @@
 from difflib import SequenceMatcher
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.curate.faults import COMMON, FAULTS, UNSEEN, plant, sentences
@@ -201,6 +201,7 @@ def test_numbers_of_a_list_and_titles_end_no_sentence():
     )
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="Ab1. !?\n\"'(-。", max_size=80))
 def test_sentences_and_gaps_make_up_the_text(text):
     said, gaps = sentences(text)
@@ -208,6 +209,7 @@ def test_sentences_and_gaps_make_up_the_text(text):
     assert "".join(a + b for a, b in zip(said, gaps, strict=True)) == text.strip()
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(FAULTS)), st.lists(st.text(max_size=200), min_size=2, max_size=5), st.integers(0, 9))
 def test_any_text_gets_a_twin_or_none(kind, texts, seed):
     pairs = [Pair(content_id(text), f"Question {n} {text[:9]}", text, "seed", "") for n, text in enumerate(texts)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -42,6 +42,7 @@ scored = st.lists(st.tuples(st.sampled_from([1.0, 2.0, 2.5, 3.0, 4.0]), st.boole
 )
 
 
+@settings(deadline=None)
 @given(scored)
 def test_auroc_is_scikit_learns_ties_included(rows):
     scores, labels = zip(*rows, strict=True)
@@ -116,6 +117,7 @@ def test_precision_and_recall_of_the_best():
     }
 
 
+@settings(deadline=None)
 @given(scored, st.integers(1, 40))
 def test_equal_scores_at_the_cut_count_by_their_mean_over_all_orders(rows, count):
     scores, labels = map(list, zip(*rows, strict=True))
