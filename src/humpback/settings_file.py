@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from humpback.config import Config, Settings
 from humpback.errors import ConfigError
 
+S = TypeVar("S", bound=Settings)
 _HEAD = (
     "# Settings of one humpback run. Every setting is here with its default: delete what you do not change.\n"
     "# Carry it out with: humpback run {name}\n"
@@ -46,6 +47,15 @@ def parse_config(text: str, where: str) -> Config:
     Raises:
         ConfigError: Naming every mistake at once.
     """
+    return parse_settings(text, where, Config)
+
+
+def parse_settings(text: str, where: str, kind: type[S]) -> S:
+    """Reads any settings from YAML.
+
+    Raises:
+        ConfigError: Naming every mistake at once.
+    """
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -53,7 +63,7 @@ def parse_config(text: str, where: str) -> Config:
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{where} holds no settings", "write 'name: value' lines, or run 'humpback init'")
     try:
-        return Config.model_validate(data or {})
+        return kind.model_validate(data or {})
     except ValidationError as error:
         raise ConfigError(f"{where}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
 
@@ -64,8 +74,17 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: The file is not there, or naming every mistake in it.
     """
+    return load_settings(path, Config)
+
+
+def load_settings(path: Path, kind: type[S]) -> S:
+    """Reads a file of any settings.
+
+    Raises:
+        ConfigError: The file is not there, or naming every mistake in it.
+    """
     try:
-        return parse_config(path.read_text(encoding="utf-8"), str(path))
+        return parse_settings(path.read_text(encoding="utf-8"), str(path), kind)
     except FileNotFoundError:
         raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -118,8 +137,8 @@ def with_changes(config: Config, changes: list[str]) -> Config:
     return parse_config(yaml.safe_dump(data), "--set")
 
 
-def resolved(config: Config) -> str:
-    """The configuration in full, as YAML: what a run folder keeps."""
+def resolved(config: Settings) -> str:
+    """Settings in full, as YAML: what a run folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 

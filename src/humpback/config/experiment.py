@@ -1,0 +1,98 @@
+"""An experiment: one set of shared settings, and a grid of ways to train that is compared on it."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from humpback.config import Config
+from humpback.config.base import Positive, Settings
+
+Size = Positive | Literal["all"]
+
+_CHANGEABLE = ("forward.", "tags.", "curate.")
+_BY_SIZE = ("curate.scorer", "curate.select.threshold", "curate.select.top_share", "curate.select.top_n")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
+
+
+class ArmSettings(Settings):
+    """One way to train, at each size and with each seed."""
+
+    scorer: str = ""
+    """What the candidates are ranked by, as in `curate.scorer`; the best are trained on. `random` and `length` are what
+    others have to beat. Empty takes no candidates: the seed pairs alone."""
+    sizes: tuple[Size, ...] = ()
+    """How many of the best candidates; 'all' takes every one. Empty takes the experiment's sizes."""
+    seed_pairs: bool = True
+    """Whether the seed pairs are trained on too, as in the paper; false trains on the candidates alone."""
+    iterations: Positive = 1
+    """Rounds of self-curation: from the second on each model of the arm rates for its successor."""
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    """Settings of this arm alone, such as tags.enabled: false. Those of `forward`, `tags` and `curate`; what comes
+    before is shared by all arms."""
+
+    @field_validator("settings")
+    @classmethod
+    def _own(cls, changes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in changes:
+            if name in _BY_SIZE:
+                raise ValueError(f"{name} follows from the arm's scorer and sizes: leave it out")
+            if not name.startswith(_CHANGEABLE):
+                raise ValueError(f"{name} is not an arm's to change: forward.*, tags.* and curate.* are")
+        return changes
+
+    @model_validator(mode="after")
+    def _something(self) -> ArmSettings:
+        if not self.scorer and not (self.seed_pairs and self.iterations == 1 and not self.sizes):
+            raise ValueError("an arm without a scorer takes the seed pairs alone: no sizes, no iterations")
+        return self
+
+
+class ExperimentSettings(Settings):
+    """A grid: every arm at every size with every seed. What they share is computed once."""
+
+    settings: Config = Config()
+    """The settings of a run, shared by all arms. Of `curate` an arm names the scorer, and the size stands in for
+    `curate.select.top_n`."""
+    arms: dict[str, ArmSettings]
+    """Ways to train, by name: small letters, digits, '-', '_' and '+'."""
+    sizes: tuple[Size, ...] = ()
+    """Sizes of the arms that name none. Sizes of one ranking are nested: the best 50 are among the best 100."""
+    seeds: Positive = 3
+    """Trainings of each arm at each size. A seed decides the order of the pairs, new weights and what `random` draws;
+    everything before, and the held-out pairs, are the same. More seeds can be added later."""
+    measures: tuple[Literal["heldout"], ...] = ("heldout",)
+    """What is measured of each model. heldout: loss on the seed pairs that none was trained on."""
+    against: tuple[str, ...] = ()
+    """Arms that all others are compared with, each at the same size where it has it; empty takes the first arm."""
+    keep_models: bool = False
+    """Keep the model of each training when it is measured. One that is gone is trained again should a measure that is
+    added later ask for it."""
+
+    @field_validator("arms")
+    @classmethod
+    def _named(cls, arms: dict[str, ArmSettings]) -> dict[str, ArmSettings]:
+        if not arms:
+            raise ValueError("is empty: name at least one way to train")
+        for name in arms:
+            if not _NAME.fullmatch(name) or name == "base":
+                raise ValueError(
+                    f"'{name}' is no name for an arm: small letters, digits, '-', '_', '+', and not 'base'"
+                )
+        return arms
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExperimentSettings:
+        if unknown := [name for name in self.against if name not in self.arms]:
+            raise ValueError(f"against names {', '.join(unknown)}, which is no arm")
+        for name, arm in self.arms.items():
+            if arm.scorer and not (arm.sizes or self.sizes):
+                raise ValueError(f"arm '{name}' has no sizes: give it some, or give the experiment some")
+        return self
+
+    def sizes_of(self, name: str) -> tuple[Size | None, ...]:
+        """The sizes of an arm; None alone where it takes the seed pairs only."""
+        arm = self.arms[name]
+        return (arm.sizes or self.sizes) if arm.scorer else (None,)

@@ -1,0 +1,110 @@
+"""Carries an experiment out, cell by cell. A cell that fails is noted, and the others go on."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from humpback.config import Config
+from humpback.errors import HumpbackError
+from humpback.execute.run import Watcher, execute, refuse_stale
+from humpback.experiment.plan import Cell, Grid
+from humpback.provenance import Counts
+from humpback.stage import Stage, Train
+from humpback.store import Run
+from humpback.store.files import remove
+
+
+def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:
+    """Refuses what is stale, and has models trained again that were thrown away and are needed after all.
+
+    Raises:
+        StoreError: Something is stale and not named in `redo`, or `redo` names no stage.
+    """
+    refuse_stale(list(grid.stages.values()), run, redo)
+    for item in grid.standing(run):
+        if item.state == "done":
+            continue
+        for name in item.stage.needs:
+            folder = run.stage(name)
+            if isinstance(grid.stages[name].work, Train) and folder.manifest() and not folder.model_path.exists():
+                folder.clear()
+
+
+def carry_out(
+    grid: Grid, run: Run, config: Config, watcher: Watcher, *, keep_models: bool, told: Callable[[Cell], None]
+) -> dict[str, str]:
+    """Brings every cell to its end.
+
+    Args:
+        grid: The experiment.
+        run: Its folder; locked by the caller.
+        config: The settings that all arms share.
+        watcher: Whom to tell of stages.
+        keep_models: Whether models stay when nothing needs them any more.
+        told: Called with each cell whose measures are done, those of an earlier session too.
+
+    Returns:
+        Why, for each stage that failed.
+
+    Raises:
+        Exception: Not one cell came to its end: what the first one failed of.
+    """
+    failed: dict[str, Exception] = {}
+    ended = 0
+    for cell in grid.cells:
+        stages = grid.leading_to(cell.measured.values())
+        if any(stage.name in failed for stage in stages):
+            continue
+        following = _Following(watcher)
+        try:
+            execute(stages, run, config, watcher=following)
+        except Exception as error:  # of any kind: out of memory in one cell must not take the others with it
+            if not following.stage:
+                raise
+            if not isinstance(error, HumpbackError):
+                run.log("traceback", stage=following.stage, text=traceback.format_exc())
+            failed[following.stage] = error
+        else:
+            ended += 1
+            told(cell)
+        if not keep_models:
+            _throw_away(grid, run, failed)
+    if failed and not ended:
+        raise next(iter(failed.values()))
+    return {name: _in_words(error) for name, error in failed.items()}
+
+
+def _throw_away(grid: Grid, run: Run, failed: Mapping[str, Exception]) -> None:
+    """Models of cells that no stage needs any more. Those of a failed cell stay, to go on from."""
+    needed = {name for item in grid.standing(run) if item.state != "done" for name in item.stage.needs}
+    for cell in grid.cells:
+        model = run.stage(cell.model)
+        if cell.seed and cell.model not in needed and cell.model not in failed and model.manifest():
+            remove(model.model_path)
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, HumpbackError) else f"{type(error).__name__}: {error} (see log.jsonl)"
+
+
+@dataclass(slots=True)
+class _Following:
+    """Passes everything on, and remembers which stage is at work."""
+
+    watcher: Watcher
+    stage: str = ""
+
+    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+        """A stage starts."""
+        self.stage = stage.name
+        self.watcher.begin(stage, done, total)
+
+    def advance(self, done: int, total: int | None, note: str) -> None:
+        """So many tasks or steps are done now."""
+        self.watcher.advance(done, total, note)
+
+    def end(self, stage: Stage, counts: Counts) -> None:
+        """A stage is done."""
+        self.watcher.end(stage, counts)

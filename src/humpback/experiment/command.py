@@ -1,0 +1,85 @@
+"""One session with an experiment: carry it out, or say what that would do; what the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from humpback import models
+from humpback.config.experiment import ExperimentSettings
+from humpback.experiment.forecast import forecast, forecast_lines
+from humpback.experiment.plan import Cell, Grid, plan_experiment
+from humpback.settings_file import load_settings, resolved, with_changes
+from humpback.store import Run, place_of
+from humpback.store.files import write_json, write_text
+
+
+def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) -> int:
+    """Carries an experiment out, or goes on with it, and keeps tables and figures up to date after each cell.
+
+    Returns:
+        How many stages failed.
+
+    Raises:
+        HumpbackError: Whatever the user can mend.
+    """
+    from humpback.experiment.carry import carry_out, prepare
+    from humpback.progress import Bars
+
+    experiment, grid, run = _open(file, out, changes)
+    config = experiment.settings
+    console = Console(highlight=False, soft_wrap=True)
+    if notice := models.licence(config.model).notice:
+        console.print(f"base model {config.model.name}: {notice}", markup=False)
+
+    def told(_: Cell) -> None:
+        _write(experiment, grid, run, {})
+
+    with run.locked():
+        prepare(grid, run, redo)
+        run.save_config(resolved(config))
+        write_text(run.path / "experiment.yaml", resolved(experiment))
+        done = sum(item.state == "done" for item in grid.standing(run))
+        with Bars(console, len(grid.stages), done) as bars:
+            failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, told=told)
+        written = _write(experiment, grid, run, failed)
+    for name, why in failed.items():
+        console.print(f"{name} failed: {why}", markup=False)
+    for path in written:
+        console.print(f"wrote {path}", markup=False)
+    return len(failed)
+
+
+def show_experiment(file: Path, out: str, changes: list[str]) -> None:
+    """Prints every stage and where it stands, what is left to do, and roughly how long that takes."""
+    _, grid, run = _open(file, out, changes)
+    console = Console(highlight=False, soft_wrap=True)
+    for line in forecast_lines(forecast(grid, run)):
+        console.print(line, markup=False)
+
+
+def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
+    experiment = load_settings(file, ExperimentSettings)
+    experiment = experiment.model_copy(update={"settings": with_changes(experiment.settings, changes)})
+    grid = plan_experiment(experiment, models.identify(experiment.settings.model))
+    return experiment, grid, Run(place_of(out) if out else Path("runs") / file.stem)
+
+
+def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:
+    """Tables and figures of what is finished."""
+    from humpback.experiment.figures import comparison_figure, scaling_figure
+    from humpback.experiment.results import tables
+    from humpback.experiment.tables import markdown, plain
+
+    found, where = tables(experiment, grid, run), forecast(grid, run)
+    paths = [run.path / "results.md", run.path / "results.json"]
+    write_text(paths[0], markdown(found, failed, where.ended, where.cells))
+    write_json(paths[1], plain(found, failed, where.ended, where.cells))
+    for table in found:
+        for kind, figure in (("scaling", scaling_figure(table)), ("comparison", comparison_figure(table))):
+            if figure is not None:
+                paths.append(run.path / f"{kind}-{table.measure.name}.svg")
+                write_text(paths[-1], figure)
+    return paths

@@ -1,0 +1,72 @@
+"""What is measured of each model of an experiment: a stage that measures it, and what it found on each item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from humpback.config import Config
+from humpback.evaluate.paired import Reading
+from humpback.experiment.renamed import renamed
+from humpback.records import HeldOutLoss
+from humpback.stage import Stage
+from humpback.stages import evaluate
+from humpback.store import StageFolder
+
+
+class Measure(Protocol):
+    """One kind of measurement. Another one is one class here and its name in `ExperimentSettings.measures`."""
+
+    @property
+    def name(self) -> str:
+        """How the settings, and the names of its stages, call it."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What is measured, with its unit, for people."""
+        ...
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Which way is better."""
+        ...
+
+    def stage(self, config: Config, seed: Stage, model: Stage | None, name: str) -> Stage:
+        """The stage that measures a model.
+
+        Args:
+            config: The settings the model was trained with.
+            seed: The stage of the seed pairs.
+            model: The stage of the model; None for the base.
+            name: What to call the stage.
+        """
+        ...
+
+    def read(self, folder: StageFolder) -> Iterator[Reading]:
+        """What a finished stage found, item by item."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The loss on the held-out seed pairs, forwards, under the tag of seed pairs."""
+
+    name: str = "heldout"
+    title: str = "held-out loss, nats per target token"
+    lower_is_better: bool = True
+
+    def stage(self, config: Config, seed: Stage, model: Stage | None, name: str) -> Stage:
+        """One model, measured on every held-out pair."""
+        called = model.name if model else "base"
+        measuring = evaluate(config, [(called, "forward")], [seed, *([model] if model else [])])
+        return renamed(measuring, name, f"measure {called} on held-out pairs")
+
+    def read(self, folder: StageFolder) -> Iterator[Reading]:
+        """Nats and target tokens of each pair."""
+        for row in folder.records(HeldOutLoss):
+            yield Reading(row.id, row.nats, row.tokens)
+
+
+MEASURES: dict[str, Measure] = {"heldout": HeldOut()}

@@ -1,0 +1,188 @@
+"""The grid as stages: what all arms share comes once, then for each cell selection, training and measurement.
+
+Stages have the names and recipes they have in a run, so an experiment in a run's folder goes on from what is there. Of
+those that there are several of, the name says what is in them and not which arm wanted them:
+
+    ratings-1.ifd   curated-1.ifd-64   forward-1.ifd-64.s2   heldout.forward-1.ifd-64.s2
+
+so arms may be added, renamed and taken out, and what two of them have in common is made once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from humpback.config import Config
+from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
+from humpback.execute.status import StageStatus, status
+from humpback.experiment.measures import MEASURES
+from humpback.experiment.renamed import renamed
+from humpback.pipeline import plan_corpus
+from humpback.records import content_id, record_seed
+from humpback.settings_file import with_changes
+from humpback.stage import Stage
+from humpback.stages import finetune, rate, read_seed, select, self_augment
+from humpback.store import Run
+
+BASE = "base"
+"""What the row of the model before any training is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is compared: one way to train at one size; its cells are its trainings."""
+
+    arm: str
+    size: Size | None = None
+    iteration: int = 0
+    """t of M_t."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One training of a row, and the stages that measure it."""
+
+    row: Row
+    seed: int
+    """0 where nothing is trained."""
+    model: str
+    """Stage of the model, or 'base'."""
+    curated: str
+    """Stage of the candidates it was trained on; empty where it was trained on none."""
+    measured: Mapping[str, str]
+    """Stage of each measure, by the measure's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The experiment as a plan: stages in order, each after those it needs, and the cells that end in them."""
+
+    stages: dict[str, Stage] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+
+    def add(self, stage: Stage) -> Stage:
+        """Takes a stage in, or gives the one that is there under its name."""
+        return self.stages.setdefault(stage.name, stage)
+
+    def standing(self, run: Run) -> list[StageStatus]:
+        """Where every stage stands."""
+        return status(list(self.stages.values()), run)
+
+    def leading_to(self, names: Iterable[str]) -> list[Stage]:
+        """Some stages with all they need, in order."""
+        wanted = set(names)
+        for name in reversed(self.stages):
+            if name in wanted:
+                wanted.update(self.stages[name].needs)
+        return [stage for name, stage in self.stages.items() if name in wanted]
+
+
+def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
+    """Lays an experiment out.
+
+    Args:
+        experiment: Its settings.
+        base: Identity of the base model.
+
+    Raises:
+        ConfigError: A setting of an arm is not right.
+    """
+    config, grid = experiment.settings, Grid()
+    seed = grid.add(read_seed(config))
+    for stage in plan_corpus(config):
+        segments = grid.add(stage)
+    backward = grid.add(finetune(config, base, "backward", "backward", on=[seed]))
+    candidates = grid.add(self_augment(config, segments, by=backward))
+    rater = grid.add(finetune(config, base, "forward-0", "forward", on=[seed]))
+    maker = _Maker(experiment, base, grid, seed, candidates, rater)
+    maker.measure(config, Row(BASE), 0, None, None)
+    # All arms with the first seed before any with the second: a grid that is stopped half-way can be compared already.
+    for number in range(1, experiment.seeds + 1):
+        for name in experiment.arms:
+            for size in experiment.sizes_of(name):
+                maker.cell(name, size, number)
+    return grid
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Adds the stages of one cell after the other."""
+
+    experiment: ExperimentSettings
+    base: str
+    grid: Grid
+    seed: Stage
+    candidates: Stage
+    rater: Stage
+
+    def cell(self, name: str, size: Size | None, number: int) -> None:
+        """One arm at one size with one seed: M_1, M_2, ... as far as the arm goes, each measured."""
+        arm = self.experiment.arms[name]
+        config = _config_of(arm, size, self.experiment.settings)
+        if size is None:
+            model = self._train(config, arm, f"forward-0.seed{_mark(arm, '')}", number, None)
+            self.measure(config, Row(name), number, model, None)
+            return
+        model = self.rater
+        for iteration in range(1, arm.iterations + 1):
+            curated = self._curate(config, arm, size, number, iteration, model)
+            label = f"forward-{iteration}.{_content(arm, size)}"
+            model = self._train(config, arm, label, number, curated)
+            self.measure(config, Row(name, size, iteration), number, model, curated)
+
+    def measure(self, config: Config, row: Row, number: int, model: Stage | None, curated: Stage | None) -> None:
+        """Adds the cell of a model with its measures."""
+        called = model.name if model else BASE
+        stages: dict[str, str] = {
+            name: self.grid.add(MEASURES[name].stage(config, self.seed, model, f"{name}.{called}")).name
+            for name in self.experiment.measures
+        }
+        self.grid.cells.append(Cell(row, number, called, curated.name if curated else "", stages))
+
+    def _curate(self, config: Config, arm: ArmSettings, size: Size, number: int, iteration: int, rater: Stage) -> Stage:
+        """The best candidates by the arm's scorer; by M_0 once for all seeds, save where the scorer itself draws."""
+        drawn = f".s{number}" if arm.scorer == "random" or iteration > 1 else ""
+        if arm.scorer == "random":
+            draw = record_seed(config.run.seed, "experiment", str(number)) % 2**31
+            config = config.model_copy(update={"run": config.run.model_copy(update={"seed": draw})})
+        rated_by = arm.scorer + _mark(arm, "curate.", but="curate.select.") if iteration == 1 else _content(arm, size)
+        ratings = renamed(
+            rate(config, iteration, self.candidates, by=rater),
+            f"ratings-{iteration}.{rated_by}{drawn}",
+            f"rate the candidates by {arm.scorer}",
+        )
+        ratings = self.grid.add(ratings)
+        kept = f"{arm.scorer}{_mark(arm, 'curate.')}-{size}" if iteration == 1 else _content(arm, size)
+        choice = select(config, iteration, self.candidates, ratings)
+        return self.grid.add(renamed(choice, f"curated-{iteration}.{kept}{drawn}", f"keep the best {size}"))
+
+    def _train(self, config: Config, arm: ArmSettings, label: str, number: int, curated: Stage | None) -> Stage:
+        """From the base, on seed pairs and curated ones. All trainings with one seed draw alike."""
+        pairs = [*([self.seed] if arm.seed_pairs else []), *([curated] if curated else [])]
+        training = finetune(config, self.base, f"training.s{number}", "forward", on=pairs)
+        does = f"finetune the base on {' and '.join(stage.name for stage in pairs)}"
+        return self.grid.add(renamed(training, f"{label}.s{number}", does, {"experiment.seed": number}))
+
+
+def _config_of(arm: ArmSettings, size: Size | None, shared: Config) -> Config:
+    """The settings of one arm at one size."""
+    changes = [f"{name}={json.dumps(value)}" for name, value in arm.settings.items()]
+    if size is not None:
+        share, number = (1.0, None) if size == "all" else (None, size)
+        chosen = {"threshold": None, "top_share": share, "top_n": number}
+        changes += [f"curate.scorer={arm.scorer}"]
+        changes += [f"curate.select.{name}={json.dumps(value)}" for name, value in chosen.items()]
+    return with_changes(shared, changes)
+
+
+def _content(arm: ArmSettings, size: Size) -> str:
+    """What a training is made on, in a name."""
+    return f"{arm.scorer}-{size}" + ("" if arm.seed_pairs else "-alone") + _mark(arm, "")
+
+
+def _mark(arm: ArmSettings, group: str, but: str = "\n") -> str:
+    """Tells the settings of an arm that begin so from those of others; empty where it has none."""
+    own = {name: value for name, value in arm.settings.items() if name.startswith(group) and not name.startswith(but)}
+    return f"-{content_id(json.dumps(own, sort_keys=True))[:6]}" if own else ""

@@ -1,0 +1,81 @@
+"""A stage of the method under another name, so that one run folder holds many of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from humpback.engines.base import Engine
+from humpback.stage import Gather, Inputs, MapShards, Produce, Stage, Train
+
+R = TypeVar("R")
+
+
+def renamed(stage: Stage, name: str, does: str, facts: Mapping[str, Any] | None = None) -> Stage:
+    """The same work, kept under another name.
+
+    Random numbers that follow from a stage's name go on following from the old one, so stages that are renamed from one
+    name draw alike: what differs between them then is what they read.
+
+    Args:
+        stage: The stage as the method has it.
+        name: What it is called here.
+        does: One line for people.
+        facts: What else decides its result, by name, such as a seed that was put into the old name.
+    """
+
+    def there(inputs: Inputs) -> Inputs:
+        return _Under(inputs, stage.name, name)
+
+    work = stage.work
+    if isinstance(work, Produce):
+        produce = work.shards
+        work = replace(work, shards=lambda inputs, part, done: produce(there(inputs), part, done))
+    elif isinstance(work, MapShards):
+        opened = work.open
+        work = replace(work, open=lambda inputs: opened(there(inputs)))
+    elif isinstance(work, Train):
+        train = work.run
+        work = replace(work, run=lambda inputs, out, scratch, step: train(there(inputs), out, scratch, step))
+    elif isinstance(work, Gather):
+        pass  # reads nothing by name
+    settings = {**stage.settings, **(facts or {})}
+    return replace(
+        stage,
+        name=name,
+        does=does,
+        settings=settings,
+        work=work,
+        check=lambda inputs: stage.check(there(inputs)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Under:
+    """Inputs in which one stage is found under another name. Travels to the workers."""
+
+    inputs: Inputs
+    old: str
+    new: str
+
+    def records(self, stage: str, kind: type[R]) -> Iterator[R]:
+        """All records of a stage."""
+        return self.inputs.records(self._found(stage), kind)
+
+    def column(self, stage: str, name: str) -> Iterator[Any]:
+        """One column of all records of a stage."""
+        return self.inputs.column(self._found(stage), name)
+
+    def base(self) -> Path:
+        """The base model's folder."""
+        return self.inputs.base()
+
+    def engine(self, stage: str) -> AbstractContextManager[Engine]:
+        """An engine for the model of a stage, or for 'base'."""
+        return self.inputs.engine(self._found(stage))
+
+    def _found(self, stage: str) -> str:
+        return self.new if stage == self.old else stage

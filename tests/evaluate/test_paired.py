@@ -1,0 +1,81 @@
+"""Models are compared item by item and seed by seed, and the intervals hold what they should."""
+
+import numpy as np
+import pytest
+
+from humpback.evaluate.paired import Reading, Trainings, difference, draws, interval_of, line_up
+
+
+def trainings(values: np.ndarray, seeds: tuple[int, ...] | None = None) -> Trainings:
+    """Rows are trainings, columns items, each of weight 1."""
+    return Trainings(seeds or tuple(range(1, len(values) + 1)), values, np.ones_like(values))
+
+
+def test_a_figure_is_a_ratio_of_sums():
+    found, left_out = line_up({"m": {1: [Reading("a", 6.0, 3), Reading("b", 1.0, 1)]}})
+    assert found["m"].value == pytest.approx(7 / 4), "not the mean of 2 and 1"
+    assert left_out == 0
+
+
+def test_only_items_that_every_model_was_measured_on_count():
+    found, left_out = line_up(
+        {
+            "m": {1: [Reading("a", 1.0), Reading("b", 9.0)], 2: [Reading("b", 9.0), Reading("a", 3.0)]},
+            "n": {1: [Reading("a", 2.0), Reading("c", 9.0)]},
+        }
+    )
+    assert left_out == 2
+    assert found["m"].value == pytest.approx(2.0)
+    assert found["m"].by_seed == (1.0, 3.0), "joined by item, whatever the order"
+    assert found["n"].value == pytest.approx(2.0)
+
+
+def test_a_small_steady_difference_is_told_apart_where_the_figures_themselves_overlap():
+    hard = np.random.default_rng(0).normal(2.0, 1.0, 80)
+    ours, theirs = trainings(np.tile(hard - 0.05, (3, 1))), trainings(np.tile(hard, (3, 1)))
+    assert interval_of(draws(ours)).high > interval_of(draws(theirs)).low
+    found = difference(ours, theirs)
+    assert found.difference == pytest.approx(-0.05)
+    assert found.interval.low == pytest.approx(-0.05)
+    assert found.interval.high == pytest.approx(-0.05)
+    assert found.lower == 3
+
+
+def test_a_difference_that_hangs_on_the_seed_is_not_told_apart():
+    items = np.random.default_rng(1).normal(2.0, 0.01, 400)
+    ours = trainings(np.stack([items - 0.2, items + 0.1, items - 0.05]))
+    found = difference(ours, trainings(np.stack([items, items, items])))
+    assert found.interval.low < 0 < found.interval.high
+    assert found.lower == 2
+
+
+def test_only_seeds_that_both_have_are_compared():
+    items = np.ones(10)
+    ours = trainings(np.stack([items, items * 5]), (1, 2))
+    theirs = trainings(np.stack([items * 2, items * 9]), (1, 3))
+    found = difference(ours, theirs)
+    assert (found.difference, found.seeds, found.lower) == (-1.0, 1, 1)
+    base = trainings(np.stack([items * 3]), (0,))
+    assert difference(ours, base).difference == pytest.approx(0.0), "no seed in common: all of each"
+
+
+def test_the_variance_between_few_trainings_is_not_made_too_small():
+    """With 3 trainings, the draws' variance is that of a mean of 3: their sample variance over 3."""
+    generator = np.random.default_rng(2)
+    drawn, true = [], []
+    for _ in range(200):
+        levels = generator.normal(0.0, 1.0, 3)
+        drawn.append(draws(trainings(np.repeat(levels[:, None], 2, axis=1))).var())
+        true.append(levels.var(ddof=1) / 3)
+    assert np.mean(drawn) == pytest.approx(np.mean(true), rel=0.05)
+    assert np.mean(drawn) == pytest.approx(1 / 3, rel=0.2)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    """One training, 60 items: 95 % of intervals of the mean hold it."""
+    generator = np.random.default_rng(3)
+    held = 0
+    for _ in range(200):
+        interval = interval_of(draws(trainings(generator.normal(1.0, 1.0, (1, 60)))))
+        held += interval.low <= 1.0 <= interval.high
+    assert 0.89 <= held / 200 <= 0.99

@@ -1,0 +1,108 @@
+"""A grid as stages: what is shared is there once, and what is compared differs in what it says and nothing else."""
+
+import pytest
+
+from humpback.errors import ConfigError
+from humpback.execute.status import recipes
+from humpback.pipeline import plan
+
+
+def names(grid, kind):
+    return [name for name in grid.stages if name.startswith(kind)]
+
+
+def test_what_arms_share_is_there_once(grid_of):
+    arms = {
+        "seed": {},
+        "all": {"scorer": "random", "sizes": ["all"]},
+        "curated": {"scorer": "expected-rating"},
+        "alone": {"scorer": "expected-rating", "seed_pairs": False},
+        "untagged": {"scorer": "expected-rating", "settings": {"tags.enabled": False}},
+    }
+    _, grid = grid_of(arms, seeds=3)
+    assert len(names(grid, "backward")) == len(names(grid, "candidates")) == 1
+    assert names(grid, "ratings-1.expected") == ["ratings-1.expected-rating"]
+    assert len(names(grid, "curated-1.expected")) == 2, "one for each size, for three arms and three seeds"
+    trainings = [cell.model for cell in grid.cells if cell.seed]
+    assert len(trainings) == len(set(trainings)) == 3 * (1 + 1 + 3 * 2)
+
+
+def test_the_shared_stages_are_those_of_a_run(grid_of, settings):
+    experiment, grid = grid_of()
+    ran = recipes(plan(experiment.settings, "base-identity"))
+    here = recipes(list(grid.stages.values()))
+    for name in ("seed", "segments", "unique", "backward", "candidates", "forward-0"):
+        assert here[name].fingerprint == ran[name].fingerprint, name
+
+
+def test_all_arms_come_with_the_first_seed_before_any_with_the_second(grid_of):
+    _, grid = grid_of()
+    seeds = [cell.seed for cell in grid.cells]
+    assert seeds == sorted(seeds)
+
+
+def test_another_arm_size_seed_or_name_makes_no_old_work_stale(grid_of):
+    _, grid = grid_of({"seed": {}, "mine": {"scorer": "expected-rating", "sizes": [4]}}, seeds=1)
+    _, larger = grid_of(
+        {"random": {"scorer": "random"}, "human": {}, "yours": {"scorer": "expected-rating"}}, seeds=3, sizes=[2, 4, 6]
+    )
+    before, after = recipes(list(grid.stages.values())), recipes(list(larger.stages.values()))
+    assert {name: recipe.fingerprint for name, recipe in before.items()}.items() <= {
+        name: recipe.fingerprint for name, recipe in after.items()
+    }.items()
+
+
+def test_what_is_compared_has_recipes_of_its_own(grid_of):
+    arms = {
+        "curated": {"scorer": "expected-rating"},
+        "alone": {"scorer": "expected-rating", "seed_pairs": False},
+        "untagged": {"scorer": "expected-rating", "settings": {"tags.enabled": False}},
+        "slow": {"scorer": "expected-rating", "settings": {"forward.learning_rate": 1e-6}},
+    }
+    _, grid = grid_of(arms, sizes=[4], seeds=2)
+    made = recipes(list(grid.stages.values()))
+    of = {(cell.row.arm, cell.seed): grid.stages[cell.model] for cell in grid.cells if cell.seed}
+    assert len({made[stage.name].fingerprint for stage in of.values()}) == 8
+    assert of["alone", 1].needs == ("curated-1.expected-rating-4",)
+    assert of["untagged", 1].settings["tags.enabled"] is False
+    assert grid.stages["forward-0"].settings["tags.enabled"] is True, "the rater is shared, so it is trained as ever"
+    assert of["slow", 2].settings["forward.learning_rate"] == 1e-6
+
+
+def test_later_iterations_are_rated_by_the_model_before(grid_of):
+    _, grid = grid_of({"seed": {}, "twice": {"scorer": "expected-rating", "iterations": 2}}, sizes=[4], seeds=2)
+    assert grid.stages["ratings-1.expected-rating"].needs == ("candidates", "forward-0")
+    assert grid.stages["ratings-2.expected-rating-4.s2"].needs == ("candidates", "forward-1.expected-rating-4.s2")
+    assert grid.stages["forward-2.expected-rating-4.s2"].needs == ("seed", "curated-2.expected-rating-4.s2")
+    assert [cell.row.iteration for cell in grid.cells if cell.row.arm == "twice" and cell.seed == 1] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        ({"mine": {"scorer": "guess"}}, "curate.scorer"),
+        ({"mine": {"scorer": "random", "settings": {"seed.limit": 3}}}, "seed.limit is not an arm's to change"),
+        ({"mine": {"scorer": "random", "settings": {"curate.select.top_n": 3}}}, "follows from the arm's"),
+        ({"mine": {"scorer": "random", "settings": {"forward.speed": 3}}}, "forward.speed is not a setting"),
+        ({"mine": {"sizes": [3]}}, "without a scorer takes the seed pairs alone"),
+        ({"../mine": {}}, "is no name for an arm"),
+        ({"base": {}}, "is no name for an arm"),
+    ],
+)
+def test_a_mistake_in_an_arm_is_one_line(grid_of, arms, message):
+    with pytest.raises(ConfigError) as caught:
+        grid_of(arms)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_mistakes_in_a_grid_are_one_line(grid_of):
+    for others, message in (
+        ({"sizes": []}, "arm 'random' has no sizes"),
+        ({"against": ["human"]}, "against names human, which is no arm"),
+        ({"measures": ["beauty"]}, "measures"),
+        ({"sizes": [0]}, "sizes"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            grid_of(**others)
+        assert message in str(caught.value)
