@@ -17,7 +17,10 @@ LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 COMMANDS = sorted(
     {
         line
-        for name in ("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md")
+        for name in (
+            *("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md"),
+            "docs/experiments.md",
+        )
         for line in LINE.findall((ROOT / name).read_text())
     }
 )

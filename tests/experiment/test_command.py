@@ -92,7 +92,9 @@ def real_grid(settings: dict, tmp_path: Path, tiny_model: Path) -> Path:
 def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
     """Starts the command in a process of its own; a tiny model is fastest on one thread."""
     command = [sys.executable, "-m", "humpback", "experiment", str(grid), "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
 
 
 def kill_when(process: subprocess.Popen[bytes], folder: Path, pattern: str) -> bool:
@@ -108,8 +110,8 @@ def kill_when(process: subprocess.Popen[bytes], folder: Path, pattern: str) -> b
 
 
 MOMENTS = (
-    ("candidates", "part-00000.parquet"),
     ("forward-0.seed.s1", "work/checkpoint-8/*"),
+    ("candidates", "part-00000.parquet"),
     ("ratings-1.expected-rating", "part-00001.parquet*"),
     ("forward-1.random-3.s1", "trained.json*"),
     ("heldout.forward-1.random-3.s1", "part-*.parquet"),
