@@ -165,11 +165,19 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
 
 def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:
     """Keeps the best-rated pairs; one line of counts."""
+    from humpback.curate.diverse import Scored, diverse_cutoff
     from humpback.curate.select import curate, cutoff, explain_empty
 
     config = with_changes(Config(), changes)
     rated = {rating.id: rating for rating in read_ratings(ratings)}
-    line = cutoff(((rating.id, rating.score) for rating in rated.values()), config.curate.select)
+
+    def scored() -> Iterator[Scored]:
+        some = (one for one in read_candidates(pairs, config) if one.id in rated)
+        return (Scored(one.id, rated[one.id].score, one.instruction, one.document_id) for one in some)
+
+    rule = config.curate.select
+    scores = ((rating.id, rating.score) for rating in rated.values())
+    line = diverse_cutoff(scored, rule) if rule.diverse else cutoff(scores, rule)
     if not line.kept:
         raise explain_empty(line, [rating.state for rating in rated.values()])
 

@@ -93,6 +93,20 @@ def test_shard_size_changes_no_record(settings, tmp_path):
         assert sorted(map(repr, whole[name])) == sorted(map(repr, parts[name])), name
 
 
+def test_a_diverse_selection_is_the_same_for_any_shards_and_says_what_it_passed_over(settings, tmp_path):
+    settings = settings | {"curate": {"scorer": "random", "select": {"top_share": 1.0, "per_document": 1}}}
+    whole = carry_out(settings | {"run": {"shard_rows": 100, "workers": 1}}, tmp_path / "a")
+    parts = carry_out(settings | {"run": {"shard_rows": 2, "workers": 2}}, tmp_path / "b")
+    kept, again = (sorted(run.stage("curated-1").records(Curated), key=lambda row: row.id) for run in (whole, parts))
+    assert kept == again
+    candidates = list(whole.stage("candidates").records(Candidate))
+    assert sorted(row.document_id for row in kept) == sorted({row.document_id for row in candidates})
+    scores = {row.id: row.score for row in whole.stage("ratings-1").records(Rating)}
+    for row in kept:
+        assert row.score == max(scores[one.id] for one in candidates if one.document_id == row.document_id)
+    assert whole.stage("curated-1").counts().dropped == {"enough of its document": len(candidates) - len(kept)}
+
+
 def test_a_changed_setting_is_refused_by_name_and_redone_on_demand(settings, tmp_path):
     run = carry_out(settings, tmp_path / "run")
     changed = settings | {"augment": {"temperature": 0.3}}

@@ -116,7 +116,7 @@ class AugmentSettings(Settings):
 
 
 class SelectSettings(Settings):
-    """What of the rated candidates is kept. Exactly one of the three. Default: a score of 4.5 and more, A_5."""
+    """What of the rated candidates is kept. Exactly one of the first three. Default: a score of 4.5 and more, A_5."""
 
     threshold: float | None = None
     """Keep scores of at least this. The paper's A_5 is 4.5, its A_4 is 4."""
@@ -124,6 +124,17 @@ class SelectSettings(Settings):
     """Keep this part of all candidates, the best first."""
     top_n: Positive | None = None
     """Keep this many candidates, the best first."""
+    max_similarity: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of instructions that are alike to this part (Jaccard similarity of their words and pairs of words) keep the
+    best-rated one, such as 0.7. Not in the paper, and not given: all may stay."""
+    per_document: Annotated[int, Field(ge=0)] = 0
+    """Keep at most so many candidates of one document, the best-rated; 0 sets no bound. Where a share or a number is
+    asked for, the next best move up."""
+
+    @property
+    def diverse(self) -> bool:
+        """Whether candidates above the line may be passed over."""
+        return self.max_similarity is not None or self.per_document > 0
 
     @model_validator(mode="after")
     def _one(self) -> SelectSettings:

@@ -3,7 +3,8 @@
 In two passes, so that no shard waits for another: all (id, score) of an iteration give a `Cutoff`, which then decides
 record by record. Ties at the cutoff are broken by a digest of the id, so that the choice is the same whatever the order
 in which scores arrive. The first pass holds nothing for a threshold; for a share or a number it holds 16 bytes for each
-scored candidate, and some more for the moment in which it decides.
+scored candidate, and some more for the moment in which it decides. `diverse` draws a line that leaves out some of those
+above it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,6 +33,14 @@ _EXCERPT = 200
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Why a candidate above the line is not kept."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cutoff:
     """Where the line between kept and left out is, and what was seen when it was drawn."""
 
@@ -46,12 +55,15 @@ class Cutoff:
     """The highest score; None where nothing was scored."""
     rule: str
     """The setting that drew the line, in words."""
+    passed_over: Mapping[int, PassedOver] = field(default_factory=dict)
+    """Those above the line that are not kept all the same, by the digest of their id."""
 
     def keeps(self, record_id: str, score: float | None) -> bool:
         """Whether a candidate with this score is kept. One without a score never is."""
         if score is None or not math.isfinite(score):
             return False
-        return score > self.score or (score == self.score and _digest(record_id) <= self.tie)
+        above = score > self.score or (score == self.score and tie_digest(record_id) <= self.tie)
+        return above and not (self.passed_over and tie_digest(record_id) in self.passed_over)
 
 
 def cutoff(scores: Iterable[tuple[str, float | None]], settings: SelectSettings) -> Cutoff:
@@ -68,7 +80,7 @@ def cutoff(scores: Iterable[tuple[str, float | None]], settings: SelectSettings)
         candidates += 1
         if score is not None and math.isfinite(score):
             values.append(score)
-            digests.append(_digest(record_id))
+            digests.append(tie_digest(record_id))
     if settings.top_n is not None:
         wanted, rule = settings.top_n, f"curate.select.top_n {settings.top_n}"
     else:
@@ -153,7 +165,8 @@ def explain_empty(line: Cutoff, states: Mapping[RatingState, int] | Iterable[Rat
     )
 
 
-def _digest(record_id: str) -> int:
+def tie_digest(record_id: str) -> int:
+    """What decides between equal scores: 64 bits of the id, the lower ones first."""
     data = record_id.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
@@ -182,5 +195,7 @@ def _dropped(candidate: Candidate, rating: Rating | None, line: Cutoff) -> Dropp
     if rating.score is None:
         end = rating.reply[-_EXCERPT:]
         return Dropped(candidate.id, f"unrated: {rating.state}", f"the reply ends: {end}", candidate.source, excerpt)
+    if why := line.passed_over.get(tie_digest(candidate.id)):
+        return Dropped(candidate.id, why.reason, why.detail, candidate.source, excerpt)
     detail = f"score {rating.score:.4g}, cutoff {line.score:.4g} ({line.rule})"
     return Dropped(candidate.id, BELOW, detail, candidate.source, excerpt)

@@ -147,10 +147,19 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Curated]]]:
+        from humpback.curate.diverse import Scored, diverse_cutoff
         from humpback.curate.select import curate, cutoff, explain_empty
 
-        scores = zip(inputs.column(ratings.name, "id"), inputs.column(ratings.name, "score"), strict=True)
-        line = cutoff(scores, config.curate.select)
+        def scores() -> Iterator[tuple[str, float | None]]:
+            return zip(inputs.column(ratings.name, "id"), inputs.column(ratings.name, "score"), strict=True)
+
+        def scored() -> Iterator[Scored]:
+            columns = (inputs.column(candidates.name, name) for name in ("instruction", "document_id"))
+            for (id_, score), instruction, document in zip(scores(), *columns, strict=True):
+                yield Scored(id_, score, instruction, document)
+
+        rule = config.curate.select
+        line = diverse_cutoff(scored, rule) if rule.diverse else cutoff(scores(), rule)
         if not line.kept:
             raise explain_empty(line, inputs.column(ratings.name, "state"))
         yield lambda shard, rated: curate(shard, rated, line)
