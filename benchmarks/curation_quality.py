@@ -1,0 +1,288 @@
+"""The table of curator quality: how well each scorer tells good pairs from bad ones, for any models, on labelled pairs.
+
+Three kinds of labels: replies to one prompt that people ranked; pairs that a large model graded; good pairs beside
+twins with a planted fault (`humpback.curate.faults`). Every pair is scored once by each model and scorer, in windows
+that are on the disk when they are done: the same command goes on where it was stopped, and further scorers or models
+join the table later.
+
+    python benchmarks/curation_quality.py --work scratch/ --json curation_quality.json \\
+        --model package:smollm2-135m-instruct --model m-0 --scorers expected-rating length random \\
+        --ranked oasst1_en_validation_replies.jsonl.gz \\
+        --flagged alpagasus_alpaca_labels.jsonl.gz#claude_ge_4_5?in_random_sample dolly15k.jsonl.gz#chatgpt_ge_4_5 \\
+        --good oasst1_en_validation_top.jsonl.gz dolly15k.jsonl.gz
+
+A flagged file's name is followed by `#column`, and by `?column` where only rows with that one are to be taken. Pairs
+are drawn from the far end of the order in which `seed.limit` draws with seed 0, so that a model trained on such a
+sample has not seen them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from humpback.config import Config
+from humpback.curate import make_scorer
+from humpback.curate.faults import FAULTS, UNSEEN, plant
+from humpback.engines.base import Engine
+from humpback.engines.open import open_engine
+from humpback.evaluate.labels import LabelColumns, read_labels
+from humpback.evaluate.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
+from humpback.records import Candidate, Pair, content_id, record_seed
+from humpback.rows import Values, file_rows
+from humpback.settings_file import with_changes
+
+SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
+"""Faults that are also counted together."""
+WINDOW = 64
+STEP = "ratings-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A pair in a labelled set; rank and fault say what kind of set it is."""
+
+    pair: Pair
+    group: str
+    label: float
+    good: bool | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """Pairs with labels of one kind."""
+
+    name: str
+    kind: str
+    """'ranks', 'flag' or 'faults'."""
+    items: tuple[Item, ...]
+
+
+def pairs_of(path: Path, longest: int, only: str = "") -> list[tuple[Pair, Values]]:
+    """The pairs of a file that have no context and are not too long, each with its row, in the order of drawing."""
+    found: dict[str, tuple[Pair, Values]] = {}
+    for _, row in file_rows(path):
+        instruction, response = (str(row.get(name) or "").strip() for name in ("instruction", "response"))
+        usable = instruction and response and not row.get("context") and len(instruction) + len(response) <= longest
+        if usable and (not only or row.get(only)):
+            pair = Pair(content_id(instruction, response), instruction, response, "seed", path.name)
+            found.setdefault(pair.id, (pair, row))
+    return sorted(found.values(), key=lambda one: -record_seed(0, "seed", one[0].id))
+
+
+def ranked_set(path: Path, count: int, longest: int) -> LabelledSet:
+    """Replies of so many prompts that have several, with the ranks that people gave them."""
+    found = pairs_of(path, longest)
+    labels = read_labels([row for _, row in found], [pair.instruction for pair, _ in found], LabelColumns(), path.name)
+    groups: dict[str, list[Item]] = {}
+    for (pair, _), label in zip(found, labels.rows, strict=True):
+        if label:
+            groups.setdefault(label.group, []).append(Item(pair, label.group, label.value, label.good))
+    several = [items for items in groups.values() if len({item.label for item in items}) > 1][:count]
+    return LabelledSet(path.name.split(".")[0], "ranks", tuple(item for items in several for item in items))
+
+
+def flagged_set(name: str, count: int, longest: int) -> LabelledSet:
+    """As many pairs with the flag as without it, each half as many as `count`."""
+    file, _, rest = name.partition("#")
+    column, _, only = rest.partition("?")
+    found = pairs_of(Path(file), longest, only)
+    halves: dict[bool, list[Item]] = {True: [], False: []}
+    for pair, row in found:
+        flag = bool(row.get(column))
+        halves[flag].append(Item(pair, pair.id, float(flag), flag))
+    size = min(count // 2, *(len(half) for half in halves.values()))
+    title = f"{Path(file).name.split('.')[0]} {column}"
+    return LabelledSet(title, "flag", (*halves[True][:size], *halves[False][:size]))
+
+
+def faulty_set(path: Path, count: int, longest: int) -> LabelledSet:
+    """Good pairs in which every kind of fault can be planted, and all their twins."""
+    pairs = [pair for pair, _ in pairs_of(path, longest)]
+    twins = {kind: plant(kind, pairs, 0) for kind in FAULTS}
+    items: list[Item] = []
+    whole = [place for place in range(len(pairs)) if all(twins[kind][place] for kind in FAULTS)][:count]
+    for place in whole:
+        group = pairs[place].id
+        items.append(Item(pairs[place], group, 1.0, True))
+        for kind in FAULTS:
+            twin = twins[kind][place]
+            assert twin is not None
+            items.append(Item(twin, group, 0.0, False, kind))
+    return LabelledSet(path.name.split(".")[0], "faults", tuple(items))
+
+
+class Journal:
+    """Scores on the disk, each window when it is done."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows: dict[str, dict[str, Any]] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                if line.endswith("}"):  # a last line may be cut short
+                    self.rows |= {(row := json.loads(line))["key"]: row}
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows |= {row["key"]: row for row in rows}
+
+
+def score(engine: Engine, config: Config, pairs: Sequence[Pair], journal: Journal) -> dict[str, dict[str, Any]]:
+    """State and score of every pair, by its id; only what is not in the journal is scored."""
+    how = content_id(engine.model, config.curate.model_dump_json(exclude={"select"}))
+    keys = {pair.id: content_id(how, pair.id) for pair in pairs}
+    missing = sorted((pair for pair in pairs if keys[pair.id] not in journal.rows), key=lambda p: len(p.response))
+    scorer = make_scorer(config.curate, config.run.seed, 1, STEP)
+    for start in range(0, len(missing), WINDOW):
+        window = [candidate(pair) for pair in missing[start : start + WINDOW]]
+        begun = time.perf_counter()
+        outcome = scorer.score(window, engine)
+        seconds = (time.perf_counter() - begun) / len(window)
+        journal.add(
+            [
+                {"key": keys[one.id], "state": one.state, "score": one.score, "reply": one.reply[:300]}
+                | {"scorer": scorer.name, "seconds": seconds, "read": outcome.usage.read / len(window)}
+                for one in outcome.kept
+            ]
+        )
+        print(f"  {scorer.name}: {start + len(window)} of {len(missing)}, {1 / seconds:.2f} pairs/s", flush=True)
+    return {id_: journal.rows[key] for id_, key in keys.items()}
+
+
+def candidate(pair: Pair) -> Candidate:
+    return Candidate(pair.id, "", "", pair.source, (), pair.instruction, pair.response, "", 0.0)
+
+
+def measured(one: LabelledSet, scores: dict[str, dict[str, Any]]) -> dict[str, Figure]:
+    """The figures of one scorer on one set."""
+    rows = [
+        (Judged(item.pair.id, scores[item.pair.id]["score"], item.label, item.good, item.group), item.fault)
+        for item in one.items
+    ]
+    everything = [row for row, _ in rows]
+    if one.kind == "ranks":
+        return {"pairwise": pairwise_accuracy(everything)}
+    if one.kind == "flag":
+        return {"flag": auroc(everything)}
+    sets = {kind: (kind,) for kind in FAULTS} | {"six": SIX, "unseen": tuple(UNSEEN), "all": tuple(FAULTS)}
+    figures = {name: auroc([row for row, fault in rows if not fault or fault in kinds]) for name, kinds in sets.items()}
+    return figures | {"twins": pairwise_accuracy([row for row, fault in rows if not fault or fault in SIX])}
+
+
+def with_length(items: Sequence[Item], scores: dict[str, dict[str, Any]]) -> Figure:
+    """How far a score only counts characters, on pairs without planted faults."""
+    rows = {
+        item.pair.id: Judged(item.pair.id, scores[item.pair.id]["score"], len(item.pair.response), None, item.group)
+        for item in items
+        if not item.fault
+    }
+    return correlations(list(rows.values()))[0]
+
+
+def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Iterator[dict[str, Any]]:
+    """One after another what each model's scorers are worth."""
+    items = [item for one in sets for item in one.items]
+    pairs = list({item.pair.id: item.pair for item in items}.values())
+    journal = Journal(arguments.work / "scores.jsonl")
+    for name in arguments.model:
+        base = with_changes(Config.model_validate({"model": {"name": name}}), arguments.set)
+        with open_engine(base.model) as engine:
+            for scorer in arguments.scorers:
+                config = with_changes(base, [f"curate.scorer={scorer}"])
+                print(f"{name} {scorer}", flush=True)
+                scores = score(engine, config, pairs, journal)
+                figures = {one.name: measured(one, scores) for one in sets}
+                seconds = sum(row["seconds"] for row in scores.values())
+                yield {
+                    "model": Path(name).name.removeprefix("package:"),
+                    "scorer": scorer,
+                    "states": dict(Counter(row["state"] for row in scores.values())),
+                    "pairs_per_second": len(scores) / seconds if seconds else None,
+                    "tokens_per_pair": sum(row["read"] for row in scores.values()) / len(scores),
+                    "length": asdict(with_length(items, scores)),
+                    "sets": {name: {k: asdict(f) for k, f in found.items()} for name, found in figures.items()},
+                }
+
+
+def table(found: Sequence[dict[str, Any]], sets: Sequence[LabelledSet]) -> Iterator[str]:
+    """Scorer against set, with intervals; then scorer against fault."""
+    columns = [
+        (one, key)
+        for one in sets
+        for key in {"ranks": ("pairwise",), "flag": ("flag",)}.get(one.kind, ("six", "unseen"))
+    ]
+    yield "| model | scorer | " + " | ".join(f"{one.name}, {key}" for one, key in columns) + " | length |"
+    yield "|---" * (len(columns) + 3) + "|"
+    for row in found:
+        cells = [shown(row["sets"][one.name][key]) for one, key in columns]
+        yield f"| {row['model']} | {row['scorer']} | {' | '.join(cells)} | {row['length']['value']:+.2f} |"
+    yield ""
+    kinds = (*FAULTS, "all")
+    for one in (one for one in sets if one.kind == "faults"):
+        yield f"| {one.name} | scorer | " + " | ".join(kinds) + " |"
+        yield "|---" * (len(kinds) + 2) + "|"
+        for row in found:
+            cells = [bare(row["sets"][one.name][kind]["value"]) for kind in kinds]
+            yield f"| {row['model']} | {row['scorer']} | {' | '.join(cells)} |"
+        yield ""
+
+
+def shown(figure: dict[str, Any]) -> str:
+    low, high = figure["interval"]["low"], figure["interval"]["high"]
+    return f"{bare(figure['value'])} ({bare(low)} to {bare(high)})"
+
+
+def bare(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
+
+
+def machine() -> dict[str, Any]:
+    versions = {name: metadata.version(name) for name in ("torch", "transformers")}
+    return {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), **versions}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", action="append", required=True, help="a folder or a package; repeatable")
+    parser.add_argument("--scorers", nargs="+", default=["expected-rating", "length", "random"])
+    parser.add_argument("--ranked", type=Path, nargs="*", default=[], help="replies with human ranks")
+    parser.add_argument("--flagged", nargs="*", default=[], metavar="FILE#COLUMN[?COLUMN]")
+    parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
+    parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
+    parser.add_argument("--flags", type=int, default=100, help="pairs of each flagged set, half of them good")
+    parser.add_argument("--pairs", type=int, default=40, help="good pairs of each set with faults; each has 13 twins")
+    parser.add_argument("--max-chars", type=int, default=1200, help="longest instruction and response together")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting")
+    parser.add_argument("--work", type=Path, required=True, help="folder for scores")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    arguments = parser.parse_args()
+    sets = [ranked_set(path, arguments.prompts, arguments.max_chars) for path in arguments.ranked]
+    sets += [flagged_set(name, arguments.flags, arguments.max_chars) for name in arguments.flagged]
+    sets += [faulty_set(path, arguments.pairs, arguments.max_chars) for path in arguments.good]
+    for one in sets:
+        print(f"{one.name}: {len(one.items)} pairs ({one.kind})", flush=True)
+    found = list(results(arguments, sets))
+    print("\n".join(table(found, sets)))
+    if arguments.json:
+        sizes = {one.name: {"kind": one.kind, "pairs": len(one.items)} for one in sets}
+        text = json.dumps({"machine": machine(), "sets": sizes, "results": found}, indent=1)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
