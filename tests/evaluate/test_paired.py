@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from humpback.evaluate.paired import Reading, Trainings, difference, draws, interval_of, line_up
+from humpback.evaluate.paired import Measured, Trainings, difference, draws, interval_of, line_up
 
 
 def trainings(values: np.ndarray, seeds: tuple[int, ...] | None = None) -> Trainings:
@@ -12,7 +12,7 @@ def trainings(values: np.ndarray, seeds: tuple[int, ...] | None = None) -> Train
 
 
 def test_a_figure_is_a_ratio_of_sums():
-    found, left_out = line_up({"m": {1: [Reading("a", 6.0, 3), Reading("b", 1.0, 1)]}})
+    found, left_out = line_up({"m": {1: [Measured("a", 6.0, 3), Measured("b", 1.0, 1)]}})
     assert found["m"].value == pytest.approx(7 / 4), "not the mean of 2 and 1"
     assert left_out == 0
 
@@ -20,8 +20,8 @@ def test_a_figure_is_a_ratio_of_sums():
 def test_only_items_that_every_model_was_measured_on_count():
     found, left_out = line_up(
         {
-            "m": {1: [Reading("a", 1.0), Reading("b", 9.0)], 2: [Reading("b", 9.0), Reading("a", 3.0)]},
-            "n": {1: [Reading("a", 2.0), Reading("c", 9.0)]},
+            "m": {1: [Measured("a", 1.0), Measured("b", 9.0)], 2: [Measured("b", 9.0), Measured("a", 3.0)]},
+            "n": {1: [Measured("a", 2.0), Measured("c", 9.0)]},
         }
     )
     assert left_out == 2

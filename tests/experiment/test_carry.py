@@ -7,9 +7,16 @@ import pytest
 from humpback.errors import HumpbackError, StoreError
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.results import tables
-from humpback.experiment.tables import markdown, plain
+from humpback.experiment.selections import selections
+from humpback.experiment.tables import Findings, markdown, plain
 from humpback.records import Curated, HeldOutLoss
 from humpback.store import Run
+from tests.experiment.conftest import Carried
+
+
+def found_of(done: Carried) -> Findings:
+    made = tables(done.experiment, done.grid, done.run)
+    return Findings(made, selections(done.cells, done.run), done.failed, len(done.cells), len(done.grid.cells))
 
 
 def curated(run: Run, name: str) -> set[str]:
@@ -75,7 +82,7 @@ def test_a_cell_that_fails_is_reported_and_the_others_go_on(carry):
     assert name.startswith("ratings-1.rating-")
     assert "have no score" in done.failed[name]
     assert {cell.row.arm for cell in done.cells} == {"base", "seed", "random"}
-    text = markdown(tables(done.experiment, done.grid, done.run), done.failed, len(done.cells), len(done.grid.cells))
+    text = markdown(found_of(done))
     assert f"`{name}` failed" in text
     assert "7 of 11 cells" in text
     again = carry(arms | {"rated": {"scorer": "rating"}})
@@ -171,13 +178,23 @@ def test_figures_are_those_of_the_losses(carry):
     small = next(one for one in table.results if (one.name, one.row.size) == ("curated", 4))
     assert slope.alpha * 0.6931471805599453 == pytest.approx(result.value - small.value), "for one doubling"
     assert slope.interval.low <= slope.alpha <= slope.interval.high
-    json.dumps(plain([table], {}, 1, 1), allow_nan=False)
+    json.dumps(plain(found_of(done)), allow_nan=False)
 
 
 def test_the_row_of_every_training_ends_up_in_the_files(carry):
     done = carry({"seed": {}, "twice": {"scorer": "expected-rating", "iterations": 2}}, sizes=[8], against=["seed"])
-    (table,) = tables(done.experiment, done.grid, done.run)
-    text = markdown([table], {}, len(done.cells), len(done.grid.cells))
+    text = markdown(found_of(done))
     assert "| twice, M_2 | 8 | M_1 |" in text
     assert "| twice, M_2 | 8 | seed |" in text
     assert "| twice, M_1 | 8 | seed |" not in text, "the last iteration is what an arm is judged by"
+
+
+def test_what_the_arms_were_given_is_told_by_length_and_overlap(carry):
+    done = carry({"seed": {}, "long": {"scorer": "length"}, "random": {"scorer": "random"}}, sizes=[6], seeds=2)
+    found = {one.stage: one for one in selections(done.cells, done.run)}
+    assert list(found) == ["curated-1.length-6", "curated-1.random-6.s1", "curated-1.random-6.s2"]
+    longest = found["curated-1.length-6"]
+    assert longest.response > max(found[f"curated-1.random-6.s{seed}"].response for seed in (1, 2))
+    kept = [curated(done.run, name) for name in found]
+    assert longest.shared == pytest.approx((len(kept[0] & kept[1]) + len(kept[0] & kept[2])) / 12)
+    assert "| `curated-1.length-6` | 6 |" in markdown(found_of(done))

@@ -25,7 +25,7 @@ _AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Measured:
     """What a measure found for one model on one item."""
 
     item: str
@@ -71,7 +71,7 @@ class Difference:
     """Seeds in which the first one's figure is below the other's, of those in common."""
 
 
-def line_up(found: Mapping[Name, Mapping[int, Sequence[Reading]]]) -> tuple[dict[Name, Trainings], int]:
+def line_up(found: Mapping[Name, Mapping[int, Sequence[Measured]]]) -> tuple[dict[Name, Trainings], int]:
     """Brings readings of many models to one set of items.
 
     Args:

@@ -71,13 +71,16 @@ def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping
     """Tables and figures of what is finished."""
     from humpback.experiment.figures import comparison_figure, scaling_figure
     from humpback.experiment.results import tables
-    from humpback.experiment.tables import markdown, plain
+    from humpback.experiment.selections import selections
+    from humpback.experiment.tables import Findings, markdown, plain
 
-    found, where = tables(experiment, grid, run), forecast(grid, run)
+    made, where = tables(experiment, grid, run), forecast(grid, run)
+    ended = [cell for cell in grid.cells if all(run.stage(name).manifest() for name in cell.measured.values())]
+    found = Findings(made, selections(ended, run), failed, where.ended, where.cells)
     paths = [run.path / "results.md", run.path / "results.json"]
-    write_text(paths[0], markdown(found, failed, where.ended, where.cells))
-    write_json(paths[1], plain(found, failed, where.ended, where.cells))
-    for table in found:
+    write_text(paths[0], markdown(found))
+    write_json(paths[1], plain(found))
+    for table in made:
         for kind, figure in (("scaling", scaling_figure(table)), ("comparison", comparison_figure(table))):
             if figure is not None:
                 paths.append(run.path / f"{kind}-{table.measure.name}.svg")

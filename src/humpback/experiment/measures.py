@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from humpback.config import Config
-from humpback.evaluate.paired import Reading
+from humpback.evaluate.paired import Measured
 from humpback.experiment.renamed import renamed
 from humpback.records import HeldOutLoss
 from humpback.stage import Stage
@@ -44,7 +44,7 @@ class Measure(Protocol):
         """
         ...
 
-    def read(self, folder: StageFolder) -> Iterator[Reading]:
+    def read(self, folder: StageFolder) -> Iterator[Measured]:
         """What a finished stage found, item by item."""
         ...
 
@@ -63,10 +63,10 @@ class HeldOut:
         measuring = evaluate(config, [(called, "forward")], [seed, *([model] if model else [])])
         return renamed(measuring, name, f"measure {called} on held-out pairs")
 
-    def read(self, folder: StageFolder) -> Iterator[Reading]:
+    def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Nats and target tokens of each pair."""
         for row in folder.records(HeldOutLoss):
-            yield Reading(row.id, row.nats, row.tokens)
+            yield Measured(row.id, row.nats, row.tokens)
 
 
 MEASURES: dict[str, Measure] = {"heldout": HeldOut()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from humpback.config.experiment import ExperimentSettings
 from humpback.evaluate.intervals import Interval
-from humpback.evaluate.paired import Reading, Trainings, difference, draws, interval_of, line_up
+from humpback.evaluate.paired import Measured, Trainings, difference, draws, interval_of, line_up
 from humpback.experiment.measures import MEASURES, Measure
 from humpback.experiment.plan import BASE, Cell, Grid, Row
 from humpback.store import Run
@@ -86,7 +86,7 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
     for cell in grid.cells:
         if run.stage(cell.measured[measure.name]).manifest():
             cells.setdefault(cell.row, {})[cell.seed] = cell
-    readings: dict[Row, dict[int, Sequence[Reading]]] = {
+    readings: dict[Row, dict[int, Sequence[Measured]]] = {
         row: {seed: list(measure.read(run.stage(cell.measured[measure.name]))) for seed, cell in found.items()}
         for row, found in cells.items()
     }

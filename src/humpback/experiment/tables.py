@@ -4,38 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from humpback.evaluate.intervals import DRAWS, Interval
 from humpback.experiment.results import Against, Result, Slope, Table
+from humpback.experiment.selections import Selection
 
 _ROWS = ("data", "N", "pairs", "seeds", "figure", "95 % interval", "spread between seeds")
 _DIFFERENCES = ("data", "N", "against", "difference", "95 % interval", "", "better in")
+_SELECTIONS = ("selection", "pairs", "characters of the instruction", "of the response", "shared")
+_SHARED = "'shared' is the part that other selections of the same size keep too, on average."
 _SLOPES = ("data", "sizes", "alpha for each doubling", "95 % interval", "C")
 
 
-def markdown(found: Sequence[Table], failed: Mapping[str, str], ended: int, cells: int) -> str:
-    """The tables of all measures.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All there is to show of an experiment."""
 
-    Args:
-        found: What came out.
-        failed: Why, for each stage that failed.
-        ended: Cells that are trained and measured.
-        cells: All cells.
-    """
-    parts = ["# Results", "", f"{ended} of {cells} cells are trained and measured."]
-    parts += [f"- `{name}` failed: {why}" for name, why in failed.items()]
-    for table in found:
+    tables: Sequence[Table]
+    selections: Sequence[Selection]
+    failed: Mapping[str, str]
+    """Why, for each stage that failed."""
+    ended: int
+    """Cells that are trained and measured."""
+    cells: int
+
+
+def markdown(found: Findings) -> str:
+    """The tables of all measures, and of what was trained on."""
+    parts = ["# Results", "", f"{found.ended} of {found.cells} cells are trained and measured."]
+    parts += [f"- `{name}` failed: {why}" for name, why in found.failed.items()]
+    for table in found.tables:
         parts += ["", *_section(table)]
+    if found.selections:
+        parts += ["", "## Candidates trained on", "", _SHARED, "", *_lines(_SELECTIONS, map(_chosen, found.selections))]
     return "\n".join(parts) + "\n"
 
 
-def plain(found: Sequence[Table], failed: Mapping[str, str], ended: int, cells: int) -> dict[str, Any]:
+def plain(found: Findings) -> dict[str, Any]:
     """The same as values that JSON can hold."""
     return {
-        "cells": cells,
-        "ended": ended,
-        "failed": dict(failed),
+        "cells": found.cells,
+        "ended": found.ended,
+        "failed": dict(found.failed),
+        "selections": [asdict(one) for one in found.selections],
         "measures": {
             table.measure.name: {
                 "title": table.measure.title,
@@ -45,7 +58,7 @@ def plain(found: Sequence[Table], failed: Mapping[str, str], ended: int, cells: 
                 "rows": [_row(one) for one in table.results],
                 "slopes": [_slope(one) for one in table.slopes],
             }
-            for table in found
+            for table in found.tables
         },
     }
 
@@ -78,6 +91,11 @@ def _shown_against(one: Result, other: Against) -> Sequence[str]:
     wins = f"{other.better_in} of {other.seeds} seeds" if other.seeds else ""
     difference = f"{other.difference:+.4f}"
     return one.name, _size(one), named(one, other), difference, _span(other.interval, "+.4f"), other.verdict, wins
+
+
+def _chosen(one: Selection) -> Sequence[str]:
+    shared = "" if one.shared is None else f"{one.shared:.0%}"
+    return f"`{one.stage}`", str(one.pairs), f"{one.instruction:.0f}", f"{one.response:.0f}", shared
 
 
 def _shown_slope(one: Slope) -> Sequence[str]:
