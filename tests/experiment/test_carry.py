@@ -123,8 +123,9 @@ def test_models_go_once_nothing_needs_them_and_come_back_when_something_does(car
 def test_what_changed_for_all_arms_is_refused_until_it_is_named(carry, settings):
     carry()
     changed = settings | {"augment": {"max_chars": 700}}
-    with pytest.raises(StoreError, match=r"augment\.max_chars 800 -> 700"):
+    with pytest.raises(StoreError, match=r"others\).*augment\.max_chars 800 -> 700") as caught:
         carry(settings=changed)
+    assert "forward-1.expected-rating-8.s2" not in str(caught.value), "one line, however large the grid"
     again = carry(settings=changed, redo=("candidates",))
     assert "seed" not in again.worked.stages
     assert "forward-0.seed.s1" not in again.worked.stages, "seed pairs alone do not stand on candidates"

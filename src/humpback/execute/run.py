@@ -25,6 +25,9 @@ from humpback.store.files import put_folder
 
 _LIBRARIES = ("humpback-align", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "pyarrow")
 
+_NAMED = 12
+"""Stages that a message lists; a run of two iterations has no more, an experiment may have hundreds."""
+
 
 class Watcher(Protocol):
     """Whom to tell how far the work is."""
@@ -210,7 +213,10 @@ def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
 
 def _staleness(stale: Sequence[StageStatus]) -> str:
     first = stale[0]
-    others = f" (and with it {', '.join(item.stage.name for item in stale[1:])})" if stale[1:] else ""
+    names = [item.stage.name for item in stale[1:]]
+    if len(names) > _NAMED:
+        names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
+    others = f" (and with it {', '.join(names)})" if names else ""
     return f"{first.stage.name} was made with other settings{others}: {'; '.join(first.why)}"
 
 
