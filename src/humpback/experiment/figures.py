@@ -38,7 +38,7 @@ def scaling_figure(table: Table) -> str | None:
     for one in flat:
         at = y.at(one.value)
         parts.append(f'<path d="M70 {at:.1f}H{_WIDTH - 190}" stroke="#888" stroke-dasharray="5 4"/>')
-        parts.append(f'<text x="{_WIDTH - 182}" y="{at + 4:.1f}">{escape(one.name)}</text>')
+        parts.append(f'<text x="{_WIDTH - 194}" y="{at - 5:.1f}" text-anchor="end">{escape(one.name)}</text>')
     for number, (name, points) in enumerate(arms.items()):
         parts += _curve(number, len(arms), name, sorted(points, key=lambda one: one.pairs), x, y)
     parts.append(f'<text x="{(_WIDTH - 120) / 2:.0f}" y="378" text-anchor="middle">candidates trained on, N</text>')
@@ -55,7 +55,7 @@ def comparison_figure(table: Table) -> str | None:
     bottom = 60 + 24 * len(rows)
     parts = [f'<path d="M{x.at(0):.1f} 40V{bottom}" stroke="#888"/>']
     for value in x.ticks():
-        parts.append(f'<text x="{x.at(value):.1f}" y="{bottom + 18}" text-anchor="middle">{value:+g}</text>')
+        parts.append(f'<text x="{x.at(value):.1f}" y="{bottom + 18}" text-anchor="middle">{_signed(value)}</text>')
         parts.append(f'<path class="g" d="M{x.at(value):.1f} 40V{bottom}"/>')
     for number, (one, other) in enumerate(rows):
         at, colour = 60 + 24 * number, _verdict_colour(other)
@@ -79,8 +79,8 @@ class _Axis:
         return self._start + self._length * (value - self._low) / self._span
 
     def ticks(self) -> list[float]:
-        """Four to eight round values."""
-        rough = self._span / 6
+        """Four to nine round values."""
+        rough = self._span / 8
         size = 10.0 ** math.floor(math.log10(rough))
         step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
         first, last = math.ceil(self._low / step), math.floor((self._low + self._span) / step)
@@ -129,6 +129,10 @@ def _compared(one: Result, other: Against) -> str:
 
 def _verdict_colour(other: Against) -> str:
     return {"better": "#3a9c4e", "worse": "#d6453d"}.get(other.verdict, "#888")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+g}".replace("-", "\u2212") if value else "0"
 
 
 def _around(values: Sequence[float]) -> tuple[float, float]:
