@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from humpback.errors import ConfigError, InputError
 from humpback.evaluate.labels import LabelColumns
 from humpback.labelled import agreement_lines, read_labelled
 
+REPLIES = Path(__file__).parents[2] / "shared/data/rated/oasst1_en_validation_replies.jsonl.gz"
 LENGTH = ["--model", "fake", "--set", "model.engine=fake", "--set", "curate.scorer=length"]
 COLUMNS = ("id", "segment_id", "document_id", "source", "instruction", "response", "model")
 
@@ -152,6 +154,22 @@ def test_a_mistake_about_labels_is_told_before_anything_is_rated(tmp_path):
         rate(pairs, "--out", tmp_path / "r.jsonl", "--evaluate", strangers, *LENGTH)
     with pytest.raises(InputError, match="nothing in a column 'gold'"):
         rate(pairs, "--out", tmp_path / "r.jsonl", "--evaluate", pairs, "--label", "gold", *LENGTH)
+    same = write(tmp_path / "same.jsonl", [row | {"label": "yes"} for row in replies(2)])
+    with pytest.raises(InputError, match=r"the labels 'label' in .*same.jsonl are all the same"):
+        rate(same, "--out", tmp_path / "r.jsonl", "--evaluate", same, *LENGTH)
     with pytest.raises(ConfigError, match="name their file with --evaluate"):
         rate(pairs, "--out", tmp_path / "r.jsonl", "--label", "rank", *LENGTH)
     assert not (tmp_path / "r.jsonl").exists()
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not REPLIES.exists(), reason="no data beside the checkout")
+def test_people_prefer_long_replies(tmp_path):
+    said = rate(
+        REPLIES, "--out", tmp_path / "r.jsonl", "--evaluate", REPLIES, "--figures", tmp_path / "f.json", *LENGTH
+    )
+    found = figures(tmp_path / "f.json")["pairwise accuracy within groups"]
+
+    assert "541 pairs in 187 groups against 'rank'" in said
+    assert "left out: 1 duplicate, 26 rated, without a label" in said
+    assert found["interval"]["low"] > 0.6

@@ -249,7 +249,10 @@ def rate(
     ] = "",
     group: Annotated[str, typer.Option(help="Its column that says which pairs answer one prompt.")] = "",
     good_from: Annotated[Optional[float], typer.Option(help="Labels from here on are good.")] = None,  # noqa: UP045
-    at: Annotated[Optional[list[int]], typer.Option(help="K for precision and recall. Repeatable.")] = None,  # noqa: UP045
+    at: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option(metavar="K", min=1, help="Precision and recall of the best-scored K. Repeatable."),
+    ] = None,
     figures: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,  # noqa: UP045
     settings: Sets = None,
 ) -> None:

@@ -70,7 +70,7 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     """Reads the labels of some pairs; made before anything is rated, so that a mistake costs nothing.
 
     Raises:
-        InputError: A file cannot be used, or no label belongs to a pair.
+        InputError: A file cannot be used, no label belongs to a pair, or all say the same.
     """
     config = with_changes(Config(), changes)
     rated = _rows(pairs, config)
@@ -89,6 +89,9 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     groups = {row.id: row.instruction for row in rated}
     where = [groups.get(id_, "") or row.instruction for id_, row in zip(ids, given, strict=True)]
     found = read_labels([row.values for row in given], where, columns, labels.name)
+    if len({label.value for id_, label in zip(ids, found.rows, strict=True) if id_ and label}) < 2:
+        raise InputError(f"the labels {found.column!r} in {labels} are all the same",
+                         "give pairs of which some are better than others")  # fmt: skip
     left_out = Counter(row.why for row in rated if not row.id)
     if given is not rated:
         left_out["label of no such pair"] = ids.count("")
