@@ -214,8 +214,25 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some characters of one part of a conversation: how likely are they, given all that stands before them?"""
+
+    part: int
+    """Place of the part among all parts of all messages."""
+    start: int = 0
+    """First character."""
+    end: int | None = None
+    """Behind the last character; None goes to the end of the part."""
+    step: int = 1
+    """Reads the first of so many tokens alone: an estimate, where reading a token costs more than passing it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LikelihoodRequest:
-    """How likely is each continuation, as the assistant's turn of this conversation?"""
+    """How likely is each continuation, as the assistant's turn of this conversation?
+
+    Where the last message is the assistant's, the continuations go on with it.
+    """
 
     id: str
     messages: tuple[Message, ...]
@@ -224,6 +241,18 @@ class LikelihoodRequest:
     """How the assistant's turn begins, before each continuation; its own probability is not counted."""
     ends: bool = False
     """Whether the end of the turn belongs to each continuation."""
+    stretches: tuple[Stretch, ...] = ()
+    """Parts of the conversation itself to read in the same pass. Only an embedded engine can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How likely the tokens of one stretch are."""
+
+    log_probability: float
+    """Sum over the tokens that were read."""
+    tokens: int
+    """How many were; none where the stretch was cut off, or nothing stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +266,8 @@ class Likelihood:
     """Tokens counted for each continuation."""
     prompt_tokens: int = 0
     error: str = ""
+    stretches: tuple[Reading, ...] = ()
+    """One for each stretch of the request, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,19 @@ class Example:
 
     ids: tuple[int, ...]
     start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A prompt as tokens, and where its parts are.
+
+    Attributes:
+        ids: All tokens.
+        parts: For each part of each message, its first token and the one behind its last.
+    """
+
+    ids: tuple[int, ...]
+    parts: tuple[tuple[int, int], ...]
 
 
 class Template:
@@ -101,14 +115,31 @@ class Template:
         """The conversation up to where the assistant is to go on.
 
         Args:
-            messages: The turns so far, the last not the assistant's.
+            messages: The turns so far; a last one of the assistant's is gone on with.
             answer_prefix: How the assistant's turn begins.
             room: Tokens there is space for; parts marked `cut` are shortened at their end, the longest first.
 
         Raises:
             TooLong: It does not fit even so.
         """
-        return (*self._fit(messages, room - len(self._text(answer_prefix))), *self._text(answer_prefix))
+        return self.laid_out(messages, answer_prefix, room).ids
+
+    def laid_out(self, messages: Sequence[Message], answer_prefix: str, room: int) -> Laid:
+        """As `prompt`, with the places of its parts."""
+        prefix = self._text(answer_prefix)
+        laid = self._fit(messages, room - len(prefix))
+        return Laid((*laid.ids, *prefix), laid.parts)
+
+    def within(self, text: str, start: int, end: int | None) -> range:
+        """Which tokens of a part hold characters from `start` up to `end`."""
+        if start == 0 and end is None:
+            return range(len(self._text(text)))
+        read = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )  # fmt: skip
+        last = len(text) if end is None else end
+        inside = [i for i, (a, b) in enumerate(read.offset_mapping) if max(a, start) < min(b, last)]
+        return range(inside[0], inside[-1] + 1) if inside else range(0)
 
     def example(self, messages: Sequence[Message], answer: str, max_tokens: int) -> Example:
         """The conversation with its answer; the prompt is cut to make room, the answer never.
@@ -117,7 +148,7 @@ class Template:
             TooLong: The answer leaves no room for the prompt.
         """
         target = (*self._text(answer), *self.end_ids)
-        prompt = self._fit(messages, max_tokens - len(target))
+        prompt = self._fit(messages, max_tokens - len(target)).ids
         return Example((*prompt, *target), len(prompt))
 
     def continuations(
@@ -149,10 +180,15 @@ class Template:
         return tuple(self._tokenizer(text, add_special_tokens=False).input_ids) if text else ()
 
     def _around(self, messages: Sequence[Message]) -> tuple[list[str], str]:
-        """The template's own text before each message and before the answer; and what follows the answer."""
-        marks = [f"\ue000{index}\ue001" for index in range(len(messages) + 1)]
-        turns = [{"role": m.role, "content": mark} for m, mark in zip(messages, marks, strict=False)]
-        turns.append({"role": "assistant", "content": marks[-1]})
+        """The template's own text before each message and before the answer; and what follows the answer.
+
+        Where the last message is the assistant's it is the answer.
+        """
+        roles = [message.role for message in messages]
+        if roles[-1] != "assistant":
+            roles.append("assistant")
+        marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
+        turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
         rest = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
         before = []
         for mark in marks:
@@ -162,17 +198,20 @@ class Template:
             before.append(head)
         return before, rest
 
-    def _fit(self, messages: Sequence[Message], room: int) -> tuple[int, ...]:
+    def _fit(self, messages: Sequence[Message], room: int) -> Laid:
         before, _ = self._around(messages)
         pieces: list[tuple[int, ...]] = []
         cuttable: list[int] = []
+        texts: list[int] = []
         for control, message in zip(before, messages, strict=False):
             pieces.append(self._control(control))
             for part in message.parts:
                 if part.cut:
                     cuttable.append(len(pieces))
+                texts.append(len(pieces))
                 pieces.append(self._text(part.text))
-        pieces.append(self._control(before[-1]))
+        if len(before) > len(messages):
+            pieces.append(self._control(before[-1]))
         over = sum(map(len, pieces)) - room
         for index in sorted(cuttable, key=lambda i: -len(pieces[i])):
             if over <= 0:
@@ -182,7 +221,11 @@ class Template:
             pieces[index] = pieces[index][:kept]
         if over > 0:
             raise TooLong(f"the prompt is {over} tokens too long", "raise model.max_tokens or shorten the input")
-        return tuple(token for piece in pieces for token in piece)
+        starts = [0, *accumulate(map(len, pieces))]
+        return Laid(
+            tuple(token for piece in pieces for token in piece),
+            tuple((starts[index], starts[index + 1]) for index in texts),
+        )
 
 
 def common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:

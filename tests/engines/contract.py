@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from humpback.engines.base import Engine
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling
+from humpback.errors import EngineError
+from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Stretch
 
 TEXTS = (
     "Name a large animal of the sea.",
@@ -31,12 +32,25 @@ def likelihood(index: int, continuations: tuple[str, ...] = ("1", "2", "3", "4",
     return LikelihoodRequest(f"l{index}", ask(TEXTS[index % len(TEXTS)]), continuations, "Score: ")
 
 
+def stretched(index: int) -> LikelihoodRequest:
+    """Reads an answer that stands there: the whole, its opening, every third token, nothing; and whether it ends."""
+    said = (
+        Part("Well. "),
+        Part("The harbour lies behind a long wall of grey stone, and the sea is loud there.", cut=True),
+    )  # fmt: skip
+    messages = (*ask(TEXTS[index % len(TEXTS)]), Message("assistant", said))
+    stretches = (Stretch(2), Stretch(2, 0, 4), Stretch(2, step=3), Stretch(2, 5, 5))
+    return LikelihoodRequest(f"s{index}", messages, ("",), ends=True, stretches=stretches)
+
+
 class EngineContract:
     """The suite. `too_long` is a text that the engine of the fixture cannot read."""
 
     too_long = "whale " * 20_000
     tolerance = 1e-3
     """How far log-probabilities may move with the batch they are computed in."""
+    reads_stretches = True
+    """Whether it says how likely parts of a conversation are; a server cannot."""
 
     @pytest.fixture
     def engine(self) -> Iterator[Engine]:
@@ -158,6 +172,32 @@ class EngineContract:
         assert answers["long"].log_probabilities == ()
         assert not answers["l0"].error
         assert not answers["l1"].error
+
+    def test_stretches_are_read_in_order_whatever_the_batch(self, engine: Engine):
+        requests = [stretched(i) for i in range(7)]
+        if not self.reads_stretches:
+            with pytest.raises(EngineError, match=r"curate\.scorer"):
+                list(engine.loglikelihood(requests))
+            return
+        together = {answer.id: answer for answer in engine.loglikelihood(requests)}
+        for one in requests:
+            (alone,) = engine.loglikelihood([one])
+            assert [reading.tokens for reading in alone.stretches] == [r.tokens for r in together[one.id].stretches]
+            for reading, other in zip(alone.stretches, together[one.id].stretches, strict=True):
+                assert reading.log_probability == pytest.approx(
+                    other.log_probability, rel=self.tolerance, abs=self.tolerance
+                )  # fmt: skip
+
+    def test_stretches_are_of_probabilities_and_count_tokens(self, engine: Engine):
+        if not self.reads_stretches:
+            return
+        for answer in engine.loglikelihood([stretched(i) for i in range(7)]):
+            whole, opening, some, nothing = answer.stretches
+            assert not answer.error
+            assert whole.tokens > some.tokens >= opening.tokens > 0
+            assert nothing.tokens == nothing.log_probability == 0
+            assert all(reading.log_probability <= 0 for reading in answer.stretches)
+            assert len(answer.log_probabilities) == 1
 
     def test_closing_twice_does_no_harm(self, engine: Engine):
         name = engine.model

@@ -23,6 +23,8 @@ def served(tiny_chat_model) -> Iterator[Loopback]:
 
 
 class TestContract(EngineContract):
+    reads_stretches = False
+
     @pytest.fixture
     def engine(self, served):
         engine = open_on(served)

@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 from humpback.config import ModelSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError, ModelError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling
+from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Stretch
 from tests.engines.contract import EngineContract
 
 SETTINGS = ModelSettings(name="tiny", device="cpu", max_tokens=600)
@@ -59,6 +59,33 @@ def test_choices_of_one_token_are_read_off_one_position(engine, tiny_model):
         shared, (target,) = engine.template.continuations("Score: ", [choice], ends=False)
         prompt = (*engine.template.prompt(ask("Rate."), "", 600), *shared)
         assert value == pytest.approx(reference(tiny_model, (*prompt, *target), len(prompt)), abs=1e-3)
+
+
+def test_a_stretch_is_as_likely_as_the_same_tokens_of_an_answer(engine, tiny_model):
+    question, answer = ask("How do I bake bread?"), "Mix flour, water, salt and yeast, then wait."
+    example = engine.template.example(question, answer, 600)
+    begun = (*question, Message("assistant", (Part(answer),)))
+    comma = answer.index(", then")
+    stretches = (Stretch(1), Stretch(1, 0, comma), Stretch(1, comma))
+    request = LikelihoodRequest("a", begun, ("",), ends=True, stretches=stretches)
+    (found,) = engine.loglikelihood([request])
+    whole, head, tail = found.stretches
+
+    assert whole.tokens == len(example.ids) - example.start - found.tokens[0]
+    assert head.tokens + tail.tokens == whole.tokens
+    assert head.log_probability + tail.log_probability == pytest.approx(whole.log_probability, abs=1e-3)
+    assert whole.log_probability + found.log_probabilities[0] == pytest.approx(
+        reference(tiny_model, example.ids, example.start), abs=1e-3
+    )
+
+
+def test_what_is_cut_off_is_not_read(engine):
+    begun = (*ask("Bake."), Message("assistant", (Part("Mix and wait. " * 400, cut=True),)))
+    request = LikelihoodRequest("a", begun, ("",), ends=True, stretches=(Stretch(1), Stretch(1, 5000)))
+    (found,) = engine.loglikelihood([request])
+
+    assert 0 < found.stretches[0].tokens < SETTINGS.max_tokens
+    assert found.stretches[1].tokens == 0
 
 
 def test_the_log_probability_of_a_generation_is_its_likelihood(engine):

@@ -135,7 +135,7 @@ class OpenAIEngine:
         Longer texts, and those whose end counts, are weighed by the log-probabilities of a prompt that holds them.
 
         Raises:
-            EngineError: The server gives no such log-probabilities.
+            EngineError: The server gives no such log-probabilities, or stretches are asked for.
         """
         return self._server.each(requests, self._weigh)
 
@@ -175,6 +175,9 @@ class OpenAIEngine:
         )
 
     async def _weigh(self, request: LikelihoodRequest) -> Likelihood:
+        if request.stretches:
+            raise EngineError("a server does not say how likely parts of a conversation are",
+                              "set curate.scorer to rating or expected-rating, or use an embedded engine")  # fmt: skip
         if not request.continuations or not all(request.continuations):
             return Likelihood(request.id, error="nothing to score")
         try:

@@ -1,0 +1,84 @@
+"""What a likelihood request asks of a model: sequences of tokens, and the places in them that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from humpback.records import Likelihood, LikelihoodRequest, Reading
+from humpback.template import Template, TooLong
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sequence of which some places are read: how likely is a token, given all that stands before it?"""
+
+    ids: tuple[int, ...]
+    places: tuple[int, ...]
+    """Places in `ids`, in any order."""
+    choices: tuple[int, ...] = ()
+    """Tokens of which each could stand behind the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the sequences that answer it."""
+
+    rows: tuple[Row, ...]
+    """One for all continuations where each is one token, else one for each. The stretches are in the first."""
+    targets: tuple[int, ...]
+    """Tokens of each continuation."""
+    stretches: tuple[int, ...]
+    """Tokens read of each stretch."""
+    tokens: int
+    """Tokens of the prompt and the continuations."""
+
+
+def asked(template: Template, max_tokens: int, request: LikelihoodRequest) -> Asked:
+    """Lays a request out.
+
+    Raises:
+        TooLong: It does not fit, or asks for nothing.
+    """
+    shared, targets = template.continuations(request.answer_prefix, request.continuations, request.ends)
+    if not all(targets) or not (targets or request.stretches):
+        raise TooLong("nothing to score", "give continuations that are not empty")
+    room = max_tokens - len(shared) - max(map(len, targets), default=0)
+    laid = template.laid_out(request.messages, "", room)
+    prompt = (*laid.ids, *shared)
+    stretches = [_places(template, request, laid.parts, index) for index in range(len(request.stretches))]
+    first = tuple(place for places in stretches for place in places)
+    if all(len(target) == 1 for target in targets):
+        rows = [Row(prompt, first, tuple(target[0] for target in targets))]
+    else:
+        rows = [Row((*prompt, *target), tuple(range(len(prompt), len(prompt) + len(target)))) for target in targets]
+        rows[0] = Row(rows[0].ids, (*first, *rows[0].places))
+    counts = tuple(map(len, targets))
+    return Asked(tuple(rows), counts, tuple(map(len, stretches)), len(prompt) + sum(counts))
+
+
+def _places(
+    template: Template, request: LikelihoodRequest, parts: Sequence[tuple[int, int]], index: int
+) -> tuple[int, ...]:
+    """Where the tokens of a stretch are; those that were cut off, and a first one that nothing precedes, are not."""
+    stretch = request.stretches[index]
+    texts = [part.text for message in request.messages for part in message.parts]
+    begin, behind = parts[stretch.part]
+    tokens = template.within(texts[stretch.part], stretch.start, stretch.end)[:: stretch.step]
+    return tuple(begin + token for token in tokens if 0 < begin + token < behind)
+
+
+def answer(name: str, asked: Asked, values: Iterator[list[float]]) -> Likelihood:
+    """Puts the answer together.
+
+    Args:
+        name: The request's id.
+        asked: What it asks.
+        values: For each of its rows the log-probabilities at the places, then those of the choices.
+    """
+    rows = [next(values) for _ in asked.rows]
+    first = iter(rows[0])
+    readings = tuple(Reading(sum(next(first) for _ in range(count)), count) for count in asked.stretches)
+    rest = [list(first), *rows[1:]]
+    sums = tuple(rest[0]) if len(rows) == 1 and set(asked.targets) <= {1} else tuple(map(sum, rest))
+    return Likelihood(name, sums, asked.targets, asked.tokens, stretches=readings)
