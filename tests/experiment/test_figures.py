@@ -7,7 +7,7 @@ import pytest
 
 from humpback.evaluate.intervals import Interval
 from humpback.experiment.figures import comparison_figure, scaling_figure
-from humpback.experiment.measures import MEASURES
+from humpback.experiment.measures import HeldOut
 from humpback.experiment.plan import Row
 from humpback.experiment.results import Against, Result, Table
 
@@ -22,7 +22,7 @@ def against(difference: float, half: float, verdict: str) -> Against:
 
 
 def table(*results: Result) -> Table:
-    return Table(MEASURES["heldout"], 20, 0, results, ())
+    return Table(HeldOut(), 20, 0, results, ())
 
 
 def test_sizes_stand_on_a_logarithmic_axis_and_lower_figures_lower():

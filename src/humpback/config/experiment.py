@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from humpback.config import Config
-from humpback.config.base import Positive, Settings
+from humpback.config import Config, ModelSettings
+from humpback.config.base import Positive, Settings, Share
 
 Size = Positive | Literal["all"]
 
@@ -50,6 +50,34 @@ class ArmSettings(Settings):
         return self
 
 
+class IfEvalSettings(Settings):
+    """Prompts whose instructions a program can check (Zhou et al. 2023)."""
+
+    prompts: str = ""
+    """The file with IFEval's prompts: rows with prompt, instruction_id_list and kwargs."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Take this many, a seeded sample; 0 takes all 541."""
+    max_new_tokens: Positive = 512
+    """Longest answer, in tokens. The benchmark's own limit is 1,280, which small models mostly fill with repetition."""
+
+
+class WinRateSettings(Settings):
+    """Answers compared with a baseline's by a judge (paper, section 3.2)."""
+
+    baseline: str = ""
+    """The baseline's outputs, in AlpacaEval's form; what models answer are their prompts."""
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Take this many of the prompts, a seeded sample; 0 takes all."""
+    max_new_tokens: Positive = 512
+    """Longest answer, in tokens; drawn as in the paper."""
+    judge: ModelSettings = ModelSettings()
+    """The model that judges, here or on a server."""
+    judge_tokens: Positive = 512
+    """Longest reply of the judge, which ends with its verdict."""
+    max_unjudged: Share = 0.2
+    """Fail where the judge gives no verdict on more than this part of the answers."""
+
+
 class ExperimentSettings(Settings):
     """A grid: every arm at every size with every seed. What they share is computed once."""
 
@@ -63,8 +91,12 @@ class ExperimentSettings(Settings):
     seeds: Positive = 3
     """Trainings of each arm at each size. A seed decides the order of the pairs, new weights and what `random` draws;
     everything before, and the held-out pairs, are the same. More seeds can be added later."""
-    measures: tuple[Literal["heldout"], ...] = ("heldout",)
-    """What is measured of each model. heldout: loss on the seed pairs that none was trained on."""
+    measures: tuple[Literal["heldout", "ifeval", "winrate"], ...] = ("heldout",)
+    """What is measured of each model. heldout: loss on the seed pairs that none was trained on. ifeval: the part of
+    IFEval's instructions that its answers follow; needs the extra `suites`. winrate: how often a judge prefers its
+    answers to a baseline's."""
+    ifeval: IfEvalSettings = IfEvalSettings()
+    winrate: WinRateSettings = WinRateSettings()
     against: tuple[str, ...] = ()
     """Arms that all others are compared with, each at the same size where it has it; empty takes the first arm."""
     keep_models: bool = False

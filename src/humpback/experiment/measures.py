@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from humpback.config import Config
+from humpback.config.experiment import ExperimentSettings
 from humpback.evaluate.paired import Measured
+from humpback.experiment.following import IfEval
 from humpback.experiment.renamed import renamed
+from humpback.experiment.winning import WinRateOf
 from humpback.records import HeldOutLoss
 from humpback.stage import Stage
 from humpback.stages import evaluate
@@ -16,7 +19,7 @@ from humpback.store import StageFolder
 
 
 class Measure(Protocol):
-    """One kind of measurement. Another one is one class here and its name in `ExperimentSettings.measures`."""
+    """One kind of measurement. Another one is one class and its name in `ExperimentSettings.measures`."""
 
     @property
     def name(self) -> str:
@@ -33,19 +36,19 @@ class Measure(Protocol):
         """Which way is better."""
         ...
 
-    def stage(self, config: Config, seed: Stage, model: Stage | None, name: str) -> Stage:
-        """The stage that measures a model.
+    def stages(self, config: Config, seed: Stage, model: Stage | None, name: str) -> tuple[Stage, ...]:
+        """The stages that measure a model; the last one holds what was found.
 
         Args:
             config: The settings the model was trained with.
             seed: The stage of the seed pairs.
             model: The stage of the model; None for the base.
-            name: What to call the stage.
+            name: What to call the last stage.
         """
         ...
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
-        """What a finished stage found, item by item."""
+        """What the last stage found, item by item."""
         ...
 
 
@@ -57,11 +60,11 @@ class HeldOut:
     title: str = "held-out loss, nats per target token"
     lower_is_better: bool = True
 
-    def stage(self, config: Config, seed: Stage, model: Stage | None, name: str) -> Stage:
+    def stages(self, config: Config, seed: Stage, model: Stage | None, name: str) -> tuple[Stage, ...]:
         """One model, measured on every held-out pair."""
         called = model.name if model else "base"
         measuring = evaluate(config, [(called, "forward")], [seed, *([model] if model else [])])
-        return renamed(measuring, name, f"measure {called} on held-out pairs")
+        return (renamed(measuring, name, f"measure {called} on held-out pairs"),)
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Nats and target tokens of each pair."""
@@ -69,4 +72,11 @@ class HeldOut:
             yield Measured(row.id, row.nats, row.tokens)
 
 
-MEASURES: dict[str, Measure] = {"heldout": HeldOut()}
+def measures_of(experiment: ExperimentSettings) -> tuple[Measure, ...]:
+    """The measures that an experiment asks for, in its order."""
+    known: dict[str, Measure] = {
+        "heldout": HeldOut(),
+        "ifeval": IfEval(experiment.ifeval),
+        "winrate": WinRateOf(experiment.winrate),
+    }
+    return tuple(known[name] for name in experiment.measures)

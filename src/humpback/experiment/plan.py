@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from humpback.config import Config
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
 from humpback.execute.status import StageStatus, status
-from humpback.experiment.measures import MEASURES
+from humpback.experiment.measures import measures_of
 from humpback.experiment.renamed import renamed
 from humpback.pipeline import plan_corpus
 from humpback.records import content_id, record_seed
@@ -135,10 +135,10 @@ class _Maker:
     def measure(self, config: Config, row: Row, number: int, model: Stage | None, curated: Stage | None) -> None:
         """Adds the cell of a model with its measures."""
         called = model.name if model else BASE
-        stages: dict[str, str] = {
-            name: self.grid.add(MEASURES[name].stage(config, self.seed, model, f"{name}.{called}")).name
-            for name in self.experiment.measures
-        }
+        stages: dict[str, str] = {}
+        for measure in measures_of(self.experiment):
+            for stage in measure.stages(config, self.seed, model, f"{measure.name}.{called}"):
+                stages[measure.name] = self.grid.add(stage).name
         self.grid.cells.append(Cell(row, number, called, curated.name if curated else "", stages))
 
     def _curate(self, config: Config, arm: ArmSettings, size: Size, number: int, iteration: int, rater: Stage) -> Stage:

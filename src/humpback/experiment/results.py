@@ -11,7 +11,7 @@ import numpy as np
 from humpback.config.experiment import ExperimentSettings
 from humpback.evaluate.intervals import Interval
 from humpback.evaluate.paired import Measured, Trainings, difference, draws, interval_of, line_up
-from humpback.experiment.measures import MEASURES, Measure
+from humpback.experiment.measures import Measure, measures_of
 from humpback.experiment.plan import BASE, Cell, Grid, Row
 from humpback.store import Run
 
@@ -72,7 +72,7 @@ class Table:
 
 def tables(experiment: ExperimentSettings, grid: Grid, run: Run) -> list[Table]:
     """The results of all cells that are finished, measure by measure."""
-    return [_table(MEASURES[name], experiment, grid, run) for name in experiment.measures]
+    return [_table(measure, experiment, grid, run) for measure in measures_of(experiment)]
 
 
 def name_of(row: Row, experiment: ExperimentSettings) -> str:

@@ -1,0 +1,114 @@
+"""Instructions followed, as IFEval checks them: each model answers its prompts, and a program checks the answers."""
+
+from __future__ import annotations
+
+import heapq
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from humpback import prompts
+from humpback.config import Config
+from humpback.config.experiment import IfEvalSettings
+from humpback.corpus.reading.stored import file_digest
+from humpback.engines.base import Engine
+from humpback.errors import ConfigError
+from humpback.evaluate.paired import Measured
+from humpback.records import Outcome, content_id, record_seed
+from humpback.stage import Inputs, Produce, Stage
+from humpback.stages import chosen
+from humpback.store import StageFolder
+
+if TYPE_CHECKING:
+    from humpback.evaluate.suites.ifeval import Task
+
+_PACKAGES = ("lm_eval", "langdetect", "nltk", "punkt")
+_STRICT = "inst_level_strict_acc"
+_WINDOW = 64
+"""Prompts that are answered and committed together: what a kill can cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An answer to one of IFEval's prompts, and how much of it was followed."""
+
+    id: str
+    """Of the prompt's text."""
+    prompt: str
+    answer: str
+    """Empty where the model gave none: it follows nothing then."""
+    asked: int
+    """Instructions in the prompt."""
+    strictly: int
+    """Of those followed, by IFEval's strict check."""
+
+
+@dataclass(frozen=True, slots=True)
+class IfEval:
+    """The share of instructions that are followed strictly; greedy answers, with both tags."""
+
+    settings: IfEvalSettings
+    name: str = "ifeval"
+    title: str = "IFEval, share of instructions followed strictly"
+    lower_is_better: bool = False
+
+    def stages(self, config: Config, seed: Stage, model: Stage | None, name: str) -> tuple[Stage, ...]:
+        """One model, asked every prompt.
+
+        Raises:
+            ConfigError: No prompts are named, or the checkers are not installed.
+        """
+        if not self.settings.prompts:
+            raise ConfigError("ifeval.prompts is not given", "name IFEval's file, or leave ifeval out of measures")
+        if missing := [package for package in _PACKAGES if importlib.util.find_spec(package) is None]:
+            raise ConfigError(f"ifeval needs {', '.join(missing)}", "pip install 'humpback-align[suites]'")
+        called = model.name if model else "base"
+
+        def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Followed]]:
+            tasks = _drawn(self.settings, config.run.seed)
+            if done * _WINDOW < len(tasks):
+                with inputs.engine(called) as engine:
+                    for start in range(done * _WINDOW, len(tasks), _WINDOW):
+                        yield follow(tasks[start : start + _WINDOW], engine, config, self.settings)
+
+        settings = chosen(config, "tags", "model.max_tokens", "model.engine", "run.seed")
+        settings |= {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
+        settings |= {"ifeval.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
+        settings |= {"prompts": prompts.prompt_digest("forward")}
+        does = f"let {called} answer IFEval's prompts"
+        needs = (model.name,) if model else ()
+        return (Stage(name, does, needs, settings, Produce(shards), Followed, model=True),)
+
+    def read(self, folder: StageFolder) -> Iterator[Measured]:
+        """Instructions followed, of those in each prompt."""
+        for row in folder.records(Followed):
+            yield Measured(row.id, row.strictly, row.asked)
+
+
+def follow(tasks: list[Task], engine: Engine, config: Config, settings: IfEvalSettings) -> Outcome[Followed]:
+    """Lets a model answer prompts and checks the answers, one record for each prompt, in order."""
+    from humpback.evaluate.answers import Answering, EvalPrompt, answer
+    from humpback.evaluate.suites.ifeval import check
+
+    asked = [EvalPrompt(task.prompt, "ifeval") for task in tasks]
+    greedy = Answering(max_new_tokens=settings.max_new_tokens, temperature=0.0)
+    found = answer(asked, engine, engine.model, config.tags, greedy)
+    answers = {one.instruction: one.output for one in found.kept}
+    rows = []
+    for task, checked in zip(tasks, check(tasks, answers), strict=True):
+        parts = checked.metrics[_STRICT]
+        text = answers.get(task.prompt, "")
+        rows.append(Followed(content_id(task.prompt), task.prompt, text, len(parts), round(sum(parts))))
+    return Outcome(tuple(rows), (), len(tasks), found.usage)
+
+
+def _drawn(settings: IfEvalSettings, seed: int) -> list[Task]:
+    """The prompts, or a seeded sample of them: never the first ones."""
+    from humpback.evaluate.suites.ifeval import read_tasks
+
+    tasks = list({task.prompt: task for task in read_tasks(Path(settings.prompts))}.values())
+    if not settings.limit:
+        return tasks
+    return heapq.nsmallest(settings.limit, tasks, key=lambda task: record_seed(seed, "ifeval", task.prompt))

@@ -1,0 +1,137 @@
+"""Win rates: each model answers the prompts of a baseline, and a judge compares the answers in both orders."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from humpback import models, prompts
+from humpback.config import Config
+from humpback.config.experiment import WinRateSettings
+from humpback.corpus.reading.stored import file_digest
+from humpback.engines.base import Engine
+from humpback.errors import ConfigError, StageError
+from humpback.evaluate.answers import Answering, EvalPrompt, answer
+from humpback.evaluate.comparisons import Comparison, Output, read_outputs
+from humpback.evaluate.paired import Measured
+from humpback.evaluate.winrate import Judging, judge
+from humpback.records import Outcome, content_id, record_seed
+from humpback.stage import Inputs, MapShards, Produce, Stage
+from humpback.stages import chosen
+from humpback.store import StageFolder
+
+_WINDOW = 64
+"""Prompts that are answered, or judged, and committed together: what a kill can cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a judge says of one answer."""
+
+    id: str
+    """Of the prompt's text."""
+    preference: float | None
+    """2 for the model, 1 for the baseline, 1.5 a tie; None where the judge gave no verdict."""
+    verdicts: tuple[str, ...]
+    """In each order."""
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WinRateOf:
+    """How often a judge prefers the answers to a baseline's, in percent; a tie counts half."""
+
+    settings: WinRateSettings
+    name: str = "winrate"
+    title: str = "win rate against the baseline, %"
+    lower_is_better: bool = False
+
+    def stages(self, config: Config, seed: Stage, model: Stage | None, name: str) -> tuple[Stage, ...]:
+        """The answers of one model, and what the judge says of them.
+
+        Raises:
+            ConfigError: No baseline is named.
+        """
+        if not self.settings.baseline:
+            raise ConfigError("winrate.baseline is not given", "name outputs to win against, or leave winrate out")
+        answers = self._answers(config, model, f"answers.{model.name if model else 'base'}")
+        return answers, self._verdicts(config, answers, name)
+
+    def read(self, folder: StageFolder) -> Iterator[Measured]:
+        """Points of each prompt that has a verdict: 100, 50 or 0, or between where the orders disagree."""
+        for row in folder.records(Judged):
+            if row.preference is not None:
+                yield Measured(row.id, 100 * (row.preference - 1))
+
+    def _answers(self, config: Config, model: Stage | None, name: str) -> Stage:
+        called = model.name if model else "base"
+        how = Answering(config.run.seed, self.settings.max_new_tokens)
+
+        def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Output]]:
+            asked = [EvalPrompt(one.instruction, one.dataset) for one in _baseline(self.settings, config.run.seed)]
+            if done * _WINDOW < len(asked):
+                with inputs.engine(called) as engine:
+                    for start in range(done * _WINDOW, len(asked), _WINDOW):
+                        yield answer(asked[start : start + _WINDOW], engine, called, config.tags, how)
+
+        settings = chosen(config, "tags", "model.max_tokens", "model.engine", "run.seed")
+        settings |= {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
+        settings |= {"winrate.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
+        settings |= {"prompts": prompts.prompt_digest("forward")}
+        does = f"let {called} answer the baseline's prompts"
+        return Stage(name, does, (model.name,) if model else (), settings, Produce(shards), Output, model=True)
+
+    def _verdicts(self, config: Config, answers: Stage, name: str) -> Stage:
+        @contextmanager
+        def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Judged]]]:
+            from humpback.engines.open import open_engine
+
+            baseline = {one.instruction: one for one in _baseline(self.settings, config.run.seed)}
+            with open_engine(self.settings.judge) as engine:
+                yield lambda shard: _judged(shard, baseline, engine, self.settings, config.run.seed)
+
+        def check(inputs: Inputs) -> None:
+            preferences = list(inputs.column(name, "preference"))
+            missing = sum(one is None for one in preferences)
+            if missing > self.settings.max_unjudged * len(preferences):
+                raise StageError(
+                    f"{name}: the judge gave no verdict on {missing} of {len(preferences)} answers",
+                    "take another judge, or raise winrate.judge_tokens or winrate.max_unjudged",
+                )
+
+        settings = chosen(config, "run.seed")
+        settings |= {
+            "winrate.judge": models.identify(self.settings.judge),
+            "winrate.tokens": self.settings.judge_tokens,
+        }
+        settings |= {"winrate.judge.max_tokens": self.settings.judge.max_tokens}
+        settings |= {"prompts": prompts.prompt_digest("judge")}
+        work = MapShards(((answers.name, Output),), opened)
+        does = f"judge {answers.name}"
+        return Stage(name, does, (answers.name,), settings, work, Judged, model=True, check=check)
+
+
+def _judged(
+    answers: list[Output], baseline: dict[str, Output], engine: Engine, settings: WinRateSettings, seed: int
+) -> Outcome[Judged]:
+    """One record for each answer, in order."""
+    pairs = [
+        Comparison(
+            one.instruction, baseline[one.instruction].output, one.output, "baseline", one.generator, one.dataset
+        )
+        for one in answers
+    ]
+    found = judge(pairs, engine, Judging(seed, settings.judge_tokens))
+    rows = [Judged(content_id(one.instruction), one.preference, one.verdicts, one.replies) for one in found]
+    return Outcome(tuple(rows), (), len(answers))
+
+
+def _baseline(settings: WinRateSettings, seed: int) -> list[Output]:
+    """The baseline's outputs, or a seeded sample of them: never the first ones; of a prompt that recurs, one."""
+    outputs = list({one.instruction: one for one in read_outputs(Path(settings.baseline))}.values())
+    if not settings.limit:
+        return outputs
+    return heapq.nsmallest(settings.limit, outputs, key=lambda one: record_seed(seed, "winrate", one.instruction))
