@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -157,6 +157,23 @@ def unblind(
     from humpback.measures import unblind_files
 
     _print(unblind_files(answers, key, out, seed))
+
+
+@app.command()
+def likelihood(
+    pairs: Annotated[str, typer.Argument(help="Pairs that no model was trained on, in any layout of seed.source.")],
+    model: Annotated[list[str], typer.Option(help="A model. Repeatable: each is compared with the first.")],
+    direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is predicted.")] = "forward",
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="File for each model's loss on each pair.")] = None,  # noqa: UP045
+    settings: _Sets = None,
+) -> None:
+    """Measure how likely models find pairs: loss per target token, compared pair by pair.
+
+    Example: humpback evaluate likelihood heldout.jsonl --model m-0 --model m-2
+    """
+    from humpback.likelihood import likelihood_lines
+
+    _print(likelihood_lines(pairs, model, direction, out, settings or []))
 
 
 def _print(lines: Iterable[str]) -> None:
