@@ -43,7 +43,9 @@ class Carried:
     def __init__(self, experiment: ExperimentSettings, grid: Grid, run: Run) -> None:
         self.experiment, self.grid, self.run = experiment, grid, run
         self.worked = Worked()
+        self.told: list[Cell] = []
         self.cells: list[Cell] = []
+        """Those that are trained and measured."""
         self.failed: dict[str, str] = {}
 
 
@@ -73,8 +75,11 @@ def carry(grid_of: Callable[..., tuple[ExperimentSettings, Grid]], tmp_path: Pat
                 done.experiment.settings,
                 done.worked,
                 keep_models=done.experiment.keep_models,
-                told=done.cells.append,
+                told=done.told.append,
             )
+        done.cells = [
+            cell for cell in done.grid.cells if all(done.run.stage(name).manifest() for name in cell.measured.values())
+        ]
         return done
 
     return run

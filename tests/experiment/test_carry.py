@@ -29,7 +29,8 @@ def test_every_stage_is_worked_on_once_and_the_second_time_none(carry):
     assert first.worked.stages.count("candidates") == 1
     assert len(first.cells) == len(first.grid.cells) == 1 + 2 * (1 + 2 + 2)
     second = carry()
-    assert second.worked.stages == []
+    assert first.told == first.cells
+    assert second.worked.stages == second.told == []
     assert second.cells == first.cells
 
 
@@ -103,13 +104,16 @@ def test_a_shared_stage_that_fails_costs_the_arms_that_need_it(carry, settings):
     assert {cell.row.arm for cell in done.cells} == {"base", "seed"}
 
 
-def test_models_go_once_nothing_needs_them_and_come_back_when_something_does(carry):
+def test_models_go_once_nothing_needs_them_and_come_back_when_something_does(carry, grid_of):
     once = {"seed": {}, "curated": {"scorer": "expected-rating"}}
     done = carry(once, sizes=[4], seeds=1)
     model = done.run.stage("forward-1.expected-rating-4.s1").model_path
     assert not model.exists()
     assert done.run.stage("forward-0").model_path.exists(), "what later arms will need stays"
     twice = once | {"twice": {"scorer": "expected-rating", "iterations": 2}}
+    _, grid = grid_of(twice, sizes=[4], seeds=1)
+    assert "forward-1.expected-rating-4.s1" in grid.gone(done.run)
+    assert forecast(grid, done.run).left["forward"] == 2, "the model that is gone, and M_2"
     more = carry(twice, sizes=[4], seeds=1)
     assert more.worked.stages == [
         *("forward-1.expected-rating-4.s1", "ratings-2.expected-rating-4.s1", "curated-2.expected-rating-4.s1"),

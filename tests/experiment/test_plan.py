@@ -69,6 +69,16 @@ def test_what_is_compared_has_recipes_of_its_own(grid_of):
     assert of["slow", 2].settings["forward.learning_rate"] == 1e-6
 
 
+def test_arms_that_select_otherwise_share_their_ratings(grid_of):
+    arms = {
+        "curated": {"scorer": "expected-rating"},
+        "diverse": {"scorer": "expected-rating", "settings": {"curate.select.per_document": 1}},
+    }
+    _, grid = grid_of(arms, sizes=[4], seeds=1)
+    assert names(grid, "ratings") == ["ratings-1.expected-rating"]
+    assert len(names(grid, "curated")) == len(names(grid, "forward-1")) == 2
+
+
 def test_later_iterations_are_rated_by_the_model_before(grid_of):
     _, grid = grid_of({"seed": {}, "twice": {"scorer": "expected-rating", "iterations": 2}}, sizes=[4], seeds=2)
     assert grid.stages["ratings-1.expected-rating"].needs == ("candidates", "forward-0")

@@ -11,7 +11,7 @@ from humpback.errors import HumpbackError
 from humpback.execute.run import Watcher, execute, refuse_stale
 from humpback.experiment.plan import Cell, Grid
 from humpback.provenance import Counts
-from humpback.stage import Stage, Train
+from humpback.stage import Stage
 from humpback.store import Run
 from humpback.store.files import remove
 
@@ -23,13 +23,8 @@ def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:
         StoreError: Something is stale and not named in `redo`, or `redo` names no stage.
     """
     refuse_stale(list(grid.stages.values()), run, redo)
-    for item in grid.standing(run):
-        if item.state == "done":
-            continue
-        for name in item.stage.needs:
-            folder = run.stage(name)
-            if isinstance(grid.stages[name].work, Train) and folder.manifest() and not folder.model_path.exists():
-                folder.clear()
+    for name in grid.gone(run):
+        run.stage(name).clear()
 
 
 def carry_out(
@@ -43,7 +38,7 @@ def carry_out(
         config: The settings that all arms share.
         watcher: Whom to tell of stages.
         keep_models: Whether models stay when nothing needs them any more.
-        told: Called with each cell whose measures are done, those of an earlier session too.
+        told: Called with each cell that came to its end now.
 
     Returns:
         Why, for each stage that failed.
@@ -65,11 +60,12 @@ def carry_out(
                 raise
             if not isinstance(error, HumpbackError):
                 run.log("traceback", stage=following.stage, text=traceback.format_exc())
-            failed[following.stage] = error
+            failed[following.stage] = error.with_traceback(None)  # which would hold on to the memory of what failed
         else:
             ended += 1
-            told(cell)
-        if not keep_models:
+            if following.stage:
+                told(cell)
+        if following.stage and not keep_models:
             _throw_away(grid, run, failed)
     if failed and not ended:
         raise next(iter(failed.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -35,7 +35,8 @@ def forecast(grid: Grid, run: Run) -> Forecast:
 
     A training takes what others took for a pair, times its pairs; any other stage takes what one of its kind took.
     """
-    found = grid.standing(run)
+    gone = set(grid.gone(run))
+    found = [_again(item) if item.stage.name in gone else item for item in grid.standing(run)]
     manifests = {item.stage.name: run.stage(item.stage.name).manifest() for item in found if item.state == "done"}
     counts = {name: manifest["counts"] for name, manifest in manifests.items() if manifest}
     took: dict[str, list[float]] = {}
@@ -72,6 +73,10 @@ def forecast_lines(found: Forecast) -> Iterator[str]:
         yield f"about {_time(found.seconds)}, and what {', '.join(found.unknown)} take: none is finished here yet"
     else:
         yield "how long that takes shows once something of each kind is finished here"
+
+
+def _again(item: StageStatus) -> StageStatus:
+    return replace(item, state="to do", stage=replace(item.stage, does=f"{item.stage.does}, again: its model is gone"))
 
 
 def _kind(stage: Stage) -> str:

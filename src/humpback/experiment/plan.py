@@ -22,7 +22,7 @@ from humpback.experiment.renamed import renamed
 from humpback.pipeline import plan_corpus
 from humpback.records import content_id, record_seed
 from humpback.settings_file import with_changes
-from humpback.stage import Stage
+from humpback.stage import Stage, Train
 from humpback.stages import finetune, rate, read_seed, select, self_augment
 from humpback.store import Run
 
@@ -69,6 +69,12 @@ class Grid:
     def standing(self, run: Run) -> list[StageStatus]:
         """Where every stage stands."""
         return status(list(self.stages.values()), run)
+
+    def gone(self, run: Run) -> list[str]:
+        """The models that were thrown away once they were measured, and that a stage needs after all."""
+        needed = dict.fromkeys(name for item in self.standing(run) if item.state != "done" for name in item.stage.needs)
+        models = [name for name in needed if isinstance(self.stages[name].work, Train)]
+        return [name for name in models if run.stage(name).manifest() and not run.stage(name).model_path.exists()]
 
     def leading_to(self, names: Iterable[str]) -> list[Stage]:
         """Some stages with all they need, in order."""
