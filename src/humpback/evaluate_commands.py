@@ -160,6 +160,29 @@ def unblind(
 
 
 @app.command()
+def suites(
+    names: Annotated[list[str], typer.Argument(metavar="SUITE[=PATH]...", help="See below.")],
+    model: Annotated[str, typer.Option(help="The model to measure.")] = "",
+    outputs: Annotated[Optional[Path], typer.Option(help="Answers to ifeval that are there already.")] = None,  # noqa: UP045
+    out: Annotated[Path, typer.Option("--out", "-o", help="Figures and rows to write.")] = Path("suites.json"),
+    limit: Annotated[Optional[int], typer.Option(min=1, help="Most rows of a suite [default: all].")] = None,  # noqa: UP045
+    chat_template: Annotated[bool, typer.Option("--chat-template", help="Put questions into it.")] = False,
+    seed: _Seed = 0,
+    settings: _Sets = None,
+) -> None:
+    """Measure a model without a judge, by lm-evaluation-harness: rows of a file or folder, or of the hub.
+
+    Suites: arc_easy, arc_challenge, piqa, social_iqa, openbookqa, mmlu, crows_pairs, ifeval.
+
+    Example: humpback evaluate suites arc_easy=arc.jsonl piqa --model m-2 --limit 200 --out m-2-suites.json
+    """
+    from humpback.suites_command import Asking, suite_lines
+
+    asking = Asking(tuple(names), model, outputs, out, limit, seed, chat_template)
+    _print(suite_lines(asking, settings or []))
+
+
+@app.command()
 def likelihood(
     pairs: Annotated[str, typer.Argument(help="Pairs that no model was trained on, in any layout of seed.source.")],
     model: Annotated[list[str], typer.Option(help="A model. Repeatable: each is compared with the first.")],

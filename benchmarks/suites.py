@@ -1,0 +1,171 @@
+"""Suites by `humpback evaluate suites` against the same tasks run the harness's own way, row by row.
+
+Ours: the command, on the files as they are. The harness's: its command line, its model class, and its own task files,
+of which only the source of the data is changed to a local JSON file with the rows that ours drew. Rows in the layout
+'instruction, answer' are taken apart here by other code than in the package, so that reading them is checked as well.
+
+    pip install -e '.[suites]'
+    python benchmarks/suites.py --arc-easy arc-easy_test.jsonl.gz --piqa piqa_valid_original.jsonl.gz --limit 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from humpback import models
+from humpback.config import ModelSettings
+from humpback.rows import file_rows
+
+MODELS = ("package:gemma3-270m", "package:smollm2-135m-instruct")
+WITHIN = 1e-5
+"""How far a log-likelihood in float32 may be off, relative to itself: other batches sum in another order."""
+FILES = {"arc_easy": "arc/arc_easy.yaml", "piqa": "piqa/piqa.yaml"}
+
+
+def timed(words: list[str]) -> dict[str, float]:
+    """Runs a command without a network library's help; seconds by the clock, and of processor time."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    subprocess.run(words, check=True, env=os.environ | offline)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": round(time.perf_counter() - start, 1), "cpu_seconds": round(used, 1)}
+
+
+def ours(model: str, paths: dict[str, Path], limit: int, work: Path) -> dict[str, Any]:
+    out = work / "ours.json"
+    taken = work / "ours-seconds.json"
+    if not taken.exists():
+        out.unlink(missing_ok=True)
+        suites = [f"{name}={path}" for name, path in paths.items()]
+        how = ["--model", model, "--limit", str(limit), "--out", str(out)]
+        taken.write_text(json.dumps(timed([sys.executable, "-m", "humpback", "evaluate", "suites", *suites, *how])))
+    return {**json.loads(out.read_text()), "took": json.loads(taken.read_text())}
+
+
+def arc_document(row: dict[str, Any]) -> dict[str, Any]:
+    """'... question: Q, blank line, Answer1: a Answer2: b ..., blank line, Answer format: ...' to ARC's own layout."""
+    body = row["instruction"].split("question: ", 1)[1].rsplit("\n\nAnswer format:", 1)[0]
+    asked, rest = body.split("\n\nAnswer1: ", 1)
+    texts, number = [], 2
+    while f" Answer{number}: " in rest:
+        text, rest = rest.split(f" Answer{number}: ", 1)
+        texts.append(text)
+        number += 1
+    labels = [str(place) for place in range(1, number)]
+    key = row["answer"].removeprefix("answer")
+    return {"question": asked, "choices": {"text": [*texts, rest], "label": labels}, "answerKey": key}
+
+
+def task_files(found: dict[str, Any], paths: dict[str, Path], folder: Path) -> list[str]:
+    """The harness's own tasks on the rows that were drawn; their names."""
+    spec = find_spec("lm_eval")
+    assert spec
+    assert spec.submodule_search_locations
+    tasks = Path(spec.submodule_search_locations[0]) / "tasks"
+    folder.mkdir(exist_ok=True)
+    for name, path in paths.items():
+        rows = [row for _, row in file_rows(path)]
+        drawn = [rows[row["number"]] for row in found["suites"][name]["rows"]]
+        if "instruction" in drawn[0]:
+            drawn = [arc_document(row) for row in drawn]
+        data = folder / f"{name}.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in drawn), encoding="utf-8")
+        local = {
+            "include": str(tasks / FILES[name]), "task": f"{name}_local", "tag": None,
+            "dataset_path": "json", "dataset_name": None, "dataset_kwargs": {"data_files": {"test": str(data)}},
+            "test_split": "test", "validation_split": None, "training_split": None,
+        }  # fmt: skip
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(local), encoding="utf-8")
+    return [f"{name}_local" for name in paths]
+
+
+def harness(model: str, found: dict[str, Any], paths: dict[str, Path], work: Path) -> dict[str, Any]:
+    names = task_files(found, paths, work / "tasks")
+    taken = work / "harness-seconds.json"
+    if not taken.exists():
+        path = models.resolve(ModelSettings(name=model)).path
+        taken.write_text(json.dumps(timed([
+            sys.executable, "-m", "lm_eval", "run", "--model", "hf",
+            "--model_args", f"pretrained={path},dtype=float32", "--device", "cpu", "--batch_size", "8",
+            "--tasks", ",".join(names), "--include_path", str(work / "tasks"),
+            "--output_path", str(work / "harness"), "--log_samples",
+        ])))  # fmt: skip
+    (results,) = (work / "harness").rglob("results_*.json")
+    samples = {}
+    for name in names:
+        (file,) = (work / "harness").rglob(f"samples_{name}_*.jsonl")
+        rows = sorted((row for _, row in file_rows(file)), key=lambda row: int(str(row["doc_id"])))
+        samples[name.removesuffix("_local")] = rows
+    figures = json.loads(results.read_text())["results"]
+    return {"figures": figures, "samples": samples, "took": json.loads(taken.read_text())}
+
+
+def compare(mine: dict[str, Any], theirs: dict[str, Any], name: str) -> dict[str, Any]:
+    """Figures of both, and the largest distance of two log-likelihoods of one choice."""
+    suite, samples = mine["suites"][name], theirs["samples"][name]
+    assert len(suite["rows"]) == len(samples)
+    worst, relative, unequal = 0.0, 0.0, 0
+    for row, sample in zip(suite["rows"], samples, strict=True):
+        other = [float(choice[0]) for choice in sample["filtered_resps"]]
+        for a, b in zip(row["likelihoods"], other, strict=True):
+            worst, relative = max(worst, abs(a - b)), max(relative, abs(a - b) / max(1.0, abs(b)))
+        unequal += any(parts[0] != float(sample[metric]) for metric, parts in row["metrics"].items())
+    found: dict[str, Any] = {
+        "rows": len(samples), "worst_nats": round(worst, 6), "worst_relative": float(f"{relative:.2g}"),
+        "rows_scored_otherwise": unequal,
+    }  # fmt: skip
+    for one in suite["figures"]:
+        if not one["group"]:
+            published = theirs["figures"][f"{name}_local"][f"{one['metric']},none"]
+            found[one["metric"]] = {
+                "ours": round(one["value"], 6), "harness": round(published, 6),
+                "interval": [round(one["low"], 4), round(one["high"], 4)],
+            }  # fmt: skip
+    same = all(found[one]["ours"] == found[one]["harness"] for one in found if isinstance(found[one], dict))
+    found["equal"] = same and not unequal and relative < WITHIN
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--arc-easy", type=Path, required=True)
+    parser.add_argument("--piqa", type=Path, required=True)
+    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--model", action="append", help="Repeatable; the two small ones by default.")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/humpback-suites"), help="What is done there is kept.")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "suites.json")
+    args = parser.parse_args()
+    paths = {"arc_easy": args.arc_easy, "piqa": args.piqa}
+    report: dict[str, Any] = {
+        "versions": {name: version(name) for name in ("lm_eval", "transformers", "torch")}, "models": {},
+    }  # fmt: skip
+    for model in args.model or MODELS:
+        work = args.work / model.replace(":", "-").replace("/", "-")
+        work.mkdir(parents=True, exist_ok=True)
+        mine = ours(model, paths, args.limit, work)
+        theirs = harness(model, mine, paths, work)
+        report["models"][model] = {
+            "ours": mine["took"], "harness": theirs["took"], "load": [round(one, 1) for one in os.getloadavg()],
+            **{name: compare(mine, theirs, name) for name in paths},
+        }  # fmt: skip
+        args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=1))
+    if not all(found[name]["equal"] for found in report["models"].values() for name in paths):
+        sys.exit("not equal")
+
+
+if __name__ == "__main__":
+    main()

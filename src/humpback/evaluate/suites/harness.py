@@ -1,0 +1,251 @@
+"""lm-evaluation-harness's own tasks on given rows, read by its own model class with less work.
+
+A suite is read as plain text, without a chat template, as its published figures are. The harness makes the texts and
+their tokens and says what follows from the log-likelihoods; only the forward pass is ours (`Reader`): the head of the
+model sees the positions of the choices alone, batches are bounded in tokens, and choices that differ in nothing but
+their last token share a row. This module loads the harness, so it is imported where work is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+import torch
+from datasets import Dataset
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.evaluator import evaluate
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks._yaml_loader import load_yaml
+from tqdm import tqdm
+
+from humpback.config import ModelSettings
+from humpback.engines.loaded import Loaded, positions_of
+from humpback.engines.transformers import pick_device, pick_dtype
+from humpback.errors import InputError, ModelError
+from humpback.evaluate.suites.catalogue import Suite
+from humpback.evaluate.suites.results import Row
+from humpback.models import without_bars
+from humpback.records import record_seed
+from humpback.rows import Values
+from humpback.template import Template, check_template
+
+_TASKS = Path(lm_eval.__file__).parent / "tasks"
+_HUB_ERRORS = (OSError, ValueError, RuntimeError)
+
+
+def harness_version() -> str:
+    """The version of the harness: part of what a figure means."""
+    return version("lm_eval")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a suite that count: the harness's tasks, and which rows of each."""
+
+    tasks: tuple[Any, ...]
+    places: tuple[tuple[int, ...], ...]
+    total: int
+    """Rows that there are, drawn or not."""
+
+    @property
+    def count(self) -> int:
+        """Rows that count."""
+        return sum(map(len, self.places))
+
+    @property
+    def digest(self) -> str:
+        """Identity of the rows that count, and of what the harness makes of them."""
+        digest = hashlib.sha256()
+        for task, places in zip(self.tasks, self.places, strict=True):
+            digest.update(f"{task.task_name}\0{task.VERSION}\0".encode())
+            for place in places:
+                digest.update(json.dumps(task.eval_docs[place], sort_keys=True, default=str).encode())
+        return digest.hexdigest()
+
+
+def rows_of(suite: Suite, documents: Sequence[Values] | None, limit: int | None, seed: int) -> Rows:
+    """The harness's tasks of a suite, on given documents or on the hub's, and a seeded sample of their rows.
+
+    Raises:
+        InputError: The hub's rows cannot be had; or a document's subject is none of the harness's.
+    """
+    with quiet():
+        tasks = _hub_tasks(suite) if documents is None else _local_tasks(suite, documents)
+    sizes = [len(task.eval_docs) for task in tasks]
+    total = sum(sizes)
+    chosen: Sequence[int] = range(total)
+    if limit is not None and limit < total:
+        chosen = sorted(random.Random(record_seed(seed, "suites", suite.name)).sample(chosen, limit))  # noqa: S311
+    kept, places, start = [], [], 0
+    for task, size in zip(tasks, sizes, strict=True):
+        if own := tuple(place - start for place in chosen if start <= place < start + size):
+            kept.append(task)
+            places.append(own)
+        start += size
+    return Rows(tuple(kept), tuple(places), total)
+
+
+def _files_of(suite: Suite) -> list[Path]:
+    return sorted(_TASKS.glob(suite.tasks.replace("{subject}", "*")))
+
+
+def _hub_tasks(suite: Suite) -> list[Any]:
+    try:
+        return [ConfigurableTask(config=_settings(file)) for file in _files_of(suite)]
+    except _HUB_ERRORS as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(f"the rows of {suite.name} cannot be had from the hub ({line})",
+                         f"give a file: {suite.name}=FILE") from None  # fmt: skip
+
+
+def _local_tasks(suite: Suite, documents: Sequence[Values]) -> list[Any]:
+    """One task for each subject where the suite has subjects; the harness's definition, the rows ours."""
+    subjects: dict[str, list[Values]] = {}
+    for document in documents:
+        subjects.setdefault(str(document.get("subject") or ""), []).append(document)
+    tasks = []
+    for subject, rows in sorted(subjects.items()):
+        file = _TASKS / suite.tasks.format(subject=subject.replace(" ", "_"))
+        if not file.exists():
+            raise InputError(f"'{subject}' is no subject of {suite.name}", "name it as 'abstract_algebra' in 'subject'")
+        held = {"test": Dataset.from_list(rows)}
+        ours = {"custom_dataset": lambda held=held, **_: held, "test_split": "test", "dataset_kwargs": None}
+        no_others = {"training_split": None, "validation_split": None, "fewshot_split": None, "fewshot_config": None}
+        tasks.append(ConfigurableTask(config=_settings(file) | ours | no_others))
+    return tasks
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """The harness's own definition of a task, without examples in front."""
+    settings = {name: value for name, value in load_yaml(file).items() if name != "tag"}
+    return settings | {"num_fewshot": 0}
+
+
+class Reader(HFLM):
+    """The harness's model class; its forward pass does less for the same numbers.
+
+    Args:
+        path: Model folder.
+        settings: Device, dtype and bounds.
+
+    Raises:
+        ModelError: The folder does not hold a causal language model.
+    """
+
+    def __init__(self, path: Path, settings: ModelSettings) -> None:
+        device = pick_device(settings.device)
+        try:
+            with quiet(), without_bars():
+                super().__init__(
+                    pretrained=str(path),
+                    device=device.type,
+                    dtype=pick_dtype(settings.dtype, device),
+                    trust_remote_code=settings.trust_remote_code,
+                )
+        except (OSError, ValueError, KeyError) as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
+        template = Template(self.tokenizer)  # gives the tokenizer the plain template where it has none
+        check_template(path, template)
+        self._loaded = Loaded(
+            network=self.model,
+            template=template,
+            device=device,
+            max_tokens=self.max_length,
+            batch_tokens=settings.batch_tokens,
+            vocabulary=int(self.model.config.get_text_config().vocab_size),
+        )
+
+    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """Log-likelihood of each continuation of a text; with bars on a terminal alone."""
+        return super().loglikelihood(requests, disable_tqdm=disable_tqdm or not sys.stderr.isatty())
+
+    def _loglikelihood_tokens(
+        self,
+        requests: Sequence[tuple[Any, list[int], list[int]]],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        """Log-likelihood of each target behind its context, and whether it is what the model would have written."""
+        asked: dict[tuple[int, ...], list[int]] = {}
+        for number, (_, context, target) in enumerate(requests):
+            whole = (*context, *target)[-(self.max_length + 1) :]
+            asked.setdefault(whole[:-1], []).append(number)
+        targets = {ids: max(len(requests[n][2]) for n in numbers) for ids, numbers in asked.items()}
+        order = sorted(asked, key=lambda ids: (targets[ids], len(ids)))
+        found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        with tqdm(total=len(order), desc="reading", unit="texts", disable=disable_tqdm) as bar:
+            for batch in self._loaded.batches(order, list(map(len, order)), [targets[ids] for ids in order]):
+                logits = self._last(batch, max(targets[ids] for ids in batch))
+                for row, ids in enumerate(batch):
+                    for number in asked[ids]:
+                        found[number] = _likelihood(logits[row], requests[number][2])
+                bar.update(len(batch))
+        return found
+
+    @torch.inference_mode()
+    def _last(self, rows: Sequence[tuple[int, ...]], keep: int) -> torch.Tensor:
+        """Logits at the last positions of each row, of shape (rows, keep, vocabulary)."""
+        ids, mask = self._loaded.padded(rows)
+        return self._loaded.call(
+            input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), logits_to_keep=keep, use_cache=False
+        )
+
+
+def _likelihood(logits: torch.Tensor, target: Sequence[int]) -> tuple[float, bool]:
+    own = logits[-len(target) :].float()
+    ids = torch.tensor(target, device=own.device)
+    picked = own.gather(1, ids[:, None])[:, 0] - own.logsumexp(-1)
+    return float(picked.sum()), bool((own.argmax(-1) == ids).all())
+
+
+def read(suite: Suite, rows: Rows, reader: Reader, *, template: bool) -> list[Row]:
+    """Lets a model read the rows of a suite.
+
+    Args:
+        suite: Which one.
+        rows: Its tasks and rows.
+        reader: The model.
+        template: Put each question into the model's chat template. The published figures do not.
+    """
+    names = [str(task.task_name) for task in rows.tasks]
+    places = dict(zip(names, map(list, rows.places), strict=True))
+    given = {"tasks": dict(zip(names, rows.tasks, strict=True)), "groups": {}}
+    with quiet():
+        result = evaluate(reader, given, samples=places, bootstrap_iters=0, apply_chat_template=template)
+    if result is None:
+        raise InputError("suites are read by one process", "start the command without a launcher")
+    return [_row(suite, name, sample) for name in names for sample in result["samples"][name]]
+
+
+def _row(suite: Suite, task: str, sample: dict[str, Any]) -> Row:
+    return Row(
+        task,
+        int(sample["doc_id"]),
+        {metric: (float(sample[metric]),) for metric in suite.metrics},
+        str(sample["doc"].get(suite.group) or "") if suite.group else "",
+        tuple(float(likelihood) for likelihood, _ in sample["filtered_resps"]),
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the harness says on its way; its warnings are about options that are not used here."""
+    log = logging.getLogger("lm_eval")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
