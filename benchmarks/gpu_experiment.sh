@@ -5,11 +5,12 @@
 #   benchmarks/gpu_experiment.sh OUT PAIRS DOCUMENTS...      OUT/results.md has what is finished so far
 #
 # SECONDS_LEFT=540 stops in time; GRID=benchmarks/experiments/small.yaml takes another grid, MODEL=... another model;
-# PLAN=1 only says what is left and roughly how long it takes.
+# SET="measures=[heldout,ifeval] ifeval.prompts=ifeval.jsonl" changes more; PLAN=1 only says what is left and roughly how
+# long it takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if (($# < 3)); then
-    sed -n '2,8p' "$0"
+    sed -n '2,9p' "$0"
     exit 2
 fi
 out=$1 pairs=$2
@@ -20,6 +21,7 @@ export HUMPBACK_CACHE="${HUMPBACK_CACHE:-/tmp/humpback-cache}"
 arguments=(experiment "${GRID:-benchmarks/experiments/paper.yaml}" --out "$out" --set "seed.source=$pairs"
     --set "corpus.documents=[${documents%,}]")
 if [[ -n ${MODEL:-} ]]; then arguments+=(--set "model.name=$MODEL"); fi
+for change in ${SET:-}; do arguments+=(--set "$change"); done
 if [[ -n ${PLAN:-} ]]; then arguments+=(--plan); fi
 # 137: stopped in time, as asked.
 timeout --signal=KILL "${SECONDS_LEFT:-36000}" "${PYTHON:-python3}" -m humpback "${arguments[@]}" || { (($? == 137)) && [[ -n ${SECONDS_LEFT:-} ]]; }

@@ -107,8 +107,8 @@ def read_config(name: str, changes: list[str]) -> Config:
     return with_changes(config, changes)
 
 
-def with_changes(config: Config, changes: list[str]) -> Config:
-    """A configuration with single settings changed.
+def with_changes(config: S, changes: list[str]) -> S:
+    """A configuration, or any settings, with single ones changed.
 
     Args:
         config: What to start from.
@@ -134,7 +134,7 @@ def with_changes(config: Config, changes: list[str]) -> Config:
             room[last] = yaml.safe_load(value)
         except yaml.YAMLError:
             room[last] = value
-    return parse_config(yaml.safe_dump(data), "--set")
+    return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config))
 
 
 def resolved(config: Settings) -> str:

@@ -57,6 +57,17 @@ def test_the_command_says_what_it_will_do_does_it_and_writes_tables_and_figures(
     assert "to do:" not in again.output
 
 
+def test_settings_of_the_experiment_and_of_its_runs_can_be_changed_from_the_command_line(grid_file, tmp_path):
+    command = ["experiment", str(grid_file), "--plan", "--out", str(tmp_path / "out")]
+    shown = CliRunner().invoke(app, [*command, "--set", "seeds=1", "--set", "sizes=[6]", "--set", "corpus.limit=5"])
+    assert shown.exit_code == 0, shown.output
+    assert "0 of 5 cells" in shown.output, "the base, seed, all, and two at one size"
+    assert "curated-1.random-6.s1" in shown.output
+    assert "sample" in shown.output
+    wrong = CliRunner().invoke(app, [*command, "--set", "seed.speed=1"])
+    assert "settings.seed.speed is not a setting" in str(wrong.exception)
+
+
 def test_a_failed_cell_is_said_and_the_command_does_not_end_well(grid_file, tmp_path):
     grid = yaml.safe_load(grid_file.read_text(encoding="utf-8"))
     grid["arms"]["rated"] = {

@@ -61,8 +61,11 @@ def show_experiment(file: Path, out: str, changes: list[str]) -> None:
 
 
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
-    experiment = load_settings(file, ExperimentSettings)
-    experiment = experiment.model_copy(update={"settings": with_changes(experiment.settings, changes)})
+    own = ExperimentSettings.model_fields
+    named = [
+        change if change.partition("=")[0].partition(".")[0] in own else f"settings.{change}" for change in changes
+    ]
+    experiment = with_changes(load_settings(file, ExperimentSettings), named)
     grid = plan_experiment(experiment, models.identify(experiment.settings.model))
     return experiment, grid, Run(place_of(out) if out else Path("runs") / file.stem)
 
