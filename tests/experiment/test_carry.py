@@ -5,6 +5,8 @@ import json
 import pytest
 
 from humpback.errors import HumpbackError, StoreError
+from humpback.execute.run import Silence
+from humpback.experiment.carry import carry_out
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.results import tables
 from humpback.experiment.selections import selections
@@ -203,3 +205,16 @@ def test_what_the_arms_were_given_is_told_by_length_and_overlap(carry):
     kept = [curated(done.run, name) for name in found]
     assert longest.shared == pytest.approx((len(kept[0] & kept[1]) + len(kept[0] & kept[2])) / 12)
     assert "| `curated-1.length-6` | 6 |" in markdown(found_of(done))
+
+
+def test_processes_make_what_one_makes(grid_of, settings, tmp_path):
+    """Stages under another name travel to workers like any other."""
+    found = []
+    for workers in (1, 2):
+        experiment, grid = grid_of(seeds=1, settings=settings | {"run": {"shard_rows": 1, "workers": workers}})
+        run = Run(tmp_path / f"with-{workers}")
+        with run.locked():
+            carry_out(grid, run, experiment.settings, Silence(), keep_models=False, told=lambda cell: None)
+        assert len(run.stage("candidates").committed()) >= 8, "fewer shards start no processes"
+        found.append([list(run.stage(name).records(Curated)) for name in grid.stages if name.startswith("curated")])
+    assert found[0] == found[1]
