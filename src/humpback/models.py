@@ -120,7 +120,7 @@ def identify(settings: ModelSettings) -> str:
 
 def local_weights(settings: ModelSettings) -> Path | None:
     """The folder or GGUF file that holds the weights already; None where they are still to be fetched or assembled."""
-    if settings.engine != "transformers":
+    if settings.engine in ("openai", "fake"):
         return None
     path = Path(settings.name).expanduser()
     if not settings.name.startswith("package:"):

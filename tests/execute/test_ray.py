@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from humpback.config import Config
 from humpback.errors import InputError, StageError
+from humpback.execute.ray import Cluster
 from humpback.execute.run import execute
 from humpback.pipeline import plan_corpus
-from humpback.records import Segment
+from humpback.records import Candidate, Rating, Segment
+from humpback.stage import Stage, Train, Trained
 from humpback.store import Run
+from tests.execute.models import instructed_and_rated
 from tests.execute.songs import carry_out, first_only, firsts, shouted, songs, texts
 
 ray = pytest.importorskip("ray")
@@ -20,8 +27,8 @@ ray = pytest.importorskip("ray")
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    """Three workers."""
-    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)
+    """Three workers, and two devices that Ray takes for GPUs: what holds a model gets one of them."""
+    ray.init(num_cpus=3, num_gpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -86,6 +93,62 @@ def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_pat
         assert list(far.stage(stage).records(Segment)) == list(near.stage(stage).records(Segment))
         assert list(far.stage(stage).dropped()) == list(near.stage(stage).dropped())
     assert list(far.stage("unique").records(Segment))
+
+
+def test_models_on_actors_make_the_records_that_one_makes_here(tiny_chat_model, tmp_path):
+    near, far = (instructed_and_rated(tmp_path / executor, tiny_chat_model, executor) for executor in ("local", "ray"))
+    for stage, kind, number in (("candidates", Candidate, "log_probability"), ("ratings-1", Rating, "score")):
+        ours, theirs = (list(run.stage(stage).records(kind)) for run in (far, near))
+        # Sums in another order, with another number of threads, differ in their last digits.
+        assert [getattr(row, number) for row in ours] == pytest.approx([getattr(row, number) for row in theirs])
+        assert [replace(row, **{number: 0}) for row in ours] == [replace(row, **{number: 0}) for row in theirs]
+        assert list(far.stage(stage).dropped()) == list(near.stage(stage).dropped())
+    assert {rating.state for rating in far.stage("ratings-1").records(Rating)} == {"scored"}
+
+    opened = [path.name.split() for path in (tmp_path / "ray" / "opened").iterdir()]
+    for stage in ("candidates", "ratings-1"):
+        actors = [pid for name, pid in opened if name == stage]
+        assert len(actors) == len(set(actors)) == 2, "one engine on each device, opened once for all shards"
+        assert str(os.getpid()) not in actors
+
+
+@dataclass(frozen=True)
+class Noting:
+    """A job that leaves a file for each task done."""
+
+    folder: Path
+    pays_from: int = 1
+
+    @contextmanager
+    def open(self):
+        yield lambda task: (self.folder / str(task)).touch()
+
+
+def test_no_more_tasks_are_handed_out_than_the_actors_can_soon_do(tmp_path):
+    """Who carries on slowly, say because a disk is slow, is waited for."""
+    done = Cluster(workers=2).spread(Noting(tmp_path), range(60), model=False)
+    first = next(done)
+    time.sleep(2)
+    assert 1 <= len(list(tmp_path.iterdir())) <= 4
+    assert sorted([first, *done]) == list(range(60))
+    assert len(list(tmp_path.iterdir())) == 60
+
+
+def test_a_training_finds_the_devices_free(tmp_path):
+    """Ray keeps devices and cores from others for as long as an actor lives."""
+    free: list[dict[str, float]] = []
+
+    def look(*_: object) -> Trained:
+        until = time.monotonic() + 20
+        while ray.available_resources() != ray.cluster_resources() and time.monotonic() < until:
+            time.sleep(0.1)
+        free.append({name: ray.available_resources().get(name, 0) for name in ("CPU", "GPU")})
+        return Trained(1, 1, {}, 0, {})
+
+    song = songs(4, 2, 10)
+    asking = replace(shouted(song), model=True)
+    carry_out(tmp_path / "run", song, asking, Stage("model", "train", (), {}, Train(look)), executor="ray")
+    assert free == [{"CPU": 3, "GPU": 2}]
 
 
 class AlwaysThere:

@@ -72,6 +72,22 @@ class ServerSettings(Settings):
         return body
 
 
+class VllmSettings(Settings):
+    """How vLLM is laid out, where `model.engine` is 'vllm'. Nothing here changes what is asked of the model."""
+
+    replicas: Annotated[int, Field(ge=0)] = 0
+    """Copies of the model side by side, each answering its share; 0 makes as many as the GPUs in sight have room for,
+    which on a Ray worker is one."""
+    tensor_parallel: Positive = 1
+    """GPUs that hold one copy together. As few as hold the model: copies side by side do not wait for one another."""
+    memory_share: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """Share of each GPU's memory that is taken, weights included; less than vLLM's own .92, for a run trains beside."""
+    cache_gib: Annotated[float, Field(ge=0)] = 0.0
+    """GiB for the keys and values in each copy; 0 takes what `memory_share` leaves, on a CPU 2."""
+    compile: bool = True
+    """Compile the model and capture its steps: a slow start, faster answers. Off pays for little work."""
+
+
 class ModelSettings(Settings):
     """The base model and how it is run."""
 
@@ -80,10 +96,11 @@ class ModelSettings(Settings):
     engine 'openai' the name that the server knows it by."""
     revision: str = ""
     """Commit or tag of a hub model; empty takes the newest and records what it was."""
-    engine: Literal["transformers", "openai", "fake"] = "transformers"
-    """What answers requests. 'openai' is any server that speaks its protocol, for `instruct` and `rate`: a run trains,
-    and needs the model here. 'fake' needs no model at all: for dry runs."""
+    engine: Literal["transformers", "vllm", "openai", "fake"] = "transformers"
+    """What answers requests. 'vllm' is for GPUs and much work. 'openai' is any server that speaks its protocol, for
+    `instruct` and `rate`: a run trains, and needs the model here. 'fake' needs no model at all: for dry runs."""
     server: ServerSettings = ServerSettings()
+    vllm: VllmSettings = VllmSettings()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the model runs; auto takes a GPU if there is one."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -92,7 +109,8 @@ class ModelSettings(Settings):
     """Longest sequence, prompt and answer together. A document that does not fit is cut; a target never is. A server
     has its own limit, which is the one that counts."""
     batch_tokens: Positive = 8192
-    """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory."""
+    """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory. vLLM has its
+    own."""
     trust_remote_code: bool = False
     """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
 

@@ -30,6 +30,10 @@ class Crew(Protocol):
         """
         ...
 
+    def rest(self) -> None:
+        """Gives back what workers still hold, so that a training finds devices and cores free."""
+        ...
+
 
 class Alone:
     """This process does everything, one task after the other."""
@@ -40,3 +44,6 @@ class Alone:
             for task in tasks:
                 do(task)
                 yield task
+
+    def rest(self) -> None:
+        """Holds nothing between jobs."""

@@ -56,6 +56,9 @@ class Processes:
                         "see whether the machine is out of memory; take fewer with run.workers",
                     ) from None
 
+    def rest(self) -> None:
+        """Holds nothing between jobs."""
+
 
 def _share(job: bytes, tasks: Sequence[int], workers: int) -> Iterator[int]:
     context = multiprocessing.get_context("forkserver")

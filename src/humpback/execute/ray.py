@@ -22,6 +22,8 @@ from humpback.execute.jobs import Do, Job
 
 _AHEAD = 2
 """Tasks that wait at each actor."""
+_GOODBYE = 60
+"""Seconds that actors have to close a model before they are ended all the same."""
 _LOOK_EVERY = 0.05
 """Seconds between two looks at what is done."""
 
@@ -31,12 +33,13 @@ class Cluster:
 
     Args:
         workers: How many for work without a model; 0 takes one for each core of the cluster.
+        gpus: How many of them hold one copy of a model together.
 
     Raises:
         ConfigError: Ray is not installed, or the cluster does not answer.
     """
 
-    def __init__(self, workers: int = 0) -> None:
+    def __init__(self, workers: int = 0, gpus: int = 1) -> None:
         try:
             import ray
         except ImportError:
@@ -47,6 +50,7 @@ class Cluster:
             raise ConfigError(f"no Ray cluster answers ({error})", "check RAY_ADDRESS") from None
         self._ray: Any = ray
         self._workers = workers
+        self._gpus = gpus
         self._team: _Team | None = None
 
     def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
@@ -78,25 +82,46 @@ class Cluster:
             if running:
                 team.disband()
 
+    def rest(self) -> None:
+        """Ends all actors, each after it has closed what it holds."""
+        if self._team is not None:
+            self._team.leave()
+            self._team = None
+
     def _team_for(self, model: bool) -> _Team:
         """The actors that are there, or others where these do not have what the work needs."""
         needs = self._needs(model)
-        if self._team is None or self._team.needs != needs:
-            if self._team is not None:
-                self._team.disband()
-            self._team = _Team(self._ray, needs)
+        if self._team is not None and self._team.needs != needs:
+            self.rest()
+        self._team = self._team or _Team(self._ray, needs)
         return self._team
 
     def _needs(self, model: bool) -> dict[str, float]:
-        gpus = self._ray.cluster_resources().get("GPU", 0)
-        return {"num_cpus": 1, "num_gpus": 1} if model and gpus else {"num_cpus": 1}
+        """What an actor takes of its node. A model on a CPU has all cores: Ray gives an actor's libraries no others."""
+        if not model:
+            return {"num_cpus": 1}
+        if self._ray.cluster_resources().get("GPU", 0):
+            return {"num_cpus": 1, "num_gpus": self._gpus}
+        return {"num_cpus": min(self._cores(), default=1)}
 
     def _size(self, model: bool) -> int:
-        """How many actors: for a model one on each GPU, or on each node where there are none."""
+        """How many actors: for a model one on each GPU (or group of them), or on each node where there are none.
+
+        Raises:
+            ConfigError: There are fewer GPUs than hold one copy.
+        """
         resources = self._ray.cluster_resources()
-        if model:
-            return int(resources.get("GPU", 0)) or sum(node["Alive"] for node in self._ray.nodes())
-        return self._workers or max(1, int(resources.get("CPU", 1)))
+        if not model:
+            return self._workers or max(1, int(resources.get("CPU", 1)))
+        if not (gpus := int(resources.get("GPU", 0))):
+            return max(1, len(self._cores()))
+        if gpus < self._gpus:
+            raise ConfigError(f"model.vllm.tensor_parallel is {self._gpus}, the cluster has {gpus} GPUs", "lower it")
+        return gpus // self._gpus
+
+    def _cores(self) -> list[int]:
+        """The cores of each node that has any."""
+        return [int(cores) for node in self._ray.nodes() if node["Alive"] and (cores := node["Resources"].get("CPU"))]
 
     def _result(self, reference: Any) -> bool:
         """Whether the task is done; False where its worker died.
@@ -168,6 +193,12 @@ class _Team:
         self._knows.pop(number, None)
         return self._actors.pop(number, None) is not None
 
+    def leave(self) -> None:
+        """Has each actor close what it holds, and ends it."""
+        if leaving := [actor.leave.remote() for actor in self._actors.values()]:
+            self._ray.wait(leaving, num_returns=len(leaving), timeout=_GOODBYE)
+        self.disband()
+
     def disband(self) -> None:
         """Ends all actors."""
         for actor in self._actors.values():
@@ -189,6 +220,10 @@ class _Actor:
         """Leaves the job before and hears of the next; it is opened with its first task, whose error is then heard."""
         self._open.close()
         self._job, self._do = job, None
+
+    def leave(self) -> None:
+        """Closes what the job needed."""
+        self._open.close()
 
     def do(self, task: int) -> int:
         """Does a task."""

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any, Protocol
 
-from humpback.config import Config, RunSettings
+from humpback.config import Config
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.execute.crew import Crew
 from humpback.execute.gather import Applying, Gathering, Looking, Settling
@@ -76,31 +76,35 @@ def execute(
     """
     refuse_stale(plan, run, redo)
     inputs = RunInputs(run, config, recipes(plan))
-    work = _Work(inputs, crew(config.run), watcher or Silence())
-    for item in status(plan, run):
-        if item.state == "done":
-            continue
-        run.log("begin", stage=item.stage.name, shards=item.shards)
-        try:
-            work.carry_out(item.stage, item.recipe)
-        except HumpbackError as error:
-            run.log("failed", stage=item.stage.name, error=str(error))
-            raise
+    workers = crew(config)
+    work = _Work(inputs, workers, watcher or Silence())
+    try:
+        for item in status(plan, run):
+            if item.state == "done":
+                continue
+            run.log("begin", stage=item.stage.name, shards=item.shards)
+            try:
+                work.carry_out(item.stage, item.recipe)
+            except HumpbackError as error:
+                run.log("failed", stage=item.stage.name, error=str(error))
+                raise
+    finally:
+        workers.rest()
 
 
-def crew(settings: RunSettings) -> Crew:
+def crew(config: Config) -> Crew:
     """Who does the work.
 
     Raises:
         ConfigError: There is no Ray, or its cluster does not answer.
     """
-    if settings.executor == "ray":
+    if config.run.executor == "ray":
         from humpback.execute.ray import Cluster
 
-        return Cluster(settings.workers)
+        return Cluster(config.run.workers, config.model.vllm.tensor_parallel if config.model.engine == "vllm" else 1)
     from humpback.execute.local import Processes
 
-    return Processes(settings.workers)
+    return Processes(config.run.workers)
 
 
 def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
@@ -176,6 +180,7 @@ class _Work:
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
         self._watcher.begin(stage, 0, None)
+        self._crew.rest()
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
