@@ -1,0 +1,248 @@
+"""vLLM: continuous batching and a cache of prompt prefixes, for GPUs above all.
+
+The model runs in processes that vLLM starts, one set for each copy of the model; this process makes tokens of requests
+and keeps so many under way that no copy waits. Prompts go there as tokens that our template made, never as text: what a
+document says cannot become a control token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Future
+from itertools import islice
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+import psutil
+from transformers import AutoConfig, AutoTokenizer
+from vllm import AsyncEngineArgs, AsyncLLMEngine, SamplingParams
+from vllm.exceptions import VLLMError
+from vllm.inputs import tokens_input
+from vllm.sampling_params import RequestOutputKind
+from vllm.usage.usage_lib import UsageContext
+
+from humpback.config import ModelSettings
+from humpback.engines.asked import Asked, Row, answer, asked
+from humpback.engines.guard import Guard
+from humpback.engines.vllm_layout import arguments_for
+from humpback.errors import EngineError, ModelError
+from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request
+from humpback.template import Template, TooLong, check_template
+
+_AHEAD = 2
+"""Requests under way for each that a copy can work on, so that none waits for this process."""
+
+_CHOICES = 128
+"""Most single tokens that vLLM looks up at one position."""
+
+_Ask = TypeVar("_Ask", Request, LikelihoodRequest)
+_Answer = TypeVar("_Answer", Completion, Likelihood)
+
+
+class VllmEngine:
+    """Answers requests with one model folder.
+
+    Args:
+        path: Model folder in the Hugging Face layout.
+        identity: What to call the model in records.
+        settings: Copies, memory and bounds.
+
+    Raises:
+        EngineError: vLLM runs on another device than the settings ask for.
+        ModelError: It cannot open the model.
+    """
+
+    def __init__(self, path: Path, identity: str, settings: ModelSettings) -> None:
+        self._identity = identity
+        self.template, self._max_tokens = _read_folder(path, settings)
+        arguments = arguments_for(path, settings, self._max_tokens)
+        self._asked = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="vllm", daemon=True)
+        self._thread.start()
+        others = _processes()
+        try:
+            self._engine: Any = asyncio.run_coroutine_threadsafe(_start(arguments), self._loop).result()
+        except (RuntimeError, ValueError, OSError) as error:
+            self._stop_loop()
+            raise ModelError(
+                f"vLLM cannot open {path} ({_line(error)})",
+                "see what it says above; if memory is short, model.vllm.memory_share or model.vllm.cache_gib",
+            ) from None
+        self._guard = Guard(_processes() - others)
+        at_a_time = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
+        self._ahead = _AHEAD * at_a_time * arguments.data_parallel_size
+
+    @property
+    def model(self) -> str:
+        """Identity of the model that answers."""
+        return self._identity
+
+    @property
+    def under_way(self) -> int:
+        """Requests that vLLM has not answered yet."""
+        return 0 if self._engine is None else int(self._engine.get_num_unfinished_requests())
+
+    def close(self) -> None:
+        """Ends vLLM's processes, and with them frees all memory."""
+        if self._engine is None:
+            return
+        engine, self._engine = self._engine, None
+        asyncio.run_coroutine_threadsafe(_end(engine), self._loop).result()
+        self._guard.end()
+        self._stop_loop()
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Continues each conversation."""
+        return self._each(requests, self._begin_writing)
+
+    def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
+        """Reads without writing.
+
+        Single tokens that could come next are looked up at one position, behind a beginning that is in the cache. Other
+        places are places of prompts, which vLLM reads anew for each.
+        """
+        return self._each(requests, self._begin_reading)
+
+    def _each(
+        self, requests: Iterable[_Ask], begin: Callable[[_Ask], Coroutine[Any, Any, _Answer]]
+    ) -> Iterator[_Answer]:
+        """Gives each answer as it comes. Who stops listening takes back all that is under way."""
+        left = iter(requests)
+        done: SimpleQueue[Future[_Answer]] = SimpleQueue()
+        running: set[Future[_Answer]] = set()
+        try:
+            while True:
+                for request in islice(left, self._ahead - len(running)):
+                    future = asyncio.run_coroutine_threadsafe(begin(request), self._open_loop())
+                    running.add(future)
+                    future.add_done_callback(done.put)
+                if not running:
+                    return
+                running.discard(future := done.get())
+                yield future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _open_loop(self) -> asyncio.AbstractEventLoop:
+        if self._engine is None:
+            raise EngineError("the engine is closed", "open a new one")
+        return self._loop
+
+    def _stop_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _begin_writing(self, request: Request) -> Coroutine[Any, Any, Completion]:
+        """Makes the tokens at once, in the caller's thread; what it gives asks vLLM."""
+        room = self._max_tokens - request.sampling.max_new_tokens
+        try:
+            ids = self.template.prompt(request.messages, request.answer_prefix, room)
+        except TooLong as error:
+            return _at_once(Completion(request.id, "", "error", 0, 0, 0.0, str(error)))
+        return self._write(request, ids)
+
+    async def _write(self, request: Request, ids: tuple[int, ...]) -> Completion:
+        sampling = request.sampling
+        output = await self._ask(
+            ids,
+            max_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+            stop_token_ids=list(self.template.stop_ids),
+            logprobs=0,
+        )
+        (written,) = output.outputs
+        finish: FinishReason = "stop" if written.finish_reason == "stop" else "length"
+        text, count = self.template.decode(written.token_ids), len(written.token_ids)
+        return Completion(request.id, text, finish, len(ids), count, float(written.cumulative_logprob))
+
+    def _begin_reading(self, request: LikelihoodRequest) -> Coroutine[Any, Any, Likelihood]:
+        try:
+            return self._read(request.id, asked(self.template, self._max_tokens, request))
+        except TooLong as error:
+            return _at_once(Likelihood(request.id, error=str(error)))
+
+    async def _read(self, name: str, what: Asked) -> Likelihood:
+        return answer(name, what, iter(await asyncio.gather(*map(self._read_row, what.rows))))
+
+    async def _read_row(self, row: Row) -> list[float]:
+        """The log-probabilities at the places of a row, then those of its choices."""
+        groups = [row.choices[at : at + _CHOICES] for at in range(0, len(row.choices), _CHOICES)] or [()]
+        looks = [self._look(row.ids, row.places if group is groups[0] else (), group) for group in groups]
+        return [value for values in await asyncio.gather(*looks) for value in values]
+
+    async def _look(self, ids: tuple[int, ...], places: tuple[int, ...], choices: tuple[int, ...]) -> list[float]:
+        if not places and not choices:
+            return []
+        output = await self._ask(
+            ids,
+            max_tokens=1,
+            temperature=0.0,
+            prompt_logprobs=0 if places else None,
+            logprob_token_ids=list(dict.fromkeys(choices)) or None,
+        )
+        values = [output.prompt_logprobs[place][ids[place]].logprob for place in places]
+        if choices:
+            behind = output.outputs[0].logprobs[0]
+            values += [behind[token].logprob for token in choices]
+        return values
+
+    async def _ask(self, ids: tuple[int, ...], **params: object) -> Any:
+        """One request to vLLM, whole when it is done."""
+        sampling = SamplingParams(
+            **params, detokenize=False, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY
+        )
+        self._asked += 1
+        whole = None
+        try:
+            async for output in self._engine.generate(tokens_input(list(ids)), sampling, str(self._asked)):
+                whole = output
+        except VLLMError as error:
+            raise EngineError(f"vLLM has failed ({_line(error)})", "see what it says above") from None
+        return whole
+
+
+def _read_folder(path: Path, settings: ModelSettings) -> tuple[Template, int]:
+    """The template, and the longest sequence."""
+    trust = settings.trust_remote_code
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
+        text = AutoConfig.from_pretrained(path, trust_remote_code=trust).get_text_config()
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} cannot be loaded ({_line(error)})", "check model.name") from None
+    template = Template(tokenizer)
+    check_template(path, template)
+    longest = int(getattr(text, "max_position_embeddings", None) or settings.max_tokens)
+    return template, min(settings.max_tokens, longest)
+
+
+async def _start(arguments: AsyncEngineArgs) -> Any:
+    return AsyncLLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
+
+
+def _processes() -> set[psutil.Process]:
+    """Those that vLLM has started, of any engine."""
+    return {child for child in psutil.Process().children(recursive=True) if child.name().startswith("VLLM")}
+
+
+async def _end(engine: Any) -> None:
+    engine.shutdown()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+async def _at_once(ready: _Answer) -> _Answer:
+    return ready
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
