@@ -14,7 +14,8 @@ from humpback.template import Template
 _LOGIT_CELLS = 250_000_000
 """Most values of logits in one batch: 1 GB in float32, so that a vocabulary of 262,144 does not decide the memory."""
 
-_MAX_ROWS = 64
+MAX_ROWS = 64
+"""Most rows in one batch."""
 
 _Item = TypeVar("_Item")
 
@@ -44,6 +45,19 @@ class Loaded:
             raise EngineError(f"out of memory ({error})", "lower model.batch_tokens or model.max_tokens") from None
         return logits
 
+    def call_at(self, places: tuple[torch.Tensor, torch.Tensor], **inputs: object) -> torch.Tensor:
+        """The logits behind the given (row, token) places alone, of shape (places, vocabulary)."""
+
+        def keep(module: object, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
+            return (args[0][places][None],)
+
+        # A hook in front of the head keeps these places; whatever the model does behind it stays its own affair.
+        hook = self.network.get_output_embeddings().register_forward_pre_hook(keep)
+        try:
+            return self.call(**inputs)[0]
+        finally:
+            hook.remove()
+
     def padded(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask of rows that end together, of shape (rows, longest)."""
         width = max(map(len, rows))
@@ -59,7 +73,7 @@ class Loaded:
             rows = end - start + 1
             longest, positions = max(longest, length), max(positions, logits[end])
             full = rows * longest > self.batch_tokens or rows * positions * self.vocabulary > _LOGIT_CELLS
-            if rows > 1 and (full or rows > _MAX_ROWS):
+            if rows > 1 and (full or rows > MAX_ROWS):
                 yield items[start:end]
                 start, longest, positions = end, length, logits[end]
         if items[start:]:

@@ -6,19 +6,15 @@ could come next. Logits are built for these places alone, and what all sequences
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
-from transformers import DynamicCache
 
 from humpback.engines.asked import Asked, Row, answer, asked
+from humpback.engines.cache import Piece, gathered, shared_prefix
 from humpback.engines.loaded import Loaded
 from humpback.records import Likelihood, LikelihoodRequest
 from humpback.template import TooLong, common_prefix
-
-_WORTH_SHARING = 32
-"""Tokens that sequences must have in common before they are computed once for all."""
 
 _NORMALISED_CELLS = 8_000_000
 """Logits that are normalised at a time: what the sum needs besides stays in the caches of a processor."""
@@ -45,8 +41,8 @@ def _values(loaded: Loaded, rows: Sequence[Row]) -> list[list[float]]:
     if not rows:
         return values
     shared = min(len(common_prefix([row.ids for row in rows])), min(_first_read(row) for row in rows) - 1)
-    prefix = _prefix(loaded, rows[0].ids[:shared]) if len(rows) > 1 and shared >= _WORTH_SHARING else None
-    skip = shared if prefix is not None else 0
+    prefix = shared_prefix(loaded, rows[0].ids[:shared]) if len(rows) > 1 else None
+    skip = prefix.end if prefix else 0
     order = sorted((i for i, row in enumerate(rows) if row.places or row.choices), key=lambda i: len(rows[i].ids))
     counts = [len(rows[index].places) + bool(rows[index].choices) for index in order]
     for batch in loaded.batches(order, [len(rows[index].ids) for index in order], counts):
@@ -60,16 +56,7 @@ def _first_read(row: Row) -> int:
 
 
 @torch.inference_mode()
-def _prefix(loaded: Loaded, ids: tuple[int, ...]) -> DynamicCache:
-    """Keys and values of tokens that many sequences begin with."""
-    cache = DynamicCache(config=loaded.network.config)
-    tokens = torch.tensor([ids], device=loaded.device)
-    loaded.call(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return cache
-
-
-@torch.inference_mode()
-def _read_batch(loaded: Loaded, rows: list[Row], prefix: DynamicCache | None, skip: int) -> list[list[float]]:
+def _read_batch(loaded: Loaded, rows: list[Row], prefix: Piece | None, skip: int) -> list[list[float]]:
     there = [(index, place) for index, row in enumerate(rows) for place in row.places]
     chosen = [(index, len(row.ids)) for index, row in enumerate(rows) if row.choices]
     logits = _logits(loaded, [row.ids[skip:] for row in rows], [(i, place - 1 - skip) for i, place in there + chosen],
@@ -87,12 +74,12 @@ def _read_batch(loaded: Loaded, rows: list[Row], prefix: DynamicCache | None, sk
 
 
 def _logits(
-    loaded: Loaded, rows: list[tuple[int, ...]], places: list[tuple[int, int]], prefix: DynamicCache | None, skip: int
+    loaded: Loaded, rows: list[tuple[int, ...]], places: list[tuple[int, int]], prefix: Piece | None, skip: int
 ) -> torch.Tensor:  # fmt: skip
     """Logits behind the given (row, token) places, of shape (places, vocabulary).
 
     Rows are filled up on the right, where causal attention never looks: positions and windows stay what they are
-    without a batch. The head sees the given places alone.
+    without a batch.
     """
     lengths = torch.tensor([len(row) for row in rows], device=loaded.device)
     width = int(lengths.max())
@@ -101,17 +88,6 @@ def _logits(
     mask = (torch.arange(skip + width, device=loaded.device)[None] < (skip + lengths)[:, None]).long()
     inputs: dict[str, object] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
     if prefix is not None:
-        cache = copy.deepcopy(prefix)
-        cache.batch_repeat_interleave(len(rows))
-        inputs |= {"past_key_values": cache, "use_cache": True}
+        inputs |= {"past_key_values": gathered([prefix] * len(rows), width), "use_cache": True}
     at, columns = (torch.tensor(side, device=loaded.device) for side in zip(*places, strict=True))
-
-    def keep(module: object, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
-        return (args[0][at, columns][None],)
-
-    # A hook in front of the head keeps these places; whatever the model does behind it stays its own affair.
-    hook = loaded.network.get_output_embeddings().register_forward_pre_hook(keep)
-    try:
-        return loaded.call(**inputs)[0]
-    finally:
-        hook.remove()
+    return loaded.call_at((at, columns), **inputs)

@@ -25,10 +25,25 @@ class Row:
     random: random.Random
     written: list[int] = field(default_factory=list)
     log_probability: float = 0.0
+    finish: FinishReason | None = None
 
-    def completion(self, template: Template, finish: FinishReason) -> Completion:
-        """What has been written so far, as the answer."""
+    @property
+    def columns(self) -> int:
+        """Tokens that keys and values are kept of: all but the last one written, which is still to be read."""
+        return len(self.ids) + len(self.written) - 1
+
+    def take(self, token: int, stop: Sequence[int]) -> None:
+        """Writes a token, which may be the last."""
+        self.written.append(token)
+        if token in stop:
+            self.finish = "stop"
+        elif len(self.written) == self.sampling.max_new_tokens:
+            self.finish = "length"
+
+    def completion(self, template: Template) -> Completion:
+        """What has been written, as the answer."""
         text = template.decode(self.written)
+        finish = self.finish or "length"
         return Completion(self.id, text, finish, len(self.ids), len(self.written), self.log_probability)
 
 

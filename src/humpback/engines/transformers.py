@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback.config import ModelSettings
 from humpback.engines.loaded import Loaded
+from humpback.engines.packed import pack
 from humpback.engines.reading import read
 from humpback.engines.writing import write
 from humpback.errors import EngineError, ModelError
@@ -58,10 +59,12 @@ class TransformersEngine:
             raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
         self.template = Template(tokenizer)
         check_template(path, self.template)
+        model.to(device).eval().requires_grad_(False)
+        pack(model)
         text = model.config.get_text_config()
         longest = min(settings.max_tokens, int(getattr(text, "max_position_embeddings", None) or settings.max_tokens))
         self._loaded: Loaded | None = Loaded(
-            network=model.to(device).eval(),
+            network=model,
             template=self.template,
             device=device,
             max_tokens=longest,
