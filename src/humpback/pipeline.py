@@ -6,6 +6,7 @@ from humpback.config import Config
 from humpback.records import Direction
 from humpback.stage import Stage
 from humpback.stages import (
+    calibrate,
     cut_segments,
     drop_duplicates,
     evaluate,
@@ -41,10 +42,11 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
     models: list[tuple[str, Direction]] = [("base", "backward"), ("backward", "backward")]
     models += [("base", "forward"), (model.name, "forward")]
     for iteration in range(1, config.run.iterations + 1):
-        ratings = rate(config, iteration, candidates, by=model)
+        good = [calibrate(config, iteration, seed, by=model)] if config.curate.scorer == "calibrated" else []
+        ratings = rate(config, iteration, candidates, by=model, on=good)
         curated = select(config, iteration, candidates, ratings)
         model = finetune(config, base, f"forward-{iteration}", "forward", on=[seed, curated])
-        stages += [ratings, curated, model]
+        stages += [*good, ratings, curated, model]
         models.append((model.name, "forward"))
 
     # Did it work? Every model on human pairs that none was trained on.

@@ -110,6 +110,28 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class SignScale:
+    """Where one sign lies on good pairs, for the scorer `calibrated`; what holds for all signs stands in each."""
+
+    id: str
+    """Name of the sign."""
+    centre: float
+    """Its median on good pairs."""
+    scale: float
+    """How far it strays below on them."""
+    offset: float
+    """Log-odds that a pair without any suspicion is good."""
+    slope: float
+    """By how much they fall with the logarithm of the suspicion."""
+    told: float
+    """How often a good pair was less suspicious than a faulty one in the calibration itself: .5 is chance."""
+    good: int
+    """Good pairs read."""
+    faulty: int
+    """Pairs with a planted fault read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Curated:
     """A candidate that an iteration kept, with the rating it was kept for."""
 

@@ -12,11 +12,12 @@ from typing import Literal, TypeVar
 
 from humpback import models, seed
 from humpback.config import Config
+from humpback.engines.base import Engine
 from humpback.errors import ConfigError, InputError, StageError, StoreError
 from humpback.execute.run import execute
 from humpback.execute.status import status
 from humpback.pipeline import plan_corpus
-from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, content_id
+from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, SignScale, content_id
 from humpback.rows import Values, file_rows
 from humpback.settings_file import with_changes
 from humpback.store import Run, remove
@@ -148,10 +149,11 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
     from humpback.engines.open import account, open_engine
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
-    scorer = make_scorer(config.curate, config.run.seed, 1, "ratings-1")
     rows = read_candidates(pairs, config)
     states: Counter[str] = Counter()
     with open_engine(config.model) as engine:
+        scales = _scales(config, engine) if config.curate.scorer == "calibrated" else ()
+        scorer = make_scorer(config.curate, config.run.seed, 1, "ratings-1", config.tags, scales)
 
         def step(window: Sequence[Candidate]) -> Outcome[Rating]:
             outcome = scorer.score(window, engine)
@@ -161,6 +163,14 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
         line = _write(_map(rows, step), Rating, out, None)
         line += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
         return "\n".join(filter(None, (line, account(engine))))
+
+
+def _scales(config: Config, engine: Engine) -> Sequence[SignScale]:
+    """How the model reads the pairs of `seed.source`."""
+    from humpback.curate.calibration import calibrate
+
+    good = seed.read_seed(config.seed, config.run.seed).kept
+    return calibrate(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed).kept
 
 
 def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:

@@ -165,6 +165,8 @@ def test_every_template_has_its_slots_and_no_loose_ends(name):
         "forward": {"instruction", "tags"},
         "rating": {"instruction", "response", "fence"},
         "expected-rating": {"instruction", "response", "fence"},
+        "yes-no": {"instruction", "response", "fence"},
+        "additive": {"instruction", "response", "fence"},
         "judge": {"instruction", "first", "second", "fence"},
     }
 

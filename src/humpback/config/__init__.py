@@ -21,10 +21,12 @@ from humpback.config.corpus import (
 )
 from humpback.config.data import ColumnSettings, DecontaminateSettings, SeedSettings
 from humpback.config.loop import (
+    OFF_SCALE,
     AugmentSettings,
     CurateSettings,
     EvaluateSettings,
     LoraSettings,
+    ScorerName,
     SelectSettings,
     TagSettings,
     TrainSettings,
@@ -32,6 +34,7 @@ from humpback.config.loop import (
 from humpback.config.model import ModelSettings, ServerSettings
 
 __all__ = [
+    "OFF_SCALE",
     "AugmentSettings",
     "ColumnSettings",
     "Config",
@@ -45,6 +48,7 @@ __all__ = [
     "LoraSettings",
     "ModelSettings",
     "RunSettings",
+    "ScorerName",
     "SeedSettings",
     "SegmentSettings",
     "SelectSettings",

@@ -144,13 +144,24 @@ class SelectSettings(Settings):
         return self
 
 
+ScorerName = Literal[
+    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure",
+    "length", "random",
+]  # fmt: skip
+
+OFF_SCALE: tuple[ScorerName, ...] = ("ifd", "gain", "backward-gain", "closure", "length")
+"""Scorers whose scores lie on no scale from 1 to 5, so that no threshold fits them."""
+
+
 class CurateSettings(Settings):
     """Self-curation: M_{t-1} rates every candidate, the best are kept (paper, section 2.3)."""
 
-    scorer: Literal["rating", "expected-rating", "length", "random"] = "rating"
+    scorer: ScorerName = "rating"
     """rating: the model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution
-    over 1 to 5 read at the answer position; never unparsed, and the one to take for small models. length and random
-    ask no model: what every other scorer has to beat."""
+    over 1 to 5 read at the answer position; never unparsed. calibrated: how likely the model finds what it reads, held
+    against the seed's own pairs; never unparsed, and the one to take for small models. yes-no, additive: the
+    probability of 'Yes', once or for five criteria. ifd, gain, backward-gain, closure: one likelihood each. length and
+    random ask no model: what every other scorer has to beat. Every one is described in docs/curation.md."""
     select: SelectSettings = SelectSettings()
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature of `rating`."""
@@ -160,6 +171,8 @@ class CurateSettings(Settings):
     """Longest reply of `rating`; where it ends before the score, the rating is 'truncated'."""
     samples: Positive = 1
     """Replies of `rating` whose scores are averaged. The paper draws one."""
+    calibration_pairs: Positive = 64
+    """Seed pairs that `calibrated` reads before it rates, and as many with a planted fault."""
     max_unrated_share: Share = 0.5
     """Fail where more than this part of the candidates gets no score."""
 

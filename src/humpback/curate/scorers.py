@@ -1,4 +1,4 @@
-"""Scorers: what gives each candidate a score from 1 to 5.
+"""Scorers: what gives each candidate a score.
 
 A scorer takes candidates and an engine that runs M_{t-1}, and gives exactly one rating for each candidate, in their
 order. A candidate that gets no score keeps its rating with the state that says why; it is never given a default.
@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from humpback.config import CurateSettings
+from humpback.config import CurateSettings, TagSettings
 from humpback.curate.baselines import LengthScorer, RandomScorer
+from humpback.curate.calibrated import CalibratedScorer
+from humpback.curate.graded import AdditiveScorer, YesNoScorer
+from humpback.curate.likelihood import LIKELIHOODS, LikelihoodScorer
 from humpback.curate.samples import SampledScorer
 from humpback.engines.base import Engine
+from humpback.errors import ConfigError
 from humpback.prompts import (
     EXPECTED_RATING_PREFIX,
     GRADES,
@@ -31,6 +35,7 @@ from humpback.records import (
     Rating,
     Request,
     Sampling,
+    SignScale,
     Usage,
     record_seed,
 )
@@ -138,14 +143,48 @@ def grade_shares(log_probabilities: Sequence[float]) -> tuple[float, ...] | None
     return tuple(weight / sum(weights) for weight in weights)
 
 
-def make_scorer(settings: CurateSettings, seed: int, iteration: int, stage: str) -> Scorer:
-    """The scorer that `curate.scorer` names, for one iteration."""
-    if settings.scorer == "expected-rating":
-        return ExpectedRatingScorer(iteration)
-    if settings.scorer == "length":
-        return LengthScorer(iteration)
-    if settings.scorer == "random":
-        return RandomScorer(seed, iteration, stage)
+def make_scorer(
+    settings: CurateSettings,
+    seed: int,
+    iteration: int,
+    stage: str,
+    tags: TagSettings | None = None,
+    scales: Sequence[SignScale] = (),
+) -> Scorer:
+    """The scorer that `curate.scorer` names, for one iteration.
+
+    Args:
+        settings: Which, and how.
+        seed: The run's seed.
+        iteration: t; M_{t-1} rates.
+        stage: The stage's name; with the candidate's id it decides the random numbers of each request.
+        tags: What the model was trained to see behind an instruction; the defaults unless given.
+        scales: For `calibrated`: what `calibrate` found out about the model.
+
+    Raises:
+        ConfigError: `calibrated` is asked for without them.
+    """
+    name = settings.scorer
+    tags = tags or TagSettings()
+    if name in LIKELIHOODS:
+        return LikelihoodScorer(iteration, name, tags)
+    match name:
+        case "expected-rating":
+            return ExpectedRatingScorer(iteration)
+        case "yes-no":
+            return YesNoScorer(iteration)
+        case "additive":
+            return AdditiveScorer(iteration)
+        case "length":
+            return LengthScorer(iteration)
+        case "random":
+            return RandomScorer(seed, iteration, stage)
+        case "calibrated":
+            if not scales:
+                raise ConfigError(
+                    "curate.scorer calibrated has not seen good pairs", "calibrate it on seed pairs first"
+                )
+            return CalibratedScorer(iteration, tuple(scales), tags)
     stages = (stage, *(f"{stage} sample {number}" for number in range(2, settings.samples + 1)))
     each = tuple(RatingScorer(settings, seed, iteration, name) for name in stages)
     return each[0] if len(each) == 1 else SampledScorer(each)

@@ -6,9 +6,13 @@ and curation all render through here, so that a model is asked in the words that
 
 from humpback.prompts.parse import ParsedRating, parse_rating
 from humpback.prompts.render import (
+    CRITERIA,
     EXPECTED_RATING_PREFIX,
     GRADES,
+    YES_NO,
+    YES_NO_PREFIX,
     PromptName,
+    additive_messages,
     backward_messages,
     ending,
     expected_rating_messages,
@@ -19,15 +23,20 @@ from humpback.prompts.render import (
     prompt_digest,
     rating_messages,
     template_text,
+    yes_no_messages,
 )
 from humpback.prompts.verdict import Verdict, parse_verdict
 
 __all__ = [
+    "CRITERIA",
     "EXPECTED_RATING_PREFIX",
     "GRADES",
+    "YES_NO",
+    "YES_NO_PREFIX",
     "ParsedRating",
     "PromptName",
     "Verdict",
+    "additive_messages",
     "backward_messages",
     "ending",
     "expected_rating_messages",
@@ -40,4 +49,5 @@ __all__ = [
     "prompt_digest",
     "rating_messages",
     "template_text",
+    "yes_no_messages",
 ]

@@ -17,13 +17,22 @@ from typing import Literal, get_args
 from humpback.config import TagSettings
 from humpback.records import Direction, Message, Origin, Pair, Part, content_id
 
-PromptName = Literal["backward", "forward", "rating", "expected-rating", "judge"]
+PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "judge"]
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
 
 GRADES = ("1", "2", "3", "4", "5")
 """The continuations of `EXPECTED_RATING_PREFIX`."""
+
+YES_NO_PREFIX = "Good: "
+"""How the assistant's turn begins where the likelihoods of `YES_NO` are read."""
+
+YES_NO = ("Yes", "No")
+"""The continuations of `YES_NO_PREFIX`."""
+
+CRITERIA = ("Relevant", "Complete", "Clean", "Clear", "Expert")
+"""What the additive prompt asks for, in its order."""
 
 # Raised when this code changes what a conversation looks like while the text files stay the same.
 _RENDERER_VERSION = "1"
@@ -68,6 +77,16 @@ def rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
 def expected_rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks for the grade alone, to be read from the likelihoods of `GRADES` after `EXPECTED_RATING_PREFIX`."""
     return _judged("expected-rating", instruction, response)
+
+
+def yes_no_messages(instruction: str, response: str) -> tuple[Message, ...]:
+    """Asks whether the response is good, to be read from the likelihoods of `YES_NO` after `YES_NO_PREFIX`."""
+    return _judged("yes-no", instruction, response)
+
+
+def additive_messages(instruction: str, response: str) -> tuple[Message, ...]:
+    """Asks five questions about the response: a line for each of `CRITERIA`, with 'Yes' or 'No'."""
+    return _judged("additive", instruction, response)
 
 
 def judge_messages(instruction: str, first: str, second: str) -> tuple[Message, ...]:

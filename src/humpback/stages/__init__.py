@@ -7,9 +7,10 @@ so that a plan can be made and shown in no time.
 
 from humpback.stages.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
 from humpback.stages.deciding import chosen
-from humpback.stages.loop import evaluate, finetune, rate, select, self_augment
+from humpback.stages.loop import calibrate, evaluate, finetune, rate, select, self_augment
 
 __all__ = [
+    "calibrate",
     "chosen",
     "cut_segments",
     "drop_duplicates",

@@ -1,0 +1,43 @@
+"""The scorer `calibrated`: ten signs read in two passes, weighed by what they are on the seed's own pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from humpback.config import TagSettings
+from humpback.curate.calibration import calibration_scales, distance, explain, probability
+from humpback.curate.signs import Signs, read_signs
+from humpback.engines.base import Engine
+from humpback.records import Candidate, Outcome, Rating, SignScale
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedScorer:
+    """The probability p that a pair is as whole as the seed's own, as 1 + 4p. Ours; needs no labels and no writing.
+
+    The reply of the rating shows every sign in standard distances from the seed's pairs.
+    """
+
+    iteration: int
+    scales: tuple[SignScale, ...]
+    """What `calibrate` found out about the model that rates."""
+    tags: TagSettings
+    """What it was trained to see behind an instruction."""
+    name: str = "calibrated"
+
+    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
+        """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
+        found, usage = read_signs(candidates, engine, self.tags)
+        ratings = tuple(
+            self._rating(one.id, signs, engine.model) for one, signs in zip(candidates, found, strict=True)
+        )  # fmt: skip
+        return Outcome(ratings, (), len(candidates), usage)
+
+    def _rating(self, record_id: str, signs: Signs, model: str) -> Rating:
+        if signs.error:
+            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, signs.error, "error")
+        suspicion = distance(signs.values, calibration_scales(self.scales))
+        score = 1 + 4 * probability(suspicion, self.scales[0])
+        reply = f"suspicion={suspicion:.2f} {explain(signs, self.scales)}"
+        return Rating(record_id, self.iteration, self.name, model, "scored", score, reply, "stop")

@@ -1,0 +1,121 @@
+"""Scorers that are one likelihood: no rubric, no writing, one or two passes over a pair.
+
+Their scores are in nats or are ratios, not on a scale from 1 to 5, so a share or a number of candidates is to be kept
+and not what lies above a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from humpback.config import TagSettings
+from humpback.engines.base import Engine
+from humpback.prompts import backward_messages, forward_messages
+from humpback.records import (
+    Candidate,
+    Likelihood,
+    LikelihoodRequest,
+    Message,
+    Outcome,
+    Part,
+    Rating,
+    Reading,
+    Stretch,
+    Usage,
+)
+
+Ask = Callable[[Candidate, TagSettings], LikelihoodRequest]
+Value = Callable[[Sequence[Likelihood]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodScorer:
+    """One of `LIKELIHOODS`, by its name."""
+
+    iteration: int
+    name: str
+    tags: TagSettings
+
+    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
+        """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
+        asks, value = LIKELIHOODS[self.name]
+        passes = [
+            {answer.id: answer for answer in engine.loglikelihood([ask(one, self.tags) for one in candidates])}
+            for ask in asks
+        ]
+        ratings = tuple(
+            self._rating(one.id, [answers.get(one.id) for answers in passes], value, engine.model) for one in candidates
+        )
+        usage = Usage(sum(answer.prompt_tokens for answers in passes for answer in answers.values()), 0)
+        return Outcome(ratings, (), len(candidates), usage)
+
+    def _rating(self, record_id: str, answers: Sequence[Likelihood | None], value: Value, model: str) -> Rating:
+        found = [answer for answer in answers if answer]
+        error = next((answer.error for answer in found if answer.error), "")
+        if not error and len(found) < len(answers):
+            error = "the engine gave no answer"
+        if error:
+            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, error, "error")
+        return Rating(record_id, self.iteration, self.name, model, "scored", value(found), "", "stop")
+
+
+def _answering(one: Candidate, tags: TagSettings, *wanted: Stretch) -> LikelihoodRequest:
+    asked = forward_messages(one.instruction, tags, ("seed",))
+    messages = (*asked, Message("assistant", (Part(one.response, cut=True),)))
+    return LikelihoodRequest(one.id, messages, ("",), ends=True, stretches=wanted)
+
+
+def _response(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    parts = sum(len(message.parts) for message in forward_messages(one.instruction, tags, ("seed",)))
+    return _answering(one, tags, Stretch(parts))
+
+
+def _response_alone(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    return LikelihoodRequest(one.id, backward_messages(one.response), (), stretches=(Stretch(1),))
+
+
+def _instruction(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    return LikelihoodRequest(one.id, backward_messages(one.response), (one.instruction,))
+
+
+def _instruction_alone(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    asked = forward_messages(one.instruction, tags, ("seed",))
+    return LikelihoodRequest(one.id, asked, (), stretches=(Stretch(0),))
+
+
+def _mean(reading: Reading) -> float:
+    return reading.log_probability / max(1, reading.tokens)
+
+
+def _ifd(answers: Sequence[Likelihood]) -> float:
+    given, alone = (_mean(answer.stretches[0]) for answer in answers)
+    ratio = given / alone if alone else 1.0
+    return ratio if ratio < 1 else 1 - ratio
+
+
+def _gain(answers: Sequence[Likelihood]) -> float:
+    given, alone = (_mean(answer.stretches[0]) for answer in answers)
+    return given - alone
+
+
+def _backward_gain(answers: Sequence[Likelihood]) -> float:
+    given, alone = answers
+    return given.log_probabilities[0] - alone.stretches[0].log_probability
+
+
+LIKELIHOODS: dict[str, tuple[tuple[Ask, ...], Value]] = {
+    "ifd": ((_response, _response_alone), _ifd),
+    "gain": ((_response, _response_alone), _gain),
+    "backward-gain": ((_instruction, _instruction_alone), _backward_gain),
+    "closure": ((_answering,), lambda answers: answers[0].log_probabilities[0]),
+}
+"""What each reads, and what it makes of that.
+
+ifd: instruction-following difficulty, the mean loss of the response with the instruction divided by that without it
+(Li et al. 2024, 'From quantity to quality'). Their choice is the highest below 1; from 1 on the instruction does not
+help, and the score is negative. A measure of what there is to learn, not of what is wrong.
+gain: by how many nats the instruction makes a token of the response likelier: mutual information (Li et al. 2016, 'A
+diversity-promoting objective function'), per token so that length does not count.
+backward-gain: by how many nats the response makes the instruction likelier: the same, of the other direction.
+closure: the log-probability that the answer ends where the response does. Ours."""

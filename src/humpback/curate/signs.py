@@ -1,0 +1,147 @@
+"""Signs: what a model that reads a pair gives away of it, without writing a word.
+
+Two passes. The first reads the response as the model's own answer to the instruction; the second reads the instruction
+as what the beginning of the response replies to. Each sign is a number that falls where something is wrong of one kind,
+and says little of other kinds: none of them is a score by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from humpback.config import TagSettings
+from humpback.curate.faults import sentences
+from humpback.engines.base import Engine
+from humpback.prompts import backward_messages, forward_messages
+from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Reading, Stretch, Usage
+
+SIGNS = (
+    *("closing", "opening", "seams", "starts", "evenness", "beginning", "ending", "level"),
+    *("repetition", "answering"),
+)
+"""closing: log-probability that the turn ends where the response does; falls where the end is missing.
+opening: of the first words; falls where the beginning is missing, or the response is another's.
+seams: of the first words of all sentences; starts: of their very first tokens. Fall where sentences were shuffled or
+text from elsewhere is in between.
+evenness: how alike the sentences are in their mean log-probability; falls where a page's furniture stands among them.
+beginning, ending: mean log-probability of the first and the last third above the rest.
+level: mean log-probability of all.
+repetition: less by the part of four-word sequences that stand there more than once. Asks no model.
+answering: how much likelier the instruction is once the beginning of the response is known; falls where they do not
+belong together."""
+
+_FIRST_WORDS = 16
+"""Characters at the start of a sentence: about three tokens."""
+_EVERY = 2
+"""Of the tokens within sentences so many-th are read: a half tells as much, and the head of a small model costs more
+than its layers."""
+_GLANCE = 200
+"""Characters of the response that the second pass reads: enough to know what it is about."""
+_NGRAM = 4
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The signs of one pair, or why there are none."""
+
+    values: Mapping[str, float]
+    """By name; a sign that could not be read (the end of a response that was cut) is not there."""
+    error: str = ""
+
+
+def read_signs(pairs: Sequence[Pair | Candidate], engine: Engine, tags: TagSettings) -> tuple[list[Signs], Usage]:
+    """Reads pairs, each in two passes.
+
+    Args:
+        pairs: What to read; ids differ.
+        engine: The model that reads; an embedded one.
+        tags: What the model was trained to see behind an instruction.
+    """
+    first = {answer.id: answer for answer in engine.loglikelihood([forward_request(one, tags) for one in pairs])}
+    second = {answer.id: answer for answer in engine.loglikelihood([_glance_request(one) for one in pairs])}
+    usage = Usage(sum(answer.prompt_tokens for answer in (*first.values(), *second.values())), 0)
+    return [_signs(one, first.get(one.id), second.get(one.id)) for one in pairs], usage
+
+
+def forward_request(pair: Pair | Candidate, tags: TagSettings) -> LikelihoodRequest:
+    """The response as an answer: the instruction, then sentence by sentence, and whether the turn ends there."""
+    asked = forward_messages(pair.instruction, tags, ("seed",))
+    place = sum(len(message.parts) for message in asked)
+    spans = _spans(pair.response)
+    stretches = [Stretch(0)]
+    for start, end in spans:
+        stretches += [
+            Stretch(place, start, end, _EVERY),
+            Stretch(place, start, min(end, start + _FIRST_WORDS)),
+            Stretch(place, start, start + 1),
+        ]
+    answered = (*asked, Message("assistant", (Part(pair.response, cut=True),)))
+    return LikelihoodRequest(pair.id, answered, ("",), ends=True, stretches=tuple(stretches))
+
+
+def _glance_request(pair: Pair | Candidate) -> LikelihoodRequest:
+    return LikelihoodRequest(pair.id, backward_messages(pair.response[:_GLANCE]), (pair.instruction,))
+
+
+def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood | None) -> Signs:
+    for answer in (first, second):
+        if answer is None or answer.error:
+            return Signs({}, answer.error if answer else "the engine gave no answer")
+    assert first is not None
+    assert second is not None
+    asked, *rest = first.stretches
+    whole, seams, starts = ([one for one in rest[k::3] if one.tokens] for k in range(3))
+    if not whole:
+        return Signs({}, "nothing of the response was read")
+    means = np.array([one.log_probability / one.tokens for one in whole])
+    thirds = _thirds(whole)
+    values = {
+        "opening": _mean(seams[:1]),
+        "seams": _mean(seams),
+        "starts": _mean(starts),
+        "evenness": -float(means.std()),
+        "beginning": thirds[0] - (thirds[1] + thirds[2]) / 2,
+        "ending": thirds[2] - (thirds[0] + thirds[1]) / 2,
+        "level": _mean(whole),
+        "repetition": -_repeated(pair.response),
+        "answering": second.log_probabilities[0] - asked.log_probability,
+    }
+    if rest[-3].tokens:
+        values["closing"] = first.log_probabilities[0]
+    return Signs(values)
+
+
+def _mean(readings: Sequence[Reading]) -> float:
+    return sum(one.log_probability for one in readings) / max(1, sum(one.tokens for one in readings))
+
+
+def _thirds(readings: Sequence[Reading]) -> list[float]:
+    """Mean log-probability of each third of the tokens; a sentence that lies in two counts in both by its part."""
+    counts = np.array([one.tokens for one in readings], dtype=float)
+    means = np.array([one.log_probability / one.tokens for one in readings])
+    ends = counts.cumsum()
+    bounds = ends[-1] * np.arange(4) / 3
+    shares = (
+        np.minimum(ends[None], bounds[1:, None]) - np.maximum((ends - counts)[None], bounds[:-1, None])
+    ).clip(0)  # fmt: skip
+    return [float(share @ means / max(share.sum(), _SAME)) for share in shares]
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Where the sentences and lines of a text are."""
+    spans, place = [], 0
+    for sentence in sentences(text)[0]:
+        start = text.index(sentence, place)
+        place = start + len(sentence)
+        spans.append((start, place))
+    return spans
+
+
+def _repeated(text: str) -> float:
+    words = text.casefold().split()
+    grams = [tuple(words[i : i + _NGRAM]) for i in range(len(words) - _NGRAM + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0

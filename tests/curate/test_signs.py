@@ -1,0 +1,83 @@
+"""What two passes over a pair say of it, held against plain readings of the same text."""
+
+import pytest
+
+from humpback.config import ModelSettings, TagSettings
+from humpback.curate.signs import SIGNS, read_signs
+from humpback.engines.fake import FakeEngine
+from humpback.engines.transformers import TransformersEngine
+from humpback.prompts import backward_messages, forward_messages
+from humpback.records import LikelihoodRequest, Pair
+
+TEXT = "Mix flour and water. Wait until it has risen, for an hour or more. Then bake it and eat it."
+NO_TAGS = TagSettings(enabled=False)
+
+
+def pair(name: str, response: str = TEXT, instruction: str = "How do I bake bread?") -> Pair:
+    return Pair(name, instruction, response, "seed", "")
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_chat_model):
+    engine = TransformersEngine(tiny_chat_model, "tiny", ModelSettings(name="tiny", device="cpu", max_tokens=600))
+    yield engine
+    engine.close()
+
+
+def signs_of(engine, *pairs: Pair) -> list[dict[str, float]]:
+    return [dict(found.values) for found in read_signs(pairs, engine, NO_TAGS)[0]]
+
+
+def test_a_pair_has_every_sign(engine):
+    (found,) = signs_of(engine, pair("a"))
+
+    assert set(found) == set(SIGNS)
+
+
+def test_closing_is_what_the_end_of_the_turn_adds_to_the_answer(engine):
+    asked = forward_messages("How do I bake bread?", NO_TAGS, ("seed",))
+    requests = [LikelihoodRequest(str(ends), asked, (TEXT,), ends=ends) for ends in (False, True)]
+    without, with_end = (answer.log_probabilities[0] for answer in engine.loglikelihood(requests))
+    (found,) = signs_of(engine, pair("a"))
+
+    assert found["closing"] == pytest.approx(with_end - without, abs=1e-3)
+
+
+def test_answering_is_what_the_response_adds_to_the_instruction(engine):
+    instruction, longer = "How do I bake bread?", TEXT + " And once more: eat it." * 20
+    found, other = signs_of(engine, pair("a"), pair("b", longer))
+    requests = [LikelihoodRequest(text, backward_messages(text[:200]), (instruction,)) for text in (TEXT, longer)]
+    first, second = (answer.log_probabilities[0] for answer in engine.loglikelihood(requests))
+
+    assert found["answering"] - other["answering"] == pytest.approx(first - second, abs=1e-3)
+
+
+def test_the_end_of_a_response_that_was_cut_is_not_held_against_it(engine):
+    whole, cut = signs_of(engine, pair("a"), pair("b", "Mix and wait. " * 300))
+
+    assert "closing" in whole
+    assert "closing" not in cut
+    assert cut["repetition"] < -0.9
+    assert whole["repetition"] == 0
+
+
+def test_signs_do_not_depend_on_what_else_is_read(engine):
+    pairs = [pair("a"), pair("b", "No."), pair("c", instruction="Why?")]
+    together = signs_of(engine, *pairs)
+
+    for one, found in zip(pairs, together, strict=True):
+        (alone,) = signs_of(engine, one)
+        assert alone == pytest.approx(found, abs=1e-3)
+
+
+def test_one_sentence_is_even_and_has_no_beginning(engine):
+    (found,) = signs_of(engine, pair("a", "Mix and wait"))
+
+    assert found["evenness"] == found["beginning"] == found["ending"] == pytest.approx(0, abs=1e-6)
+
+
+def test_what_cannot_be_read_says_why():
+    (found,) = read_signs([pair("a", instruction="x" * 9000)], FakeEngine(max_chars=2000), NO_TAGS)[0]
+
+    assert "too long" in found.error
+    assert not found.values
