@@ -9,11 +9,11 @@ join the table later.
         --model package:smollm2-135m-instruct --model m-0 --scorers expected-rating length random \\
         --ranked oasst1_en_validation_replies.jsonl.gz \\
         --flagged alpagasus_alpaca_labels.jsonl.gz#claude_ge_4_5?in_random_sample dolly15k.jsonl.gz#chatgpt_ge_4_5 \\
-        --good oasst1_en_validation_top.jsonl.gz dolly15k.jsonl.gz
+        --good oasst1_en_validation_top.jsonl.gz dolly15k.jsonl.gz --seed dolly15k.jsonl.gz
 
 A flagged file's name is followed by `#column`, and by `?column` where only rows with that one are to be taken. Pairs
 are drawn from the far end of the order in which `seed.limit` draws with seed 0, so that a model trained on such a
-sample has not seen them.
+sample has not seen them; the scorer `calibrated` looks at pairs from its near end.
 """
 
 from __future__ import annotations
@@ -25,101 +25,29 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, pairs_of, ranked_set
+
 from humpback.config import Config
-from humpback.curate import make_scorer
-from humpback.curate.faults import FAULTS, UNSEEN, plant
+from humpback.curate import Scorer, make_scorer
+from humpback.curate.calibration import calibrate
+from humpback.curate.faults import FAULTS, UNSEEN
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
-from humpback.evaluate.labels import LabelColumns, read_labels
 from humpback.evaluate.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
-from humpback.records import Candidate, Pair, content_id, record_seed
-from humpback.rows import Values, file_rows
+from humpback.records import Candidate, Pair, SignScale, content_id
 from humpback.settings_file import with_changes
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
 """Faults that are also counted together."""
-WINDOW = 64
+WINDOW = 32
+NEAR = 400
+"""Pairs at the near end of the order of drawing, of which `calibrated` draws its own."""
 STEP = "ratings-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A pair in a labelled set; rank and fault say what kind of set it is."""
-
-    pair: Pair
-    group: str
-    label: float
-    good: bool | None
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSet:
-    """Pairs with labels of one kind."""
-
-    name: str
-    kind: str
-    """'ranks', 'flag' or 'faults'."""
-    items: tuple[Item, ...]
-
-
-def pairs_of(path: Path, longest: int, only: str = "") -> list[tuple[Pair, Values]]:
-    """The pairs of a file that have no context and are not too long, each with its row, in the order of drawing."""
-    found: dict[str, tuple[Pair, Values]] = {}
-    for _, row in file_rows(path):
-        instruction, response = (str(row.get(name) or "").strip() for name in ("instruction", "response"))
-        usable = instruction and response and not row.get("context") and len(instruction) + len(response) <= longest
-        if usable and (not only or row.get(only)):
-            pair = Pair(content_id(instruction, response), instruction, response, "seed", path.name)
-            found.setdefault(pair.id, (pair, row))
-    return sorted(found.values(), key=lambda one: -record_seed(0, "seed", one[0].id))
-
-
-def ranked_set(path: Path, count: int, longest: int) -> LabelledSet:
-    """Replies of so many prompts that have several, with the ranks that people gave them."""
-    found = pairs_of(path, longest)
-    labels = read_labels([row for _, row in found], [pair.instruction for pair, _ in found], LabelColumns(), path.name)
-    groups: dict[str, list[Item]] = {}
-    for (pair, _), label in zip(found, labels.rows, strict=True):
-        if label:
-            groups.setdefault(label.group, []).append(Item(pair, label.group, label.value, label.good))
-    several = [items for items in groups.values() if len({item.label for item in items}) > 1][:count]
-    return LabelledSet(path.name.split(".")[0], "ranks", tuple(item for items in several for item in items))
-
-
-def flagged_set(name: str, count: int, longest: int) -> LabelledSet:
-    """As many pairs with the flag as without it, each half as many as `count`."""
-    file, _, rest = name.partition("#")
-    column, _, only = rest.partition("?")
-    found = pairs_of(Path(file), longest, only)
-    halves: dict[bool, list[Item]] = {True: [], False: []}
-    for pair, row in found:
-        flag = bool(row.get(column))
-        halves[flag].append(Item(pair, pair.id, float(flag), flag))
-    size = min(count // 2, *(len(half) for half in halves.values()))
-    title = f"{Path(file).name.split('.')[0]} {column}"
-    return LabelledSet(title, "flag", (*halves[True][:size], *halves[False][:size]))
-
-
-def faulty_set(path: Path, count: int, longest: int) -> LabelledSet:
-    """Good pairs in which every kind of fault can be planted, and all their twins."""
-    pairs = [pair for pair, _ in pairs_of(path, longest)]
-    twins = {kind: plant(kind, pairs, 0) for kind in FAULTS}
-    items: list[Item] = []
-    whole = [place for place in range(len(pairs)) if all(twins[kind][place] for kind in FAULTS)][:count]
-    for place in whole:
-        group = pairs[place].id
-        items.append(Item(pairs[place], group, 1.0, True))
-        for kind in FAULTS:
-            twin = twins[kind][place]
-            assert twin is not None
-            items.append(Item(twin, group, 0.0, False, kind))
-    return LabelledSet(path.name.split(".")[0], "faults", tuple(items))
 
 
 class Journal:
@@ -142,12 +70,25 @@ class Journal:
         self.rows |= {row["key"]: row for row in rows}
 
 
-def score(engine: Engine, config: Config, pairs: Sequence[Pair], journal: Journal) -> dict[str, dict[str, Any]]:
+def scorer_of(engine: Engine, config: Config, good: Sequence[Pair], work: Path) -> Scorer:
+    """The scorer that the settings name; `calibrated` has a look at good pairs first, once for each model."""
+    scales: list[SignScale] = []
+    if config.curate.scorer == "calibrated":
+        kept = work / f"calibration-{content_id(engine.model, config.curate.model_dump_json())}.json"
+        if not kept.exists():
+            found = calibrate(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed).kept
+            kept.write_text(json.dumps([asdict(scale) for scale in found]), encoding="utf-8")
+        scales = [SignScale(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
+    return make_scorer(config.curate, config.run.seed, 1, STEP, config.tags, scales)
+
+
+def score(
+    engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Pair], journal: Journal
+) -> dict[str, dict[str, Any]]:
     """State and score of every pair, by its id; only what is not in the journal is scored."""
     how = content_id(engine.model, config.curate.model_dump_json(exclude={"select"}))
     keys = {pair.id: content_id(how, pair.id) for pair in pairs}
     missing = sorted((pair for pair in pairs if keys[pair.id] not in journal.rows), key=lambda p: len(p.response))
-    scorer = make_scorer(config.curate, config.run.seed, 1, STEP)
     for start in range(0, len(missing), WINDOW):
         window = [candidate(pair) for pair in missing[start : start + WINDOW]]
         begun = time.perf_counter()
@@ -199,13 +140,15 @@ def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Itera
     items = [item for one in sets for item in one.items]
     pairs = list({item.pair.id: item.pair for item in items}.values())
     journal = Journal(arguments.work / "scores.jsonl")
+    good = [pair for pair, _ in pairs_of(arguments.seed, arguments.max_chars)][-NEAR:] if arguments.seed else []
     for name in arguments.model:
         base = with_changes(Config.model_validate({"model": {"name": name}}), arguments.set)
         with open_engine(base.model) as engine:
             for scorer in arguments.scorers:
                 config = with_changes(base, [f"curate.scorer={scorer}"])
                 print(f"{name} {scorer}", flush=True)
-                scores = score(engine, config, pairs, journal)
+                made = scorer_of(engine, config, good, arguments.work)
+                scores = score(engine, config, made, pairs, journal)
                 figures = {one.name: measured(one, scores) for one in sets}
                 seconds = sum(row["seconds"] for row in scores.values())
                 yield {
@@ -263,6 +206,7 @@ def main() -> None:
     parser.add_argument("--ranked", type=Path, nargs="*", default=[], help="replies with human ranks")
     parser.add_argument("--flagged", nargs="*", default=[], metavar="FILE#COLUMN[?COLUMN]")
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
+    parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
     parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
     parser.add_argument("--flags", type=int, default=100, help="pairs of each flagged set, half of them good")
     parser.add_argument("--pairs", type=int, default=40, help="good pairs of each set with faults; each has 13 twins")

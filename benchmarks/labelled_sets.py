@@ -1,0 +1,86 @@
+"""Pairs with labels, from public files: replies that people ranked, pairs with a flag, good pairs with faulty twins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from humpback.curate.faults import FAULTS, plant
+from humpback.evaluate.labels import LabelColumns, read_labels
+from humpback.records import Pair, content_id, record_seed
+from humpback.rows import Values, file_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A pair in a labelled set; rank and fault say what kind of set it is."""
+
+    pair: Pair
+    group: str
+    label: float
+    good: bool | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """Pairs with labels of one kind."""
+
+    name: str
+    kind: str
+    """'ranks', 'flag' or 'faults'."""
+    items: tuple[Item, ...]
+
+
+def pairs_of(path: Path, longest: int, only: str = "") -> list[tuple[Pair, Values]]:
+    """The pairs of a file that have no context and are not too long, each with its row, in the order of drawing."""
+    found: dict[str, tuple[Pair, Values]] = {}
+    for _, row in file_rows(path):
+        instruction, response = (str(row.get(name) or "").strip() for name in ("instruction", "response"))
+        usable = instruction and response and not row.get("context") and len(instruction) + len(response) <= longest
+        if usable and (not only or row.get(only)):
+            pair = Pair(content_id(instruction, response), instruction, response, "seed", path.name)
+            found.setdefault(pair.id, (pair, row))
+    return sorted(found.values(), key=lambda one: -record_seed(0, "seed", one[0].id))
+
+
+def ranked_set(path: Path, count: int, longest: int) -> LabelledSet:
+    """Replies of so many prompts that have several, with the ranks that people gave them."""
+    found = pairs_of(path, longest)
+    labels = read_labels([row for _, row in found], [pair.instruction for pair, _ in found], LabelColumns(), path.name)
+    groups: dict[str, list[Item]] = {}
+    for (pair, _), label in zip(found, labels.rows, strict=True):
+        if label:
+            groups.setdefault(label.group, []).append(Item(pair, label.group, label.value, label.good))
+    several = [items for items in groups.values() if len({item.label for item in items}) > 1][:count]
+    return LabelledSet(path.name.split(".")[0], "ranks", tuple(item for items in several for item in items))
+
+
+def flagged_set(name: str, count: int, longest: int) -> LabelledSet:
+    """As many pairs with the flag as without it, each half as many as `count`."""
+    file, _, rest = name.partition("#")
+    column, _, only = rest.partition("?")
+    found = pairs_of(Path(file), longest, only)
+    halves: dict[bool, list[Item]] = {True: [], False: []}
+    for pair, row in found:
+        flag = bool(row.get(column))
+        halves[flag].append(Item(pair, pair.id, float(flag), flag))
+    size = min(count // 2, *(len(half) for half in halves.values()))
+    title = f"{Path(file).name.split('.')[0]} {column}"
+    return LabelledSet(title, "flag", (*halves[True][:size], *halves[False][:size]))
+
+
+def faulty_set(path: Path, count: int, longest: int) -> LabelledSet:
+    """Good pairs in which every kind of fault can be planted, and all their twins."""
+    pairs = [pair for pair, _ in pairs_of(path, longest)]
+    twins = {kind: plant(kind, pairs, 0) for kind in FAULTS}
+    items: list[Item] = []
+    whole = [place for place in range(len(pairs)) if all(twins[kind][place] for kind in FAULTS)][:count]
+    for place in whole:
+        group = pairs[place].id
+        items.append(Item(pairs[place], group, 1.0, True))
+        for kind in FAULTS:
+            twin = twins[kind][place]
+            assert twin is not None
+            items.append(Item(twin, group, 0.0, False, kind))
+    return LabelledSet(path.name.split(".")[0], "faults", tuple(items))
