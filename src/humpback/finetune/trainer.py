@@ -36,6 +36,11 @@ _POINTS = 50
 _CHECKPOINTED_FROM = 1_000_000_000
 """Parameters from which activations are computed twice to save memory, on a GPU."""
 
+_RECOMPUTE = next(
+    name for name in ("activation_checkpointing", "gradient_checkpointing") if name in SFTConfig.__dataclass_fields__
+)
+"""What the setting is called: by its second name before transformers 5.23, to which vLLM holds its environment."""
+
 _PROBE = 32
 """Tokens of the examples that packing is tried on."""
 
@@ -219,5 +224,5 @@ def _devices(settings: TrainSettings, loaded: Loaded) -> dict[str, Any]:
         "ddp_backend": "gloo" if together and not on_gpu else None,
         "fsdp": True if sharded else None,
         "fsdp_config": {"activation_checkpointing": recompute} if sharded else None,
-        "activation_checkpointing": recompute and not sharded,
+        _RECOMPUTE: recompute and not sharded,
     }
