@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humpback.errors import HumpbackError, ModelError
-from humpback.records import Message, Part, content_id
+from humpback.records import Message, Role, content_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,6 +35,10 @@ PLAIN = (
     "{% if add_generation_prompt %}### Answer\n{% endif %}"
 )
 """For base models without a chat template. The end of a turn is a control token here too."""
+
+
+_REMEMBERED = 64
+"""Texts whose tokens are kept: a prompt's own words come with every record, and stay among the latest."""
 
 
 class TooLong(HumpbackError):
@@ -83,6 +87,9 @@ class Template:
             raise ModelError("the tokenizer has no end-of-sequence token", "take a model that has one")
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN
+        self._text = lru_cache(_REMEMBERED)(self._text_tokens)
+        self._control = lru_cache(_REMEMBERED)(self._control_tokens)
+        self._around = lru_cache(_REMEMBERED)(self._around_roles)
 
     @cached_property
     def identity(self) -> str:
@@ -92,7 +99,7 @@ class Template:
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
         """The tokens that end an assistant's turn: trained on as the last labels, and stopped at."""
-        _, tail = self._around((Message("user", (Part("x"),)),))
+        _, tail = self._around(("user",))
         ids: list[int] = self._tokenizer(tail, add_special_tokens=False).input_ids
         special = set(self._tokenizer.all_special_ids)
         for index, token in enumerate(ids):
@@ -171,22 +178,21 @@ class Template:
         """Each token as its own text, for people to look at."""
         return [str(self._tokenizer.decode([token])) for token in ids]
 
-    def _text(self, text: str) -> tuple[int, ...]:
+    def _text_tokens(self, text: str) -> tuple[int, ...]:
         if not text:
             return ()
         return tuple(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
 
-    def _control(self, text: str) -> tuple[int, ...]:
+    def _control_tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False).input_ids) if text else ()
 
-    def _around(self, messages: Sequence[Message]) -> tuple[list[str], str]:
+    def _around_roles(self, roles: tuple[Role, ...]) -> tuple[tuple[str, ...], str]:
         """The template's own text before each message and before the answer; and what follows the answer.
 
         Where the last message is the assistant's it is the answer.
         """
-        roles = [message.role for message in messages]
         if roles[-1] != "assistant":
-            roles.append("assistant")
+            roles = (*roles, "assistant")
         marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
         turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
         rest = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
@@ -196,10 +202,10 @@ class Template:
             if not found:
                 raise ModelError("the model's chat template does not show every message", "take another model")
             before.append(head)
-        return before, rest
+        return tuple(before), rest
 
     def _fit(self, messages: Sequence[Message], room: int) -> Laid:
-        before, _ = self._around(messages)
+        before, _ = self._around(tuple(message.role for message in messages))
         pieces: list[tuple[int, ...]] = []
         cuttable: list[int] = []
         texts: list[int] = []

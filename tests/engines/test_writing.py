@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from humpback.config import ModelSettings
-from humpback.engines.packed import PackedLinear, pack
+from humpback.engines.packed import PackedLinear, pack, packs
 from humpback.engines.transformers import TransformersEngine
 from humpback.records import Message, Part, Request, Sampling
 
@@ -119,18 +119,19 @@ def test_rows_that_join_later_get_the_answer_they_get_alone(engine):
         assert together[one.id].log_probability == pytest.approx(alone.log_probability, abs=1e-3)
 
 
-def test_a_packed_layer_multiplies_as_the_linear_one_does_whatever_the_batch():
+@pytest.mark.skipif(not packs(torch.device("cpu")), reason="no oneDNN here")
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_a_packed_layer_multiplies_as_the_linear_one_does_whatever_the_batch(dtype, off):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(48, 96), nn.ReLU(), nn.Linear(96, 40, bias=False)).requires_grad_(False)
     inputs = torch.randn(3, 17, 48)
     with torch.inference_mode():
         expected = network(inputs)
-        pack(network)
+        pack(network, dtype)
         found = network(inputs)
         some = network(inputs[:1])
 
-    if not torch.backends.mkldnn.is_available():
-        pytest.skip("no oneDNN here")
     assert all(isinstance(network[place], PackedLinear) for place in (0, 2))
-    assert torch.allclose(found, expected, atol=1e-5)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, expected, atol=off)
     assert torch.equal(found[:1], some)

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback.config import ModelSettings
 from humpback.engines.loaded import Loaded
-from humpback.engines.packed import pack
+from humpback.engines.packed import pack, packs
 from humpback.engines.reading import read
 from humpback.engines.writing import write
 from humpback.errors import EngineError, ModelError
@@ -52,7 +52,10 @@ class TransformersEngine:
             tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
             with without_bars():
                 model = AutoModelForCausalLM.from_pretrained(
-                    path, dtype=dtype, trust_remote_code=trust, use_safetensors=None if trust else True
+                    path,
+                    dtype=torch.float32 if packs(device) else dtype,
+                    trust_remote_code=trust,
+                    use_safetensors=None if trust else True,
                 )
         except (OSError, ValueError, KeyError) as error:
             first = (str(error).splitlines() or [""])[0]
@@ -60,7 +63,8 @@ class TransformersEngine:
         self.template = Template(tokenizer)
         check_template(path, self.template)
         model.to(device).eval().requires_grad_(False)
-        pack(model)
+        if packs(device):
+            pack(model, dtype)
         text = model.config.get_text_config()
         longest = min(settings.max_tokens, int(getattr(text, "max_position_embeddings", None) or settings.max_tokens))
         self._loaded: Loaded | None = Loaded(
