@@ -44,7 +44,7 @@ def test_only_what_falls_is_suspicious():
 
 
 def test_no_sign_decides_alone_without_bound_and_a_missing_one_says_nothing():
-    assert distance({"closing": -99.0, "opening": -3.0}, SCALES) == distance({"closing": -9.0}, SCALES) == 36
+    assert distance({"closing": -99.0, "opening": -3.0}, SCALES) == distance({"closing": -9.0}, SCALES) == 64
 
 
 def test_there_is_a_scale_for_each_sign():

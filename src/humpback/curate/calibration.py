@@ -24,8 +24,10 @@ FEWEST = 8
 
 _SENTENCES = 3
 """A shorter response shows little of how its sentences stand beside one another."""
-_CAP = 6.0
+_CAP = 8.0
 """No sign counts for more than so many standard distances."""
+_WEIGHT = {"answering": 2.0}
+"""All other signs are of the response; this one alone says whether it belongs to its instruction."""
 _LOW_QUANTILE = 0.16
 """Of a normal distribution, one standard deviation below the middle."""
 _LEAST_SPREAD = 0.35
@@ -78,7 +80,8 @@ def standard(values: Mapping[str, float], scales: Mapping[str, tuple[float, floa
 
 def distance(values: Mapping[str, float], scales: Mapping[str, tuple[float, float]]) -> float:
     """How suspicious a pair is: the squares of what its signs fall below the good pairs, added up."""
-    return sum(min(max(-z, 0.0), _CAP) ** 2 for z in standard(values, scales).values())
+    found = standard(values, scales)
+    return sum(_WEIGHT.get(name, 1.0) * min(max(-z, 0.0), _CAP) ** 2 for name, z in found.items())
 
 
 def probability(found: float, scale: SignScale) -> float:

@@ -15,8 +15,9 @@ import numpy as np
 MODE_SHARE = 0.9
 """One value that holds more than this part of all scores leaves too little to choose from."""
 
-_STEP = {"rating": 0.5, "expected-rating": 0.01}
-_SPREAD = {"rating": 0.15, "expected-rating": 0.05}
+_FINE = ("expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure")
+_STEP = {"rating": 0.5} | dict.fromkeys(_FINE, 0.01)
+_SPREAD = {"rating": 0.15} | dict.fromkeys(_FINE, 0.05) | {"ifd": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Separation:
     """NaN where there are no scores."""
     standard_deviation: float
     mode: float
-    """The most common value, rounded to the scorer's step: 0.5 for ratings, 0.01 for expected ratings."""
+    """The most common value, rounded to the scorer's step: 0.5 for ratings, 0.01 for what is read."""
     mode_share: float
     """The part of all scores that has it."""
     flat: bool

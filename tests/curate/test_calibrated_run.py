@@ -1,0 +1,53 @@
+"""A run whose scorer looks at good pairs first."""
+
+import pytest
+
+from humpback import models
+from humpback.config import Config
+from humpback.errors import ConfigError
+from humpback.execute.run import execute
+from humpback.pipeline import plan
+from humpback.records import Rating, SignScale
+from humpback.store import Run
+
+
+def planned(settings: dict, **curate: object):
+    config = Config.model_validate(settings | {"curate": curate})
+    return config, plan(config, models.identify(config.model))
+
+
+def test_the_model_that_rates_is_calibrated_first(settings):
+    _, stages = planned(settings, scorer="calibrated")
+    by_name = {stage.name: stage for stage in stages}
+
+    assert by_name["calibration-1"].needs == ("seed", "forward-0")
+    assert by_name["calibration-2"].needs == ("seed", "forward-1")
+    assert by_name["ratings-2"].needs == ("candidates", "forward-1", "calibration-2")
+
+
+def test_no_other_scorer_is(settings):
+    _, stages = planned(settings, scorer="expected-rating")
+
+    assert not [stage for stage in stages if stage.name.startswith("calibration")]
+
+
+def test_a_run_rates_with_what_it_found_out(settings, tmp_path):
+    settings = settings | {"run": settings.get("run", {}) | {"iterations": 1}}
+    config, stages = planned(settings, scorer="calibrated", select={"top_share": 0.3})
+    run = Run(tmp_path / "run")
+    with run.locked():
+        execute(stages, run, config)
+    scales = list(run.stage("calibration-1").records(SignScale))
+    ratings = list(run.stage("ratings-1").records(Rating))
+
+    assert len(scales) == 10
+    assert ratings
+    assert {rating.scorer for rating in ratings} == {"calibrated"}
+    assert all(rating.score is not None and 1 <= rating.score <= 5 for rating in ratings)
+
+
+@pytest.mark.parametrize("scorer", ["gain", "ifd", "backward-gain", "closure", "length"])
+def test_a_threshold_for_scores_without_a_scale_is_refused_before_anything_is_done(settings, scorer):
+    with pytest.raises(ConfigError, match="top_share"):
+        planned(settings, scorer=scorer)
+    planned(settings, scorer=scorer, select={"top_n": 3})
