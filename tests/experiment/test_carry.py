@@ -1,9 +1,11 @@
 """An experiment is carried out cell by cell: nothing twice, a failure costs its own cell, models go when measured."""
 
 import json
+from typing import get_args
 
 import pytest
 
+from humpback.config.loop import ScorerName
 from humpback.errors import HumpbackError, StoreError
 from humpback.execute.run import Silence
 from humpback.experiment.carry import carry_out
@@ -218,3 +220,11 @@ def test_processes_make_what_one_makes(grid_of, settings, tmp_path):
         assert len(run.stage("candidates").committed()) >= 8, "fewer shards start no processes"
         found.append([list(run.stage(name).records(Curated)) for name in grid.stages if name.startswith("curated")])
     assert found[0] == found[1]
+
+
+def test_every_scorer_can_be_an_arm(carry):
+    names = get_args(ScorerName)
+    done = carry({name: {"scorer": name} for name in names}, sizes=[4], seeds=1, against=["random"])
+    assert done.failed == {}
+    (table,) = tables(done.experiment, done.grid, done.run)
+    assert [(one.name, one.pairs) for one in table.results] == [("base", 0), *((name, 4) for name in names)]

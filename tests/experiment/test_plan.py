@@ -1,5 +1,7 @@
 """A grid as stages: what is shared is there once, and what is compared differs in what it says and nothing else."""
 
+import dataclasses
+
 import pytest
 
 from humpback.errors import ConfigError
@@ -77,6 +79,26 @@ def test_arms_that_select_otherwise_share_their_ratings(grid_of):
     _, grid = grid_of(arms, sizes=[4], seeds=1)
     assert names(grid, "ratings") == ["ratings-1.expected-rating"]
     assert len(names(grid, "curated")) == len(names(grid, "forward-1")) == 2
+
+
+def test_a_scorer_that_needs_a_calibration_gets_one_from_the_same_model(grid_of):
+    arms = {
+        "calibrated": {"scorer": "calibrated", "iterations": 2},
+        "untagged": {"scorer": "calibrated", "settings": {"tags.enabled": False}},
+    }
+    _, grid = grid_of(arms, sizes=[4], seeds=2)
+    assert grid.stages["calibration-1.calibrated"].needs == ("seed", "forward-0")
+    assert grid.stages["ratings-1.calibrated"].needs == ("candidates", "forward-0", "calibration-1.calibrated")
+    assert grid.stages["ratings-1.calibrated"].settings["tags.enabled"] is True, "M_0 reads as it was trained"
+    second = "calibrated-4.s2"
+    assert grid.stages[f"ratings-2.{second}"].needs == ("candidates", f"forward-1.{second}", f"calibration-2.{second}")
+    assert len(names(grid, "calibration-1")) == 1
+
+
+def test_two_stages_that_differ_cannot_have_one_name(grid_of):
+    _, grid = grid_of()
+    with pytest.raises(ValueError, match="both called candidates"):
+        grid.add(dataclasses.replace(grid.stages["candidates"], needs=()))
 
 
 def test_later_iterations_are_rated_by_the_model_before(grid_of):

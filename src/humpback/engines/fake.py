@@ -182,7 +182,7 @@ class FakeEngine:
             centre, width = float(_score(chance)), 0.25 + 0.2 * chance.share()
             return _normalised([-((int(grade) - centre) ** 2) / (2 * width**2) for grade in texts])
         shares = [self._chance(request.messages, request.answer_prefix + text, 0).share() for text in texts]
-        if max(map(len, texts), default=0) <= 2 * CHARS_PER_TOKEN:
+        if texts and max(map(len, texts)) <= 2 * CHARS_PER_TOKEN:
             return _normalised([3 * share for share in shares])
         return tuple(-count * (1.2 + 1.2 * share) for count, share in zip(tokens, shares, strict=True))
 

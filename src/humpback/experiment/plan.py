@@ -23,7 +23,7 @@ from humpback.pipeline import plan_corpus
 from humpback.records import content_id, record_seed
 from humpback.settings_file import with_changes
 from humpback.stage import Stage, Train
-from humpback.stages import finetune, rate, read_seed, select, self_augment
+from humpback.stages import calibrate, finetune, rate, read_seed, select, self_augment
 from humpback.store import Run
 
 BASE = "base"
@@ -64,7 +64,10 @@ class Grid:
 
     def add(self, stage: Stage) -> Stage:
         """Takes a stage in, or gives the one that is there under its name."""
-        return self.stages.setdefault(stage.name, stage)
+        there = self.stages.setdefault(stage.name, stage)
+        if (there.settings, there.needs) != (stage.settings, stage.needs):
+            raise ValueError(f"two stages that differ are both called {stage.name}")  # a name must say what decides
+        return there
 
     def standing(self, run: Run) -> list[StageStatus]:
         """Where every stage stands."""
@@ -150,19 +153,25 @@ class _Maker:
     def _curate(self, config: Config, arm: ArmSettings, size: Size, number: int, iteration: int, rater: Stage) -> Stage:
         """The best candidates by the arm's scorer; by M_0 once for all seeds, save where the scorer itself draws."""
         drawn = f".s{number}" if arm.scorer == "random" or iteration > 1 else ""
-        if arm.scorer == "random":
-            draw = record_seed(config.run.seed, "experiment", str(number)) % 2**31
-            config = config.model_copy(update={"run": config.run.model_copy(update={"seed": draw})})
         rated_by = arm.scorer + _mark(arm, "curate.", but="curate.select.") if iteration == 1 else _content(arm, size)
-        ratings = renamed(
-            rate(config, iteration, self.candidates, by=rater),
-            f"ratings-{iteration}.{rated_by}{drawn}",
-            f"rate the candidates by {arm.scorer}",
+        ratings = self._rate(
+            _rating_config(self.experiment, config, number, iteration), iteration, rater, rated_by + drawn
         )
-        ratings = self.grid.add(ratings)
         kept = f"{arm.scorer}{_mark(arm, 'curate.')}-{size}" if iteration == 1 else _content(arm, size)
         choice = select(config, iteration, self.candidates, ratings)
         return self.grid.add(renamed(choice, f"curated-{iteration}.{kept}{drawn}", f"keep the best {size}"))
+
+    def _rate(self, config: Config, iteration: int, rater: Stage, name: str) -> Stage:
+        """Ratings of all candidates, and the calibration they stand on where the scorer needs one."""
+        on = []
+        if config.curate.scorer == "calibrated":
+            good = calibrate(config, iteration, self.seed, by=rater)
+            on.append(
+                self.grid.add(renamed(good, f"calibration-{iteration}.{name}", f"how {rater.name} reads good pairs"))
+            )
+        rating = rate(config, iteration, self.candidates, by=rater, on=on)
+        does = f"rate the candidates by {config.curate.scorer}"
+        return self.grid.add(renamed(rating, f"ratings-{iteration}.{name}", does))
 
     def _train(self, config: Config, arm: ArmSettings, label: str, number: int, curated: Stage | None) -> Stage:
         """From the base, on seed pairs and curated ones. All trainings with one seed draw alike."""
@@ -181,6 +190,17 @@ def _config_of(arm: ArmSettings, size: Size | None, shared: Config) -> Config:
         changes += [f"curate.scorer={arm.scorer}"]
         changes += [f"curate.select.{name}={json.dumps(value)}" for name, value in chosen.items()]
     return with_changes(shared, changes)
+
+
+def _rating_config(experiment: ExperimentSettings, config: Config, number: int, iteration: int) -> Config:
+    """What an arm rates with: M_0 is everybody's, and reads with the tags it was trained with; chance has its seed."""
+    changed: dict[str, object] = {}
+    if iteration == 1:
+        changed["tags"] = experiment.settings.tags
+    if config.curate.scorer == "random":
+        draw = record_seed(config.run.seed, "experiment", str(number)) % 2**31
+        changed["run"] = config.run.model_copy(update={"seed": draw})
+    return config.model_copy(update=changed)
 
 
 def _content(arm: ArmSettings, size: Size) -> str:

@@ -133,7 +133,7 @@ def _others(row: Row, rows: Mapping[Row, Trainings], experiment: ExperimentSetti
     """What a row is compared with.
 
     With the iteration before it; and the last iteration of an arm with the last one of each arm that `against` names,
-    at the same size, or at the only size that arm has.
+    at the same size, or at the only size that arm has. Those arms among themselves are compared with earlier ones.
     """
     if row.arm == BASE:
         return []
@@ -141,13 +141,14 @@ def _others(row: Row, rows: Mapping[Row, Trainings], experiment: ExperimentSetti
     if row.iteration < experiment.arms[row.arm].iterations and row.size is not None:
         return before
     found = []
-    for name in experiment.against or (next(iter(experiment.arms)),):
+    named = experiment.against or (next(iter(experiment.arms)),)
+    for name in named[: named.index(row.arm)] if row.arm in named else named:
         of_arm = [other for other in rows if other.arm == name]
         alike = [other for other in of_arm if other.size == row.size] or (
             of_arm if len({o.size for o in of_arm}) == 1 else []
         )
         last = max(alike, key=lambda other: other.iteration, default=None)
-        if last is not None and name != row.arm:
+        if last is not None:
             found.append(last)
     return found + before
 
