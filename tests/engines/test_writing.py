@@ -18,7 +18,9 @@ from humpback.config import ModelSettings
 from humpback.engines.packed import PackedLinear, pack, packs
 from humpback.engines.transformers import TransformersEngine
 from humpback.records import Message, Part, Request, Sampling
+from tests.engines.contract import EngineContract
 
+SETTINGS = ModelSettings(name="tiny", device="cpu", dtype="float32", max_tokens=400)
 WINDOW = 16
 RUBRIC = "Read what follows and rate how well the answer meets what was asked of it. " * 3
 
@@ -91,10 +93,20 @@ def by_transformers(engine: TransformersEngine, path: Path, request: Request) ->
 @pytest.fixture
 def engine(folder):
     """Room for few rows at a time, so that others wait and join."""
-    settings = ModelSettings(name="tiny", device="cpu", dtype="float32", max_tokens=400, batch_tokens=160)
-    engine = TransformersEngine(folder, "tiny", settings)
+    engine = TransformersEngine(folder, "tiny", SETTINGS.model_copy(update={"batch_tokens": 160}))
     yield engine
     engine.close()
+
+
+class TestContractOfOtherMemories(EngineContract):
+    """Windows and states keep the contract as plain attention does."""
+
+    @pytest.fixture(params=["windows", "states"])
+    def engine(self, request, tiny_model, tmp_path):
+        make = windowed_model if request.param == "windows" else state_model
+        engine = TransformersEngine(make(tiny_model, tmp_path / "model"), "tiny", SETTINGS)
+        yield engine
+        engine.close()
 
 
 @pytest.mark.parametrize("shared", ["", RUBRIC], ids=["nothing shared", "a rubric shared"])
