@@ -169,6 +169,7 @@ def test_tables_can_be_made_of_what_is_finished_so_far(grid_of, carry, tmp_path)
     assert against["curated", 8] == ["seed", "random"]
     assert against["base", None] == []
     assert table.items == 6
+    assert "one seed" in markdown(Findings([table], [], {}, 6, 11))
 
 
 def test_figures_are_those_of_the_losses(carry):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from humpback.evaluate.intervals import DRAWS, Interval
+from humpback.experiment.plan import BASE
 from humpback.experiment.results import Against, Result, Slope, Table
 from humpback.experiment.selections import Selection
 
@@ -70,6 +71,8 @@ def _section(table: Table) -> Iterator[str]:
     yield ""
     yield f"{better} is better. {table.items} items, the same for every model{left}. Intervals are 95 %, from {DRAWS:,}"
     yield "draws of items and trainings; a difference is taken item by item and seed by seed."
+    if any(one.seeds == 1 for one in table.results if one.row.arm != BASE):
+        yield "Where there is one seed, interval and verdict are of these models alone, not of the ways to train."
     yield ""
     yield from _lines(_ROWS, map(_shown, table.results))
     if differences := [_shown_against(one, other) for one in table.results for other in one.against]:
