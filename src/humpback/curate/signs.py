@@ -18,26 +18,21 @@ from humpback.engines.base import Engine
 from humpback.prompts import backward_messages, forward_messages
 from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Reading, Stretch, Usage
 
-SIGNS = (
-    *("closing", "opening", "seams", "starts", "evenness", "beginning", "ending", "level"),
-    *("repetition", "answering"),
-)
+SIGNS = ("closing", "opening", "starts", "evenness", "beginning", "ending", "repetition", "answering")
 """closing: log-probability that the turn ends where the response does; falls where the end is missing.
 opening: of the first words; falls where the beginning is missing, or the response is another's.
-seams: of the first words of all sentences; starts: of their very first tokens. Fall where sentences were shuffled or
-text from elsewhere is in between.
+starts: of the first token of each sentence; falls where sentences were shuffled or come from elsewhere.
 evenness: how alike the sentences are in their mean log-probability; falls where a page's furniture stands among them.
 beginning, ending: mean log-probability of the first and the last third above the rest.
-level: mean log-probability of all.
 repetition: less by the part of four-word sequences that stand there more than once. Asks no model.
 answering: how much likelier the instruction is once the beginning of the response is known; falls where they do not
 belong together."""
 
 _FIRST_WORDS = 16
-"""Characters at the start of a sentence: about three tokens."""
-_EVERY = 2
-"""Of the tokens within sentences so many-th are read: a half tells as much, and the head of a small model costs more
-than its layers."""
+"""Characters at the start of the response: about three tokens."""
+_EVERY = 4
+"""The first of so many tokens of a sentence is read: they tell as much as all, and the head of a small model with a
+large vocabulary costs more than its layers."""
 _GLANCE = 200
 """Characters of the response that the second pass reads: enough to know what it is about."""
 _NGRAM = 4
@@ -71,14 +66,9 @@ def forward_request(pair: Pair | Candidate, tags: TagSettings) -> LikelihoodRequ
     """The response as an answer: the instruction, then sentence by sentence, and whether the turn ends there."""
     asked = forward_messages(pair.instruction, tags, ("seed",))
     place = sum(len(message.parts) for message in asked)
-    spans = _spans(pair.response)
-    stretches = [Stretch(0)]
-    for start, end in spans:
-        stretches += [
-            Stretch(place, start, end, _EVERY),
-            Stretch(place, start, min(end, start + _FIRST_WORDS)),
-            Stretch(place, start, start + 1),
-        ]
+    stretches = [Stretch(0), Stretch(place, 0, _FIRST_WORDS)]
+    for start, end in _spans(pair.response):
+        stretches += [Stretch(place, start, end, _EVERY), Stretch(place, start, start + 1)]
     answered = (*asked, Message("assistant", (Part(pair.response, cut=True),)))
     return LikelihoodRequest(pair.id, answered, ("",), ends=True, stretches=tuple(stretches))
 
@@ -93,24 +83,22 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
             return Signs({}, answer.error if answer else "the engine gave no answer")
     assert first is not None
     assert second is not None
-    asked, *rest = first.stretches
-    whole, seams, starts = ([one for one in rest[k::3] if one.tokens] for k in range(3))
+    asked, opening, *rest = first.stretches
+    whole, starts = ([one for one in rest[k::2] if one.tokens] for k in range(2))
     if not whole:
         return Signs({}, "nothing of the response was read")
     means = np.array([one.log_probability / one.tokens for one in whole])
     thirds = _thirds(whole)
     values = {
-        "opening": _mean(seams[:1]),
-        "seams": _mean(seams),
+        "opening": _mean([opening]),
         "starts": _mean(starts),
         "evenness": -float(means.std()),
         "beginning": thirds[0] - (thirds[1] + thirds[2]) / 2,
         "ending": thirds[2] - (thirds[0] + thirds[1]) / 2,
-        "level": _mean(whole),
         "repetition": -_repeated(pair.response),
         "answering": second.log_probabilities[0] - asked.log_probability,
     }
-    if rest[-3].tokens:
+    if rest[-2].tokens:
         values["closing"] = first.log_probabilities[0]
     return Signs(values)
 

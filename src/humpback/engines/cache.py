@@ -15,7 +15,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from humpback.engines.loaded import Loaded
 
-_WORTH_SHARING = 32
+_WORTH_SHARING = 16
 """Tokens that sequences must have in common before they are computed once for all."""
 
 _ROOM = 64
