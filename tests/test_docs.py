@@ -19,6 +19,7 @@ COMMANDS = sorted(
         line
         for name in (
             *("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md"),
+            "docs/curation.md",
             "docs/experiments.md",
         )
         for line in LINE.findall((ROOT / name).read_text())
