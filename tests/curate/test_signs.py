@@ -1,6 +1,8 @@
 """What two passes over a pair say of it, held against plain readings of the same text."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from humpback.config import ModelSettings, TagSettings
 from humpback.curate.signs import SIGNS, read_signs
@@ -74,6 +76,20 @@ def test_one_sentence_is_even_and_has_no_beginning(engine):
     (found,) = signs_of(engine, pair("a", "Mix and wait"))
 
     assert [found[name] for name in ("evenness", "beginning", "ending")] == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+@given(st.text(max_size=80))
+def test_any_text_has_signs_or_a_reason(text):
+    (found,) = read_signs([pair("a", text)], FakeEngine(), NO_TAGS)[0]
+
+    assert bool(found.error) == (not text.strip())
+    assert found.error or set(found.values) == set(SIGNS)
+
+
+def test_a_full_stop_without_a_blank_behind_it_hides_no_end():
+    (found,) = read_signs([pair("a", "港は長い石の壁の後ろにある。海はうるさい。")], FakeEngine(), NO_TAGS)[0]
+
+    assert "closing" in found.values
 
 
 def test_what_cannot_be_read_says_why():

@@ -122,7 +122,7 @@ def _thirds(readings: Sequence[Reading]) -> list[float]:
 def _spans(text: str) -> list[tuple[int, int]]:
     """Where the sentences and lines of a text are."""
     spans, place = [], 0
-    for sentence in sentences(text)[0]:
+    for sentence in filter(None, sentences(text)[0]):
         start = text.index(sentence, place)
         place = start + len(sentence)
         spans.append((start, place))
