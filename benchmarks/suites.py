@@ -14,12 +14,14 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -69,74 +71,82 @@ def arc_document(row: dict[str, Any]) -> dict[str, Any]:
     return {"question": asked, "choices": {"text": [*texts, rest], "label": labels}, "answerKey": key}
 
 
-def task_files(found: dict[str, Any], paths: dict[str, Path], folder: Path) -> list[str]:
-    """The harness's own tasks on the rows that were drawn; their names."""
+def task_file(places: list[int], name: str, path: Path, folder: Path) -> str:
+    """The harness's own task on some rows of a file; its name."""
     spec = find_spec("lm_eval")
     assert spec
     assert spec.submodule_search_locations
-    tasks = Path(spec.submodule_search_locations[0]) / "tasks"
     folder.mkdir(exist_ok=True)
-    for name, path in paths.items():
-        rows = [row for _, row in file_rows(path)]
-        drawn = [rows[row["number"]] for row in found["suites"][name]["rows"]]
-        if "instruction" in drawn[0]:
-            drawn = [arc_document(row) for row in drawn]
-        data = folder / f"{name}.jsonl"
-        data.write_text("".join(json.dumps(row) + "\n" for row in drawn), encoding="utf-8")
-        local = {
-            "include": str(tasks / FILES[name]), "task": f"{name}_local", "tag": None,
-            "dataset_path": "json", "dataset_name": None, "dataset_kwargs": {"data_files": {"test": str(data)}},
-            "test_split": "test", "validation_split": None, "training_split": None,
-        }  # fmt: skip
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(local), encoding="utf-8")
-    return [f"{name}_local" for name in paths]
+    rows = [row for _, row in file_rows(path)]
+    drawn = [rows[place] for place in places]
+    if "instruction" in drawn[0]:
+        drawn = [arc_document(row) for row in drawn]
+    data = folder / f"{name}.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in drawn), encoding="utf-8")
+    local = {
+        "include": str(Path(spec.submodule_search_locations[0]) / "tasks" / FILES[name]),
+        "task": f"{name}_local", "tag": None, "dataset_path": "json", "dataset_name": None,
+        "dataset_kwargs": {"data_files": {"test": str(data)}},
+        "test_split": "test", "validation_split": None, "training_split": None,
+    }  # fmt: skip
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(local), encoding="utf-8")
+    return f"{name}_local"
 
 
-def harness(model: str, found: dict[str, Any], paths: dict[str, Path], work: Path) -> dict[str, Any]:
-    names = task_files(found, paths, work / "tasks")
-    taken = work / "harness-seconds.json"
+def numbers(suite: dict[str, Any]) -> list[int]:
+    return [row["number"] for row in suite["rows"]]
+
+
+def harness(model: str, places: list[int], name: str, path: Path, work: Path) -> dict[str, Any]:
+    """One suite by the harness's command line: its figures, its samples, and what it took."""
+    folder = work / f"harness-{name}"
+    taken = folder / "seconds.json"
     if not taken.exists():
-        path = models.resolve(ModelSettings(name=model)).path
-        taken.write_text(json.dumps(timed([
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        task = task_file(places, name, path, folder / "tasks")
+        weights = models.resolve(ModelSettings(name=model)).path
+        took = timed([
             sys.executable, "-m", "lm_eval", "run", "--model", "hf",
-            "--model_args", f"pretrained={path},dtype=float32", "--device", "cpu", "--batch_size", "8",
-            "--tasks", ",".join(names), "--include_path", str(work / "tasks"),
-            "--output_path", str(work / "harness"), "--log_samples",
-        ])))  # fmt: skip
-    (results,) = (work / "harness").rglob("results_*.json")
-    samples = {}
-    for name in names:
-        (file,) = (work / "harness").rglob(f"samples_{name}_*.jsonl")
-        rows = sorted((row for _, row in file_rows(file)), key=lambda row: int(str(row["doc_id"])))
-        samples[name.removesuffix("_local")] = rows
-    figures = json.loads(results.read_text())["results"]
-    return {"figures": figures, "samples": samples, "took": json.loads(taken.read_text())}
+            "--model_args", f"pretrained={weights},dtype=float32", "--device", "cpu", "--batch_size", "8",
+            "--tasks", task, "--include_path", str(folder / "tasks"),
+            "--output_path", str(folder / "out"), "--log_samples",
+        ])  # fmt: skip
+        taken.write_text(json.dumps(took))
+    (results,) = (folder / "out").rglob("results_*.json")
+    (file,) = (folder / "out").rglob("samples_*.jsonl")
+    return {
+        "figures": json.loads(results.read_text())["results"][f"{name}_local"],
+        "samples": sorted((row for _, row in file_rows(file)), key=lambda row: int(str(row["doc_id"]))),
+        "took": json.loads(taken.read_text()),
+    }
 
 
-def compare(mine: dict[str, Any], theirs: dict[str, Any], name: str) -> dict[str, Any]:
-    """Figures of both, and the largest distance of two log-likelihoods of one choice."""
-    suite, samples = mine["suites"][name], theirs["samples"][name]
-    assert len(suite["rows"]) == len(samples)
+def compare(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Figures of both on the rows that both read, and the largest distance of two log-likelihoods of one choice."""
+    samples, rows = theirs["samples"], mine["rows"][: len(theirs["samples"])]
     worst, relative, unequal = 0.0, 0.0, 0
-    for row, sample in zip(suite["rows"], samples, strict=True):
+    for row, sample in zip(rows, samples, strict=True):
         other = [float(choice[0]) for choice in sample["filtered_resps"]]
         for a, b in zip(row["likelihoods"], other, strict=True):
             worst, relative = max(worst, abs(a - b)), max(relative, abs(a - b) / max(1.0, abs(b)))
         unequal += any(parts[0] != float(sample[metric]) for metric, parts in row["metrics"].items())
     found: dict[str, Any] = {
-        "rows": len(samples), "worst_nats": round(worst, 6), "worst_relative": float(f"{relative:.2g}"),
+        "rows_of_both": len(samples), "worst_nats": round(worst, 6), "worst_relative": float(f"{relative:.2g}"),
         "rows_scored_otherwise": unequal,
     }  # fmt: skip
-    for one in suite["figures"]:
-        if not one["group"]:
-            published = theirs["figures"][f"{name}_local"][f"{one['metric']},none"]
-            found[one["metric"]] = {
-                "ours": round(one["value"], 6), "harness": round(published, 6),
-                "interval": [round(one["low"], 4), round(one["high"], 4)],
-            }  # fmt: skip
-    same = all(found[one]["ours"] == found[one]["harness"] for one in found if isinstance(found[one], dict))
-    found["equal"] = same and not unequal and relative < WITHIN
-    return found
+    for metric in rows[0]["metrics"]:
+        own = fmean(row["metrics"][metric][0] for row in rows)
+        found[metric] = {"ours": round(own, 6), "harness": round(theirs["figures"][f"{metric},none"], 6)}
+    same = all(one["ours"] == one["harness"] for one in found.values() if isinstance(one, dict))
+    whole = {
+        one["metric"]: [round(one[part], 4) for part in ("value", "low", "high")]
+        for one in mine["figures"] if not one["group"]
+    }  # fmt: skip
+    return {
+        **found, "harness_took": theirs["took"], "equal": same and not unequal and relative < WITHIN,
+        "all_rows": {"rows": len(mine["rows"]), **whole},
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -144,6 +154,7 @@ def main() -> None:
     parser.add_argument("--arc-easy", type=Path, required=True)
     parser.add_argument("--piqa", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--harness-rows", type=int, help="Of these so many by the harness too [default: all].")
     parser.add_argument("--model", action="append", help="Repeatable; the two small ones by default.")
     parser.add_argument("--work", type=Path, default=Path("/tmp/humpback-suites"), help="What is done there is kept.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "suites.json")
@@ -156,10 +167,13 @@ def main() -> None:
         work = args.work / model.replace(":", "-").replace("/", "-")
         work.mkdir(parents=True, exist_ok=True)
         mine = ours(model, paths, args.limit, work)
-        theirs = harness(model, mine, paths, work)
         report["models"][model] = {
-            "ours": mine["took"], "harness": theirs["took"], "load": [round(one, 1) for one in os.getloadavg()],
-            **{name: compare(mine, theirs, name) for name in paths},
+            "ours_took": mine["took"], "load": [round(one, 1) for one in os.getloadavg()],
+            **{
+                name: compare(suite, harness(model, numbers(suite)[: args.harness_rows], name, path, work))
+                for name, path in paths.items()
+                for suite in (mine["suites"][name],)
+            },
         }  # fmt: skip
         args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=1))
