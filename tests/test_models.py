@@ -2,14 +2,16 @@
 
 import json
 import shutil
+from contextlib import suppress
 
 import pytest
 from transformers import AutoModelForCausalLM
 
 from humpback import models
-from humpback.config import ModelSettings
+from humpback.config import Config, ModelSettings
 from humpback.errors import ModelError
 from humpback.model_size import parameters
+from humpback.settling import SMALL, settled
 
 
 def settings(name: object, **more: object) -> ModelSettings:
@@ -35,9 +37,30 @@ def test_the_number_of_parameters_is_read_off_the_files(tiny_model, tmp_path):
     weights = AutoModelForCausalLM.from_pretrained(tiny_model).num_parameters()
     assert parameters(settings(tiny_model)) == weights
     assert parameters(settings("someone/not-fetched-yet")) is None
+    assert parameters(settings(tiny_model, engine="fake")) is None
     broken = shutil.copytree(tiny_model, tmp_path / "broken")
     (broken / "model.safetensors").write_bytes(b"\xff" * 64)
     assert parameters(settings(broken)) is None
+
+
+def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp_path):
+    def scorer(model, **curate):
+        config = Config.model_validate({"model": {"name": str(model)}, "curate": curate})
+        return settled(config).curate.scorer
+
+    assert scorer(tiny_model) == "calibrated"
+    assert scorer("someone/not-fetched-yet") == "rating"
+    assert scorer(tiny_model, scorer="expected-rating") == "expected-rating"
+    large = shutil.copytree(tiny_model, tmp_path / "large")
+    header = json.dumps({"w": {"dtype": "F32", "shape": [SMALL // 1000, 1000], "data_offsets": [0, 0]}}).encode()
+    (large / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert scorer(large) == "rating"
+
+
+def test_what_is_said_of_carried_models_is_so():
+    for name in models.carried_names():
+        with suppress(ModelError):  # its package is not installed
+            assert parameters(settings(name)) == parameters(settings(models.resolve(settings(name)).path))
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "model.gguf", "justaname"])

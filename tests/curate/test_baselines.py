@@ -47,7 +47,7 @@ def test_a_score_does_not_depend_on_the_shard(scorer):
 
 def test_several_replies_are_averaged_and_those_without_a_score_left_out():
     replies = iter(["Good.\nScore: 4", "No idea.", "Fair.\nScore: 3"])
-    scorer = make_scorer(CurateSettings(samples=3), 0, 1, "ratings-1")
+    scorer = make_scorer(CurateSettings(scorer="rating", samples=3), 0, 1, "ratings-1")
     (rating,) = scorer.score(CANDIDATES[:1], FakeEngine(reply=lambda request: next(replies))).kept
 
     assert (rating.state, rating.score, rating.scorer) == ("scored", 3.5, "rating")
@@ -57,8 +57,8 @@ def test_several_replies_are_averaged_and_those_without_a_score_left_out():
 def test_the_first_of_several_replies_is_the_one_that_would_be_drawn_alone():
     seen = []
     engine = FakeEngine(reply=lambda request: seen.append(request.sampling.seed) or "Score: 3")
-    make_scorer(CurateSettings(), 7, 1, "ratings-1").score(CANDIDATES[:2], engine)
-    outcome = make_scorer(CurateSettings(samples=3), 7, 1, "ratings-1").score(CANDIDATES[:2], engine)
+    make_scorer(CurateSettings(scorer="rating"), 7, 1, "ratings-1").score(CANDIDATES[:2], engine)
+    outcome = make_scorer(CurateSettings(scorer="rating", samples=3), 7, 1, "ratings-1").score(CANDIDATES[:2], engine)
 
     assert seen[:2] == seen[2:4]
     assert len(set(seen[2:])) == 6
@@ -67,7 +67,7 @@ def test_the_first_of_several_replies_is_the_one_that_would_be_drawn_alone():
 
 
 def test_a_candidate_that_no_reply_scores_keeps_the_reason():
-    scorer = make_scorer(CurateSettings(samples=2), 0, 1, "ratings-1")
+    scorer = make_scorer(CurateSettings(scorer="rating", samples=2), 0, 1, "ratings-1")
     (rating,) = scorer.score(CANDIDATES[:1], FakeEngine(reply=lambda request: "No idea.")).kept
 
     assert (rating.state, rating.score, rating.reply) == ("unparsed", None, "No idea.")

@@ -145,7 +145,7 @@ class SelectSettings(Settings):
 
 
 ScorerName = Literal[
-    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure",
+    "auto", "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure",
     "length", "random",
 ]  # fmt: skip
 
@@ -156,12 +156,13 @@ OFF_SCALE: tuple[ScorerName, ...] = ("ifd", "gain", "backward-gain", "closure", 
 class CurateSettings(Settings):
     """Self-curation: M_{t-1} rates every candidate, the best are kept (paper, section 2.3)."""
 
-    scorer: ScorerName = "rating"
-    """rating: the model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution
-    over 1 to 5 read at the answer position; never unparsed. calibrated: how likely the model finds what it reads, held
-    against the seed's own pairs; never unparsed, and the one to take for small models. yes-no, additive: the
-    probability of 'Yes', once or for five criteria. ifd, gain, backward-gain, closure: one likelihood each. length and
-    random ask no model: what every other scorer has to beat. Every one is described in docs/curation.md."""
+    scorer: ScorerName = "auto"
+    """auto: calibrated for a base model that is known to have less than a billion parameters, else rating. rating: the
+    model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution over 1 to 5 read at
+    the answer position; never unparsed. calibrated: how likely the model finds what it reads, held against the seed's
+    own pairs; never unparsed. yes-no, additive: the probability of 'Yes', once or for five criteria. ifd, gain,
+    backward-gain, closure: one likelihood each. length and random ask no model: what every other scorer has to beat.
+    Every one is described in docs/curation.md."""
     select: SelectSettings = SelectSettings()
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature of `rating`."""

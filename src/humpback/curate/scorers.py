@@ -162,7 +162,7 @@ def make_scorer(
         scales: For `calibrated`: what `calibrate` found out about the model.
 
     Raises:
-        ConfigError: `calibrated` is asked for without them.
+        ConfigError: `calibrated` is asked for without them, or `auto` is not settled yet.
     """
     name = settings.scorer
     tags = tags or TagSettings()
@@ -179,6 +179,8 @@ def make_scorer(
             return LengthScorer(iteration)
         case "random":
             return RandomScorer(seed, iteration, stage)
+        case "auto":
+            raise ConfigError("curate.scorer is auto, and no base model has decided it", "name a scorer")
         case "calibrated":
             if not scales:
                 raise ConfigError(
