@@ -17,6 +17,12 @@ _LOGIT_CELLS = 250_000_000
 MAX_ROWS = 64
 """Most rows in one batch."""
 
+_ENOUGH_CPU, _ENOUGH_GPU = 512, 4096
+"""Tokens in a batch from which on more make products no faster: from there a row that would be padding is left out."""
+
+_PADDING = 16
+"""Padding may be one in so many."""
+
 _Item = TypeVar("_Item")
 
 
@@ -68,14 +74,17 @@ class Loaded:
 
     def batches(self, items: list[_Item], lengths: list[int], logits: list[int]) -> Iterator[list[_Item]]:
         """Cuts items into batches whose padded tokens, logits and rows stay within bounds."""
-        start = longest = positions = 0
+        enough = _ENOUGH_CPU if self.device.type == "cpu" else _ENOUGH_GPU
+        start = longest = positions = real = 0
         for end, length in enumerate(lengths):
             rows = end - start + 1
             longest, positions = max(longest, length), max(positions, logits[end])
             full = rows * longest > self.batch_tokens or rows * positions * self.vocabulary > _LOGIT_CELLS
-            if rows > 1 and (full or rows > MAX_ROWS):
+            wasteful = real >= enough and rows * longest - real - length > real / _PADDING
+            if rows > 1 and (full or wasteful or rows > MAX_ROWS):
                 yield items[start:end]
-                start, longest, positions = end, length, logits[end]
+                start, longest, positions, real = end, length, logits[end], 0
+            real += length
         if items[start:]:
             yield items[start:]
 
