@@ -22,6 +22,7 @@ from humpback.experiment.renamed import renamed
 from humpback.pipeline import plan_corpus
 from humpback.records import content_id, record_seed
 from humpback.settings_file import with_changes
+from humpback.settling import settled
 from humpback.stage import Stage, Train
 from humpback.stages import calibrate, finetune, rate, read_seed, select, self_augment
 from humpback.store import Run
@@ -189,7 +190,7 @@ def _config_of(arm: ArmSettings, size: Size | None, shared: Config) -> Config:
         chosen = {"threshold": None, "top_share": share, "top_n": number}
         changes += [f"curate.scorer={arm.scorer}"]
         changes += [f"curate.select.{name}={json.dumps(value)}" for name, value in chosen.items()]
-    return with_changes(shared, changes)
+    return settled(with_changes(shared, changes))
 
 
 def _rating_config(experiment: ExperimentSettings, config: Config, number: int, iteration: int) -> Config:
