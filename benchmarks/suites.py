@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--harness-rows", type=int, help="Of these so many by the harness too [default: all].")
     parser.add_argument("--model", action="append", help="Repeatable; the two small ones by default.")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/humpback-suites"), help="What is done there is kept.")
+    parser.add_argument("--work", type=Path, default=Path("scratch"), help="What is done there is kept.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "suites.json")
     args = parser.parse_args()
     paths = {"arc_easy": args.arc_easy, "piqa": args.piqa}
