@@ -45,4 +45,6 @@ def test_what_has_ended_already_is_no_trouble():
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     process = psutil.Process(child.pid)
     child.wait()
-    Guard([process]).end()
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    Guard([process, psutil.Process(bystander.pid)]).end()
+    assert bystander.wait(timeout=30) == -signal.SIGKILL  # the others are still seen to

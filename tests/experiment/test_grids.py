@@ -33,7 +33,9 @@ def test_the_grid_in_the_documents_is_one(documents, seed_file):
     (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     experiment = parse_settings(shown, "docs", ExperimentSettings)
     shared = with_changes(experiment.settings, [f"corpus.documents=['{documents}']", f"seed.source={seed_file}"])
-    plan_experiment(experiment.model_copy(update={"settings": shared}), "base")
+    grid = plan_experiment(experiment.model_copy(update={"settings": shared}), "base")
+    assert {cell.row.arm for cell in grid.cells} == {"base", *experiment.arms}
+    assert {cell.seed for cell in grid.cells} == {0, 1, 2, 3}
 
 
 def test_the_script_for_a_gpu_plans_a_grid_with_the_data_it_is_given(documents, seed_file, settings, tmp_path):
