@@ -17,7 +17,13 @@ Origin = Literal["seed", "augmented"]
 """Where a pair comes from; decides its tag: S_a for seed, S_w for augmented data (paper, section 2.1)."""
 
 DocumentFormat = Literal["html", "markdown", "rst", "text"]
-RatingState = Literal["scored", "unparsed", "truncated"]
+RatingState = Literal["scored", "asked-again", "checked", "skipped", "unparsed", "truncated"]
+"""scored: the rater gave a score. asked-again: its reply had none, and the grade was then read as a distribution.
+checked: scored although the cascade would have left it out, a sample that shows what the cascade costs.
+
+Three have no score. skipped: left out by the cascade. unparsed: the reply states none, or the engine gave no answer.
+truncated: the reply ends before it."""
+
 FinishReason = Literal["stop", "length", "error"]
 Role = Literal["system", "user", "assistant"]
 
@@ -104,7 +110,7 @@ class Rating:
     """Identity of the model that rated: M_{t-1} in iteration t."""
     state: RatingState
     score: float | None
-    """1 to 5; None unless `state` is 'scored'."""
+    """1 to 5 (other scales: docs/curation.md); None where `state` is skipped, unparsed or truncated."""
     reply: str
     finish_reason: FinishReason
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.records import Candidate, Dropped, HeldOutLoss, Rating
+from humpback.records import Candidate, Dropped, HeldOutLoss, Rating, RatingState
 from humpback.report import (
     choose,
     from_dropped,
@@ -60,11 +61,20 @@ def test_ratings_are_counted_by_state(candidates: list[Candidate], ratings: Call
     found = rating_summary(iter(rows), iteration=1, kept=7, threshold=4.0)
     scores = [row.score for row in rows if row.score is not None]
     assert found.scored == found.distribution.n == len(scores)
-    assert found.unparsed == sum(1 for row in rows if row.state == "unparsed") > 0
-    assert found.truncated == sum(1 for row in rows if row.state == "truncated") > 0
+    assert found.states["unparsed"] == sum(1 for row in rows if row.state == "unparsed") > 0
+    assert found.states["truncated"] == sum(1 for row in rows if row.state == "truncated") > 0
     assert found.total == len(rows)
     assert found.distribution.mean == pytest.approx(np.mean(scores))
     assert (found.scorer, found.model, found.kept) == ("rating", "forward-0", 7)
+
+
+def test_every_state_is_counted_and_only_those_with_a_score_are_scored() -> None:
+    states: dict[RatingState, float | None] = dict.fromkeys(get_args(RatingState), None)
+    states |= {"scored": 4.0, "asked-again": 3.25, "checked": 1.0}
+    rows = [Rating(state, 1, "rating", "m", state, score, "", "stop") for state, score in states.items()]
+    found = rating_summary(rows, iteration=1, kept=1)
+    assert found.states == dict.fromkeys(states, 1)
+    assert (found.scored, found.total) == (3, 6)
 
 
 def test_whole_and_half_scores_get_a_bar_each() -> None:

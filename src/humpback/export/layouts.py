@@ -38,11 +38,11 @@ class RatingLike(Protocol):
 
     @property
     def state(self) -> str:
-        """scored, unparsed or truncated."""
+        """scored, asked-again, checked, skipped, unparsed or truncated (see `humpback.records.RatingState`)."""
 
     @property
     def score(self) -> float | None:
-        """1 to 5 where scored."""
+        """None where skipped, unparsed or truncated."""
 
 
 Row = dict[str, Any]

@@ -5,10 +5,11 @@ Lengths are in characters, losses in nats per target token, times in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from humpback.records import Direction
+from humpback.records import Direction, RatingState
 
 
 class SeparationLike(Protocol):
@@ -107,9 +108,8 @@ class RatingSummary:
     scorer: str
     model: str
     """Stage name or identity of the model that rated."""
-    scored: int
-    unparsed: int
-    truncated: int
+    states: Mapping[RatingState, int]
+    """How many ratings are in each state; one that no rating is in may be missing."""
     distribution: Distribution
     """Of the scores."""
     kept: int
@@ -121,7 +121,12 @@ class RatingSummary:
     @property
     def total(self) -> int:
         """Ratings in any state."""
-        return self.scored + self.unparsed + self.truncated
+        return sum(self.states.values())
+
+    @property
+    def scored(self) -> int:
+        """Ratings with a score, however they came by it."""
+        return self.distribution.n
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from humpback.records import RatingState
 from humpback.report import charts
-from humpback.report.data import Difference, LossSummary, Movement, ReportData, Sample
+from humpback.report.data import Difference, LossSummary, Movement, RatingSummary, ReportData, Sample
 from humpback.report.verdict import SEED, direction_of_change, display_name, signed, verdict
 
 MAX_SAMPLES = 80
@@ -80,6 +82,7 @@ def render(data: ReportData) -> str:
         instruction_charts=_length_charts(data, "instruction"),
         response_charts=_length_charts(data, "response"),
         rating_charts=[(charts.rating_chart(item), charts.rating_close_up(item)) for item in data.ratings],
+        rating_states=rating_states(data.ratings),
         curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
         samples=sample_groups(data.samples[:MAX_SAMPLES]),
         widest=max((row.records_out + row.dropped_total for row in data.stages), default=0),
@@ -129,6 +132,13 @@ def movement_table(item: Movement) -> MovementTable:
     while decimals < 5 and len({f"{value:.{decimals}f}" for value in middles}) < len(middles):
         decimals += 1
     return MovementTable(item, tuple(f"{value:.{decimals}f}" for value in middles), shades)
+
+
+def rating_states(ratings: Sequence[RatingSummary]) -> tuple[RatingState, ...]:
+    """States with a column of their own, beside all that are scored: the failures always, others where they occur."""
+    states: tuple[RatingState, ...] = get_args(RatingState)
+    seen = {state for row in ratings for state, count in row.states.items() if count}
+    return tuple(s for s in states if s != "scored" and (s in seen or s in ("unparsed", "truncated")))
 
 
 def sample_groups(samples: Sequence[Sample]) -> tuple[tuple[str, bool, tuple[Sample, ...]], ...]:

@@ -10,13 +10,14 @@ import hashlib
 import math
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from humpback.records import Rating
+from humpback.records import Rating, RatingState
 from humpback.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary, SeparationLike
 
 BINS_PER_DECADE = 20
@@ -108,7 +109,7 @@ def rating_summary(
         model: What to call the rater; empty takes the identity written in the ratings.
     """
     tally = Tally(SCORE_EDGES)
-    states = {"scored": 0, "unparsed": 0, "truncated": 0}
+    states: Counter[RatingState] = Counter()
     scorer = ""
     for rating in ratings:
         states[rating.state] += 1
@@ -119,9 +120,7 @@ def rating_summary(
         iteration=iteration,
         scorer=scorer,
         model=model,
-        scored=states["scored"],
-        unparsed=states["unparsed"],
-        truncated=states["truncated"],
+        states=states,
         distribution=tally.distribution(),
         kept=kept,
         threshold=threshold,

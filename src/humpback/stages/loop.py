@@ -123,11 +123,12 @@ def rate(config: Config, iteration: int, candidates: Stage, by: Stage, on: Seque
     def check(inputs: Inputs) -> None:
         states = list(inputs.column(name, "state"))
         lost = {state: states.count(state) for state in ("unparsed", "truncated") if state in states}
-        if states and sum(lost.values()) > config.curate.max_unrated_share * len(states):
+        asked = len(states) - states.count("skipped")
+        if sum(lost.values()) > config.curate.max_unrated_share * asked:
             counts = ", ".join(f"{count} {state}" for state, count in lost.items())
-            example = next(row.reply for row in inputs.records(name, Rating) if row.score is None)
+            example = next(row.reply for row in inputs.records(name, Rating) if row.state in lost)
             raise StageError(
-                f"{name}: {counts} of {len(states)} ratings have no score, one of them '{example[-80:].strip()}'",
+                f"{name}: {counts} of {asked} ratings have no score, one of them '{example[-80:].strip()}'",
                 "use curate.scorer: expected-rating, raise curate.max_new_tokens or curate.max_unrated_share",
             )
 
