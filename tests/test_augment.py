@@ -10,7 +10,7 @@ from humpback.augment import CHECKS, clean, instruct, validate
 from humpback.config import AugmentSettings
 from humpback.engines.fake import FakeEngine
 from humpback.prompts import backward_messages, ending
-from humpback.records import Completion, Segment, content_id, record_seed
+from humpback.records import Completion, Likelihood, Segment, content_id, record_seed
 
 SETTINGS = AugmentSettings()
 TEXT = (
@@ -155,7 +155,8 @@ def test_the_limits_are_settings():
 
 
 def test_a_candidate_carries_its_segment_and_the_model():
-    outcome = run([segment()], scripted("Instruction: Why do whales sing?", log_probabilities=[-7.5]))
+    plain = SETTINGS.model_copy(update={"gain": False})
+    outcome = run([segment()], scripted("Instruction: Why do whales sing?", log_probabilities=[-7.5]), plain)
     (one,) = outcome.kept
 
     assert one.id == content_id(segment().id, "Why do whales sing?")
@@ -168,6 +169,32 @@ def test_a_candidate_carries_its_segment_and_the_model():
     assert (one.instruction, one.response, one.model) == ("Why do whales sing?", TEXT, "M_yx")
     assert one.log_probability == -1.5
     assert (outcome.read, outcome.usage.read, outcome.usage.written) == (1, 10, 5)
+    assert one.gain is None
+
+
+class Alone(FakeEngine):
+    """Finds each token of an instruction that stands alone e to the -4 likely, and cannot read those of whales."""
+
+    def loglikelihood(self, requests):
+        for request in requests:
+            assert request.messages == backward_messages(""), "nothing of the response may be seen"
+            (text,) = request.continuations
+            if "whale" in text:
+                yield Likelihood(request.id, error="no")
+            else:
+                yield Likelihood(request.id, (-4.0 * len(text),), (len(text),), prompt_tokens=7)
+
+
+def test_a_candidate_carries_what_the_response_adds_to_its_instruction():
+    texts = [segment(0), segment(1)]
+    written = {texts[0].id: "Why do they sing?", texts[1].id: "What is a whale?"}
+
+    def reply(request, attempt=0):
+        return Completion(request.id, written[request.id.partition("/")[0]], "stop", 10, 5, -7.5)
+
+    outcome = instruct(texts, Alone("M_yx", reply=reply), SETTINGS, 0, "candidates")
+    assert {one.instruction: one.gain for one in outcome.kept} == {"Why do they sing?": 2.5, "What is a whale?": None}
+    assert outcome.usage.read == 2 * 10 + 7
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,9 @@ class Candidate:
     """Identity of the backward model."""
     log_probability: float
     """Mean log-probability of a token of the instruction under the backward model, as sampled."""
+    gain: float | None = None
+    """By how many nats the response makes a token of the instruction likelier, under the backward model; None where
+    nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from humpback.tables import TableWriter
 In = TypeVar("In")
 _WINDOW = 256
 _CANDIDATE = {item.name for item in dataclasses.fields(Candidate)}
+_LATER = {"gain"}
+"""Columns that files of earlier versions lack."""
 
 
 def segment_files(documents: list[str], out: Path, dropped: Path | None, changes: list[str]) -> str:
@@ -135,10 +137,12 @@ def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, 
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     rows = _segments(segments, config)
+    unread = {"gain": False} if config.model.engine == "openai" else {}
+    settings = config.augment.model_copy(update=unread)
     with open_engine(config.model) as engine:
 
         def step(window: Sequence[Segment]) -> Outcome[Candidate]:
-            return instruct(window, engine, config.augment, config.run.seed, "candidates")
+            return instruct(window, engine, settings, config.run.seed, "candidates")
 
         line = _write(_map(rows, step), Candidate, out, dropped)
         return "\n".join(filter(None, (line, account(engine))))
@@ -261,7 +265,7 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
         raise InputError(f"{path} has no rows", "give a file with pairs")
     if is_candidate(first[1]):
         for _, row in chain([first], rows):
-            values = {name: row[name] for name in _CANDIDATE}
+            values = {name: row.get(name) for name in _CANDIDATE}
             titles = values.pop("title_path")
             yield Candidate(title_path=tuple(titles) if isinstance(titles, list) else (), **values)  # type: ignore[arg-type]
         return
@@ -272,7 +276,7 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
 
 def is_candidate(row: Values) -> bool:
     """Whether a row is what `instruct` writes."""
-    return set(row) >= _CANDIDATE
+    return set(row) >= _CANDIDATE - _LATER
 
 
 def read_ratings(path: Path) -> Iterator[Rating]:

@@ -1,8 +1,4 @@
-"""Self-augmentation: the backward model writes an instruction for each segment (paper, section 2.2).
-
-Takes segments, gives candidates. A generation that is not a usable instruction is dropped with its reason; nothing ever
-stands in for it, above all no human instruction.
-"""
+"""Which generations are usable instructions: what surrounds one is taken off, and what is wrong with it is named."""
 
 from __future__ import annotations
 
@@ -14,20 +10,7 @@ from functools import cache
 from itertools import pairwise
 
 from humpback.config import AugmentSettings
-from humpback.engines.base import Engine
-from humpback.prompts import backward_messages, template_text
-from humpback.records import (
-    Candidate,
-    Completion,
-    Dropped,
-    Outcome,
-    Request,
-    Sampling,
-    Segment,
-    Usage,
-    content_id,
-    record_seed,
-)
+from humpback.prompts import template_text
 
 NGRAM = 5
 """Words that are compared at a time with the response, and with the prompt."""
@@ -44,7 +27,8 @@ REPEATS = 3
 SCRIPT_MIN_LETTERS = 8
 """Letters that it takes to say which script a text is in."""
 
-_EXCERPT = 200
+_LOOKED_AT = 200
+"""Characters of the response whose script is told."""
 _WRITTEN_TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
 
 # A word, or one character of a script that puts no spaces between words.
@@ -62,48 +46,6 @@ _REFUSAL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _STUTTER = re.compile(r"([^\W\d_])\1{9}")
-
-
-def instruct(
-    segments: Sequence[Segment], engine: Engine, settings: AugmentSettings, seed: int, stage: str
-) -> Outcome[Candidate]:
-    """Writes an instruction for each segment.
-
-    Of the `per_segment` generations the valid one with the highest mean log-probability of a token is kept. Where none
-    is valid the segment is dropped for the reason of its first.
-
-    Args:
-        segments: One shard.
-        engine: The backward model M_yx.
-        settings: How instructions are drawn, and which are valid.
-        seed: The run's seed.
-        stage: The stage's name; with the request's id it decides the random numbers of each request.
-    """
-    requests = [
-        _request(segment, k, settings, seed, stage) for segment in segments for k in range(settings.per_segment)
-    ]
-    answers = {completion.id: completion for completion in engine.generate(requests)}
-    kept: list[Candidate] = []
-    dropped: list[Dropped] = []
-    for segment in segments:
-        written = [answers.get(_request_id(segment, k)) for k in range(settings.per_segment)]
-        result = _best(segment, [answer or _unanswered(segment) for answer in written], settings, engine.model)
-        if isinstance(result, Candidate):
-            kept.append(result)
-        else:
-            dropped.append(result)
-    usage = Usage(
-        sum(answer.prompt_tokens for answer in answers.values()),
-        sum(answer.completion_tokens for answer in answers.values()),
-    )
-    return Outcome(tuple(kept), tuple(dropped), len(segments), usage)
-
-
-def shown(segment: Segment, settings: AugmentSettings) -> str:
-    """What the backward model reads of a segment: its text, under its titles where the settings say so."""
-    if not settings.title_path or not segment.title_path:
-        return segment.text
-    return f"{' > '.join(segment.title_path)}\n\n{segment.text}"
 
 
 def clean(text: str) -> str:
@@ -187,7 +129,7 @@ def _is_no_instruction(instruction: str, response: str, settings: AugmentSetting
 
 
 def _is_in_another_script(instruction: str, response: str, settings: AugmentSettings) -> bool:
-    ours, theirs = _script(instruction), _script(response[:_EXCERPT])
+    ours, theirs = _script(instruction), _script(response[:_LOOKED_AT])
     return bool(ours and theirs) and ours != theirs
 
 
@@ -219,65 +161,6 @@ CHECKS: tuple[tuple[str, Callable[[str, str, AugmentSettings], bool]], ...] = (
     ("another script", _is_in_another_script),
 )
 """What is wrong with an instruction, in the order in which it is looked for."""
-
-
-def _request_id(segment: Segment, k: int) -> str:
-    return f"{segment.id}/{k}"
-
-
-def _request(segment: Segment, k: int, settings: AugmentSettings, seed: int, stage: str) -> Request:
-    name = _request_id(segment, k)
-    sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, record_seed(seed, stage, name))
-    return Request(name, backward_messages(shown(segment, settings)), sampling)
-
-
-def _unanswered(segment: Segment) -> Completion:
-    return Completion(segment.id, "", "error", 0, 0, 0.0, error="the engine gave no answer")
-
-
-def _best(
-    segment: Segment, written: Sequence[Completion], settings: AugmentSettings, model: str
-) -> Candidate | Dropped:
-    instructions = [clean(completion.text) for completion in written]
-    reasons = [
-        _reason(completion, instruction, segment.text, settings)
-        for completion, instruction in zip(written, instructions, strict=True)
-    ]
-    valid = [k for k, reason in enumerate(reasons) if reason is None]
-    if not valid:
-        return _dropped(segment, written, [reason or "" for reason in reasons])
-    best = max(valid, key=lambda k: _mean_log_probability(written[k]))
-    return Candidate(
-        id=content_id(segment.id, instructions[best]),
-        segment_id=segment.id,
-        document_id=segment.document_id,
-        source=segment.source,
-        title_path=segment.title_path,
-        instruction=instructions[best],
-        response=segment.text,
-        model=model,
-        log_probability=_mean_log_probability(written[best]),
-    )
-
-
-def _reason(completion: Completion, instruction: str, response: str, settings: AugmentSettings) -> str | None:
-    if completion.error or completion.finish_reason == "error":
-        return "generation failed"
-    if instruction and completion.finish_reason == "length":
-        return "did not end"
-    return validate(instruction, response, settings)
-
-
-def _dropped(segment: Segment, written: Sequence[Completion], reasons: Sequence[str]) -> Dropped:
-    first = written[0]
-    detail = first.error or f"{len(first.text)} characters"
-    if len(reasons) > 1:
-        detail += f"; the others: {', '.join(reasons[1:])}"
-    return Dropped(segment.id, reasons[0], detail, segment.source, first.text[:_EXCERPT])
-
-
-def _mean_log_probability(completion: Completion) -> float:
-    return completion.log_probability / max(completion.completion_tokens, 1)
 
 
 def _words(text: str) -> list[str]:

@@ -1,0 +1,153 @@
+"""Self-augmentation: the backward model writes an instruction for each segment (paper, section 2.2).
+
+Takes segments, gives candidates. A generation that is not a usable instruction is dropped with its reason; nothing ever
+stands in for it, above all no human instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from humpback.augment.checks import clean, validate
+from humpback.config import AugmentSettings
+from humpback.engines.base import Engine
+from humpback.prompts import backward_messages
+from humpback.records import (
+    Candidate,
+    Completion,
+    Dropped,
+    LikelihoodRequest,
+    Outcome,
+    Request,
+    Sampling,
+    Segment,
+    Usage,
+    content_id,
+    record_seed,
+)
+
+_EXCERPT = 200
+
+
+def instruct(
+    segments: Sequence[Segment], engine: Engine, settings: AugmentSettings, seed: int, stage: str
+) -> Outcome[Candidate]:
+    """Writes an instruction for each segment.
+
+    Of the `per_segment` generations the valid one with the highest mean log-probability of a token is kept. Where none
+    is valid the segment is dropped for the reason of its first. A short pass over the instructions alone then gives
+    each its `gain`, where the engine can read them.
+
+    Args:
+        segments: One shard.
+        engine: The backward model M_yx.
+        settings: How instructions are drawn, and which are valid.
+        seed: The run's seed.
+        stage: The stage's name; with the request's id it decides the random numbers of each request.
+    """
+    requests = [
+        _request(segment, k, settings, seed, stage) for segment in segments for k in range(settings.per_segment)
+    ]
+    answers = {completion.id: completion for completion in engine.generate(requests)}
+    kept: list[Candidate] = []
+    dropped: list[Dropped] = []
+    for segment in segments:
+        written = [answers.get(_request_id(segment, k)) for k in range(settings.per_segment)]
+        result = _best(segment, [answer or _unanswered(segment) for answer in written], settings, engine.model)
+        if isinstance(result, Candidate):
+            kept.append(result)
+        else:
+            dropped.append(result)
+    usage = Usage(
+        sum(answer.prompt_tokens for answer in answers.values()),
+        sum(answer.completion_tokens for answer in answers.values()),
+    )
+    if settings.gain:
+        kept, read = _with_gains(kept, engine)
+        usage += read
+    return Outcome(tuple(kept), tuple(dropped), len(segments), usage)
+
+
+def shown(segment: Segment, settings: AugmentSettings) -> str:
+    """What the backward model reads of a segment: its text, under its titles where the settings say so."""
+    if not settings.title_path or not segment.title_path:
+        return segment.text
+    return f"{' > '.join(segment.title_path)}\n\n{segment.text}"
+
+
+def _request_id(segment: Segment, k: int) -> str:
+    return f"{segment.id}/{k}"
+
+
+def _request(segment: Segment, k: int, settings: AugmentSettings, seed: int, stage: str) -> Request:
+    name = _request_id(segment, k)
+    sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, record_seed(seed, stage, name))
+    return Request(name, backward_messages(shown(segment, settings)), sampling)
+
+
+def _unanswered(segment: Segment) -> Completion:
+    return Completion(segment.id, "", "error", 0, 0, 0.0, error="the engine gave no answer")
+
+
+def _best(
+    segment: Segment, written: Sequence[Completion], settings: AugmentSettings, model: str
+) -> Candidate | Dropped:
+    instructions = [clean(completion.text) for completion in written]
+    reasons = [
+        _reason(completion, instruction, segment.text, settings)
+        for completion, instruction in zip(written, instructions, strict=True)
+    ]
+    valid = [k for k, reason in enumerate(reasons) if reason is None]
+    if not valid:
+        return _dropped(segment, written, [reason or "" for reason in reasons])
+    best = max(valid, key=lambda k: _mean_log_probability(written[k]))
+    return Candidate(
+        id=content_id(segment.id, instructions[best]),
+        segment_id=segment.id,
+        document_id=segment.document_id,
+        source=segment.source,
+        title_path=segment.title_path,
+        instruction=instructions[best],
+        response=segment.text,
+        model=model,
+        log_probability=_mean_log_probability(written[best]),
+    )
+
+
+def _with_gains(candidates: Sequence[Candidate], engine: Engine) -> tuple[list[Candidate], Usage]:
+    """Adds log p(x|y) - log p(x) for a token of x, both under M_yx: the second with an empty text to write x for.
+
+    All such prompts are the same, so that only the instructions are read.
+    """
+    asked = backward_messages("")
+    requests = [LikelihoodRequest(one.id, asked, (one.instruction,), ends=True) for one in candidates]
+    alone = {answer.id: answer for answer in engine.loglikelihood(requests)}
+    kept = []
+    for one in candidates:
+        answer = alone.get(one.id)
+        if answer and not answer.error and answer.tokens[0]:
+            prior = answer.log_probabilities[0] / answer.tokens[0]
+            one = replace(one, gain=one.log_probability - prior)
+        kept.append(one)
+    return kept, Usage(sum(answer.prompt_tokens for answer in alone.values()), 0)
+
+
+def _reason(completion: Completion, instruction: str, response: str, settings: AugmentSettings) -> str | None:
+    if completion.error or completion.finish_reason == "error":
+        return "generation failed"
+    if instruction and completion.finish_reason == "length":
+        return "did not end"
+    return validate(instruction, response, settings)
+
+
+def _dropped(segment: Segment, written: Sequence[Completion], reasons: Sequence[str]) -> Dropped:
+    first = written[0]
+    detail = first.error or f"{len(first.text)} characters"
+    if len(reasons) > 1:
+        detail += f"; the others: {', '.join(reasons[1:])}"
+    return Dropped(segment.id, reasons[0], detail, segment.source, first.text[:_EXCERPT])
+
+
+def _mean_log_probability(completion: Completion) -> float:
+    return completion.log_probability / max(completion.completion_tokens, 1)
