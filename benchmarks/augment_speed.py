@@ -1,7 +1,8 @@
 """Tokens a second of `candidates` against the same engine called directly, and against a plain `generate` loop.
 
 The same segments, the same prompts and the same sampling (nucleus .9, temperature .7) in one process, one contestant
-after the other, in rounds. A segment is a human response of the seed's pairs: what decides is its length.
+after the other, in rounds, the first two side by side. A segment is a human response of the seed's pairs: what decides
+is its length.
 
     candidates   humpback.augment.instruct: prompts, writing, cleaning, checking, records
     engine       the same requests, handed to the engine
@@ -14,16 +15,19 @@ after the other, in rounds. A segment is a human response of the seed's pairs: w
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from speeds import Clock, machine, read_pairs, write_json
+from speeds import Clock, Figures, Row, facts_of, flags, model_of, read_pairs, times
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback import models
 from humpback.augment import instruct, shown
-from humpback.config import AugmentSettings, ModelSettings
+from humpback.config import AugmentSettings
+from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.prompts import backward_messages
@@ -86,76 +90,62 @@ def requests_of(segments: list[Segment], settings: AugmentSettings, stage: str) 
     ]
 
 
+def by_stage(engine: Engine, settings: AugmentSettings, segments: list[Segment]) -> dict[str, int]:
+    """What a run does."""
+    return {"prompts": len(segments), "tokens": instruct(segments, engine, settings, 0, "candidates").usage.written}
+
+
+def by_engine(engine: Engine, requests: list[Request]) -> dict[str, int]:
+    """The engine alone."""
+    done = list(engine.generate(requests))
+    return {"prompts": len(done), "tokens": sum(one.completion_tokens for one in done)}
+
+
+def clocked(work: Callable[[], dict[str, int]]) -> Row:
+    """How fast a contestant is."""
+    clock = Clock()
+    with clock.running():
+        counts = work()
+    return clock.rates(**counts)
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """All contestants in all rounds."""
-    model = ModelSettings(name=arguments.model, device=arguments.device, dtype=arguments.dtype)
+    model = model_of(arguments)
     settings = AugmentSettings(max_new_tokens=arguments.new_tokens)
-    segments = segments_of(read_pairs(arguments.pairs, arguments.segments, arguments.max_chars))
+    segments = segments_of(read_pairs(arguments.pairs, arguments.count, arguments.max_chars))
     requests = requests_of(segments, settings, "candidates")
     device = pick_device(model.device)
     path = models.resolve(model).path
-    names = ["candidates", "engine", "plain"]
     dtypes = {"plain": torch.float32}
     if pick_dtype(model.dtype, device) == torch.bfloat16:
-        names, dtypes["plain-bf16"] = [*names, "plain-bf16"], torch.bfloat16
+        dtypes["plain-bf16"] = torch.bfloat16
     plain = {name: Plain(path, dtype, device) for name, dtype in dtypes.items()}
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    figures = Figures(arguments.json, facts_of(arguments), compared)
     with open_engine(model) as engine:
-        for name in names:  # a first call pays for what is made once
-            plain[name].write(requests[:2], model.max_tokens) if name in plain else list(engine.generate(requests[:2]))
-        for _ in range(arguments.rounds):
-            for name in names:
-                clock = Clock()
-                with clock.running():
-                    if name == "candidates":
-                        usage = instruct(segments, engine, settings, 0, "candidates").usage
-                        counts = {"prompts": len(segments), "tokens": usage.written}
-                    elif name == "engine":
-                        done = list(engine.generate(requests))
-                        counts = {"prompts": len(done), "tokens": sum(one.completion_tokens for one in done)}
-                    else:
-                        counts = plain[name].write(requests, model.max_tokens)
-                results[name].append(clock.rates(**counts))
-                print(name, results[name][-1], flush=True)
-    return {"machine": machine(), "settings": shown_settings(arguments), "results": results} | shares(results)
+        by_stage(engine, settings, segments[:2])  # a first call pays for what is made once
+        for loop in plain.values():
+            loop.write(requests[:2], model.max_tokens)
+        works: dict[str, Callable[[], dict[str, int]]] = {
+            "candidates": partial(by_stage, engine, settings, segments),
+            "engine": partial(by_engine, engine, requests),
+        }
+        works |= {name: partial(loop.write, requests, model.max_tokens) for name, loop in plain.items()}
+        for turn in range(arguments.rounds):
+            for name, work in works.items():
+                figures.measure(name, turn, partial(clocked, work))
+    return figures.whole()
 
 
-def shown_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The flags, without where things lie."""
-    return {**vars(arguments), "pairs": Path(arguments.pairs).name, "json": None}
-
-
-def shares(results: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """How the contestants stand to one another, by each clock, the best round of each."""
-    best = {
-        clock: {name: max(row[f"tokens_{clock}"] for row in rows) for name, rows in results.items()}
-        for clock in ("per_s", "per_cpu_s")
-    }
-    return {
-        "candidates_of_engine": {clock: round(best[clock]["candidates"] / best[clock]["engine"], 3) for clock in best},
-        "engine_times_plain": {
-            clock: {
-                name: round(best[clock]["engine"] / rate, 2) for name, rate in best[clock].items() if "plain" in name
-            }
-            for clock in best
-        },
-    }
+def compared(rows: dict[str, list[Row]]) -> dict[str, Any]:
+    """How the contestants stand to one another."""
+    engine = rows.get("engine", [])
+    loops = {name: times(engine, found, "tokens") for name, found in rows.items() if name.startswith("plain")}
+    return {"candidates_of_engine": times(rows.get("candidates", []), engine, "tokens"), "engine_times": loops}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", default="package:demo", help="any seed that humpback reads")
-    parser.add_argument("--model", default="package:smollm2-135m-instruct")
-    parser.add_argument("--segments", type=int, default=96)
-    parser.add_argument("--new-tokens", type=int, default=48)
-    parser.add_argument("--max-chars", type=int, default=1500)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = measure(arguments)
-    write_json(arguments.json, found)
+    found = measure(flags(__doc__, 96).parse_args())
     print({key: value for key, value in found.items() if key not in ("results", "settings")})
 
 

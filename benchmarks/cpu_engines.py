@@ -4,7 +4,11 @@ The same prompts, as tokens: instructions to write for segments, and pairs to re
 the other, in rounds. Each peer is run by an interpreter that has it, and left out where none is given:
 
     python benchmarks/cpu_engines.py --pairs dolly15k.jsonl.gz --llama a/bin/python --gguf model.f16.gguf \\
-        --ctranslate2 b/bin/python --openvino c/bin/python
+        --ctranslate2 b/bin/python --openvino c/bin/python --onnx d/bin/python --json engines.json
+
+llama: pip install xllamacpp, and `humpback export` or llama.cpp's own converter for the file. ctranslate2: pip install
+ctranslate2 torch 'transformers<5'. openvino: pip install openvino-genai 'optimum-intel[openvino]'. onnx: pip install
+onnxruntime-genai onnx-ir torch transformers; it has float32 alone on a CPU.
 """
 
 from __future__ import annotations
@@ -13,26 +17,27 @@ import argparse
 import json
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from speeds import Clock, machine, read_pairs, rounded, transformers_4, write_json
+from speeds import Clock, Figures, Row, facts_of, flags, model_of, read_pairs, rounded, times, transformers_4
 
 from humpback import models
 from humpback.config import ModelSettings
-from humpback.engines.transformers import TransformersEngine
+from humpback.engines.transformers import TransformersEngine, pick_device, pick_dtype
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, expected_rating_messages
 from humpback.records import LikelihoodRequest, Pair, Request, Sampling
 from humpback.template import common_prefix
 
-PEERS = ("llama", "ctranslate2", "openvino")
+PEERS = ("llama", "ctranslate2", "openvino", "onnx")
 CHILD = Path(__file__).parent / "peers" / "cpu_engines.py"
 
 
-def ours(model: ModelSettings, pairs: list[Pair], new: int) -> dict[str, Any]:
+def ours(model: ModelSettings, pairs: list[Pair], new: int) -> Row:
     """The embedded engine, with what loading takes."""
-    parts: dict[str, dict[str, float]] = {}
+    parts: Row = {}
     clock = Clock()
     folder = models.resolve(model)
     with clock.running():
@@ -57,7 +62,7 @@ def ours(model: ModelSettings, pairs: list[Pair], new: int) -> dict[str, Any]:
     return parts
 
 
-def peer(name: str, python: str, spec: dict[str, Any]) -> dict[str, Any]:
+def peer(name: str, python: str, spec: dict[str, Any]) -> Row:
     """Another engine, in a process of its own."""
     file = Path(spec["work"]) / "spec.json"
     file.write_text(json.dumps(spec))
@@ -72,62 +77,67 @@ def peer(name: str, python: str, spec: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def task(arguments: argparse.Namespace, pairs: list[Pair], work: str) -> dict[str, Any]:
+    """What every peer gets."""
+    model = model_of(arguments)
+    path = models.resolve(model).path
+    lent = TransformersEngine(path, "", model).template
+    most = 1024 - arguments.new_tokens
+    read = [
+        lent.prompt(expected_rating_messages(one.instruction, one.response), EXPECTED_RATING_PREFIX, most)
+        for one in pairs
+    ]
+    return {
+        "work": work,
+        "model": str(transformers_4(path, Path(work) / "model")),
+        "gguf": arguments.gguf,
+        "threads": torch.get_num_threads(),
+        "dtype": str(pick_dtype(model.dtype, pick_device(model.device))).removeprefix("torch."),
+        "max_tokens": 1024,
+        "new_tokens": arguments.new_tokens,
+        "stop": lent.stop_ids,
+        "write": [lent.prompt(backward_messages(one.response), "", most) for one in pairs],
+        "read": read,
+        "shared": len(common_prefix(read)),
+    }
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """All contestants in all rounds."""
-    results: dict[str, list[dict[str, Any]]] = {}
     pairs = read_pairs(arguments.pairs, arguments.count, arguments.max_chars)
-    path = models.resolve(ModelSettings(name=arguments.model)).path
-    lent = TransformersEngine(path, "", ModelSettings(name=arguments.model, device="cpu")).template
-    most = 1024 - arguments.new_tokens
     with tempfile.TemporaryDirectory() as work:
-        spec = {
-            "work": work,
-            "model": str(transformers_4(path, Path(work) / "model")),
-            "gguf": arguments.gguf,
-            "threads": torch.get_num_threads(),
-            "max_tokens": 1024,
-            "new_tokens": arguments.new_tokens,
-            "stop": lent.stop_ids,
-            "write": [lent.prompt(backward_messages(one.response), "", most) for one in pairs],
-            "read": [
-                lent.prompt(expected_rating_messages(one.instruction, one.response), EXPECTED_RATING_PREFIX, most)
-                for one in pairs
-            ],
-        }
-        spec["shared"] = len(common_prefix(spec["read"]))
-        for _ in range(arguments.rounds):
-            for dtype in arguments.dtypes:
-                model = ModelSettings(name=arguments.model, device="cpu", dtype=dtype)
-                done = {"humpback": ours(model, pairs, arguments.new_tokens)}
-                for name in PEERS:
-                    if python := getattr(arguments, name):
-                        done[name] = peer(name, python, spec | {"dtype": dtype})
-                for name, row in done.items():
-                    results.setdefault(f"{name} {dtype}", []).append(row)
-                    print(name, dtype, row, flush=True)
-    settings = {key: value for key, value in vars(arguments).items() if key not in (*PEERS, "gguf", "json")}
-    settings["pairs"] = Path(arguments.pairs).name
-    prompts = {name: rounded(sum(map(len, spec[name])) / len(pairs)) for name in ("write", "read")}
-    prompts["read_shared"] = spec["shared"]
-    return {"machine": machine(), "settings": settings, "tokens_per_prompt": prompts, "results": results}
+        spec = task(arguments, pairs, work)
+        prompts = {name: rounded(sum(map(len, spec[name])) / len(pairs)) for name in ("write", "read")}
+        facts = facts_of(arguments, (*PEERS, "gguf")) | {"tokens_per_prompt": prompts | {"read_shared": spec["shared"]}}
+        figures = Figures(arguments.json, facts, compared)
+        for turn in range(arguments.rounds):
+            figures.measure("humpback", turn, partial(ours, model_of(arguments), pairs, arguments.new_tokens))
+            for name in PEERS:
+                if python := getattr(arguments, name):
+                    figures.measure(name, turn, partial(peer, name, python, spec))
+    return figures.whole()
+
+
+def compared(rows: dict[str, list[Row]]) -> dict[str, Any]:
+    """The peers' rates as multiples of ours."""
+    found: dict[str, Any] = {}
+    for name, turns in rows.items():
+        if name != "humpback" and not any("failed" in row for row in turns):
+            found[name] = {
+                part: times([row[part] for row in turns], [row[part] for row in rows["humpback"]], what)
+                for part, what in (("write", "tokens"), ("read", "rows"))
+            }
+    return {"compared": found}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", default="package:demo", help="any seed that humpback reads")
-    parser.add_argument("--model", default="package:smollm2-135m-instruct")
-    parser.add_argument("--count", type=int, default=48)
-    parser.add_argument("--new-tokens", type=int, default=48)
-    parser.add_argument("--max-chars", type=int, default=1500)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--dtypes", nargs="+", choices=("float32", "bfloat16"), default=["float32", "bfloat16"])
+    parser = flags(__doc__, 48, ("cpu",))
     parser.add_argument("--llama", help="an interpreter that has xllamacpp")
     parser.add_argument("--gguf", default="", help="the same weights for it, in float16")
     parser.add_argument("--ctranslate2", help="an interpreter that has ctranslate2 and transformers")
     parser.add_argument("--openvino", help="an interpreter that has openvino-genai and optimum-intel")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    write_json(arguments.json, measure(arguments))
+    parser.add_argument("--onnx", help="an interpreter that has onnxruntime-genai")
+    print(measure(parser.parse_args())["compared"])
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 `limit` is what `expected-rating` cannot beat: one forward pass over the tokens that the prompts do not share, in the
 same batches, with nothing around it, by the network as it is loaded here; `limit-plain` by the network as transformers
-loads it, in float32. Contestants run one after the other, in rounds, distilabel in a process and an environment of its
-own:
+loads it, in float32. Contestants run one after the other, in rounds, and the limit anew behind each of our scorers: a
+machine that changes its speed changes both. `calibrated` looks at other pairs of the same file first; what that takes
+is told apart, as `calibration`. distilabel runs in a process and an environment of its own:
 
     python -m venv peer && peer/bin/pip install -U pip && peer/bin/pip install torch==2.13.0
     peer/bin/pip install distilabel==1.5.3 'transformers<5'
-    python benchmarks/curation_speed.py --pairs dolly15k.jsonl.gz --distilabel peer/bin/python
+    python benchmarks/curation_speed.py --pairs dolly15k.jsonl.gz --distilabel peer/bin/python --json speed.json
+
+`compared` holds each scorer's rate as a multiple of the others', and its cost as a multiple of `expected-rating`'s.
 """
 
 from __future__ import annotations
@@ -16,23 +19,27 @@ import argparse
 import json
 import subprocess
 import tempfile
+from collections import Counter
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from speeds import Clock, machine, read_pairs, rounded, transformers_4, write_json
+from bare_pass import BarePass
+from speeds import Clock, Figures, Row, facts_of, flags, model_of, read_pairs, rounded, times, transformers_4
 from transformers import AutoModelForCausalLM
 
 from humpback import models
-from humpback.config import CurateSettings, ModelSettings
-from humpback.curate import make_scorer
-from humpback.engines.loaded import Loaded
+from humpback.config import CurateSettings, TagSettings
+from humpback.curate import Scorer, make_scorer
+from humpback.curate.calibration import calibrate
 from humpback.engines.transformers import TransformersEngine
-from humpback.prompts import EXPECTED_RATING_PREFIX, expected_rating_messages
-from humpback.records import Candidate, Pair
-from humpback.template import common_prefix
+from humpback.records import Candidate, Pair, SignScale
 
 CHILD = Path(__file__).parent / "peers" / "distilabel_ratings.py"
+OTHERS = 400
+"""Further pairs of the file, of which `calibrated` draws the ones that it looks at."""
 
 
 def candidates_of(pairs: list[Pair]) -> list[Candidate]:
@@ -43,47 +50,30 @@ def candidates_of(pairs: list[Pair]) -> list[Candidate]:
     ]
 
 
-def rate(name: str, arguments: argparse.Namespace, pairs: list[Pair], engine: TransformersEngine) -> dict[str, Any]:
+def calibration(pairs: list[Pair], engine: TransformersEngine, count: int) -> Row:
+    """The signs' scales, and what finding them took."""
+    clock = Clock()
+    with clock.running():
+        scales = calibrate(pairs, engine, TagSettings(), count, 0).kept
+    read = scales[0].good + scales[0].faulty
+    return clock.rates(pairs=read) | {"scales": [asdict(scale) for scale in scales]}
+
+
+def scorer_of(name: str, new_tokens: int, figures: Figures) -> Scorer:
+    """One of ours, ready to rate."""
+    settings = CurateSettings.model_validate({"scorer": name, "max_new_tokens": new_tokens})
+    scales = [SignScale(**row) for found in figures.rows.get("calibration", ()) for row in found["scales"]]
+    return make_scorer(settings, 0, 1, "ratings-1", TagSettings(), scales if name == "calibrated" else ())
+
+
+def rate(scorer: Scorer, pairs: list[Pair], engine: TransformersEngine) -> Row:
     """One of our scorers on all pairs."""
-    settings = CurateSettings.model_validate({"scorer": name, "max_new_tokens": arguments.new_tokens})
-    scorer = make_scorer(settings, 0, 1, "ratings-1")
     clock = Clock()
     with clock.running():
         outcome = scorer.score(candidates_of(pairs), engine)
-    states = [rating.state for rating in outcome.kept]
-    counts = {state: states.count(state) for state in ("scored", "unparsed", "truncated")}
-    return clock.rates(pairs=len(states)) | counts | {"read": outcome.usage.read, "written": outcome.usage.written}
-
-
-class Limit:
-    """A bare forward pass over the tokens that only one prompt has."""
-
-    def __init__(self, loaded: Loaded, pairs: list[Pair]) -> None:
-        prompts = [
-            loaded.template.prompt(
-                expected_rating_messages(pair.instruction, pair.response), EXPECTED_RATING_PREFIX, loaded.max_tokens
-            )
-            for pair in pairs
-        ]
-        prompts.sort(key=len)
-        skip = len(common_prefix(prompts))
-        self.own = sum(len(ids) - skip for ids in prompts)
-        self.shared = skip
-        self.batches = []
-        for batch in loaded.batches(prompts, [len(ids) for ids in prompts], [1] * len(prompts)):
-            width = max(map(len, batch)) - skip
-            pad = loaded.template.pad_id
-            self.batches.append(torch.tensor([[*ids[skip:], *[pad] * (width + skip - len(ids))] for ids in batch]))
-
-    @torch.inference_mode()
-    def run(self, network: Any, device: torch.device) -> dict[str, Any]:
-        """The pass by one network."""
-        clock = Clock()
-        with clock.running():
-            for ids in self.batches:
-                network(ids.to(device), use_cache=False, logits_to_keep=1)
-        rows = sum(len(ids) for ids in self.batches)
-        return clock.rates(pairs=rows, tokens=self.own)
+    scored = sum(rating.score is not None for rating in outcome.kept)
+    counts = {"scored_share": rounded(scored / len(pairs)), "states": Counter(one.state for one in outcome.kept)}
+    return clock.rates(pairs=len(pairs)) | counts | {"read": outcome.usage.read, "written": outcome.usage.written}
 
 
 def distilabel(arguments: argparse.Namespace, path: Path, pairs: list[Pair], dtype: str) -> dict[str, Any]:
@@ -104,66 +94,60 @@ def distilabel(arguments: argparse.Namespace, path: Path, pairs: list[Pair], dty
         raise SystemExit(f"distilabel failed:\n{done.stderr[-4000:]}")
     found = dict(json.loads(lines[-1].removeprefix("RESULT ")))
     clock = Clock(found.pop("wall_s"), found.pop("cpu_s"))
-    return clock.rates(pairs=found.pop("pairs")) | {"dtype": dtype} | found
+    count = found.pop("pairs")
+    return clock.rates(pairs=count) | {"scored_share": rounded(found["parsed"] / count), "dtype": dtype} | found
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """All contestants in all rounds."""
-    model = ModelSettings(name=arguments.model, device=arguments.device, dtype=arguments.dtype)
+    model = model_of(arguments)
     folder = models.resolve(model)
-    pairs = read_pairs(arguments.pairs, arguments.count, arguments.max_chars)
+    pairs = read_pairs(arguments.pairs, arguments.count + OTHERS, arguments.max_chars)
+    pairs, others = pairs[: arguments.count], pairs[arguments.count :]
     engine = TransformersEngine(folder.path, folder.identity, model)
     loaded = engine._open()
     plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32).to(loaded.device).eval()
-    limit = Limit(loaded, pairs)
-    results: dict[str, list[dict[str, Any]]] = {}
-    for name in arguments.scorers:
-        rate(name, arguments, pairs[:2], engine)
-    for _ in range(arguments.rounds):
-        done = {name: rate(name, arguments, pairs, engine) for name in arguments.scorers}
-        done["limit"] = limit.run(loaded.network, loaded.device)
-        done["limit-plain"] = limit.run(plain, loaded.device)
+    limit = BarePass(loaded, pairs)
+    tokens = {"shared": limit.shared, "own_per_pair": rounded(limit.tokens / len(pairs))}
+    facts = facts_of(arguments, ("distilabel", "scorers")) | {"tokens": tokens}
+    figures = Figures(arguments.json, facts, compared)
+    if "calibrated" in arguments.scorers:
+        figures.measure("calibration", 0, partial(calibration, others, engine, arguments.calibration_pairs))
+    scorers = {name: scorer_of(name, arguments.new_tokens, figures) for name in arguments.scorers}
+    for name, scorer in scorers.items():
+        if figures.missing(name, arguments.rounds - 1):  # a first call pays for what is made once
+            rate(scorer, pairs[:2], engine)
+    for turn in range(arguments.rounds):
+        for name, scorer in scorers.items():
+            figures.measure(name, turn, partial(rate, scorer, pairs, engine))
+            figures.measure(f"limit behind {name}", turn, partial(limit.run, loaded.network))
+        figures.measure("limit-plain", turn, partial(limit.run, plain))
         if arguments.distilabel:
-            done["distilabel"] = distilabel(arguments, folder.path, pairs, "float32")
-        for name, row in done.items():
-            results.setdefault(name, []).append(row)
-            print(name, row, flush=True)
-    settings = {**vars(arguments), "pairs": Path(arguments.pairs).name, "json": None}
-    settings["distilabel"] = bool(arguments.distilabel)
-    tokens = {"shared": limit.shared, "own_per_pair": rounded(limit.own / len(pairs))}
-    whole = {"machine": machine(), "settings": settings, "tokens": tokens, "results": results}
-    return whole | {"compared": compared(results)}
+            figures.measure("distilabel", turn, partial(distilabel, arguments, folder.path, pairs, "float32"))
+    return figures.whole()
 
 
-def compared(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Each contestant's rate as a multiple of the others', by each clock, the best round of each."""
+def compared(rows: dict[str, list[Row]]) -> dict[str, Any]:
+    """Our scorers beside the limits and distilabel, and what each costs beside `expected-rating`."""
+    ours = [name for name in rows if f"limit behind {name}" in rows]
     found: dict[str, Any] = {}
-    for clock in ("per_s", "per_cpu_s"):
-        best = {name: max(row[f"pairs_{clock}"] for row in rows) for name, rows in results.items()}
-        ours = [name for name in best if name not in ("limit", "limit-plain", "distilabel")]
-        found[clock] = {
-            name: {other: rounded(best[name] / best[other]) for other in best if other not in ours} for name in ours
-        }
-    return found
+    for name in ours:
+        others = {"limit": f"limit behind {name}", "limit-plain": "limit-plain", "distilabel": "distilabel"}
+        found[name] = {short: times(rows[name], rows[long], "pairs") for short, long in others.items() if long in rows}
+        if "expected-rating" in ours:
+            found[name]["cost_of_expected_rating"] = times(rows["expected-rating"], rows[name], "pairs")
+    shares = {name: found[-1]["scored_share"] for name, found in rows.items() if "scored_share" in found[-1]}
+    return {"compared": found, "scored_share": shares}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", default="package:demo", help="any seed that humpback reads")
-    parser.add_argument("--model", default="package:smollm2-135m-instruct")
-    parser.add_argument("--scorers", nargs="+", default=["expected-rating", "rating"])
-    parser.add_argument("--count", type=int, default=64, help="pairs that we rate")
-    parser.add_argument("--peer-pairs", type=int, default=6, help="of these, the ones that distilabel rates")
-    parser.add_argument("--new-tokens", type=int, default=128, help="longest reply; 128 is distilabel's default")
-    parser.add_argument("--max-chars", type=int, default=1500)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser = flags(__doc__, 64)
+    parser.set_defaults(new_tokens=128)  # distilabel's own bound
+    parser.add_argument("--scorers", nargs="+", default=["expected-rating", "calibrated", "rating"])
+    parser.add_argument("--calibration-pairs", type=int, default=CurateSettings().calibration_pairs)
+    parser.add_argument("--peer-pairs", type=int, default=6, help="of the pairs, the ones that distilabel rates")
     parser.add_argument("--distilabel", help="an interpreter that has distilabel 1.5.3")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = measure(arguments)
-    write_json(arguments.json, found)
+    found = measure(parser.parse_args())
     print({key: value for key, value in found.items() if key not in ("results", "settings")})
 
 

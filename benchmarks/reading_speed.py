@@ -2,32 +2,45 @@
 
 Measures the rate of matrix products in this process (a large square, and the shapes of the model's own layers), counts
 what the model has to multiply for each token, and says which share of the rate reading and writing reach. Counted are
-the products with weights, and attention's own (half of a square for a text that is read).
+the products with weights, and attention's own (half of a square for a text that is read). Each contestant stands
+between two measurements of the square, the better one of which it is held against.
 
-    python benchmarks/reading_speed.py --pairs dolly15k.jsonl.gz
+    reading         how likely is each response? All of its tokens go through the head
+    writing         answers to the instructions
+    pass            one bare forward pass, the head for the last token alone, by the network as it is loaded here
+    pass-plain      by the network as transformers loads it
+    pass-compiled   by that one through torch.compile, with shapes that change and its weights as constants, which lets
+                    the compiler lay them out for the processor; last, with --compile. Compiling is told apart
+
+    python benchmarks/reading_speed.py --pairs dolly15k.jsonl.gz --compile --json speed.json
     python benchmarks/reading_speed.py --pairs dolly15k.jsonl.gz --device cuda --count 512      # on a GPU
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
-from speeds import Clock, machine, matmul_rate, read_pairs, rounded, write_json
+from bare_pass import BarePass
+from speeds import Clock, Figures, Row, facts_of, flags, matmul_rate, model_of, read_pairs, rounded
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from humpback import models
-from humpback.config import ModelSettings
 from humpback.engines.base import Engine
-from humpback.engines.open import open_engine
-from humpback.engines.transformers import pick_device, pick_dtype
+from humpback.engines.transformers import TransformersEngine, pick_device, pick_dtype
 from humpback.records import LikelihoodRequest, Message, Pair, Part, Request, Sampling
 
 SQUARE = 2048
+
+Done = tuple[Clock, float, dict[str, Any]]
+"""What a contestant took, what it had to multiply (GFLOP), and what else it counted, the tokens at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +75,18 @@ def work_of(path: Path) -> Work:
     )
 
 
-def multiplied(work: Work, dtype: torch.dtype, device: str, rows: tuple[int, int]) -> dict[str, Any]:
-    """The rate of products: a square, and each of the model's shapes with as many rows as reading and writing have."""
-    square = matmul_rate(SQUARE, SQUARE, SQUARE, dtype, device, 1.0)
-    shapes = {
+def shapes(work: Work, dtype: torch.dtype, device: str, rows: tuple[int, int]) -> Row:
+    """The rate of products of the model's shapes, with as many rows as reading and writing have."""
+    return {
         f"{name} {inner}x{columns}": {
             f"{count} rows": matmul_rate(count if name != "head" else min(count, 256), inner, columns, dtype, device)
             for count in rows
         }
         for name, (inner, columns) in work.shapes.items()
     }
-    return {"square": square, "shapes": shapes}
 
 
-def reading(engine: Engine, pairs: list[Pair], work: Work) -> tuple[Clock, float, dict[str, Any]]:
+def reading(engine: Engine, pairs: list[Pair], work: Work) -> Done:
     """How likely is each response? All of its tokens are read, and all go through the head."""
     requests = [
         LikelihoodRequest(pair.id, (Message("user", (Part(pair.instruction, cut=True),)),), (pair.response,))
@@ -89,7 +100,7 @@ def reading(engine: Engine, pairs: list[Pair], work: Work) -> tuple[Clock, float
     return clock, gflop, {"tokens": tokens, "scored": positions}
 
 
-def writing(engine: Engine, pairs: list[Pair], work: Work, new: int) -> tuple[Clock, float, dict[str, Any]]:
+def writing(engine: Engine, pairs: list[Pair], work: Work, new: int) -> Done:
     """Answers to the instructions."""
     requests = [
         Request(pair.id, (Message("user", (Part(pair.instruction, cut=True),)),), Sampling(new, seed=index))
@@ -103,50 +114,89 @@ def writing(engine: Engine, pairs: list[Pair], work: Work, new: int) -> tuple[Cl
     return clock, work.gflop(read + written, written, looks), {"tokens": written, "prompt_tokens": read}
 
 
+def passing(network: Any, bare: BarePass, work: Work) -> Done:
+    """One bare forward pass."""
+    clock = bare.clocked(network)
+    return clock, work.gflop(bare.tokens, bare.rows, bare.looks), {"tokens": bare.tokens}
+
+
+def compiled(network: Any, bare: BarePass, figures: Figures) -> Any:
+    """The network made anew by torch.compile, for all shapes that come; what that takes is a figure of its own."""
+    from torch._inductor import config
+    from torch._inductor.utils import fresh_cache
+
+    config.freezing = True
+    made = torch.compile(network, dynamic=True)
+    with fresh_cache():
+        figures.measure("compiling", 0, lambda: bare.clocked(made).rates())
+        bare.clocked(made)
+    return made
+
+
+def beside_square(work: Callable[[], Done], square: Callable[[], dict[str, float]]) -> Row:
+    """A contestant between two measurements of the machine."""
+    before = square()
+    clock, gflop, counts = work()
+    fastest = {name: max(before[name], value) for name, value in square().items()}
+    row = clock.rates(tokens=counts.pop("tokens"), gflop=rounded(gflop)) | counts | {"square": fastest}
+    shares = {
+        "per_s": gflop / clock.wall / fastest["gflops"],
+        "per_cpu_s": gflop / clock.cpu / fastest["gflops_per_cpu_s"],
+    }
+    return row | {"share_of_square": {name: round(share, 3) for name, share in shares.items()}}
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Products, reading, writing, products again: the machine may have changed meanwhile."""
-    model = ModelSettings(name=arguments.model, device=arguments.device, dtype=arguments.dtype)
+    """All contestants in all rounds."""
+    model = model_of(arguments)
     device = pick_device(model.device)
     dtype = pick_dtype(model.dtype, device)
-    path = models.resolve(model).path
-    work = work_of(path)
+    folder = models.resolve(model)
+    work = work_of(folder.path)
     pairs = read_pairs(arguments.pairs, arguments.count, arguments.max_chars)
-    found: dict[str, Any] = {
-        "dtype": str(dtype).removeprefix("torch."),
+    facts = facts_of(arguments, ("compile",)) | {
+        "computed_in": str(dtype).removeprefix("torch."),
         "gflop_per_token": {"layers": rounded(work.gflop(1, 0, 0)), "head": rounded(work.gflop(0, 1, 0))},
-        "products": multiplied(work, dtype, device.type, (4096, 64)),
     }
-    with open_engine(model) as engine:
-        reading(engine, pairs[:2], work)
-        writing(engine, pairs[:2], work, 2)
-        parts = {"reading": reading(engine, pairs, work), "writing": writing(engine, pairs, work, arguments.new_tokens)}
-    after = matmul_rate(SQUARE, SQUARE, SQUARE, dtype, device.type, 1.0)
-    found["products"]["square_after"] = after
-    square = found["products"]["square"]
-    for name, (clock, gflop, counts) in parts.items():
-        found[name] = clock.rates(tokens=counts.pop("tokens"), gflop=rounded(gflop)) | counts
-        found[name]["share_of_square"] = round(gflop / clock.wall / max(square["gflops"], after["gflops"]), 3)
-        fastest = max(square["gflops_per_cpu_s"], after["gflops_per_cpu_s"])
-        found[name]["share_of_square_by_cpu_s"] = round(gflop / clock.cpu / fastest, 3)
-    settings = {**vars(arguments), "pairs": Path(arguments.pairs).name, "json": None}
-    return {"machine": machine(), "settings": settings} | found
+    figures = Figures(arguments.json, facts, shares)
+    figures.measure("shapes", 0, partial(shapes, work, dtype, device.type, (4096, 64)))
+    engine = TransformersEngine(folder.path, folder.identity, model)
+    reading(engine, pairs[:2], work)
+    writing(engine, pairs[:2], work, 2)
+    bare = BarePass(engine._open(), pairs)
+    plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=dtype).to(device).eval()
+    works: dict[str, Callable[[], Done]] = {
+        "reading": partial(reading, engine, pairs, work),
+        "pass": partial(passing, engine._open().network, bare, work),
+        "pass-plain": partial(passing, plain, bare, work),
+        "writing": partial(writing, engine, pairs, work, arguments.new_tokens),
+    }
+    square = partial(matmul_rate, SQUARE, SQUARE, SQUARE, dtype, device.type, 1.0)
+    for turn in range(arguments.rounds):
+        for name, one in works.items():
+            figures.measure(name, turn, partial(beside_square, one, square))
+    if arguments.compile and figures.missing("pass-compiled", arguments.rounds - 1):
+        made = compiled(plain, bare, figures)
+        for turn in range(arguments.rounds):
+            figures.measure("pass-compiled", turn, partial(beside_square, partial(passing, made, bare, work), square))
+    return figures.whole()
+
+
+def shares(rows: dict[str, list[Row]]) -> dict[str, Any]:
+    """Which share of the square's rate each contestant reaches: in its best round, and the median of the rounds."""
+    found: dict[str, Any] = {}
+    for name, turns in rows.items():
+        for clock in turns[-1].get("share_of_square", ()):
+            each = [row["share_of_square"][clock] for row in turns]
+            found.setdefault(name, {})[clock] = {"best": max(each), "median": rounded(median(each))}
+    return {"share_of_square": found}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", default="package:demo", help="any seed that humpback reads")
-    parser.add_argument("--model", default="package:smollm2-135m-instruct")
-    parser.add_argument("--count", type=int, default=128)
-    parser.add_argument("--new-tokens", type=int, default=48)
-    parser.add_argument("--max-chars", type=int, default=1500)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = measure(arguments)
-    write_json(arguments.json, found)
-    for name, value in found.items():
-        if name != "settings":
+    parser = flags(__doc__, 128)
+    parser.add_argument("--compile", action="store_true", help="try torch.compile as well")
+    for name, value in measure(parser.parse_args()).items():
+        if name not in ("settings", "results"):
             print(f"{name}: {value}")
 
 

@@ -1,9 +1,10 @@
 """What else runs a small model on a CPU from a wheel, on prompts that lie ready as tokens: one engine in each call.
 
 Started by benchmarks/cpu_engines.py, each engine by an interpreter that has it: `llama` (xllamacpp, with a GGUF file),
-`ctranslate2` (with transformers, which its converter needs), `openvino` (openvino-genai, optimum-intel). Writing is
-sampled as ours is; reading is one token behind each prompt, with the likeliest ones' log-probabilities. Conversion of
-the model's folder is timed. Prints JSON for each part.
+`ctranslate2` (with transformers, which its converter needs), `openvino` (openvino-genai, optimum-intel), `onnx`
+(onnxruntime-genai; onnx-ir, torch and transformers for its converter). Writing is sampled as ours is; reading is one
+token behind each prompt, with the likeliest ones' log-probabilities. Conversion of the model's folder is timed. Prints
+JSON for each part.
 """
 
 from __future__ import annotations
@@ -118,7 +119,59 @@ def openvino(spec: dict[str, Any]) -> None:
     timed("read", lambda: run("read", 1))
 
 
+def onnx(spec: dict[str, Any]) -> None:
+    """ONNX Runtime GenAI: batches of 8 by length in writing; reading goes back to the end of what prompts share."""
+    import numpy as np
+    import onnxruntime_genai as genai
+
+    if spec["dtype"] != "float32":
+        raise SystemExit("ONNX Runtime computes in float32 on a CPU")
+    out = spec["work"] + "/onnx"
+    command = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-m", "model", "-i", spec["model"], "-o", out,
+               "-p", "fp32", "-e", "cpu"]  # fmt: skip
+    timed("convert", lambda: subprocess.run(command, check=True, capture_output=True) and None)
+    pad = 0  # what fills rows up is told by its id, so that it must stand in no prompt; the model's own pad ends turns
+    config = genai.Config(out)
+    threads = {"intra_op_num_threads": spec["threads"]}
+    config.overlay(json.dumps({"model": {"pad_token_id": pad, "decoder": {"session_options": threads}}}))
+    model = genai.Model(config)
+
+    def begun(rows: list[list[int]], new: int, **options: Any) -> Any:
+        width = max(map(len, rows))
+        params = genai.GeneratorParams(model)
+        params.set_search_options(batch_size=len(rows), max_length=width + new, **options)
+        generator = genai.Generator(model, params)
+        generator.append_tokens(np.array([row + [pad] * (width - len(row)) for row in rows], dtype=np.int32))
+        return generator
+
+    sampled = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 0}
+
+    def write() -> Written:
+        prompts, tokens = sorted(spec["write"], key=len), 0
+        for start in range(0, len(prompts), 8):
+            rows = prompts[start : start + 8]
+            generator = begun(rows, spec["new_tokens"], random_seed=start, **sampled)
+            going = [True] * len(rows)
+            while any(going) and not generator.is_done():
+                generator.generate_next_token()
+                tokens += sum(going)
+                going = [on and int(id_) not in spec["stop"] for on, id_ in zip(going, generator.get_next_tokens(),
+                                                                               strict=True)]  # fmt: skip
+        return len(prompts), tokens
+
+    def read() -> Written:
+        shared = spec["shared"]
+        generator = begun([spec["read"][0][:shared]], spec["max_tokens"] - shared, do_sample=False)
+        for ids in spec["read"]:
+            generator.append_tokens(np.array([ids[shared:]], dtype=np.int32))
+            generator.get_logits()
+            generator.rewind_to(shared)
+        return len(spec["read"]), len(spec["read"])
+
+    timed("write", write)
+    timed("read", read)
+
+
 if __name__ == "__main__":
-    {"llama": llama, "ctranslate2": ctranslate2, "openvino": openvino}[sys.argv[1]](
-        json.loads(Path(sys.argv[2]).read_text())
-    )
+    contestants = {"llama": llama, "ctranslate2": ctranslate2, "openvino": openvino, "onnx": onnx}
+    contestants[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text()))
