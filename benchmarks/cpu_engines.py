@@ -6,9 +6,12 @@ the other, in rounds. Each peer is run by an interpreter that has it, and left o
     python benchmarks/cpu_engines.py --pairs dolly15k.jsonl.gz --llama a/bin/python --gguf model.f16.gguf \\
         --ctranslate2 b/bin/python --openvino c/bin/python --onnx d/bin/python --json engines.json
 
-llama: pip install xllamacpp, and `humpback export` or llama.cpp's own converter for the file. ctranslate2: pip install
-ctranslate2 torch 'transformers<5'. openvino: pip install openvino-genai 'optimum-intel[openvino]'. onnx: pip install
-onnxruntime-genai onnx-ir torch transformers; it has float32 alone on a CPU.
+What each needs from pip, and llama a file by llama.cpp's own converter besides:
+
+    llama        xllamacpp
+    ctranslate2  ctranslate2 torch 'transformers<5'
+    openvino     openvino-genai 'optimum-intel[openvino]'
+    onnx         onnxruntime-genai onnx-ir torch transformers; on a CPU it has float32 alone
 """
 
 from __future__ import annotations
