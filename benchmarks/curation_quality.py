@@ -33,7 +33,7 @@ from typing import Any
 from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, pairs_of, ranked_set
 
 from humpback.config import Config
-from humpback.curate import Scorer, make_scorer
+from humpback.curate import Ranks, Scorer, make_scorer
 from humpback.curate.calibration import calibrate
 from humpback.curate.faults import FAULTS, UNSEEN
 from humpback.engines.base import Engine
@@ -86,7 +86,7 @@ def score(
     engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Pair], journal: Journal
 ) -> dict[str, dict[str, Any]]:
     """State and score of every pair, by its id; only what is not in the journal is scored."""
-    how = content_id(engine.model, config.curate.model_dump_json(exclude={"select"}))
+    how = content_id(engine.model, config.curate.model_dump_json(exclude={"select"}, exclude_defaults=True))
     keys = {pair.id: content_id(how, pair.id) for pair in pairs}
     missing = sorted((pair for pair in pairs if keys[pair.id] not in journal.rows), key=lambda p: len(p.response))
     for start in range(0, len(missing), WINDOW):
@@ -103,6 +103,26 @@ def score(
         )
         print(f"  {scorer.name}: {start + len(window)} of {len(missing)}, {1 / seconds:.2f} pairs/s", flush=True)
     return {id_: journal.rows[key] for id_, key in keys.items()}
+
+
+def ensemble(
+    engine: Engine, config: Config, good: Sequence[Pair], pairs: Sequence[Pair], journal: Journal, work: Path
+) -> dict[str, dict[str, Any]]:
+    """State and score of every pair by the mean rank of several scorers; what each of them costs is added up."""
+    weights = config.curate.ensemble
+    members = {}
+    for name in weights:
+        alone = with_changes(config, [f"curate.scorer={name}"])
+        members[name] = score(engine, alone, scorer_of(engine, alone, good, work), pairs, journal)
+    ranks = {name: Ranks(row["score"] for row in rows.values()) for name, rows in members.items()}
+    found = {}
+    for pair in pairs:
+        rows = {name: row for name in weights if (row := members[name][pair.id])["score"] is not None}
+        total = sum(weights[name] for name in rows)
+        mean = sum(weights[name] * ranks[name].share(row["score"]) for name, row in rows.items()) / max(total, 1e-9)
+        costs = {key: sum(rows[pair.id][key] for rows in members.values()) for key in ("seconds", "read")}
+        found[pair.id] = {"state": "scored" if rows else "unparsed", "score": mean if rows else None} | costs
+    return found
 
 
 def candidate(pair: Pair) -> Candidate:
@@ -147,8 +167,10 @@ def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Itera
             for scorer in arguments.scorers:
                 config = with_changes(base, [f"curate.scorer={scorer}"])
                 print(f"{name} {scorer}", flush=True)
-                made = scorer_of(engine, config, good, arguments.work)
-                scores = score(engine, config, made, pairs, journal)
+                if scorer == "ensemble":
+                    scores = ensemble(engine, config, good, pairs, journal, arguments.work)
+                else:
+                    scores = score(engine, config, scorer_of(engine, config, good, arguments.work), pairs, journal)
                 figures = {one.name: measured(one, scores) for one in sets}
                 seconds = sum(row["seconds"] for row in scores.values())
                 yield {

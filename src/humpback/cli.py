@@ -262,7 +262,7 @@ def rate(
 
     Example: humpback rate replies.jsonl --model m-0 --evaluate replies.jsonl --label rank --group prompt_id
     """
-    from humpback.standalone import rate_files
+    from humpback.rated_files import rate_files
 
     if evaluate is None:
         if label or group or at or figures or good_from is not None:
@@ -289,7 +289,7 @@ def select(
 
     Example: humpback select candidates.jsonl ratings.jsonl --out curated.jsonl --set curate.select.top_share=0.3
     """
-    from humpback.standalone import select_files
+    from humpback.rated_files import select_files
 
     typer.echo(select_files(pairs, ratings, out, settings or []))
 

@@ -7,6 +7,7 @@
     ├── StoreError           the run folder: locked, stale, damaged, disk full
     ├── StageError           a stage ran and its result cannot be used (nothing left, too many failures)
     └── EngineError          an engine is broken; `retryable` says whether another try may help
+        └── UnsupportedError an engine works, and cannot do what is asked of it
 
 Imports nothing of ours.
 """
@@ -60,3 +61,7 @@ class EngineError(HumpbackError):
     def __init__(self, what: str, mend: str = "", *, retryable: bool = False) -> None:
         super().__init__(what, mend)
         self.retryable = retryable
+
+
+class UnsupportedError(EngineError):
+    """An engine works, and can never do what is asked of it."""

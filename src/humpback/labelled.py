@@ -27,11 +27,12 @@ from humpback.evaluate.ranking import (
     correlations_within,
     pairwise_accuracy,
 )
+from humpback.rated_files import read_ratings
 from humpback.records import Pair, Rating, content_id
 from humpback.rows import Values, file_rows
 from humpback.seed.pairs import normal_text
 from humpback.settings_file import with_changes
-from humpback.standalone import is_candidate, read_ratings
+from humpback.standalone import is_candidate
 
 _ID_NAMES = ("id", "pair_id", "candidate_id", "reply_id", "message_id")
 _SHARES = (0.1, 0.25, 0.5)

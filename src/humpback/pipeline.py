@@ -7,7 +7,6 @@ from humpback.records import Direction
 from humpback.settling import settled
 from humpback.stage import Stage
 from humpback.stages import (
-    calibrate,
     cut_segments,
     drop_duplicates,
     evaluate,
@@ -45,11 +44,10 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
     models: list[tuple[str, Direction]] = [("base", "backward"), ("backward", "backward")]
     models += [("base", "forward"), (model.name, "forward")]
     for iteration in range(1, config.run.iterations + 1):
-        good = [calibrate(config, iteration, seed, by=model)] if config.curate.scorer == "calibrated" else []
-        ratings = rate(config, iteration, candidates, by=model, on=good)
+        *before, ratings = rate(config, iteration, candidates, seed, by=model)
         curated = select(config, iteration, candidates, ratings)
         model = finetune(config, base, f"forward-{iteration}", "forward", on=[seed, curated])
-        stages += [*good, ratings, curated, model]
+        stages += [*before, ratings, curated, model]
         models.append((model.name, "forward"))
 
     # Did it work? Every model on human pairs that none was trained on.

@@ -12,19 +12,18 @@ from typing import Literal, TypeVar
 
 from humpback import models, seed
 from humpback.config import Config
-from humpback.engines.base import Engine
 from humpback.errors import ConfigError, InputError, StageError, StoreError
 from humpback.execute.run import execute
 from humpback.execute.status import status
 from humpback.pipeline import plan_corpus
-from humpback.records import Candidate, Curated, Dropped, Outcome, Pair, Rating, Segment, SignScale, content_id
+from humpback.records import Candidate, Dropped, Outcome, Pair, Segment, content_id
 from humpback.rows import Values, file_rows
 from humpback.settings_file import with_changes
-from humpback.settling import settled
 from humpback.store import Run, remove
 from humpback.tables import TableWriter
 
 In = TypeVar("In")
+Made = TypeVar("Made")
 _WINDOW = 256
 _CANDIDATE = {item.name for item in dataclasses.fields(Candidate)}
 _LATER = {"gain"}
@@ -144,78 +143,18 @@ def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, 
         def step(window: Sequence[Segment]) -> Outcome[Candidate]:
             return instruct(window, engine, settings, config.run.seed, "candidates")
 
-        line = _write(_map(rows, step), Candidate, out, dropped)
+        line = write_kept(each_window(rows, step), Candidate, out, dropped)
         return "\n".join(filter(None, (line, account(engine))))
 
 
-def rate_files(pairs: Path, model: str, out: Path, changes: list[str]) -> str:
-    """Lets a model rate pairs; one line of counts and states."""
-    from humpback.curate.scorers import make_scorer
-    from humpback.engines.open import account, open_engine
-
-    config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
-    rows = read_candidates(pairs, config)
-    states: Counter[str] = Counter()
-    with open_engine(config.model) as engine:
-        scales = _scales(config, engine) if config.curate.scorer == "calibrated" else ()
-        scorer = make_scorer(config.curate, config.run.seed, 1, "ratings-1", config.tags, scales)
-
-        def step(window: Sequence[Candidate]) -> Outcome[Rating]:
-            outcome = scorer.score(window, engine)
-            states.update(rating.state for rating in outcome.kept)
-            return outcome
-
-        line = _write(_map(rows, step), Rating, out, None)
-        line += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
-        return "\n".join(filter(None, (line, account(engine))))
-
-
-def _with_scorer(config: Config) -> Config:
-    """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
-    if config.curate.scorer == "auto" and "source" not in config.seed.model_fields_set:
-        return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
-    return settled(config)
-
-
-def _scales(config: Config, engine: Engine) -> Sequence[SignScale]:
-    """How the model reads the pairs of `seed.source`."""
-    from humpback.curate.calibration import calibrate
-
-    good = seed.read_seed(config.seed, config.run.seed).kept
-    return calibrate(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed).kept
-
-
-def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:
-    """Keeps the best-rated pairs; one line of counts."""
-    from humpback.curate.diverse import Scored, diverse_cutoff
-    from humpback.curate.select import curate, cutoff, explain_empty
-
-    config = with_changes(Config(), changes)
-    rated = {rating.id: rating for rating in read_ratings(ratings)}
-
-    def scored() -> Iterator[Scored]:
-        some = (one for one in read_candidates(pairs, config) if one.id in rated)
-        return (Scored(one.id, rated[one.id].score, one.instruction, one.document_id) for one in some)
-
-    rule = config.curate.select
-    scores = ((rating.id, rating.score) for rating in rated.values())
-    line = diverse_cutoff(scored, rule) if rule.diverse else cutoff(scores, rule)
-    if not line.kept:
-        raise explain_empty(line, [rating.state for rating in rated.values()])
-
-    def step(window: Sequence[Candidate]) -> Outcome[Curated]:
-        return curate(window, [rated[c.id] for c in window if c.id in rated], line)
-
-    return _write(_map(read_candidates(pairs, config), step), Curated, out, None)
-
-
-def _map(rows: Iterable[In], step: Callable[[Sequence[In]], Outcome[object]]) -> Iterator[Outcome[object]]:
+def each_window(rows: Iterable[In], step: Callable[[Sequence[In]], Outcome[Made]]) -> Iterator[Outcome[Made]]:
+    """What a step makes of one window of rows after the other."""
     iterator = iter(rows)
     while window := list(islice(iterator, _WINDOW)):
         yield step(window)
 
 
-def _write(outcomes: Iterator[Outcome[object]], kind: type, out: Path, dropped: Path | None) -> str:
+def write_kept(outcomes: Iterator[Outcome[object]], kind: type, out: Path, dropped: Path | None) -> str:
     """Streams what is kept to one file and what is dropped to another; each appears when it is whole."""
     reasons: Counter[str] = Counter()
     kept = 0
@@ -277,16 +216,3 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
 def is_candidate(row: Values) -> bool:
     """Whether a row is what `instruct` writes."""
     return set(row) >= _CANDIDATE - _LATER
-
-
-def read_ratings(path: Path) -> Iterator[Rating]:
-    """What `rate` wrote.
-
-    Raises:
-        InputError: The file is none.
-    """
-    names = [item.name for item in dataclasses.fields(Rating)]
-    for number, row in file_rows(path):
-        if missing := [name for name in names if name not in row]:
-            raise InputError(f"{path} row {number} has no {', '.join(missing)}", "give what 'humpback rate' wrote")
-        yield Rating(**{name: row[name] for name in names})  # type: ignore[arg-type]

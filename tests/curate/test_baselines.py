@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from pydantic import ValidationError
 
@@ -45,9 +47,18 @@ def test_a_score_does_not_depend_on_the_shard(scorer):
     assert scores(scorer=scorer, candidates=CANDIDATES[150:]) == scores(scorer=scorer)[150:]
 
 
+def test_what_augmentation_kept_is_a_score_and_where_it_kept_nothing_there_is_none():
+    known = [dataclasses.replace(one, gain=0.5 * place) for place, one in enumerate(CANDIDATES[:3])]
+    ratings = make_scorer(CurateSettings(scorer="stored-gain"), 0, 1, "x").score([*known, CANDIDATES[3]], Silent()).kept
+
+    assert [rating.score for rating in ratings] == [0, 0.5, 1.0, None]
+    assert ratings[3].state == "unparsed"
+    assert "augment.gain" in ratings[3].reply
+
+
 def test_several_replies_are_averaged_and_those_without_a_score_left_out():
     replies = iter(["Good.\nScore: 4", "No idea.", "Fair.\nScore: 3"])
-    scorer = make_scorer(CurateSettings(scorer="rating", samples=3), 0, 1, "ratings-1")
+    scorer = make_scorer(CurateSettings(scorer="rating", samples=3, ask_again=False), 0, 1, "ratings-1")
     (rating,) = scorer.score(CANDIDATES[:1], FakeEngine(reply=lambda request: next(replies))).kept
 
     assert (rating.state, rating.score, rating.scorer) == ("scored", 3.5, "rating")
@@ -67,7 +78,7 @@ def test_the_first_of_several_replies_is_the_one_that_would_be_drawn_alone():
 
 
 def test_a_candidate_that_no_reply_scores_keeps_the_reason():
-    scorer = make_scorer(CurateSettings(scorer="rating", samples=2), 0, 1, "ratings-1")
+    scorer = make_scorer(CurateSettings(scorer="rating", samples=2, ask_again=False), 0, 1, "ratings-1")
     (rating,) = scorer.score(CANDIDATES[:1], FakeEngine(reply=lambda request: "No idea.")).kept
 
     assert (rating.state, rating.score, rating.reply) == ("unparsed", None, "No idea.")

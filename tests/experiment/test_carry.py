@@ -77,9 +77,10 @@ def test_all_trainings_are_measured_on_the_same_pairs_and_none_is_trained_on(car
 
 def test_a_cell_that_fails_is_reported_and_the_others_go_on(carry):
     # No candidate is rated from 1 to 5 by reasoning here: the fake engine answers, but the limit is none at all.
+    limits = {"curate.max_new_tokens": 1, "curate.max_unrated_share": 0.0, "curate.ask_again": False}
     arms = {
         "seed": {},
-        "rated": {"scorer": "rating", "settings": {"curate.max_new_tokens": 1, "curate.max_unrated_share": 0.0}},
+        "rated": {"scorer": "rating", "settings": limits},
         "random": {"scorer": "random"},
     }
     done = carry(arms)

@@ -72,7 +72,7 @@ def test_a_failed_cell_is_said_and_the_command_does_not_end_well(grid_file, tmp_
     grid = yaml.safe_load(grid_file.read_text(encoding="utf-8"))
     grid["arms"]["rated"] = {
         "scorer": "rating",
-        "settings": {"curate.max_new_tokens": 1, "curate.max_unrated_share": 0},
+        "settings": {"curate.max_new_tokens": 1, "curate.max_unrated_share": 0, "curate.ask_again": False},
     }
     grid_file.write_text(yaml.safe_dump(grid, sort_keys=False), encoding="utf-8")
     done = CliRunner().invoke(app, ["experiment", str(grid_file), "--out", str(tmp_path / "out")])

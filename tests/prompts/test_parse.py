@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.prompts import ParsedRating, parse_rating
+from humpback.prompts import ParsedRating, parse_rating, reasons
 
 READ = {
     "Score: 1": 1,
@@ -243,3 +243,44 @@ def test_a_score_that_is_read_stands_in_the_reply(reply):
 @pytest.mark.parametrize("unit", ["*", "score ", "Score: ", "<", " ", "\n", "score **", "4", "((", "score(", "#", "- "])
 def test_a_long_monotonous_reply_does_not_hang(unit):
     assert parse_rating(unit * (200_000 // len(unit)), "stop").state == "unparsed"
+    assert len(reasons(unit * (200_000 // len(unit)), "length") or "") <= 200_000
+
+
+@pytest.mark.parametrize(
+    ("reply", "finish_reason", "said"),
+    [
+        ("Clear and complete.", "stop", "Clear and complete."),
+        ("  Clear and complete\n", "stop", "  Clear and complete"),
+        ("", "stop", ""),
+        ("Good. It is rel", "length", "Good."),
+        ("It is clear! “Quite so.” But th", "length", "It is clear! “Quite so.”"),
+        ("First point\nSecond po", "length", "First point"),
+        ("no end in sig", "length", "no end in"),
+        ("答案很好。不过", "length", "答案很好。"),
+        ("Good.\nScore:", "length", "Good."),
+        ("Good. Score: 4", "length", "Good."),
+        ("Good.\n## Score\n4", "length", "Good."),
+        ("Good text Score: 4.", "length", "Good text"),
+        ("4", "length", ""),
+        ("Good. **Score:** N/A", "stop", "Good."),
+        ("Good.\nMy final rating: five out of five.", "stop", "Good."),
+        ("It would be unfair to give a score", "stop", "It would be unfair to give a"),
+    ],
+)
+def test_the_reasons_of_a_reply_end_before_a_score_begins(reply, finish_reason, said):
+    assert reasons(reply, finish_reason) == said
+
+
+@pytest.mark.parametrize("finish_reason", ["stop", "length"])
+@pytest.mark.parametrize("reply", ["Score: 10", "Score: 0", "Good.\nScore: 3-4", "Rating: 4/10", "91"])
+def test_a_reply_with_a_score_on_another_scale_has_no_reasons_to_go_on_from(reply, finish_reason):
+    assert reasons(reply, finish_reason) is None
+
+
+@given(st.text(alphabet="Scoreating: *_`<>[]()/=-.,\n0123456789of"), st.sampled_from(["stop", "length"]))
+def test_a_score_behind_the_reasons_is_the_one_that_is_read(reply, finish_reason):
+    parsed, said = parse_rating(reply, finish_reason), reasons(reply, finish_reason)
+
+    if parsed.score is None and said is not None:
+        assert reply.startswith(said) or reply.strip().startswith(said)
+        assert parse_rating(f"{said}\nScore: 3", "stop").score == 3

@@ -21,21 +21,26 @@ from humpback.config.corpus import (
 )
 from humpback.config.data import ColumnSettings, DecontaminateSettings, SeedSettings
 from humpback.config.loop import (
+    ASK_NO_MODEL,
     OFF_SCALE,
     AugmentSettings,
+    CascadeSettings,
     CurateSettings,
     EvaluateSettings,
     LoraSettings,
     ScorerName,
     SelectSettings,
+    SingleScorer,
     TagSettings,
     TrainSettings,
 )
 from humpback.config.model import ModelSettings, ServerSettings
 
 __all__ = [
+    "ASK_NO_MODEL",
     "OFF_SCALE",
     "AugmentSettings",
+    "CascadeSettings",
     "ColumnSettings",
     "Config",
     "CorpusSettings",
@@ -54,6 +59,7 @@ __all__ = [
     "SelectSettings",
     "ServerSettings",
     "Settings",
+    "SingleScorer",
     "TagSettings",
     "TrainSettings",
     "UrlSettings",

@@ -111,6 +111,9 @@ class AugmentSettings(Settings):
     """Shortest instruction."""
     max_chars: Positive = 800
     """Longest instruction."""
+    gain: bool = True
+    """Read each instruction once more without its response, a short pass, and keep by how much the response makes it
+    likelier: what the scorer `stored-gain` ranks by. Not done by a server."""
     max_overlap: Share = 0.6
     """Drop an instruction of which more than this part of the word 5-grams stands in its response: a copy."""
 
@@ -144,13 +147,30 @@ class SelectSettings(Settings):
         return self
 
 
-ScorerName = Literal[
-    "auto", "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure",
-    "length", "random",
+SingleScorer = Literal[
+    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure", "cycle",
+    "stored-gain", "length", "random",
 ]  # fmt: skip
+ScorerName = Literal["auto", SingleScorer, "ensemble"]
 
-OFF_SCALE: tuple[ScorerName, ...] = ("ifd", "gain", "backward-gain", "closure", "length")
+OFF_SCALE: tuple[ScorerName, ...] = (
+    *("ifd", "gain", "backward-gain", "closure", "cycle", "stored-gain", "length", "ensemble"),
+)
 """Scorers whose scores lie on no scale from 1 to 5, so that no threshold fits them."""
+
+ASK_NO_MODEL: tuple[ScorerName, ...] = ("stored-gain", "length", "random", "ensemble")
+"""Scorers for which no model is opened."""
+
+
+class CascadeSettings(Settings):
+    """Cheap first: a cheap scorer sees all candidates, the expensive one only those within reach. Not in the paper."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Part of the candidates that `curate.scorer` rates: the best by the cheap scorer. At 1 there is no cascade."""
+    scorer: SingleScorer = "stored-gain"
+    """The cheap scorer. `stored-gain` costs nothing: it was read when the instruction was written."""
+    check: Annotated[int, Field(ge=0)] = 32
+    """Of those left out rate so many all the same, drawn by chance: the report says what the cascade loses by them."""
 
 
 class CurateSettings(Settings):
@@ -161,8 +181,9 @@ class CurateSettings(Settings):
     model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution over 1 to 5 read at
     the answer position; never unparsed. calibrated: how likely the model finds what it reads, held against the seed's
     own pairs; never unparsed. yes-no, additive: the probability of 'Yes', once or for five criteria. ifd, gain,
-    backward-gain, closure: one likelihood each. length and random ask no model: what every other scorer has to beat.
-    Every one is described in docs/curation.md."""
+    backward-gain, closure: one likelihood each. cycle: does the model's own answer to the instruction resemble the
+    response? stored-gain: what augmentation kept. ensemble: the mean rank by several. length and random ask no model:
+    what every other scorer has to beat. Every one is described in docs/curation.md."""
     select: SelectSettings = SelectSettings()
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature of `rating`."""
@@ -170,17 +191,49 @@ class CurateSettings(Settings):
     """Nucleus of `rating`."""
     max_new_tokens: Positive = 256
     """Longest reply of `rating`; where it ends before the score, the rating is 'truncated'."""
+    ask_again: bool = True
+    """Where a reply of `rating` ends without a score, read the grade as a distribution behind it, as `expected-rating`
+    does, and write nothing. Not in the paper. Where the engine cannot, the rating stays without a score."""
     samples: Positive = 1
     """Replies of `rating` whose scores are averaged. The paper draws one."""
+    ensemble: dict[SingleScorer, Annotated[float, Field(gt=0)]] = Field(
+        default={"gain": 1.0, "closure": 1.0, "expected-rating": 1.0}
+    )
+    """The scorers of `ensemble`, with their weights."""
+    cascade: CascadeSettings = CascadeSettings()
     calibration_pairs: Positive = 64
     """Seed pairs that `calibrated` reads before it rates, and as many with a planted fault."""
     max_unrated_share: Share = 0.5
     """Fail where more than this part of the candidates gets no score."""
 
+    @property
+    def first(self) -> tuple[SingleScorer, ...]:
+        """The scorers that all candidates are scored by before `scorer` has its turn."""
+        if self.scorer == "ensemble":
+            return tuple(self.ensemble)
+        return (self.cascade.scorer,) if self.cascade.share < 1 else ()
+
     @model_validator(mode="after")
     def _samples_differ(self) -> CurateSettings:
         if self.samples > 1 and self.temperature == 0:
             raise ValueError("samples of more than 1 are all the same at temperature 0")
+        return self
+
+    @model_validator(mode="after")
+    def _cascade_fits(self) -> CurateSettings:
+        share, kept = self.cascade.share, self.select.top_share
+        if share == 1:
+            return self
+        if self.scorer in (self.cascade.scorer, "ensemble"):
+            raise ValueError(f"cascade.share has no use with the scorer {self.scorer}: leave it at 1")
+        if kept is not None and kept > share:
+            raise ValueError(f"select.top_share {kept:g} keeps more than cascade.share {share:g} lets be rated")
+        return self
+
+    @model_validator(mode="after")
+    def _ensemble_has_members(self) -> CurateSettings:
+        if len(self.ensemble) < 2:
+            raise ValueError("ensemble takes two scorers at least")
         return self
 
 

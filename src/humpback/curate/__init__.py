@@ -2,10 +2,15 @@
 
 `scorers` turns candidates into ratings, one for each, also where there is no score. `select` turns all scores of an
 iteration into a cutoff, then candidates and ratings into curated records, shard by shard. `separation` says whether the
-scores of a scorer tell candidates apart at all.
+scores of a scorer tell candidates apart at all. `cascade` lets the expensive scorer see only what a cheap one leaves in
+reach; `ensemble` makes one score of several.
 """
 
-from humpback.curate.scorers import ExpectedRatingScorer, RatingScorer, Scorer, make_scorer
+from humpback.curate.baselines import NoModel
+from humpback.curate.cascade import Reach, rate_within, reach
+from humpback.curate.ensemble import Ranks, mean_ranks
+from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
+from humpback.curate.scorers import Scorer, make_scorer
 from humpback.curate.select import DEFAULT_THRESHOLD, Cutoff, curate, cutoff, explain_empty
 from humpback.curate.separation import Separation, separation
 
@@ -13,12 +18,18 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "Cutoff",
     "ExpectedRatingScorer",
+    "NoModel",
+    "Ranks",
     "RatingScorer",
+    "Reach",
     "Scorer",
     "Separation",
     "curate",
     "cutoff",
     "explain_empty",
     "make_scorer",
+    "mean_ranks",
+    "rate_within",
+    "reach",
     "separation",
 ]

@@ -1,13 +1,41 @@
-"""Scorers that every other one has to beat: the length of the response, and chance. Neither asks the model anything."""
+"""Scorers that ask no model: length and chance, which every other one has to beat, and what augmentation kept."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from humpback.engines.base import Engine
-from humpback.records import Candidate, Outcome, Rating, record_seed
+from humpback.errors import EngineError
+from humpback.records import (
+    Candidate,
+    Completion,
+    Likelihood,
+    LikelihoodRequest,
+    Outcome,
+    Rating,
+    RatingState,
+    Request,
+    record_seed,
+)
+
+
+class NoModel:
+    """Stands where an engine would, for scorers that ask nothing."""
+
+    model = "none"
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Cannot be asked."""
+        raise EngineError("a scorer that needs a model was given none", "report this")
+
+    def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
+        """Cannot be asked."""
+        raise EngineError("a scorer that needs a model was given none", "report this")
+
+    def close(self) -> None:
+        """There is nothing to free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +70,32 @@ class RandomScorer:
         return random.Random(record_seed(self.seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
 
 
+@dataclass(frozen=True, slots=True)
+class StoredGainScorer:
+    """By how many nats the response makes a token of its instruction likelier, as M_yx had it when it wrote it.
+
+    The backward gain without a pass: mutual information (Li et al. 2016, 'A diversity-promoting objective function').
+    Candidates that do not know it are 'unparsed'.
+    """
+
+    iteration: int
+    name: str = "stored-gain"
+
+    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
+        """Rates one shard."""
+        return _rated(self, candidates, engine, lambda one: one.gain)
+
+
 def _rated(
-    scorer: LengthScorer | RandomScorer,
+    scorer: LengthScorer | RandomScorer | StoredGainScorer,
     candidates: Sequence[Candidate],
     engine: Engine,
-    score: Callable[[Candidate], float],
+    score: Callable[[Candidate], float | None],
 ) -> Outcome[Rating]:
-    ratings = tuple(
-        Rating(one.id, scorer.iteration, scorer.name, engine.model, "scored", score(one), "", "stop")
-        for one in candidates
-    )
-    return Outcome(ratings, (), len(candidates))
+    ratings = []
+    for one in candidates:
+        found = score(one)
+        state: RatingState = "unparsed" if found is None else "scored"
+        reply = "nothing was kept of it when the instruction was written (augment.gain)" if found is None else ""
+        ratings.append(Rating(one.id, scorer.iteration, scorer.name, engine.model, state, found, reply, "stop"))
+    return Outcome(tuple(ratings), (), len(candidates))

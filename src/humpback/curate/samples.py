@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class SampledScorer:
     """The mean of the scores that several replies end with. Not in the paper, which draws one.
 
-    A reply without a score is left out of the mean and named in
-    the rating; where no reply has one the rating is that of the first.
+    A reply without a score is left out of the mean and named in the rating; where no reply has one the rating is that
+    of the first. It is 'asked-again' where none of them wrote a score of its own.
     """
 
     each: tuple[Scorer, ...]
@@ -40,6 +40,12 @@ def _mean(ratings: tuple[Rating, ...]) -> Rating:
     scores = [rating.score for rating in ratings if rating.score is not None]
     if not scores:
         return ratings[0]
-    shown = ", ".join(rating.state if rating.score is None else f"{rating.score:g}" for rating in ratings)
-    first = next(rating for rating in ratings if rating.score is not None)
+    first = min((rating for rating in ratings if rating.score is not None), key=lambda one: one.state != "scored")
+    shown = ", ".join(map(_shown, ratings))
     return replace(first, score=sum(scores) / len(scores), reply=f"[mean of {shown}]\n{first.reply}")
+
+
+def _shown(rating: Rating) -> str:
+    if rating.score is None:
+        return rating.state
+    return f"{rating.score:g}" if rating.state == "scored" else f"{rating.score:.3g} ({rating.state})"

@@ -23,7 +23,7 @@ from humpback.config import ModelSettings
 from humpback.engines import replies
 from humpback.engines.http import Refused, Server
 from humpback.engines.replies import Json, Prompt, Written
-from humpback.errors import EngineError
+from humpback.errors import EngineError, UnsupportedError
 from humpback.models import identify
 from humpback.records import Completion, Likelihood, LikelihoodRequest, Message, Part, Request
 
@@ -176,7 +176,7 @@ class OpenAIEngine:
 
     async def _weigh(self, request: LikelihoodRequest) -> Likelihood:
         if request.stretches:
-            raise EngineError("a server does not say how likely parts of a conversation are",
+            raise UnsupportedError("a server does not say how likely parts of a conversation are",
                               "set curate.scorer to rating or expected-rating, or use an embedded engine")  # fmt: skip
         if not request.continuations or not all(request.continuations):
             return Likelihood(request.id, error="nothing to score")
@@ -203,7 +203,7 @@ class OpenAIEngine:
                 raise
             written = None
         if written is None or not any(place.top for place in written.places):
-            raise EngineError("the server gives no distribution over the next token (top_logprobs)",
+            raise UnsupportedError("the server gives no distribution over the next token (top_logprobs)",
                               "set curate.scorer to rating, which needs none")  # fmt: skip
         values, error = replies.weigh_answers(written.places, request, begun=begun)
         if error and begun and self._owner == "vllm":
@@ -230,7 +230,7 @@ class OpenAIEngine:
             fields |= {"add_generation_prompt": False, "continue_final_message": not ends}
         prompt = await self._ask(messages, "", fields, replies.read_prompt)
         if not prompt.ids:
-            raise EngineError("the server gives no log-probabilities of a text that it is given (prompt_logprobs)",
+            raise UnsupportedError("the server gives no log-probabilities of a text that it is given (prompt_logprobs)",
                               "take the scorer expected-rating or rating, or serve the model with vLLM")  # fmt: skip
         return prompt
 

@@ -20,11 +20,11 @@ from humpback.execute.status import StageStatus, status
 from humpback.experiment.measures import measures_of
 from humpback.experiment.renamed import renamed
 from humpback.pipeline import plan_corpus
-from humpback.records import content_id, record_seed
+from humpback.records import Rating, content_id, record_seed
 from humpback.settings_file import with_changes
 from humpback.settling import settled
 from humpback.stage import Stage, Train
-from humpback.stages import calibrate, finetune, rate, read_seed, select, self_augment
+from humpback.stages import finetune, rate, read_seed, select, self_augment
 from humpback.store import Run
 
 BASE = "base"
@@ -163,16 +163,15 @@ class _Maker:
         return self.grid.add(renamed(choice, f"curated-{iteration}.{kept}{drawn}", f"keep the best {size}"))
 
     def _rate(self, config: Config, iteration: int, rater: Stage, name: str) -> Stage:
-        """Ratings of all candidates, and the calibration they stand on where the scorer needs one."""
-        on = []
-        if config.curate.scorer == "calibrated":
-            good = calibrate(config, iteration, self.seed, by=rater)
-            on.append(
-                self.grid.add(renamed(good, f"calibration-{iteration}.{name}", f"how {rater.name} reads good pairs"))
-            )
-        rating = rate(config, iteration, self.candidates, by=rater, on=on)
-        does = f"rate the candidates by {config.curate.scorer}"
-        return self.grid.add(renamed(rating, f"ratings-{iteration}.{name}", does))
+        """Ratings of all candidates, and what they stand on."""
+
+        def called(stage: Stage) -> Stage:
+            does = stage.does.replace(f"M_{iteration - 1}", rater.name)
+            if stage.makes is Rating:
+                does = f"rate the candidates by {config.curate.scorer}"
+            return self.grid.add(renamed(stage, f"{stage.name}.{name}", does))
+
+        return rate(config, iteration, self.candidates, self.seed, rater, called)[-1]
 
     def _train(self, config: Config, arm: ArmSettings, label: str, number: int, curated: Stage | None) -> Stage:
         """From the base, on seed pairs and curated ones. All trainings with one seed draw alike."""

@@ -4,7 +4,7 @@ Takes instructions and responses, gives conversations for an engine; takes repli
 and curation all render through here, so that a model is asked in the words that it was trained with.
 """
 
-from humpback.prompts.parse import ParsedRating, parse_rating
+from humpback.prompts.parse import ParsedRating, parse_rating, reasons
 from humpback.prompts.render import (
     CRITERIA,
     EXPECTED_RATING_PREFIX,
@@ -48,6 +48,7 @@ __all__ = [
     "parse_verdict",
     "prompt_digest",
     "rating_messages",
+    "reasons",
     "template_text",
     "yes_no_messages",
 ]

@@ -54,6 +54,14 @@ _GOES_ON = (
     r"|[ \t]*(?:to|or|and|through|versus|vs\.?)[ \t]+(?:an?[ \t]+)?[*_`\[(<]{0,4}(?:\d|half))"  # 3 or 4
 )
 _GRADE = re.compile(rf"([1-5](?:\.[05]0*)?)(?!\d){_CLOSERS}{_OUT_OF_FIVE}{_GOES_ON}", re.IGNORECASE)
+# What a reply that states no score ends with where it was about to: 'Score:', 'Final rating: good', '**Score'.
+_BEGUN = re.compile(
+    rf"[\s*_`#>(\[<]{{0,12}}(?:(?:final|overall|my|the)\s{{1,4}}){{0,2}}{_LABEL}{_MARKS}{_SCALE}{_MARKS}"
+    rf"(?:{_SEPARATOR}[^\n.!?]{{0,24}}[.!?*_]{{0,4}})?\Z",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?…][*_`\"'’”)\]]{0,8}(?=\s|\Z)|[。！？]|\n")
+_SPACE = re.compile(r"\s")
 _REST_OF_LINE = re.compile(r"[ \t.!*_`]{0,12}(?:\n|\Z)")
 
 _CUT_OFF_WITHIN = 8
@@ -69,12 +77,11 @@ def parse_rating(reply: str, finish_reason: FinishReason) -> ParsedRating:
             may be the beginning of '4.5' or '4/10', the rating is 'truncated'.
     """
     text = unicodedata.normalize("NFKC", reply)
-    number = _last_number(text)
-    if number is None:
+    stated = _last_stated(text)
+    if stated is None:
         return ParsedRating("truncated" if finish_reason == "length" else "unparsed")
-    start, alone = number
-    grade = _GRADE.match(text, start)
-    if grade is None or float(grade[1]) > 5 or (alone and not _REST_OF_LINE.match(text, grade.end())):
+    grade = _GRADE.match(text, stated.number)
+    if grade is None or float(grade[1]) > 5 or (stated.alone and not _REST_OF_LINE.match(text, grade.end())):
         return ParsedRating("unparsed")
     rest = text[grade.end() :]
     if finish_reason == "length" and len(rest) < _CUT_OFF_WITHIN and "\n" not in rest:
@@ -82,11 +89,54 @@ def parse_rating(reply: str, finish_reason: FinishReason) -> ParsedRating:
     return ParsedRating("scored", float(grade[1]))
 
 
-def _last_number(text: str) -> tuple[int, bool] | None:
-    """Where the number of the last statement begins, and whether it must have its line to itself."""
-    statements = [(match.end(), "\n" in match[0]) for match in _STATEMENT.finditer(text)]
-    headings = [(match.end(), True) for match in _HEADING.finditer(text)]
+def reasons(reply: str, finish_reason: FinishReason) -> str | None:
+    """What a reply without a score says, so that the model can be asked for the score behind it.
+
+    A sentence that its limit cut off is left out, and so is the beginning of a statement of a score ('Score:', 'Rating:
+    good').
+
+    Args:
+        reply: What the model wrote, for which `parse_rating` finds no score.
+        finish_reason: Why it stopped.
+
+    Returns:
+        None where the reply states a score, though one that is no grade: the model has answered, on some scale of its
+        own. A grade read in that place would be a default by another name: what was to be '10' begins with a '1'.
+    """
+    text = unicodedata.normalize("NFKC", reply).rstrip()
+    stated = _last_stated(text)
+    if stated is None:
+        begun = _BEGUN.search(text)
+        if not begun and finish_reason != "length":
+            return text
+        # The space says that the last word is whole.
+        return _whole_sentences(f"{text[: begun.start()]} " if begun else text)
+    if parse_rating(reply, finish_reason).state == "truncated":
+        return _whole_sentences(f"{text[: stated.begin]} ")
+    return None
+
+
+def _whole_sentences(text: str) -> str:
+    """As far as the last sentence or line that ends; where none does, as far as the last whole word."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)] or [match.start() for match in _SPACE.finditer(text)]
+    return text[: ends[-1]].strip() if ends else ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Stated:
+    """The statement of a score."""
+
+    number: int
+    """Where its number begins."""
+    alone: bool
+    """Whether the number must have its line to itself."""
+    begin: int
+
+
+def _last_stated(text: str) -> _Stated | None:
+    statements = [_Stated(match.end(), "\n" in match[0], match.start()) for match in _STATEMENT.finditer(text)]
+    headings = [_Stated(match.end(), True, match.start()) for match in _HEADING.finditer(text)]
     if statements or headings:
         return max(statements + headings)
     bare = _BARE.match(text)
-    return (bare.end(), True) if bare else None
+    return _Stated(bare.end(), True, 0) if bare else None

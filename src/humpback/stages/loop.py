@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from humpback import prompts, seed
 from humpback.config import OFF_SCALE, Config
-from humpback.errors import ConfigError, StageError
+from humpback.errors import ConfigError
 from humpback.records import (
     Candidate,
     Curated,
@@ -20,7 +19,6 @@ from humpback.records import (
     Pair,
     Rating,
     Segment,
-    SignScale,
     record_seed,
 )
 from humpback.stage import Inputs, MapShards, Produce, Stage, Step, Train, Trained
@@ -105,73 +103,6 @@ def self_augment(config: Config, segments: Stage, by: Stage) -> Stage:
     needs = (segments.name, by.name)
     mend = "see the reasons; train the backward model longer or with a higher learning rate"
     return Stage("candidates", "M_yx writes instructions", needs, settings, work, Candidate, model=True, mend=mend)
-
-
-def rate(config: Config, iteration: int, candidates: Stage, by: Stage, on: Sequence[Stage] = ()) -> Stage:
-    """M_{t-1} rates every candidate (section 2.3), where the scorer needs it with a calibration."""
-    name = f"ratings-{iteration}"
-
-    @contextmanager
-    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Rating]]]:
-        from humpback.curate.scorers import make_scorer
-
-        scales = [scale for stage in on for scale in inputs.records(stage.name, SignScale)]
-        scorer = make_scorer(config.curate, config.run.seed, iteration, name, config.tags, scales)
-        with inputs.engine(by.name) as engine:
-            yield lambda shard: scorer.score(shard, engine)
-
-    def check(inputs: Inputs) -> None:
-        states = list(inputs.column(name, "state"))
-        lost = {state: states.count(state) for state in ("unparsed", "truncated") if state in states}
-        asked = len(states) - states.count("skipped")
-        if sum(lost.values()) > config.curate.max_unrated_share * asked:
-            counts = ", ".join(f"{count} {state}" for state, count in lost.items())
-            example = next(row.reply for row in inputs.records(name, Rating) if row.state in lost)
-            raise StageError(
-                f"{name}: {counts} of {asked} ratings have no score, one of them '{example[-80:].strip()}'",
-                "use curate.scorer: expected-rating, raise curate.max_new_tokens or curate.max_unrated_share",
-            )
-
-    work = MapShards(((candidates.name, Candidate),), opened)
-    does = f"M_{iteration - 1} rates the candidates"
-    needs = (candidates.name, by.name, *(stage.name for stage in on))
-    return Stage(name, does, needs, _deciding_ratings(config), work, Rating, model=True, check=check)
-
-
-def _deciding_ratings(config: Config) -> dict[str, Any]:
-    """What decides the ratings of each scorer, and of no other."""
-    scorer = config.curate.scorer
-    reading = chosen(config, "curate.scorer", "model.max_tokens", "model.engine")
-    match scorer:
-        case "rating":
-            settings = chosen(config, "curate", "model.max_tokens", "model.engine", "run.seed")
-            indifferent = ("curate.select", "curate.max_unrated", "curate.calibration")
-            settings = {k: v for k, v in settings.items() if not k.startswith(indifferent)}
-            return settings | {"prompts": prompts.prompt_digest(scorer)}
-        case "expected-rating" | "yes-no" | "additive":
-            return reading | {"prompts": prompts.prompt_digest(scorer)}
-        case "length" | "random":
-            return chosen(config, "curate.scorer", "run.seed")
-        case _:
-            return reading | chosen(config, "tags") | {"prompts": prompts.prompt_digest("forward", "backward")}
-
-
-def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
-    """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours."""
-
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
-        from humpback.curate.calibration import calibrate as look
-
-        good = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
-        if not done:
-            with inputs.engine(by.name) as engine:
-                yield look(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed)
-
-    settings = chosen(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
-    settings |= chosen(config, "model.max_tokens", "model.engine", "run.seed")
-    settings |= {"prompts": prompts.prompt_digest("forward", "backward")}
-    name, does = f"calibration-{iteration}", f"how M_{iteration - 1} reads good pairs"
-    return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True)
 
 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:

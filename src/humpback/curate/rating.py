@@ -1,0 +1,169 @@
+"""Scorers that ask the model for a grade from 1 to 5: written behind its reasons, or read as a distribution.
+
+A reply that ends without a grade is not lost: the model is asked for the grade alone, behind the reasons it gave, and
+nothing is written a second time. Where that cannot be read either there is no score; there is never a default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from humpback.config import CurateSettings
+from humpback.engines.base import Engine
+from humpback.errors import UnsupportedError
+from humpback.prompts import (
+    EXPECTED_RATING_PREFIX,
+    GRADES,
+    expected_rating_messages,
+    parse_rating,
+    rating_messages,
+    reasons,
+)
+from humpback.records import (
+    Candidate,
+    Completion,
+    Likelihood,
+    LikelihoodRequest,
+    Outcome,
+    Rating,
+    Request,
+    Sampling,
+    Usage,
+    record_seed,
+)
+
+_NO_ANSWER = "the engine gave no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class RatingScorer:
+    """The model reasons and writes a score on its last line (paper, section 2.3).
+
+    Where its reply states none it is asked once more: how likely is each of the five grades, as the last line of what
+    it wrote? The rating is then 'asked-again', its score the mean of that distribution, and its reply shows what was
+    read on a line of its own. The paper does not ask again. A reply that does state a score, though one that is no
+    grade ('10', '3-4'), is left as it is: see `humpback.prompts.reasons`.
+    """
+
+    settings: CurateSettings
+    seed: int
+    iteration: int
+    stage: str
+    name: str = "rating"
+
+    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
+        """Rates one shard. Each reply is drawn with a seed that follows from the run's seed, the stage and the id."""
+        answers = {answer.id: answer for answer in engine.generate(self._request(one) for one in candidates)}
+        ratings = tuple(self._rating(one.id, answers.get(one.id), engine.model) for one in candidates)
+        usage = Usage(
+            sum(answer.prompt_tokens for answer in answers.values()),
+            sum(answer.completion_tokens for answer in answers.values()),
+        )
+        if self.settings.ask_again:
+            ratings, more = _asked_again(candidates, ratings, engine)
+            usage += more
+        return Outcome(ratings, (), len(candidates), usage)
+
+    def _request(self, candidate: Candidate) -> Request:
+        settings = self.settings
+        seed = record_seed(self.seed, self.stage, candidate.id)
+        sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, seed)
+        return Request(candidate.id, rating_messages(candidate.instruction, candidate.response), sampling)
+
+    def _rating(self, record_id: str, answer: Completion | None, model: str) -> Rating:
+        if answer is None or answer.error or answer.finish_reason == "error":
+            reply = answer.error if answer else _NO_ANSWER
+            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, reply, "error")
+        parsed = parse_rating(answer.text, answer.finish_reason)
+        return Rating(
+            id=record_id,
+            iteration=self.iteration,
+            scorer=self.name,
+            model=model,
+            state=parsed.state,
+            score=parsed.score,
+            reply=answer.text,
+            finish_reason=answer.finish_reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedRatingScorer:
+    """The mean of the distribution over the five grades at the answer position: no generation, never unparsed.
+
+    Not in the paper. score = sum of k p_k, with p the softmax of the five log-probabilities. The reply of the rating
+    shows the five probabilities.
+    """
+
+    iteration: int
+    name: str = "expected-rating"
+
+    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
+        """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
+        answers = {answer.id: answer for answer in engine.loglikelihood(self._request(one) for one in candidates)}
+        ratings = tuple(self._rating(one.id, answers.get(one.id), engine.model) for one in candidates)
+        usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
+        return Outcome(ratings, (), len(candidates), usage)
+
+    def _request(self, candidate: Candidate) -> LikelihoodRequest:
+        messages = expected_rating_messages(candidate.instruction, candidate.response)
+        return LikelihoodRequest(candidate.id, messages, GRADES, EXPECTED_RATING_PREFIX)
+
+    def _rating(self, record_id: str, answer: Likelihood | None, model: str) -> Rating:
+        error = answer.error if answer else _NO_ANSWER
+        shares = grade_shares(answer.log_probabilities) if answer and not error else None
+        if shares is None:
+            reply = error or "the engine gave no distribution over the grades"
+            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, reply, "error")
+        return Rating(record_id, self.iteration, self.name, model, "scored", _mean(shares), _shown(shares), "stop")
+
+
+def grade_shares(log_probabilities: Sequence[float]) -> tuple[float, ...] | None:
+    """The probabilities of the five grades, made to sum to one; None where there is no such distribution."""
+    if len(log_probabilities) != len(GRADES) or any(math.isnan(value) for value in log_probabilities):
+        return None
+    highest = max(log_probabilities)
+    if not math.isfinite(highest):
+        return None
+    weights = [math.exp(value - highest) for value in log_probabilities]
+    return tuple(weight / sum(weights) for weight in weights)
+
+
+def _asked_again(
+    candidates: Sequence[Candidate], ratings: Sequence[Rating], engine: Engine
+) -> tuple[tuple[Rating, ...], Usage]:
+    """Ratings without a score replaced by what the model says when it is asked for the grade alone, all in one batch.
+
+    An engine that cannot say, about all or about one, leaves what it cannot as it was.
+    """
+    again = []
+    for candidate, rating in zip(candidates, ratings, strict=True):
+        said = None if rating.finish_reason == "error" else reasons(rating.reply, rating.finish_reason)
+        if rating.score is None and said is not None:
+            messages = rating_messages(candidate.instruction, candidate.response)
+            prefix = f"{said}\n{EXPECTED_RATING_PREFIX}" if said else EXPECTED_RATING_PREFIX
+            again.append(LikelihoodRequest(candidate.id, messages, GRADES, prefix))
+    try:
+        answers = {answer.id: answer for answer in engine.loglikelihood(again)} if again else {}
+    except UnsupportedError:
+        answers = {}
+    usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
+    return tuple(_with_grade(rating, answers.get(rating.id)) for rating in ratings), usage
+
+
+def _with_grade(rating: Rating, answer: Likelihood | None) -> Rating:
+    shares = grade_shares(answer.log_probabilities) if answer and not answer.error else None
+    if rating.score is not None or shares is None:
+        return rating
+    reply = f"{rating.reply}\n[asked again: {_shown(shares)}]"
+    return replace(rating, state="asked-again", score=_mean(shares), reply=reply)
+
+
+def _mean(shares: Sequence[float]) -> float:
+    return min(max(sum(int(grade) * share for grade, share in zip(GRADES, shares, strict=True)), 1.0), 5.0)
+
+
+def _shown(shares: Sequence[float]) -> str:
+    return "p=" + ",".join(f"{share:.4f}" for share in shares)
