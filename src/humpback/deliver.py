@@ -36,7 +36,7 @@ from humpback.report.statistics import length_summary, movement, rating_summary
 from humpback.settings_file import load_config, resolved
 from humpback.stage import Stage
 from humpback.stages import chosen
-from humpback.store import Run, kept_here, made_here, write_text
+from humpback.store import Run, StageFolder, kept_here, made_here, write_text
 
 _SAMPLES = 12
 
@@ -177,7 +177,15 @@ class _Results:
             threshold=kept,
             separation=separation(scores, self.config.curate.scorer) if scores else None,
             model=f"forward-{iteration - 1}",
+            kept_ids=self._checked_kept(stage, iteration),
         )
+
+    def _checked_kept(self, ratings: StageFolder, iteration: int) -> set[str]:
+        """Ids that were kept of those a cascade would have left out: few, so that they may be held."""
+        checked = {
+            i for i, state in zip(ratings.column("id"), ratings.column("state"), strict=True) if state == "checked"
+        }
+        return checked.intersection(self.run.stage(f"curated-{iteration}").column("id")) if checked else checked
 
     def _movement(self, first: int, second: int) -> Movement:
         return movement(

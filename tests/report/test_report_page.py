@@ -247,3 +247,22 @@ def test_the_verdict_names_the_counts_and_the_warnings(full: ReportData) -> None
         "The corpus is small.",
         "Nearly all candidates got the same score: the cut is close to a random one.",
     )
+
+
+def test_the_page_warns_where_most_replies_were_asked_again(full: ReportData) -> None:
+    from humpback.records import Rating
+    from humpback.report import rating_summary
+
+    def page(again: int) -> str:
+        rows = [
+            Rating(str(n), 1, "rating", "m", "asked-again" if n < again else "scored", 3.0, "", "stop")
+            for n in range(8)
+        ]
+        rows.append(Rating("out", 1, "rating", "m", "skipped", None, "", "stop"))
+        return render(replace(full, ratings=(rating_summary(rows, iteration=1, kept=1),)))
+
+    assert "5 of 8 replies had no score and were asked again" in page(5)
+    assert "4 of 8 replies had no score; their grade was read" in page(4)
+    assert "and were asked again" not in page(4)
+    assert "The cascade left 1 of 9 candidates unrated" in page(4)
+    assert "replies had no score" not in page(0)

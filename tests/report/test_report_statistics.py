@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from humpback.records import Candidate, Dropped, HeldOutLoss, Rating, RatingState
 from humpback.report import (
@@ -22,6 +23,7 @@ from humpback.report import (
     rating_summary,
     spearman,
 )
+from humpback.report.cascade import cascade_sentence, wilson
 from humpback.report.charts import length_charts, rating_chart
 from humpback.report.render import clip, duration
 from humpback.report.statistics import SCORE_EDGES, Tally
@@ -195,3 +197,26 @@ def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
 def test_a_long_text_says_what_is_left_out() -> None:
     assert clip("a" * 10, 4) == "aaaa … (6 more characters)"
     assert clip("abc", 4) == "abc"
+
+
+def test_a_cascade_says_what_it_saved_and_what_it_cost() -> None:
+    states: list[RatingState] = ["scored"] * 288 + ["checked"] * 32 + ["skipped"] * 480
+    rows = [
+        Rating(str(n), 1, "rating", "m", state, None if state == "skipped" else 4.0, "", "stop")
+        for n, state in enumerate(states)
+    ]
+    found = rating_summary(rows, iteration=1, kept=80, kept_ids={"1", "2", "300"})
+    assert (found.skipped, found.checked, found.checked_kept, found.scored) == (480, 32, 1, 320)
+    text = cascade_sentence(found)
+    assert "left 480 of 800 candidates unrated (60%)" in text
+    assert "1 was kept: about 15 (3 to 76, Wilson's 95 % interval)" in text
+    assert cascade_sentence(rating_summary(rows[:288], iteration=1, kept=80)) == ""
+    assert "is not known" in cascade_sentence(rating_summary([*rows[:9], rows[-1]], iteration=1, kept=1))
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilsons_interval_holds_the_share_and_is_that_of_scipy(counts: tuple[int, int]) -> None:
+    low, high = wilson(*counts)
+    assert low <= counts[0] / counts[1] <= high
+    wanted = binomtest(*counts).proportion_ci(0.95, "wilson")
+    assert (low, high) == pytest.approx((wanted.low, wanted.high), abs=1e-6)

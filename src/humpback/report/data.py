@@ -117,6 +117,28 @@ class RatingSummary:
     threshold: float | None = None
     """Lowest score kept, where the cut is a score."""
     separation: SeparationLike | None = None
+    checked_kept: int = 0
+    """Of those 'checked', the candidates that were kept."""
+
+    @property
+    def skipped(self) -> int:
+        """Candidates that the cascade left out."""
+        return self.states.get("skipped", 0)
+
+    @property
+    def checked(self) -> int:
+        """Candidates that were rated although the cascade would have left them out."""
+        return self.states.get("checked", 0)
+
+    @property
+    def asked(self) -> int:
+        """Candidates that the scorer was asked about."""
+        return self.total - self.skipped
+
+    @property
+    def asked_again(self) -> int:
+        """Ratings whose reply had no score, so that the grade was read behind it."""
+        return self.states.get("asked-again", 0)
 
     @property
     def total(self) -> int:

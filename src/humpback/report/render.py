@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from humpback.records import RatingState
 from humpback.report import charts
+from humpback.report.cascade import cascade_sentence
 from humpback.report.data import Difference, LossSummary, Movement, RatingSummary, ReportData, Sample
 from humpback.report.verdict import SEED, direction_of_change, display_name, signed, verdict
 
@@ -82,6 +83,7 @@ def render(data: ReportData) -> str:
         instruction_charts=_length_charts(data, "instruction"),
         response_charts=_length_charts(data, "response"),
         rating_charts=[(charts.rating_chart(item), charts.rating_close_up(item)) for item in data.ratings],
+        cascades=[(item, text) for item in data.ratings if (text := cascade_sentence(item))],
         rating_states=rating_states(data.ratings),
         curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
         samples=sample_groups(data.samples[:MAX_SAMPLES]),

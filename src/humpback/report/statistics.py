@@ -11,7 +11,7 @@ import math
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -97,6 +97,7 @@ def rating_summary(
     threshold: float | None = None,
     separation: SeparationLike | None = None,
     model: str = "",
+    kept_ids: Container[str] = frozenset(),
 ) -> RatingSummary:
     """States and scores of one iteration.
 
@@ -107,13 +108,15 @@ def rating_summary(
         threshold: The lowest score kept, where the cut is a score.
         separation: What was found about the scorer's power to tell candidates apart.
         model: What to call the rater; empty takes the identity written in the ratings.
+        kept_ids: Ids of the candidates kept; asked only about those that are 'checked'.
     """
     tally = Tally(SCORE_EDGES)
     states: Counter[RatingState] = Counter()
-    scorer = ""
+    scorer, checked_kept = "", 0
     for rating in ratings:
         states[rating.state] += 1
         scorer, model = scorer or rating.scorer, model or rating.model
+        checked_kept += rating.state == "checked" and rating.id in kept_ids
         if rating.score is not None:
             tally.add(rating.score)
     return RatingSummary(
@@ -125,6 +128,7 @@ def rating_summary(
         kept=kept,
         threshold=threshold,
         separation=separation,
+        checked_kept=checked_kept,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from humpback.report.data import Difference, LossSummary, ReportData
+from humpback.report.data import Difference, LossSummary, RatingSummary, ReportData
 
 Tone = Literal["good", "neutral", "bad"]
 
@@ -25,6 +25,7 @@ class Verdict:
 def verdict(data: ReportData) -> Verdict:
     """Says what came out and whether it helped, no more surely than the held-out pairs allow."""
     warnings = [item.separation.sentence for item in data.ratings if item.separation and item.separation.flat]
+    warnings += [_often_asked_again(item) for item in data.ratings if item.asked_again > item.asked / 2]
     last = _last_forward(data)
     counts = _counts(data)
     if last is None or not last.differences:
@@ -64,6 +65,14 @@ def direction_of_change(item: Difference) -> Literal["lower", "higher", "no clea
     if item.high < 0:
         return "lower"
     return "higher" if item.low > 0 else "no clear difference"
+
+
+def _often_asked_again(item: RatingSummary) -> str:
+    share = f"{item.asked_again:,} of {item.asked:,}"
+    return (
+        f"In iteration {item.iteration} {share} replies had no score and were asked again "
+        "for the grade alone. curate.scorer expected-rating asks for nothing else, and costs less."
+    )
 
 
 def _last_forward(data: ReportData) -> LossSummary | None:
