@@ -220,3 +220,17 @@ def test_wilsons_interval_holds_the_share_and_is_that_of_scipy(counts: tuple[int
     assert low <= counts[0] / counts[1] <= high
     wanted = binomtest(*counts).proportion_ci(0.95, "wilson")
     assert (low, high) == pytest.approx((wanted.low, wanted.high), abs=1e-6)
+
+
+@pytest.mark.parametrize(("scorer", "low", "high"), [("length", 480, 1400), ("ifd", 0.2, 1.1), ("gain", -0.5, 2.25)])
+def test_scores_on_no_scale_are_drawn_over_what_occurs(scorer: str, low: float, high: float) -> None:
+    scores = [low + (high - low) * place / 99 for place in range(100)]
+    rows = [Rating(str(n), 1, scorer, "m", "scored", score, "", "stop") for n, score in enumerate(scores)]
+    chart = rating_chart(rating_summary(rows, iteration=1, kept=20, threshold=scores[80]))
+    assert len(chart.bars) == 40, "not all in the outermost bins of a scale from 1 to 5"
+    assert sum(bar.faded for bar in chart.bars) == 32
+    assert chart.mark is not None
+    assert 75 <= chart.mark.at <= 82
+    assert len(chart.x_ticks) >= 3
+    moved = movement(rows, rows, [], [])
+    assert sum(1 for line in moved.counts if any(line)) == 9

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from humpback.report.data import Distribution, Histogram, RatingSummary, TrainingCurve
+from humpback.report.statistics import SCORE_EDGES
 
 MAX_POINTS = 400
 """Points drawn of one curve."""
@@ -83,23 +84,31 @@ def _length_chart(item: Distribution, name: str, first: int, last: int) -> BarCh
 
 
 def rating_chart(summary: RatingSummary) -> BarChart:
-    """Scores from 1 to 5, the whole scale even where they fill little of it; what was not kept is faded."""
+    """Scores from 1 to 5, the whole scale even where they fill little of it; what was not kept is faded.
+
+    Scores on no such scale are drawn over what occurs.
+    """
     fine = summary.distribution.histogram
-    width = 50 if _only_halves(fine) else 5
-    return _score_chart(summary, fine, width, 1.0, 5.0)
+    if fine.edges != SCORE_EDGES:
+        counts = [sum(fine.counts[place : place + 10]) for place in range(0, len(fine.counts), 10)]
+        return _score_chart(summary, counts, fine.edges[::10], fine.edges[0], fine.edges[-1])
+    return _score_chart(summary, *_coarse(fine, 50 if _only_halves(fine) else 5), 1.0, 5.0)
 
 
 def rating_close_up(summary: RatingSummary) -> BarChart | None:
     """The occupied stretch alone, for scores that lie within one point; None where the whole scale shows enough."""
     item = summary.distribution
+    if item.histogram.edges != SCORE_EDGES:
+        return None
     if item.n == 0 or item.maximum - item.minimum > 1.0 or _only_halves(item.histogram):
         return None
     low, high = math.floor(item.minimum * 20) / 20, math.ceil(item.maximum * 20) / 20
-    return _score_chart(summary, item.histogram, 1, low, max(high, low + 0.1))
+    return _score_chart(summary, *_coarse(item.histogram, 1), low, max(high, low + 0.1))
 
 
-def _score_chart(summary: RatingSummary, fine: Histogram, width: int, low: float, high: float) -> BarChart:
-    counts, edges = _coarse(fine, width)
+def _score_chart(
+    summary: RatingSummary, counts: Sequence[int], edges: Sequence[float], low: float, high: float
+) -> BarChart:
     pairs = [
         (count, edges[place], edges[place + 1])
         for place, count in enumerate(counts)
@@ -110,11 +119,13 @@ def _score_chart(summary: RatingSummary, fine: Histogram, width: int, low: float
     def place_of(value: float) -> float:
         return 100 * (value - left) / (right - left)
 
+    on_scale = summary.distribution.histogram.edges == SCORE_EDGES
+    decimals = 2 if on_scale else min(max(2 - math.floor(math.log10(right - left)), 0), 6)
     shown = [left, *(upper for _, _, upper in pairs)]
     cut = summary.threshold
     faded = [cut is not None and (lower + upper) / 2 < cut - 1e-9 for _, lower, upper in pairs]
     places = [place_of(edge) for edge in shown]
-    bars = _bars([count for count, _, _ in pairs], places, shown, sum(counts), decimals=2, faded=faded)
+    bars = _bars([count for count, _, _ in pairs], places, shown, sum(counts), decimals=decimals, faded=faded)
     ticks = tuple(Tick(place_of(value), f"{value:g}") for value in _even(low, high))
     mark = None
     if cut is not None and left <= cut <= right:
@@ -161,7 +172,8 @@ def _coarse(fine: Histogram, width: int) -> tuple[list[int], list[float]]:
 def _even(low: float, high: float) -> list[float]:
     """Four to nine round numbers from low to high."""
     span = high - low
-    step = next(item for item in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if span / item <= 6 or item == 1.0)
+    power = 10.0 ** math.floor(math.log10(span / 6))
+    step = next(item * power for item in (1, 2, 5, 10) if span / (item * power) <= 6 + 1e-9)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [place * step for place in range(first, last + 1)]
 

@@ -1,7 +1,7 @@
 """Iterators of records to the numbers of the report, in bounded memory.
 
 Lengths and scores are counted into fixed bins with running moments, so that half a million candidates are never held.
-How ratings moved needs one number and one 64-bit key for each candidate. Every function reads its iterators once.
+Scores need one number for each candidate, how they moved a 64-bit key too. Every function reads its iterators once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from humpback.config import OFF_SCALE
 from humpback.records import Rating, RatingState
 from humpback.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary, SeparationLike
 
@@ -26,6 +27,9 @@ LENGTH_EDGES: tuple[float, ...] = tuple(10 ** (step / BINS_PER_DECADE) for step 
 
 SCORE_EDGES: tuple[float, ...] = tuple((step - 0.5) / 100 for step in range(100, 502))
 """Scores from 1 to 5 in bins of 0.01 around each hundredth; coarser ones are summed from these when drawn."""
+
+FREE_BINS = 400
+"""Bins for scores on no scale from 1 to 5, even over what occurs."""
 
 MOVEMENT_BINS = 9
 
@@ -110,7 +114,7 @@ def rating_summary(
         model: What to call the rater; empty takes the identity written in the ratings.
         kept_ids: Ids of the candidates kept; asked only about those that are 'checked'.
     """
-    tally = Tally(SCORE_EDGES)
+    scores = array("d")
     states: Counter[RatingState] = Counter()
     scorer, checked_kept = "", 0
     for rating in ratings:
@@ -118,7 +122,10 @@ def rating_summary(
         scorer, model = scorer or rating.scorer, model or rating.model
         checked_kept += rating.state == "checked" and rating.id in kept_ids
         if rating.score is not None:
-            tally.add(rating.score)
+            scores.append(rating.score)
+    tally = Tally(score_edges(scores, scorer))
+    for score in scores:
+        tally.add(score)
     return RatingSummary(
         iteration=iteration,
         scorer=scorer,
@@ -130,6 +137,16 @@ def rating_summary(
         separation=separation,
         checked_kept=checked_kept,
     )
+
+
+def score_edges(scores: Sequence[float], scorer: str) -> tuple[float, ...]:
+    """Edges for the scores of this scorer: the scale from 1 to 5, or where it has none what lies between its scores."""
+    low, high = (min(scores), max(scores)) if scores else (1.0, 5.0)
+    if scorer not in OFF_SCALE and low >= 1 and high <= 5:
+        return SCORE_EDGES
+    if high - low < 1e-9 * max(1.0, abs(low)):
+        low, high = low - 0.5, high + 0.5
+    return tuple(float(edge) for edge in np.linspace(low, high, FREE_BINS + 1))
 
 
 def movement(
@@ -173,7 +190,8 @@ def movement(
 def movement_edges(before: FloatArray, after: FloatArray) -> FloatArray:
     """Edges that show something: around 1, 1.5, ..., 5 for whole and half scores, else even over what occurs."""
     both = np.concatenate([before, after])
-    if not len(both) or bool(np.all(both * 2 == np.round(both * 2))):
+    halves = both[(both >= 1) & (both <= 5) & (both * 2 == np.round(both * 2))]
+    if len(halves) == len(both):
         return np.arange(0.75, 5.5, 0.5)
     # A few stray scores must not squeeze all others into one bin: they are counted in the outermost ones.
     low, high = (float(edge) for edge in np.quantile(both, [0.005, 0.995]))
