@@ -58,6 +58,19 @@ def test_the_report_names_every_stage_and_that_it_was_a_dry_run(run):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_the_report_says_what_a_cascade_left_out_and_what_that_cost(settings, tmp_path):
+    cascade = {"scorer": "expected-rating", "select": {"top_share": 0.3}, "cascade": {"share": 0.5, "check": 2}}
+    config = Config.model_validate(settings | {"curate": cascade})
+    run = Run(tmp_path / "run")
+    with run.locked():
+        run.save_config(resolved(config))
+        execute(plan(config, models.identify(config.model)), run, config)
+    states = [rating.state for rating in run.stage("ratings-1").records(Rating)]
+    page = write_report(run).read_text(encoding="utf-8")
+    assert f"The cascade left {states.count('skipped')} of {len(states)} candidates unrated" in page
+    assert "rated all the same" in page
+
+
 def test_a_report_of_a_run_that_has_only_begun(settings, tmp_path):
     config = Config.model_validate(settings)
     run = Run(tmp_path / "run")

@@ -148,9 +148,10 @@ def test_every_candidate_is_kept_or_dropped_with_its_reason():
         rating(2, None, "unparsed", "No idea."),
         rating(3, None, "truncated", "A very long"),
         rating(9, 5.0),
+        rating(5, None, "skipped", "out of reach: gain=0.2"),
     ]
     line = cutoff([(one.id, one.score) for one in ratings], SelectSettings())
-    outcome = curate([candidate(i) for i in range(5)], reversed(ratings), line)
+    outcome = curate([candidate(i) for i in range(6)], reversed(ratings), line)
 
     assert [one.id for one in outcome.kept] == ["c0"]
     assert [(one.id, one.reason) for one in outcome.dropped] == [
@@ -158,10 +159,12 @@ def test_every_candidate_is_kept_or_dropped_with_its_reason():
         ("c2", "unrated: unparsed"),
         ("c3", "unrated: truncated"),
         ("c4", "unrated: missing"),
+        ("c5", "not rated: out of the cascade's reach"),
     ]
+    assert outcome.dropped[4].detail == "out of reach: gain=0.2"
     assert outcome.dropped[0].detail == "score 3, cutoff 4.5 (curate.select.threshold 4.5)"
     assert "No idea." in outcome.dropped[1].detail
-    assert outcome.read == len(outcome.kept) + len(outcome.dropped) == 5
+    assert outcome.read == len(outcome.kept) + len(outcome.dropped) == 6
 
 
 def test_shards_together_keep_what_the_cutoff_counted():

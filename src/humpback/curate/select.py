@@ -192,6 +192,8 @@ def _dropped(candidate: Candidate, rating: Rating | None, line: Cutoff) -> Dropp
     excerpt = candidate.instruction[:_EXCERPT]
     if rating is None:
         return Dropped(candidate.id, "unrated: missing", "no rating with this id", candidate.source, excerpt)
+    if rating.state == "skipped":
+        return Dropped(candidate.id, "not rated: out of the cascade's reach", rating.reply, candidate.source, excerpt)
     if rating.score is None:
         end = rating.reply[-_EXCERPT:]
         return Dropped(candidate.id, f"unrated: {rating.state}", f"the reply ends: {end}", candidate.source, excerpt)
