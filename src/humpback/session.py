@@ -57,18 +57,20 @@ def show_status(folder: str) -> None:
     run = Run.existing(place_of(folder))
     config = load_config(run.config_path)
     console = Console(highlight=False, soft_wrap=True)
-    for stage in plan(config, models.identify(config.model)):
+    stages = plan(config, models.identify(config.model))
+    width = max(len(stage.name) for stage in stages)
+    for stage in stages:
         manifest = run.stage(stage.name).manifest()
         shards = len(run.stage(stage.name).committed())
         if manifest is None:
             console.print(
-                f"{stage.name:<12} {'begun, ' + str(shards) + ' shards' if shards else 'to do'}", markup=False
+                f"{stage.name:<{width}} {'begun, ' + str(shards) + ' shards' if shards else 'to do'}", markup=False
             )
             continue
         counts = manifest["counts"]
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(counts["dropped"].items(), key=lambda i: -i[1]))
-        line = f"{stage.name:<12} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s  {reasons}"
-        console.print(line, markup=False)
+        line = f"{stage.name:<{width}} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s"
+        console.print(f"{line}  {reasons}", markup=False)
 
 
 def _refuse_stale(stages: tuple[Stage, ...], run: Run, redo: list[str]) -> None:
@@ -129,8 +131,9 @@ def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
 
 
 def _print_status(found: list[StageStatus], console: Console) -> None:
+    width = max(len(item.stage.name) for item in found)
     for item in found:
         note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
             item.state, item.stage.does
         )
-        console.print(f"{item.stage.name:<12} {item.state:<6} {note}", markup=False)
+        console.print(f"{item.stage.name:<{width}} {item.state:<6} {note}", markup=False)

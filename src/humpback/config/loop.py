@@ -196,9 +196,7 @@ class CurateSettings(Settings):
     does, and write nothing. Not in the paper. Where the engine cannot, the rating stays without a score."""
     samples: Positive = 1
     """Replies of `rating` whose scores are averaged. The paper draws one."""
-    ensemble: dict[SingleScorer, Annotated[float, Field(gt=0)]] = Field(
-        default={"gain": 1.0, "closure": 1.0, "expected-rating": 1.0}
-    )
+    ensemble: dict[SingleScorer, Annotated[float, Field(gt=0)]] = Field(default={"calibrated": 2.0, "stored-gain": 1.0})
     """The scorers of `ensemble`, with their weights."""
     cascade: CascadeSettings = CascadeSettings()
     calibration_pairs: Positive = 64

@@ -93,7 +93,7 @@ def _rate(
 
     over = ((candidates.name, Candidate), *((stage.name, Rating) for stage in first))
     needs = (candidates.name, *((by.name,) if asks else ()), *(stage.name for stage in (*on, *first)))
-    does = f"M_{iteration - 1} rates the candidates" if asks else f"rank the candidates by {wanted.scorer}"
+    does = f"M_{iteration - 1} rates the candidates: {wanted.scorer}" if asks else f"candidates by {wanted.scorer}"
     check = _enough_have_a_score(wanted, name)
     return Stage(name, does, needs, _deciding(config), MapShards(over, opened), Rating, model=asks, check=check)
 
