@@ -4,8 +4,9 @@ The same segments, the same prompts and the same sampling (nucleus .9, temperatu
 after the other, in rounds, the first two side by side. A segment is a human response of the seed's pairs: what decides
 is its length.
 
-    candidates   humpback.augment.instruct: prompts, writing, cleaning, checking, records
+    candidates   humpback.augment.instruct: prompts, writing, cleaning, checking, records; without augment.gain
     engine       the same requests, handed to the engine
+    with-gain    candidates, and what augment.gain reads of them afterwards
     plain        tokenizer and `model.generate`, batches of 8, padded on the left, sorted by length
     plain-bf16   the same in bfloat16, where the engine computes in it
 
@@ -113,6 +114,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """All contestants in all rounds."""
     model = model_of(arguments)
     settings = AugmentSettings(max_new_tokens=arguments.new_tokens)
+    bare = settings.model_copy(update={"gain": False})
     segments = segments_of(read_pairs(arguments.pairs, arguments.count, arguments.max_chars))
     requests = requests_of(segments, settings, "candidates")
     device = pick_device(model.device)
@@ -127,8 +129,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for loop in plain.values():
             loop.write(requests[:2], model.max_tokens)
         works: dict[str, Callable[[], dict[str, int]]] = {
-            "candidates": partial(by_stage, engine, settings, segments),
+            "candidates": partial(by_stage, engine, bare, segments),
             "engine": partial(by_engine, engine, requests),
+            "with-gain": partial(by_stage, engine, settings, segments),
         }
         works |= {name: partial(loop.write, requests, model.max_tokens) for name, loop in plain.items()}
         for turn in range(arguments.rounds):
@@ -141,7 +144,12 @@ def compared(rows: dict[str, list[Row]]) -> dict[str, Any]:
     """How the contestants stand to one another."""
     engine = rows.get("engine", [])
     loops = {name: times(engine, found, "tokens") for name, found in rows.items() if name.startswith("plain")}
-    return {"candidates_of_engine": times(rows.get("candidates", []), engine, "tokens"), "engine_times": loops}
+    bare, gain = rows.get("candidates", []), rows.get("with-gain", [])
+    found = {
+        "candidates_of_engine": times(bare, engine, "tokens"),
+        "with_gain_of_candidates": times(gain, bare, "tokens"),
+    }
+    return found | {"engine_times": loops}
 
 
 def main() -> None:
