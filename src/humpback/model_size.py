@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from humpback import models
+from humpback.carried import carried
 from humpback.config import ModelSettings
 
 _HEAD = 8
@@ -21,7 +21,7 @@ def parameters(settings: ModelSettings) -> int | None:
     if settings.engine != "transformers":
         return None
     if settings.name.startswith("package:"):
-        return models.carried_parameters(settings.name)
+        return carried(settings.name).parameters
     place = Path(settings.name).expanduser()
     if not place.exists():
         return None

