@@ -159,7 +159,7 @@ def doctor() -> None:
     from humpback.doctor import examine
 
     for name, finding in examine():
-        typer.echo(f"{name:<14}{finding}")
+        typer.echo(f"{name:<30}{finding}")
 
 
 @app.command()

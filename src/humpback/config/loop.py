@@ -133,17 +133,22 @@ class SelectSettings(Settings):
     per_document: Annotated[int, Field(ge=0)] = 0
     """Keep at most so many candidates of one document, the best-rated; 0 sets no bound. Where a share or a number is
     asked for, the next best move up."""
+    clusters: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Put instructions into so many groups of like ones, such as 50, and keep the best of each group, in proportion to
+    its size; with a share or a number. Not in the paper (k-means selections: Yu et al. 2024); 0 makes no groups."""
 
     @property
     def diverse(self) -> bool:
         """Whether candidates above the line may be passed over."""
-        return self.max_similarity is not None or self.per_document > 0
+        return self.max_similarity is not None or self.per_document > 0 or self.clusters > 0
 
     @model_validator(mode="after")
     def _one(self) -> SelectSettings:
         given = [name for name in ("threshold", "top_share", "top_n") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"give only one of threshold, top_share, top_n, not {' and '.join(given)}")
+        if self.clusters and self.top_share is None and self.top_n is None:
+            raise ValueError("clusters share out a number that is kept: give top_share or top_n with it")
         return self
 
 
