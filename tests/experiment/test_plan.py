@@ -138,3 +138,23 @@ def test_other_mistakes_in_a_grid_are_one_line(grid_of):
         with pytest.raises(ConfigError) as caught:
             grid_of(**others)
         assert message in str(caught.value)
+
+
+def test_what_an_arm_s_ratings_stand_on_comes_along_under_its_name(grid_of):
+    arms = {
+        "calibrated": {"scorer": "calibrated"},
+        "both": {"scorer": "ensemble"},
+        "cheap": {"scorer": "calibrated", "settings": {"curate.cascade.share": 0.5}},
+    }
+    _, grid = grid_of(arms, seeds=2)
+    assert len(names(grid, "calibration-1.")) == 3
+    assert len(names(grid, "scores-1-calibrated.ensemble")) == 1
+    scores = names(grid, "scores-1-stored-gain.")
+    assert len(scores) == 2
+    (cascade,) = names(grid, "ratings-1.calibrated-")
+    assert set(grid.stages[cascade].needs) >= {"candidates", "forward-0", *scores} - {"scores-1-stored-gain.ensemble"}
+    assert set(grid.stages["ratings-1.ensemble"].needs) == {
+        "candidates",
+        "scores-1-calibrated.ensemble",
+        "scores-1-stored-gain.ensemble",
+    }
