@@ -202,6 +202,13 @@ def test_the_stages_one_by_one_on_files(documents, seed_file, tiny_model, tmp_pa
     best = sorted(row["score"] for row in ratings)[-5:]
     assert sorted(row["score"] for row in rows(tmp_path / "curated.jsonl")) == best
 
+    done = humpback("select", seed_file, "ratings.jsonl", "--out", "diverse.jsonl", "--set", "curate.select.top_n=5",
+                    "--set", "curate.select.clusters=3", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "diverse.jsonl")) == 5
+    assert "clusters share out a number" in mistake("select", seed_file, "ratings.jsonl", "--out", "none.jsonl",
+                                                    "--set", "curate.select.clusters=3", cwd=tmp_path)  # fmt: skip
+
 
 def test_mistakes_on_files(seed_file, tmp_path):
     assert "end its name with .jsonl or .parquet" in mistake("segment", seed_file, "--out", tmp_path / "x.csv")
