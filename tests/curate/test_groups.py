@@ -66,7 +66,7 @@ def test_planted_topics_are_not_mixed_whatever_their_size(seed):
     rows = [*about("whale", 400, seed=seed), *about("bread", 60, seed=seed), *about("chess", 20, seed=seed)]
     random.Random(seed).shuffle(rows)
 
-    assert purity(rows, 16) == 1.0
+    assert purity(rows, 8) == 1.0
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -107,6 +107,15 @@ def test_a_diverse_selection_is_the_same_for_any_shards_and_says_what_it_passed_
     assert whole.stage("curated-1").counts().dropped == {"enough of its document": len(candidates) - len(kept)}
 
 
+def test_a_share_for_each_group_is_the_same_for_any_shards(settings, tmp_path):
+    settings = settings | {"curate": {"scorer": "random", "select": {"top_share": 0.5, "clusters": 3}}}
+    whole = carry_out(settings | {"run": {"shard_rows": 100, "workers": 1}}, tmp_path / "a")
+    parts = carry_out(settings | {"run": {"shard_rows": 2, "workers": 2}}, tmp_path / "b")
+    kept, again = ({row.id for row in run.stage("curated-1").records(Curated)} for run in (whole, parts))
+    assert kept == again
+    assert len(kept) == len(list(whole.stage("candidates").records(Candidate))) // 2
+
+
 def test_a_changed_setting_is_refused_by_name_and_redone_on_demand(settings, tmp_path):
     run = carry_out(settings, tmp_path / "run")
     changed = settings | {"augment": {"temperature": 0.3}}

@@ -1,9 +1,9 @@
 """Groups of like instructions, found without a model: spherical k-means (Dhillon & Modha 2001) over rare words.
 
-An instruction is a vector of its words, each weighed by the square of how rare it is and hashed to one of 512 places
-with a sign (feature hashing: Weinberger et al. 2009), of one length. A word of all instructions or of one alone tells
-nothing and counts for nothing. Pairs of words are left out, and rarity is squared, as otherwise the groups are those of
-a few openings ('What is the'): the largest of 50 groups of Dolly's 15,000 instructions then has 1,213, and 525 so.
+An instruction is a vector of its words, each weighed by how rare it is and hashed to one of 512 places with a sign
+(feature hashing: Weinberger et al. 2009), of one length. A word of all instructions or of one alone tells nothing and
+counts for nothing. Pairs of words are left out, as they make groups of a way to ask ('What is the'): of 30 planted
+topics, asked about in ten ways, 30 groups hold 93 % together, and with pairs 69 %.
 The centres are learned from a sample; every instruction then belongs to the centre it is most like, and one that is
 like none to a last group of what is left.
 
@@ -75,12 +75,12 @@ def _buckets(hashes: NDArray[np.uint64]) -> Numbers:
 
 
 def _rarity(texts: Sequence[str]) -> NDArray[np.float32]:
-    """The weight of each bucket of words: the square of how many nats it is rarer than once in each text."""
+    """The weight of each bucket of words: sixteenths of nats that it is rarer than once in each text."""
     counts = np.zeros(_BUCKETS, np.int64)
     for at in range(0, len(texts), WINDOW):
         counts += np.bincount(_buckets(words(texts[at : at + WINDOW]).hashes), minlength=_BUCKETS)
     rarity = np.maximum(np.log(max(1, len(texts)) / np.maximum(counts, 1)), 0)
-    return np.where(counts > 1, np.rint(16 * np.square(rarity)), 0).astype(np.float32)
+    return np.where(counts > 1, np.rint(16 * rarity), 0).astype(np.float32)
 
 
 def _vectors(texts: Sequence[str], weights: NDArray[np.float32]) -> Vectors:
