@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from humpback.cli import app
 from humpback.config import Config
+from humpback.experiment.command import read_experiment
 from humpback.settings_file import read_config, with_changes
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +37,10 @@ def test_a_command_in_the_documents_exists(line):
         assert option in shown.output
     changes = [value for word, value in pairwise(words) if word == "--set"]
     changes += [f"model.name={value}" for word, value in pairwise(words) if word == "--model"]
-    with_changes(Config(), changes)
+    if words[1] == "experiment":
+        read_experiment(ROOT / "benchmarks" / "experiments" / "small.yaml", changes)
+    else:
+        with_changes(Config(), changes)
 
 
 def test_the_readme_shows_commands():

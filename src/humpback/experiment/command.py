@@ -60,12 +60,21 @@ def show_experiment(file: Path, out: str, changes: list[str]) -> None:
         console.print(line, markup=False)
 
 
-def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
+def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
+    """A grid with changes by NAME=VALUE: of its own settings, or of those that all arms share.
+
+    Raises:
+        ConfigError: A setting is not right.
+    """
     own = ExperimentSettings.model_fields
     named = [
         change if change.partition("=")[0].partition(".")[0] in own else f"settings.{change}" for change in changes
     ]
-    experiment = with_changes(load_settings(file, ExperimentSettings), named)
+    return with_changes(load_settings(file, ExperimentSettings), named)
+
+
+def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
+    experiment = read_experiment(file, changes)
     grid = plan_experiment(experiment, models.identify(experiment.settings.model))
     return experiment, grid, Run(place_of(out) if out else Path("runs") / file.stem)
 
