@@ -13,7 +13,8 @@ join the table later.
 
 A flagged file's name is followed by `#column`, and by `?column` where only rows with that one are to be taken. Pairs
 are drawn from the far end of the order in which `seed.limit` draws with seed 0, so that a model trained on such a
-sample has not seen them; the scorer `calibrated` looks at pairs from its near end.
+sample has not seen them; the scorer `calibrated` looks at pairs from its near end. `stored-gain`, and `ensemble` with
+it, wants a backward model: `--backward m-yx`, read as self-augmentation reads (`augment.gain`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +34,7 @@ from typing import Any
 
 from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, pairs_of, ranked_set
 
+from humpback.augment import read_by
 from humpback.config import Config
 from humpback.curate import Ranks, Scorer, make_scorer
 from humpback.curate.calibration import calibrate
@@ -39,7 +42,7 @@ from humpback.curate.faults import FAULTS, UNSEEN
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.evaluate.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
-from humpback.records import Candidate, Pair, SignScale, content_id
+from humpback.records import Candidate, Pair, SignScale, Usage, content_id
 from humpback.settings_file import with_changes
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
@@ -92,12 +95,15 @@ def score(
     for start in range(0, len(missing), WINDOW):
         window = [candidate(pair) for pair in missing[start : start + WINDOW]]
         begun = time.perf_counter()
+        read = Usage()
+        if scorer.name == "stored-gain":
+            window, read = read_by(window, engine)
         outcome = scorer.score(window, engine)
         seconds = (time.perf_counter() - begun) / len(window)
         journal.add(
             [
                 {"key": keys[one.id], "state": one.state, "score": one.score, "reply": one.reply[:300]}
-                | {"scorer": scorer.name, "seconds": seconds, "read": outcome.usage.read / len(window)}
+                | {"scorer": scorer.name, "seconds": seconds, "read": (outcome.usage + read).read / len(window)}
                 for one in outcome.kept
             ]
         )
@@ -106,13 +112,19 @@ def score(
 
 
 def ensemble(
-    engine: Engine, config: Config, good: Sequence[Pair], pairs: Sequence[Pair], journal: Journal, work: Path
+    engines: Mapping[str, Engine],
+    config: Config,
+    good: Sequence[Pair],
+    pairs: Sequence[Pair],
+    journal: Journal,
+    work: Path,
 ) -> dict[str, dict[str, Any]]:
     """State and score of every pair by the mean rank of several scorers; what each of them costs is added up."""
     weights = config.curate.ensemble
     members = {}
     for name in weights:
         alone = with_changes(config, [f"curate.scorer={name}"])
+        engine = engines.get(name, engines[""])
         members[name] = score(engine, alone, scorer_of(engine, alone, good, work), pairs, journal)
     ranks = {name: Ranks(row["score"] for row in rows.values()) for name, rows in members.items()}
     found = {}
@@ -163,13 +175,18 @@ def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Itera
     good = [pair for pair, _ in pairs_of(arguments.seed, arguments.max_chars)][-NEAR:] if arguments.seed else []
     for name in arguments.model:
         base = with_changes(Config.model_validate({"model": {"name": name}}), arguments.set)
-        with open_engine(base.model) as engine:
+        with ExitStack() as opened:
+            engines = {"": opened.enter_context(open_engine(base.model))}
+            if arguments.backward:
+                settings = base.model.model_copy(update={"name": arguments.backward})
+                engines["stored-gain"] = opened.enter_context(open_engine(settings))
             for scorer in arguments.scorers:
                 config = with_changes(base, [f"curate.scorer={scorer}"])
                 print(f"{name} {scorer}", flush=True)
                 if scorer == "ensemble":
-                    scores = ensemble(engine, config, good, pairs, journal, arguments.work)
+                    scores = ensemble(engines, config, good, pairs, journal, arguments.work)
                 else:
+                    engine = engines.get(scorer, engines[""])
                     scores = score(engine, config, scorer_of(engine, config, good, arguments.work), pairs, journal)
                 figures = {one.name: measured(one, scores) for one in sets}
                 seconds = sum(row["seconds"] for row in scores.values())
@@ -229,6 +246,7 @@ def main() -> None:
     parser.add_argument("--flagged", nargs="*", default=[], metavar="FILE#COLUMN[?COLUMN]")
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
     parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
+    parser.add_argument("--backward", help="M_yx, for the scorers stored-gain and ensemble")
     parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
     parser.add_argument("--flags", type=int, default=100, help="pairs of each flagged set, half of them good")
     parser.add_argument("--pairs", type=int, default=40, help="good pairs of each set with faults; each has 13 twins")

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.augment import CHECKS, clean, instruct, validate
+from humpback.augment import CHECKS, clean, instruct, read_by, validate
 from humpback.config import AugmentSettings
 from humpback.engines.fake import FakeEngine
 from humpback.prompts import backward_messages, ending
-from humpback.records import Completion, Likelihood, Segment, content_id, record_seed
+from humpback.records import Candidate, Completion, Likelihood, Segment, content_id, record_seed
 
 SETTINGS = AugmentSettings()
 TEXT = (
@@ -105,6 +105,29 @@ def test_a_script_is_judged_by_the_response():
 
 def test_every_check_is_seen_to_fail():
     assert set(INVALID.values()) == {reason for reason, _ in CHECKS}
+
+
+class Reads(FakeEngine):
+    """Finds each character of an instruction e to the -1 likely behind its response, e to the -4 likely alone."""
+
+    def loglikelihood(self, requests):
+        for request in requests:
+            (text,) = request.continuations
+            if "whale" in text:
+                yield Likelihood(request.id, error="no")
+                continue
+            each = -4.0 if request.messages == backward_messages("") else -1.0
+            yield Likelihood(request.id, (each * len(text),), (len(text),), prompt_tokens=7)
+
+
+def test_pairs_of_whatever_origin_get_the_gain_that_they_would_have():
+    pairs = [Candidate(name, "", "", "", (), text, TEXT, "", 0.0) for name, text in
+             (("a", "Why do they sing?"), ("b", "What is a whale?"))]  # fmt: skip
+    (read, unread), usage = read_by(pairs, Reads("M_yx"))
+
+    assert (read.id, read.log_probability, read.gain) == ("a", -1.0, 3.0)
+    assert unread == pairs[1]
+    assert usage.read == 14
 
 
 @pytest.mark.parametrize(

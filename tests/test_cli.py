@@ -196,6 +196,15 @@ def test_the_stages_one_by_one_on_files(documents, seed_file, tiny_model, tmp_pa
     assert len(ratings) == 24
     assert all(1 <= row["score"] <= 5 for row in ratings)
 
+    done = humpback("rate", seed_file, "--model", "m-forward", "--backward", "m-backward", "--out", "both.jsonl",
+                    "--set", "curate.scorer=ensemble", "--set", 'curate.ensemble={"length": 1, "stored-gain": 1}',
+                    cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert all("stored-gain=" in row["reply"] and 0 < row["score"] < 1 for row in rows(tmp_path / "both.jsonl"))
+    assert "read by the scorer stored-gain alone: leave --backward out" in mistake(
+        "rate", seed_file, "--model", "m-forward", "--backward", "m-backward", "--set", "curate.scorer=length",
+        cwd=tmp_path)  # fmt: skip
+
     done = humpback("select", seed_file, "ratings.jsonl", "--out", "curated.jsonl",
                     "--set", "curate.select.top_n=5", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -254,6 +254,9 @@ def rate(
         typer.Option(metavar="K", min=1, help="Precision and recall of the best-scored K. Repeatable."),
     ] = None,
     figures: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,  # noqa: UP045
+    backward: Annotated[
+        str, typer.Option(metavar="M_YX", help="Backward model, for 'stored-gain' of pairs that it did not write.")
+    ] = "",
     settings: Sets = None,
 ) -> None:
     """Let a model rate pairs from 1 to 5; with --evaluate, measure the ratings against labels.
@@ -267,13 +270,13 @@ def rate(
     if evaluate is None:
         if label or group or at or figures or good_from is not None:
             raise ConfigError("labels are described but not given", "name their file with --evaluate")
-        typer.echo(rate_files(pairs, model, out, settings or []))
+        typer.echo(rate_files(pairs, model, out, settings or [], backward))
         return
     from humpback.evaluate.labels import LabelColumns
     from humpback.labelled import agreement_lines, read_labelled
 
     labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
-    typer.echo(rate_files(pairs, model, out, settings or []))
+    typer.echo(rate_files(pairs, model, out, settings or [], backward))
     for line in agreement_lines(labelled, out, at or [], figures, settings or []):
         typer.echo(line)
 

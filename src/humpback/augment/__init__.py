@@ -1,6 +1,7 @@
 """Self-augmentation: the backward model writes an instruction for each segment (paper, section 2.2)."""
 
 from humpback.augment.checks import CHECKS, clean, validate
+from humpback.augment.gain import read_by, with_gains
 from humpback.augment.write import instruct, shown
 
-__all__ = ["CHECKS", "clean", "instruct", "shown", "validate"]
+__all__ = ["CHECKS", "clean", "instruct", "read_by", "shown", "validate", "with_gains"]

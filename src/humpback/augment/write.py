@@ -7,9 +7,9 @@ stands in for it, above all no human instruction.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from humpback.augment.checks import clean, validate
+from humpback.augment.gain import with_gains
 from humpback.config import AugmentSettings
 from humpback.engines.base import Engine
 from humpback.prompts import backward_messages
@@ -17,7 +17,6 @@ from humpback.records import (
     Candidate,
     Completion,
     Dropped,
-    LikelihoodRequest,
     Outcome,
     Request,
     Sampling,
@@ -64,7 +63,7 @@ def instruct(
         sum(answer.completion_tokens for answer in answers.values()),
     )
     if settings.gain:
-        kept, read = _with_gains(kept, engine)
+        kept, read = with_gains(kept, engine)
         usage += read
     return Outcome(tuple(kept), tuple(dropped), len(segments), usage)
 
@@ -113,24 +112,6 @@ def _best(
         model=model,
         log_probability=_mean_log_probability(written[best]),
     )
-
-
-def _with_gains(candidates: Sequence[Candidate], engine: Engine) -> tuple[list[Candidate], Usage]:
-    """Adds log p(x|y) - log p(x) for a token of x, both under M_yx: the second with an empty text to write x for.
-
-    All such prompts are the same, so that only the instructions are read.
-    """
-    asked = backward_messages("")
-    requests = [LikelihoodRequest(one.id, asked, (one.instruction,), ends=True) for one in candidates]
-    alone = {answer.id: answer for answer in engine.loglikelihood(requests)}
-    kept = []
-    for one in candidates:
-        answer = alone.get(one.id)
-        if answer and not answer.error and answer.tokens[0]:
-            prior = answer.log_probabilities[0] / answer.tokens[0]
-            one = replace(one, gain=one.log_probability - prior)
-        kept.append(one)
-    return kept, Usage(sum(answer.prompt_tokens for answer in alone.values()), 0)
 
 
 def _reason(completion: Completion, instruction: str, response: str, settings: AugmentSettings) -> str | None:

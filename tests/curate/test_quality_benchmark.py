@@ -1,0 +1,53 @@
+"""The table of curator quality, on a model of two layers: every scorer has a row, and a stopped run goes on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "curation_quality.py"
+SENTENCES = (
+    "The bay lies open to the east, and fishing boats leave it before the sun has risen over the hills.",
+    "A long wall of grey stone keeps the winter storms away from the houses on the quay.",
+    "Every spring the nets are mended by hand, because the ropes have grown hard in the salt.",
+    "In summer visitors come for the whales, which pass within sight of the lighthouse.",
+    "The harbour master writes down each arrival in a book that goes back two hundred years.",
+)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    file = tmp_path / "good.jsonl"
+    pairs = [
+        {
+            "instruction": f"Tell me about bay number {number} and the people who live beside it.",
+            "response": " ".join((*SENTENCES[number % 5 :], *SENTENCES[: number % 5])).replace("bay", f"bay {number}"),
+            "flag": number % 2 == 0,
+        }
+        for number in range(16)
+    ]
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
+    return file
+
+
+def test_every_scorer_has_a_row_and_a_second_call_scores_nothing_again(good: Path, tiny_model: Path, tmp_path: Path):
+    def run() -> str:
+        command = [
+            sys.executable, BENCHMARK, "--work", tmp_path / "work", "--json", tmp_path / "found.json",
+            "--model", tiny_model, "--backward", tiny_model, "--scorers", "length", "stored-gain", "ensemble",
+            "--good", good, "--flagged", f"{good}#flag", "--pairs", "3", "--flags", "4",
+            "--set", 'curate.ensemble={"length": 1, "stored-gain": 2}', "--set", "model.max_tokens=3000",
+        ]  # fmt: skip
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
+
+    first, second = run(), run()
+
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [row["scorer"] for row in found["results"]] == ["length", "stored-gain", "ensemble"]
+    assert found["sets"]["good"] == {"kind": "faults", "pairs": 3 * 14}
+    assert all(row["states"] == {"scored": row["states"]["scored"]} for row in found["results"])
+    assert "stored-gain: 32 of" in first
+    assert " of " not in second.replace(" of 0", "")
+    assert first[first.index("| model") :] == second[second.index("| model") :]
