@@ -79,7 +79,7 @@ def scorer_of(engine: Engine, config: Config, good: Sequence[Pair], work: Path) 
     if config.curate.scorer == "calibrated":
         kept = work / f"calibration-{content_id(engine.model, config.curate.model_dump_json())}.json"
         if not kept.exists():
-            found = calibrate(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed).kept
+            found = calibrate(good, engine, config.tags, config.curate, config.run.seed).kept
             kept.write_text(json.dumps([asdict(scale) for scale in found]), encoding="utf-8")
         scales = [SignScale(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
     return make_scorer(config.curate, config.run.seed, 1, STEP, config.tags, scales)

@@ -4,7 +4,8 @@
 same batches, with nothing around it, by the network as it is loaded here; `limit-plain` by the network as transformers
 loads it, in float32. Contestants run one after the other, in rounds, and the limit anew behind each of our scorers: a
 machine that changes its speed changes both. `calibrated` looks at other pairs of the same file first; what that takes
-is told apart, as `calibration`. distilabel runs in a process and an environment of its own:
+is told apart, as `calibration`. `calibrated+grade` asks for a grade in the same pass (`curate.follow_up`). distilabel
+runs in a process and an environment of its own:
 
     python -m venv peer && peer/bin/pip install -U pip && peer/bin/pip install torch==2.13.0
     peer/bin/pip install distilabel==1.5.3 'transformers<5'
@@ -50,20 +51,30 @@ def candidates_of(pairs: list[Pair]) -> list[Candidate]:
     ]
 
 
-def calibration(pairs: list[Pair], engine: TransformersEngine, count: int) -> Row:
+def settings_of(name: str, **more: int) -> CurateSettings:
+    """Of a scorer, which `+grade` lets ask for a grade in the same pass."""
+    scorer, _, asked = name.partition("+")
+    return CurateSettings.model_validate({"scorer": scorer, "follow_up": asked == "grade", **more})
+
+
+def calibration_of(name: str) -> str:
+    return name.replace("calibrated", "calibration")
+
+
+def calibration(name: str, pairs: list[Pair], engine: TransformersEngine, count: int) -> Row:
     """The signs' scales, and what finding them took."""
     clock = Clock()
     with clock.running():
-        scales = calibrate(pairs, engine, TagSettings(), count, 0).kept
+        scales = calibrate(pairs, engine, TagSettings(), settings_of(name, calibration_pairs=count), 0).kept
     read = scales[0].good + scales[0].faulty
     return clock.rates(pairs=read) | {"scales": [asdict(scale) for scale in scales]}
 
 
 def scorer_of(name: str, new_tokens: int, figures: Figures) -> Scorer:
     """One of ours, ready to rate."""
-    settings = CurateSettings.model_validate({"scorer": name, "max_new_tokens": new_tokens})
-    scales = [SignScale(**row) for found in figures.rows.get("calibration", ()) for row in found["scales"]]
-    return make_scorer(settings, 0, 1, "ratings-1", TagSettings(), scales if name == "calibrated" else ())
+    looked = figures.rows.get(calibration_of(name), ()) if name.startswith("calibrated") else ()
+    scales = [SignScale(**row) for found in looked for row in found["scales"]]
+    return make_scorer(settings_of(name, max_new_tokens=new_tokens), 0, 1, "ratings-1", TagSettings(), scales)
 
 
 def rate(scorer: Scorer, pairs: list[Pair], engine: TransformersEngine) -> Row:
@@ -111,8 +122,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     tokens = {"shared": limit.shared, "own_per_pair": rounded(limit.tokens / len(pairs))}
     facts = facts_of(arguments, ("distilabel", "scorers")) | {"tokens": tokens}
     figures = Figures(arguments.json, facts, compared)
-    if "calibrated" in arguments.scorers:
-        figures.measure("calibration", 0, partial(calibration, others, engine, arguments.calibration_pairs))
+    for name in (name for name in arguments.scorers if name.startswith("calibrated")):
+        look = partial(calibration, name, others, engine, arguments.calibration_pairs)
+        figures.measure(calibration_of(name), 0, look)
     scorers = {name: scorer_of(name, arguments.new_tokens, figures) for name in arguments.scorers}
     for name, scorer in scorers.items():
         if figures.missing(name, arguments.rounds - 1):  # a first call pays for what is made once

@@ -129,7 +129,7 @@ def _scales(config: Config, engine: Engine) -> Sequence[SignScale]:
     from humpback.curate.calibration import calibrate
 
     good = seed.read_seed(config.seed, config.run.seed).kept
-    return calibrate(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed).kept
+    return calibrate(good, engine, config.tags, config.curate, config.run.seed).kept
 
 
 def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:

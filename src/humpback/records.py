@@ -256,6 +256,8 @@ class Stretch:
     """Behind the last character; None goes to the end of the part."""
     step: int = 1
     """Reads the first of so many tokens alone: an estimate, where reading a token costs more than passing it."""
+    ends: bool = False
+    """Whether the end of the turn behind the part belongs to it; that of a part that was cut is not read."""
 
 
 @dataclass(frozen=True, slots=True)

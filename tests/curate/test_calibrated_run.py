@@ -47,6 +47,21 @@ def test_a_run_rates_with_what_it_found_out(settings, tmp_path):
     assert all(rating.score is not None and 1 <= rating.score <= 5 for rating in ratings)
 
 
+def test_asking_for_a_grade_is_another_rating_and_nothing_to_other_scorers(settings):
+    recipes = {}
+    for scorer in ("calibrated", "rating", "expected-rating"):
+        for follow_up in (False, True):
+            _, stages = planned(settings, scorer=scorer, follow_up=follow_up)
+            recipes[scorer, follow_up] = {stage.name: stage.settings for stage in stages}
+
+    differ = {
+        name for name, found in recipes["calibrated", True].items() if found != recipes["calibrated", False][name]
+    }
+    assert differ == {"calibration-1", "ratings-1", "calibration-2", "ratings-2"}
+    for scorer in ("rating", "expected-rating"):
+        assert recipes[scorer, True] == recipes[scorer, False]
+
+
 @pytest.mark.parametrize("scorer", ["gain", "ifd", "backward-gain", "closure", "length"])
 def test_a_threshold_for_scores_without_a_scale_is_refused_before_anything_is_done(settings, scorer):
     with pytest.raises(ConfigError, match="top_share"):

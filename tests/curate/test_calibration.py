@@ -32,8 +32,9 @@ def candidate(pair: Pair) -> Candidate:
 PAIRS = [good(number) for number in range(40)]
 
 
-def calibrated(pairs=PAIRS, count=24, model="M_0"):
-    return calibrate(pairs, FakeEngine(model), TagSettings(), count, 0)
+def calibrated(pairs=PAIRS, count=24, model="M_0", follow_up=False):
+    settings = CurateSettings(calibration_pairs=count, follow_up=follow_up)
+    return calibrate(pairs, FakeEngine(model), TagSettings(), settings, 0)
 
 
 def test_only_what_falls_is_suspicious():
@@ -80,6 +81,15 @@ def test_a_text_that_says_things_twice_scores_lower():
     assert first.reply.startswith("suspicion=")
     assert all(f"{name}=" in first.reply for name in SIGNS)
     assert calibration_scales(scales)["repetition"][0] == 0
+
+
+def test_a_calibration_that_asked_for_a_grade_has_candidates_asked_too():
+    scales = calibrated(follow_up=True).kept
+    scorer = make_scorer(CurateSettings(scorer="calibrated"), 0, 1, "ratings-1", None, scales)
+    (rating,) = scorer.score([candidate(PAIRS[30])], FakeEngine("M_0")).kept
+
+    assert [scale.id for scale in scales] == [*SIGNS, "grade"]
+    assert "grade=" in rating.reply
 
 
 def test_too_few_pairs_are_said_to_be_too_few():

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humpback.config import ModelSettings, TagSettings
-from humpback.curate.signs import SIGNS, read_signs
+from humpback.curate.rating import grade_shares
+from humpback.curate.signs import GRADE, SIGNS, read_signs
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
-from humpback.prompts import backward_messages, forward_messages
+from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
 from humpback.records import LikelihoodRequest, Pair
 
 TEXT = "Mix flour and water. Wait until it has risen, for an hour or more. Then bake it and eat it."
@@ -27,7 +28,7 @@ def engine(tiny_chat_model):
 
 
 def signs_of(engine, *pairs: Pair) -> list[dict[str, float]]:
-    return [dict(found.values) for found in read_signs(pairs, engine, NO_TAGS)[0]]
+    return [dict(found.values) for found in read_signs(pairs, engine, NO_TAGS, follow_up=False)[0]]
 
 
 def test_a_pair_has_every_sign(engine):
@@ -78,22 +79,41 @@ def test_one_sentence_is_even_and_has_no_beginning(engine):
     assert [found[name] for name in ("evenness", "beginning", "ending")] == pytest.approx([0, 0, 0], abs=1e-6)
 
 
+def test_a_grade_is_read_in_the_same_pass_and_changes_no_other_sign(engine):
+    pairs = [pair("a"), pair("b", TEXT + " Then bake another one, and eat that too."), pair("c", "Mix. " * 300)]
+    plain, _ = read_signs(pairs, engine, NO_TAGS, follow_up=False)
+    graded, _ = read_signs(pairs, engine, NO_TAGS, follow_up=True)
+    requests = [LikelihoodRequest(one.id, follow_up_messages(one.instruction, one.response, NO_TAGS), GRADES,
+                                  EXPECTED_RATING_PREFIX) for one in pairs]  # fmt: skip
+    alone = {answer.id: grade_shares(answer.log_probabilities) for answer in engine.loglikelihood(requests)}
+
+    for one, before, found in zip(pairs[:2], plain, graded, strict=False):
+        values = dict(found.values)
+        grade = values.pop(GRADE)
+        assert grade == pytest.approx(sum(k * share for k, share in enumerate(alone[one.id], 1)), abs=1e-3)
+        assert values == pytest.approx(dict(before.values), abs=2e-3)
+    assert "closing" not in graded[2].values, "cut"
+    assert GRADE in graded[2].values
+
+
 @given(st.text(max_size=80))
 def test_any_text_has_signs_or_a_reason(text):
-    (found,) = read_signs([pair("a", text)], FakeEngine(), NO_TAGS)[0]
+    (found,) = read_signs([pair("a", text)], FakeEngine(), NO_TAGS, follow_up=False)[0]
 
     assert bool(found.error) == (not text.strip())
     assert found.error or set(found.values) == set(SIGNS)
 
 
 def test_a_full_stop_without_a_blank_behind_it_hides_no_end():
-    (found,) = read_signs([pair("a", "港は長い石の壁の後ろにある。海はうるさい。")], FakeEngine(), NO_TAGS)[0]
+    (found,) = read_signs(
+        [pair("a", "港は長い石の壁の後ろにある。海はうるさい。")], FakeEngine(), NO_TAGS, follow_up=False
+    )[0]
 
     assert "closing" in found.values
 
 
 def test_what_cannot_be_read_says_why():
-    (found,) = read_signs([pair("a", instruction="x" * 9000)], FakeEngine(max_chars=2000), NO_TAGS)[0]
+    (found,) = read_signs([pair("a", instruction="x" * 9000)], FakeEngine(max_chars=2000), NO_TAGS, follow_up=False)[0]
 
     assert "too long" in found.error
     assert not found.values

@@ -199,6 +199,23 @@ class EngineContract:
             assert all(reading.log_probability <= 0 for reading in answer.stretches)
             assert len(answer.log_probabilities) == 1
 
+    def test_a_stretch_can_hold_the_end_of_its_turn_before_another_turn_too(self, engine: Engine):
+        if not self.reads_stretches:
+            return
+        text = "The harbour lies behind a wall."
+        open_ = (*ask(TEXTS[0]), Message("assistant", (Part(text, cut=True),)))
+        stretches = (Stretch(1), Stretch(1, ends=True), Stretch(1, len(text), ends=True))
+        requests = [
+            LikelihoodRequest("last", open_, (), stretches=stretches),
+            LikelihoodRequest("not last", (*open_, *ask(TEXTS[3])), ("1", "2"), "Score: ", stretches=stretches),
+        ]
+        for answer in engine.loglikelihood(requests):
+            without, with_end, end = answer.stretches
+            assert not answer.error
+            assert with_end.tokens == without.tokens + end.tokens
+            assert end.tokens > 0 >= end.log_probability
+            assert len(answer.log_probabilities) == (2 if answer.id == "not last" else 0)
+
     def test_closing_twice_does_no_harm(self, engine: Engine):
         name = engine.model
         engine.close()

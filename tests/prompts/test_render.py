@@ -167,6 +167,7 @@ def test_every_template_has_its_slots_and_no_loose_ends(name):
         "expected-rating": {"instruction", "response", "fence"},
         "yes-no": {"instruction", "response", "fence"},
         "additive": {"instruction", "response", "fence"},
+        "follow-up": set(),
         "judge": {"instruction", "first", "second", "fence"},
     }
 

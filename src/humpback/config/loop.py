@@ -204,6 +204,9 @@ class CurateSettings(Settings):
     ensemble: dict[SingleScorer, Annotated[float, Field(gt=0)]] = Field(default={"calibrated": 2.0, "stored-gain": 1.0})
     """The scorers of `ensemble`, with their weights."""
     cascade: CascadeSettings = CascadeSettings()
+    follow_up: bool = False
+    """Let `calibrated` ask for a grade too, as the next turn of the conversation that it reads: likelihoods and grade
+    from one pass. A model has to be able to grade; those below a billion parameters that were measured are not."""
     calibration_pairs: Positive = 64
     """Seed pairs that `calibrated` reads before it rates, and as many with a planted fault."""
     max_unrated_share: Share = 0.5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from humpback.config import TagSettings
 from humpback.curate.calibration import calibration_scales, distance, explain, probability
-from humpback.curate.signs import Signs, read_signs
+from humpback.curate.signs import GRADE, Signs, read_signs
 from humpback.engines.base import Engine
 from humpback.records import Candidate, Outcome, Rating, SignScale
 
@@ -16,7 +16,8 @@ from humpback.records import Candidate, Outcome, Rating, SignScale
 class CalibratedScorer:
     """The probability p that a pair is as whole as the seed's own, as 1 + 4p. Ours; needs no labels and no writing.
 
-    The reply of the rating shows every sign in standard distances from the seed's pairs.
+    The reply of the rating shows every sign in standard distances from the seed's pairs. Where the scales hold a grade,
+    it is asked for in the same pass.
     """
 
     iteration: int
@@ -28,7 +29,8 @@ class CalibratedScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
-        found, usage = read_signs(candidates, engine, self.tags)
+        follow_up = any(scale.id == GRADE for scale in self.scales)
+        found, usage = read_signs(candidates, engine, self.tags, follow_up)
         ratings = tuple(
             self._rating(one.id, signs, engine.model) for one, signs in zip(candidates, found, strict=True)
         )  # fmt: skip

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from humpback.config import TagSettings
+from humpback.config import CurateSettings, TagSettings
 from humpback.curate.faults import COMMON, plant, sentences
-from humpback.curate.signs import SIGNS, Signs, read_signs
+from humpback.curate.signs import GRADE, SIGNS, Signs, read_signs
 from humpback.engines.base import Engine
 from humpback.errors import StageError
 from humpback.records import Outcome, Pair, SignScale, record_seed
@@ -37,32 +37,35 @@ _RIDGE = 1e-2
 
 
 def calibrate(
-    pairs: Sequence[Pair], engine: Engine, tags: TagSettings, count: int, seed: int
-) -> Outcome[SignScale]:  # fmt: skip
+    pairs: Sequence[Pair], engine: Engine, tags: TagSettings, settings: CurateSettings, seed: int
+) -> Outcome[SignScale]:
     """Looks at how a model reads good pairs, and the same with planted faults.
 
     Args:
         pairs: Good pairs that the model may have seen in training.
         engine: The model.
         tags: What it was trained to see behind an instruction.
-        count: How many of the pairs to read, drawn by `seed`; those of three sentences and more come first.
+        settings: How many of the pairs to read (`calibration_pairs`, drawn by `seed`; those of three sentences and more
+            come first), and whether to ask for a grade (`follow_up`).
         seed: The run's seed.
 
     Raises:
         StageError: Too few pairs can be read.
     """
     drawn = sorted(pairs, key=lambda pair: record_seed(seed, "calibration", pair.id))
-    chosen = sorted(drawn, key=lambda pair: len(sentences(pair.response)[0]) < _SENTENCES)[:count]
+    chosen = sorted(drawn, key=lambda pair: len(sentences(pair.response)[0]) < _SENTENCES)
+    chosen = chosen[: settings.calibration_pairs]
     faulty = _with_one_fault_each(chosen, seed)
-    good_signs, good_usage = read_signs(chosen, engine, tags)
-    faulty_signs, faulty_usage = read_signs(faulty, engine, tags)
+    good_signs, good_usage = read_signs(chosen, engine, tags, settings.follow_up)
+    faulty_signs, faulty_usage = read_signs(faulty, engine, tags, settings.follow_up)
     good, bad = ([one.values for one in signs if not one.error] for signs in (good_signs, faulty_signs))
     if min(len(good), len(bad)) < FEWEST:
         raise StageError(
             f"{len(good)} good pairs and {len(bad)} with a planted fault can be read, and {FEWEST} of each are needed",
             "give more seed pairs, longer ones, or another curate.scorer",
         )
-    scales = {name: _scale([values[name] for values in good if name in values]) for name in SIGNS}
+    names = (*SIGNS, GRADE) if settings.follow_up else SIGNS
+    scales = {name: _scale([values[name] for values in good if name in values]) for name in names}
     near, far = (np.log1p([distance(values, scales) for values in each]) for each in (good, bad))
     offset, slope = _logistic(near, far)
     told = float((near[:, None] < far[None]).mean() + (near[:, None] == far[None]).mean() / 2)

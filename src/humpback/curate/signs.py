@@ -15,9 +15,11 @@ import numpy as np
 from humpback.config import TagSettings
 from humpback.curate.faults import sentences
 from humpback.engines.base import Engine
-from humpback.prompts import backward_messages, forward_messages
+from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
 from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Reading, Stretch, Usage
 
+GRADE = "grade"
+"""A further sign, where it is asked for: the mean of the distribution over the five grades, as the next turn."""
 SIGNS = ("closing", "opening", "starts", "evenness", "beginning", "ending", "repetition", "answering")
 """closing: log-probability that the turn ends where the response does; falls where the end is missing.
 opening: of the first words; falls where the beginning is missing, or the response is another's.
@@ -48,29 +50,37 @@ class Signs:
     error: str = ""
 
 
-def read_signs(pairs: Sequence[Pair | Candidate], engine: Engine, tags: TagSettings) -> tuple[list[Signs], Usage]:
+def read_signs(
+    pairs: Sequence[Pair | Candidate], engine: Engine, tags: TagSettings, follow_up: bool
+) -> tuple[list[Signs], Usage]:
     """Reads pairs, each in two passes.
 
     Args:
         pairs: What to read; ids differ.
         engine: The model that reads; an embedded one.
         tags: What the model was trained to see behind an instruction.
+        follow_up: Whether the first pass asks for a grade too.
     """
-    first = {answer.id: answer for answer in engine.loglikelihood([forward_request(one, tags) for one in pairs])}
+    asked = [forward_request(one, tags, follow_up) for one in pairs]
+    first = {answer.id: answer for answer in engine.loglikelihood(asked)}
     second = {answer.id: answer for answer in engine.loglikelihood([_glance_request(one) for one in pairs])}
     usage = Usage(sum(answer.prompt_tokens for answer in (*first.values(), *second.values())), 0)
     return [_signs(one, first.get(one.id), second.get(one.id)) for one in pairs], usage
 
 
-def forward_request(pair: Pair | Candidate, tags: TagSettings) -> LikelihoodRequest:
+def forward_request(pair: Pair | Candidate, tags: TagSettings, follow_up: bool) -> LikelihoodRequest:
     """The response as an answer: the instruction, then sentence by sentence, and whether the turn ends there."""
     asked = forward_messages(pair.instruction, tags, ("seed",))
     place = sum(len(message.parts) for message in asked)
-    stretches = [Stretch(0), Stretch(place, 0, _FIRST_WORDS)]
+    end_of_turn = Stretch(place, len(pair.response), ends=True)
+    stretches = [Stretch(0), Stretch(place, 0, _FIRST_WORDS), end_of_turn]
     for start, end in _spans(pair.response):
         stretches += [Stretch(place, start, end, _EVERY), Stretch(place, start, start + 1)]
+    if follow_up:
+        graded = follow_up_messages(pair.instruction, pair.response, tags)
+        return LikelihoodRequest(pair.id, graded, GRADES, EXPECTED_RATING_PREFIX, stretches=tuple(stretches))
     answered = (*asked, Message("assistant", (Part(pair.response, cut=True),)))
-    return LikelihoodRequest(pair.id, answered, ("",), ends=True, stretches=tuple(stretches))
+    return LikelihoodRequest(pair.id, answered, (), stretches=tuple(stretches))
 
 
 def _glance_request(pair: Pair | Candidate) -> LikelihoodRequest:
@@ -83,7 +93,7 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
             return Signs({}, answer.error if answer else "the engine gave no answer")
     assert first is not None
     assert second is not None
-    asked, opening, *rest = first.stretches
+    asked, opening, end_of_turn, *rest = first.stretches
     whole, starts = ([one for one in rest[k::2] if one.tokens] for k in range(2))
     if not whole:
         return Signs({}, "nothing of the response was read")
@@ -98,9 +108,16 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
         "repetition": -_repeated(pair.response),
         "answering": second.log_probabilities[0] - asked.log_probability,
     }
-    if rest[-2].tokens:
-        values["closing"] = first.log_probabilities[0]
+    if end_of_turn.tokens:
+        values["closing"] = end_of_turn.log_probability
+    if first.log_probabilities:
+        values[GRADE] = _expected(first.log_probabilities)
     return Signs(values)
+
+
+def _expected(log_probabilities: Sequence[float]) -> float:
+    weights = np.exp(np.array(log_probabilities) - max(log_probabilities))
+    return float(weights @ np.array(GRADES, dtype=float) / weights.sum())
 
 
 def _mean(readings: Sequence[Reading]) -> float:

@@ -44,9 +44,10 @@ def asked(template: Template, max_tokens: int, request: LikelihoodRequest) -> As
     if not all(targets) or not (targets or request.stretches):
         raise TooLong("nothing to score", "give continuations that are not empty")
     room = max_tokens - len(shared) - max(map(len, targets), default=0)
-    laid = template.laid_out(request.messages, "", room)
-    prompt = (*laid.ids, *shared)
-    stretches = [_places(template, request, laid.parts, index) for index in range(len(request.stretches))]
+    open_end = template.end_ids if _reads_the_last_end(request) else ()
+    laid = template.laid_out(request.messages, "", room - len(open_end))
+    prompt = (*laid.ids, *open_end, *shared)
+    stretches = [_places(template, request, laid.parts, prompt, index) for index in range(len(request.stretches))]
     first = tuple(place for places in stretches for place in places)
     if all(len(target) == 1 for target in targets):
         rows = [Row(prompt, first, tuple(target[0] for target in targets))]
@@ -57,15 +58,31 @@ def asked(template: Template, max_tokens: int, request: LikelihoodRequest) -> As
     return Asked(tuple(rows), counts, tuple(map(len, stretches)), len(prompt) + sum(counts))
 
 
+def _reads_the_last_end(request: LikelihoodRequest) -> bool:
+    """Whether a stretch asks for the end of a turn that the conversation leaves open."""
+    last = sum(len(message.parts) for message in request.messages) - 1
+    asks = any(stretch.ends and stretch.part == last for stretch in request.stretches)
+    return asks and request.messages[-1].role == "assistant" and not request.continuations
+
+
 def _places(
-    template: Template, request: LikelihoodRequest, parts: Sequence[tuple[int, int]], index: int
+    template: Template,
+    request: LikelihoodRequest,
+    parts: Sequence[tuple[int, int]],
+    prompt: Sequence[int],
+    index: int,
 ) -> tuple[int, ...]:
     """Where the tokens of a stretch are; those that were cut off, and a first one that nothing precedes, are not."""
     stretch = request.stretches[index]
     texts = [part.text for message in request.messages for part in message.parts]
     begin, behind = parts[stretch.part]
-    tokens = template.within(texts[stretch.part], stretch.start, stretch.end)[:: stretch.step]
-    return tuple(begin + token for token in tokens if 0 < begin + token < behind)
+    text = texts[stretch.part]
+    places = [begin + token for token in template.within(text, stretch.start, stretch.end)[:: stretch.step]]
+    found = [place for place in places if 0 < place < behind]
+    end = behind + len(template.end_ids)
+    if stretch.ends and behind - begin == len(template.within(text, 0, None)):
+        found += range(behind, end) if tuple(prompt[behind:end]) == template.end_ids else ()
+    return tuple(found)
 
 
 def answer(name: str, asked: Asked, values: Iterator[list[float]]) -> Likelihood:

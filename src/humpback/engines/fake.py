@@ -170,6 +170,7 @@ class FakeEngine:
             before, text = texts[: stretch.part], texts[stretch.part]
             end = len(text) if stretch.end is None else stretch.end
             count = math.ceil(_tokens(text[stretch.start : end]) / stretch.step) if text[stretch.start : end] else 0
+            count += stretch.ends
             chance = _Chance("\x00".join((self._model, *before, text[:end], str(stretch.start))))
             readings.append(Reading(-count * (1.2 + 1.2 * chance.share()), count))
         return tuple(readings)

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from humpback.config import TagSettings
 from humpback.records import Direction, Message, Origin, Pair, Part, content_id
 
-PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "judge"]
+PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge"]
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
@@ -87,6 +87,12 @@ def yes_no_messages(instruction: str, response: str) -> tuple[Message, ...]:
 def additive_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks five questions about the response: a line for each of `CRITERIA`, with 'Yes' or 'No'."""
     return _judged("additive", instruction, response)
+
+
+def follow_up_messages(instruction: str, response: str, tags: TagSettings) -> tuple[Message, ...]:
+    """The pair as a conversation with M_t, which is then asked to grade its reply: to be read as `GRADES` are."""
+    asked = forward_messages(instruction, tags, ("seed",))
+    return (*asked, Message("assistant", (Part(response, cut=True),)), *_conversation("follow-up", {}))
 
 
 def judge_messages(instruction: str, first: str, second: str) -> tuple[Message, ...]:

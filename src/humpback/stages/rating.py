@@ -52,11 +52,11 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
         good = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
         if not done:
             with inputs.engine(by.name) as engine:
-                yield look(good, engine, config.tags, config.curate.calibration_pairs, config.run.seed)
+                yield look(good, engine, config.tags, config.curate, config.run.seed)
 
     settings = chosen(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= chosen(config, "model.max_tokens", "model.engine", "run.seed")
-    settings |= {"prompts": prompts.prompt_digest("forward", "backward")}
+    settings |= {"prompts": prompts.prompt_digest("forward", "backward")} | _follow_up(config)
     name, does = f"calibration-{iteration}", f"how M_{iteration - 1} reads good pairs"
     return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True)
 
@@ -139,8 +139,8 @@ def _deciding(config: Config) -> dict[str, Any]:
     match wanted.scorer:
         case "rating":
             settings = chosen(config, "curate", "run.seed")
-            others = ("curate.select", "curate.max_unrated", "curate.calibration", "curate.cascade", "curate.ensemble")
-            settings = {k: v for k, v in settings.items() if not k.startswith(others)}
+            others = ("select", "max_unrated", "calibration", "cascade", "ensemble", "follow_up")
+            settings = {k: v for k, v in settings.items() if not k.startswith(tuple(f"curate.{one}" for one in others))}
             return settings | reading | {"prompts": prompts.prompt_digest("rating")}
         case "expected-rating" | "yes-no" | "additive":
             return reading | {"prompts": prompts.prompt_digest(wanted.scorer)}
@@ -155,4 +155,10 @@ def _deciding(config: Config) -> dict[str, Any]:
         case "length" | "random" | "stored-gain":
             return chosen(config, "curate.scorer", "run.seed")
         case _:
-            return reading | chosen(config, "tags") | {"prompts": prompts.prompt_digest("forward", "backward")}
+            asked = _follow_up(config) if wanted.scorer == "calibrated" else {}
+            digest = prompts.prompt_digest("forward", "backward")
+            return reading | chosen(config, "tags") | {"prompts": digest} | asked
+
+
+def _follow_up(config: Config) -> dict[str, Any]:
+    return {"curate.follow_up": prompts.prompt_digest("follow-up")} if config.curate.follow_up else {}
