@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "curation_quality.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SENTENCES = (
     "The bay lies open to the east, and fishing boats leave it before the sun has risen over the hills.",
     "A long wall of grey stone keeps the winter storms away from the houses on the quay.",
@@ -35,7 +36,8 @@ def good(tmp_path: Path) -> Path:
 def test_every_scorer_has_a_row_and_a_second_call_scores_nothing_again(good: Path, tiny_model: Path, tmp_path: Path):
     def run() -> str:
         command = [
-            sys.executable, BENCHMARK, "--work", tmp_path / "work", "--json", tmp_path / "found.json",
+            sys.executable, BENCHMARKS / "curation_quality.py",
+            "--work", tmp_path / "work", "--json", tmp_path / "found.json",
             "--model", tiny_model, "--backward", tiny_model, "--scorers", "length", "stored-gain", "ensemble",
             "--good", good, "--flagged", f"{good}#flag", "--pairs", "3", "--flags", "4",
             "--set", 'curate.ensemble={"length": 1, "stored-gain": 2}', "--set", "model.max_tokens=3000",
@@ -51,3 +53,14 @@ def test_every_scorer_has_a_row_and_a_second_call_scores_nothing_again(good: Pat
     assert "stored-gain: 32 of" in first
     assert " of " not in second.replace(" of 0", "")
     assert first[first.index("| model") :] == second[second.index("| model") :]
+
+
+def test_pairs_that_teach_to_rate_are_good_ones_each_beside_a_faulty_twin(good: Path, tmp_path: Path):
+    command = [sys.executable, BENCHMARKS / "teaching_pairs.py", "--good", good, "--count", "20",
+               "--out", tmp_path / "teaching.jsonl"]  # fmt: skip
+    subprocess.run(list(map(str, command)), check=True)
+
+    rows = [json.loads(line) for line in (tmp_path / "teaching.jsonl").read_text().splitlines()]
+    assert Counter(row["response"] for row in rows) == {"Good: Yes": 10, "Good: No": 10}
+    assert len({row["instruction"] for row in rows}) == 20
+    assert all("Say whether the response would be a good reply" in row["instruction"] for row in rows)
