@@ -193,6 +193,7 @@ def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Itera
                 yield {
                     "model": Path(name).name.removeprefix("package:"),
                     "scorer": scorer,
+                    "settings": arguments.set,
                     "states": dict(Counter(row["state"] for row in scores.values())),
                     "pairs_per_second": len(scores) / seconds if seconds else None,
                     "tokens_per_pair": sum(row["read"] for row in scores.values()) / len(scores),
