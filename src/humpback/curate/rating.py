@@ -117,7 +117,7 @@ class ExpectedRatingScorer:
         if shares is None:
             reply = error or "the engine gave no distribution over the grades"
             return Rating(record_id, self.iteration, self.name, model, "unparsed", None, reply, "error")
-        return Rating(record_id, self.iteration, self.name, model, "scored", _mean(shares), _shown(shares), "stop")
+        return Rating(record_id, self.iteration, self.name, model, "scored", mean_grade(shares), _shown(shares), "stop")
 
 
 def grade_shares(log_probabilities: Sequence[float]) -> tuple[float, ...] | None:
@@ -158,10 +158,11 @@ def _with_grade(rating: Rating, answer: Likelihood | None) -> Rating:
     if rating.score is not None or shares is None:
         return rating
     reply = f"{rating.reply}\n[asked again: {_shown(shares)}]"
-    return replace(rating, state="asked-again", score=_mean(shares), reply=reply)
+    return replace(rating, state="asked-again", score=mean_grade(shares), reply=reply)
 
 
-def _mean(shares: Sequence[float]) -> float:
+def mean_grade(shares: Sequence[float]) -> float:
+    """The mean of such a distribution, from 1 to 5."""
     return min(max(sum(int(grade) * share for grade, share in zip(GRADES, shares, strict=True)), 1.0), 5.0)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from humpback.config import TagSettings
 from humpback.curate.faults import sentences
+from humpback.curate.rating import grade_shares, mean_grade
 from humpback.engines.base import Engine
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
 from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Reading, Stretch, Usage
@@ -110,14 +111,9 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
     }
     if end_of_turn.tokens:
         values["closing"] = end_of_turn.log_probability
-    if first.log_probabilities:
-        values[GRADE] = _expected(first.log_probabilities)
+    if shares := grade_shares(first.log_probabilities):
+        values[GRADE] = mean_grade(shares)
     return Signs(values)
-
-
-def _expected(log_probabilities: Sequence[float]) -> float:
-    weights = np.exp(np.array(log_probabilities) - max(log_probabilities))
-    return float(weights @ np.array(GRADES, dtype=float) / weights.sum())
 
 
 def _mean(readings: Sequence[Reading]) -> float:
