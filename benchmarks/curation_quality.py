@@ -42,6 +42,7 @@ from humpback.curate.faults import FAULTS, UNSEEN
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.evaluate.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
+from humpback.prompts import prompt_digest
 from humpback.records import Candidate, Pair, SignScale, Usage, content_id
 from humpback.settings_file import with_changes
 
@@ -77,7 +78,7 @@ def scorer_of(engine: Engine, config: Config, good: Sequence[Pair], work: Path) 
     """The scorer that the settings name; `calibrated` has a look at good pairs first, once for each model."""
     scales: list[SignScale] = []
     if config.curate.scorer == "calibrated":
-        kept = work / f"calibration-{content_id(engine.model, config.curate.model_dump_json())}.json"
+        kept = work / f"calibration-{content_id(engine.model, config.curate.model_dump_json(), prompt_digest())}.json"
         if not kept.exists():
             found = calibrate(good, engine, config.tags, config.curate, config.run.seed).kept
             kept.write_text(json.dumps([asdict(scale) for scale in found]), encoding="utf-8")
@@ -89,7 +90,8 @@ def score(
     engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Pair], journal: Journal
 ) -> dict[str, dict[str, Any]]:
     """State and score of every pair, by its id; only what is not in the journal is scored."""
-    how = content_id(engine.model, config.curate.model_dump_json(exclude={"select"}, exclude_defaults=True))
+    wanted = config.curate.model_dump_json(exclude={"select"}, exclude_defaults=True)
+    how = content_id(engine.model, wanted, prompt_digest())
     keys = {pair.id: content_id(how, pair.id) for pair in pairs}
     missing = sorted((pair for pair in pairs if keys[pair.id] not in journal.rows), key=lambda p: len(p.response))
     for start in range(0, len(missing), WINDOW):

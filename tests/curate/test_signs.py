@@ -10,7 +10,7 @@ from humpback.curate.signs import GRADE, SIGNS, read_signs
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
-from humpback.records import LikelihoodRequest, Pair
+from humpback.records import LikelihoodRequest, Message, Pair, Part
 
 TEXT = "Mix flour and water. Wait until it has risen, for an hour or more. Then bake it and eat it."
 NO_TAGS = TagSettings(enabled=False)
@@ -83,8 +83,19 @@ def test_a_grade_is_read_in_the_same_pass_and_changes_no_other_sign(engine):
     pairs = [pair("a"), pair("b", TEXT + " Then bake another one, and eat that too."), pair("c", "Mix. " * 300)]
     plain, _ = read_signs(pairs, engine, NO_TAGS, follow_up=False)
     graded, _ = read_signs(pairs, engine, NO_TAGS, follow_up=True)
-    requests = [LikelihoodRequest(one.id, follow_up_messages(one.instruction, one.response, NO_TAGS), GRADES,
-                                  EXPECTED_RATING_PREFIX) for one in pairs]  # fmt: skip
+    requests = [
+        LikelihoodRequest(
+            one.id,
+            (
+                *forward_messages(one.instruction, NO_TAGS, ("seed",)),
+                Message("assistant", (Part(one.response, cut=True),)),
+                *follow_up_messages(),
+            ),
+            GRADES,
+            EXPECTED_RATING_PREFIX,
+        )
+        for one in pairs
+    ]
     alone = {answer.id: grade_shares(answer.log_probabilities) for answer in engine.loglikelihood(requests)}
 
     for one, before, found in zip(pairs[:2], plain, graded, strict=False):

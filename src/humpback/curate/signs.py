@@ -77,10 +77,10 @@ def forward_request(pair: Pair | Candidate, tags: TagSettings, follow_up: bool) 
     stretches = [Stretch(0), Stretch(place, 0, _FIRST_WORDS), end_of_turn]
     for start, end in _spans(pair.response):
         stretches += [Stretch(place, start, end, _EVERY), Stretch(place, start, start + 1)]
-    if follow_up:
-        graded = follow_up_messages(pair.instruction, pair.response, tags)
-        return LikelihoodRequest(pair.id, graded, GRADES, EXPECTED_RATING_PREFIX, stretches=tuple(stretches))
     answered = (*asked, Message("assistant", (Part(pair.response, cut=True),)))
+    if follow_up:
+        graded = (*answered, *follow_up_messages())
+        return LikelihoodRequest(pair.id, graded, GRADES, EXPECTED_RATING_PREFIX, stretches=tuple(stretches))
     return LikelihoodRequest(pair.id, answered, (), stretches=tuple(stretches))
 
 

@@ -89,10 +89,9 @@ def additive_messages(instruction: str, response: str) -> tuple[Message, ...]:
     return _judged("additive", instruction, response)
 
 
-def follow_up_messages(instruction: str, response: str, tags: TagSettings) -> tuple[Message, ...]:
-    """The pair as a conversation with M_t, which is then asked to grade its reply: to be read as `GRADES` are."""
-    asked = forward_messages(instruction, tags, ("seed",))
-    return (*asked, Message("assistant", (Part(response, cut=True),)), *_conversation("follow-up", {}))
+def follow_up_messages() -> tuple[Message, ...]:
+    """The turn behind a reply that asks for its grade, to be read from the likelihoods of `GRADES`."""
+    return _conversation("follow-up", {})
 
 
 def judge_messages(instruction: str, first: str, second: str) -> tuple[Message, ...]:
