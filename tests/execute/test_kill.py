@@ -1,7 +1,6 @@
 """`kill -9` at any moment of any stage, with a real model and real training: the same records, no work done twice."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import yaml
 
 from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
 from humpback.store import Run
+from tests.killing import kill_when, written_at
 
 KINDS = {
     **{
@@ -49,18 +49,6 @@ def start(config: Path, out: Path) -> subprocess.Popen[bytes]:
     """Starts the command line in a process of its own."""
     command = [sys.executable, "-m", "humpback", "run", str(config), "--out", str(out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ))
-
-
-def kill_when(process: subprocess.Popen[bytes], sign: Path, pattern: str) -> bool:
-    """Kills the process as soon as a file that matches appears; False where it ended before."""
-    while process.poll() is None:
-        if any(sign.glob(pattern)):
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            return True
-        time.sleep(0.002)
-    process.communicate()
-    return False
 
 
 def records(folder: Path) -> dict[str, list[object]]:
@@ -101,7 +89,7 @@ def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_res
     last = segment(documents, killed)
     while last.poll() is None:
         for path, moment in finished.items():
-            assert not path.exists() or path.stat().st_mtime_ns == moment, "it was committed and then written again"
+            assert written_at(path) in (moment, None), "it was committed and then written again"
         time.sleep(0.01)
     assert last.returncode == 0
     assert killed.read_bytes() == whole.read_bytes()

@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 import xml.dom.minidom
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from typer.testing import CliRunner
 from humpback.cli import app
 from humpback.records import Curated, HeldOutLoss, Rating
 from humpback.store import Run
+from tests.killing import kill_when
 
 
 @pytest.fixture
@@ -106,18 +105,6 @@ def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
-
-
-def kill_when(process: subprocess.Popen[bytes], folder: Path, pattern: str) -> bool:
-    """Kills the process as soon as a file that matches appears; False where it ended before."""
-    while process.poll() is None:
-        if any(folder.glob(pattern)):
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            return True
-        time.sleep(0.002)
-    process.communicate()
-    return False
 
 
 MOMENTS = (

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from humpback.records import Pair
+from tests.killing import appeared
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_the_same_command_goes_on_after_a_kill(command: list[str], tmp_path: Pat
     out, work = tmp_path / "m-0", tmp_path / ".m-0.work"
     with subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 120
-        while not list(work.glob("checkpoints/checkpoint-*/complete")):
+        while not appeared(work, "checkpoints/checkpoint-*/complete"):
             assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.01)
