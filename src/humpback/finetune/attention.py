@@ -9,7 +9,6 @@ its own, with the library's block-diagonal mask made from the positions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -59,15 +58,17 @@ def stretches(
         raise NotImplementedError("the model does not say where examples begin, or looks ahead")
     if any(others.get(name) is not None for name in _UNKNOWN):
         raise NotImplementedError("attention weights are changed in a way that is not known here")
+    lengths = cu_seq_lens_q.diff().tolist()
     parts = []
-    for start, end in pairwise(cu_seq_lens_q.tolist()):
-        window = sliding_window if sliding_window and end - start > sliding_window else None
+    for own, keys, values in zip(*(whole.split(lengths, dim=2) for whole in (query, key, value)), strict=True):
+        length = own.shape[2]
+        window = sliding_window if sliding_window and length > sliding_window else None
         parts.append(
             scaled_dot_product_attention(
-                query[:, :, start:end],
-                key[:, :, start:end],
-                value[:, :, start:end],
-                attn_mask=None if window is None else _band(end - start, window, query.device),
+                own,
+                keys,
+                values,
+                attn_mask=None if window is None else _band(length, window, query.device),
                 dropout_p=dropout,
                 is_causal=window is None,
                 scale=scaling,

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from humpback.config import ModelSettings, TrainSettings
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import ModelError, StageError
+from humpback.finetune.products import use_products
 from humpback.models import without_bars
 from humpback.template import ABOUT, Template
 
@@ -56,6 +57,7 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Loaded:
     weights = torch.float32 if settings.method == "full" else dtype
     quantised = four_bits(dtype) if settings.method == "qlora" else None
     network, tokenizer = load_model(path, model, weights, quantised, move=not settings.shard)
+    use_products(network)
     if settings.freeze_embeddings:
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
             layer.requires_grad_(requires_grad=False)

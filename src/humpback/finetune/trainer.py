@@ -21,7 +21,7 @@ from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
 from humpback.finetune.job import Job
 from humpback.finetune.load import Loaded, set_dropout, without_peft_warnings
-from humpback.finetune.loss import add_target_loss, can_compute
+from humpback.finetune.loss import add_target_loss, can_compute, spare_embeddings
 from humpback.finetune.schedule import order_of_examples, scheduler_options
 from humpback.finetune.steps import Layout, Steps
 from humpback.finetune.tokens import Tokens, open_tokens
@@ -133,6 +133,8 @@ def make_trainer(job: Job, loaded: Loaded, progress: Progress | None) -> TargetT
     network = trainer.model.get_base_model() if hasattr(trainer.model, "get_base_model") else trainer.model
     add_target_loss(network)
     devices = trainer.accelerator.num_processes
+    if devices == 1:
+        spare_embeddings(network)
     trainer.layout = Layout.of(settings, job.schedule, loaded.template.pad_id, packing, devices)
     order = order_of_examples(len(tokens), job.schedule, job.seed)
     trainer.steps = Steps(tokens, order, job.schedule, trainer.layout, trainer.accelerator.process_index)

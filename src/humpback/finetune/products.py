@@ -1,0 +1,65 @@
+"""The matrix products of a training in float32 on an x86 CPU, forward and back, by oneDNN.
+
+PyTorch carries oneDNN, but gives products in float32 to MKL, which leaves half the width of a processor that is not
+Intel's unused. Those in bfloat16 go to oneDNN anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from humpback.engines.packed import packs
+
+
+def product(left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """`left @ right.T + bias`, without a gradient.
+
+    Args:
+        left: Of shape (..., n).
+        right: Of shape (columns, n); a transposed matrix is read where it lies.
+        bias: Of shape (columns,).
+    """
+    if left.dtype is right.dtype is torch.float32 and left.numel() and packs(left.device):
+        made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+        return made
+    return nn.functional.linear(left, right, bias)
+
+
+def use_products(model: nn.Module) -> None:
+    """Lets the linear layers of a model make their products here; their names and weights stay as they are."""
+    for layer in model.modules():
+        if type(layer) is nn.Linear and layer.weight.dtype is torch.float32 and packs(layer.weight.device):
+            layer.__class__ = _Linear
+
+
+class _Linear(nn.Linear):
+    """A linear layer that is in all else the one that it was."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The product, of shape (..., out_features)."""
+        if torch.is_autocast_enabled("cpu"):
+            return super().forward(inputs)
+        made: torch.Tensor = _Product.apply(inputs, self.weight, self.bias)
+        return made
+
+
+class _Product(torch.autograd.Function):
+    """What a linear layer computes, and its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Any, weight: Any, bias: Any) -> torch.Tensor:
+        ctx.save_for_backward(inputs, weight)
+        return product(inputs, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Any) -> Any:
+        (grad,), (inputs, weight), needed = outer, ctx.saved_tensors, ctx.needs_input_grad
+        rows = grad.flatten(0, -2)
+        return (
+            product(grad, weight.t()) if needed[0] else None,
+            product(rows.t(), inputs.flatten(0, -2).t()) if needed[1] else None,
+            rows.sum(0) if needed[2] else None,
+        )
