@@ -151,9 +151,16 @@ def test_the_logged_loss_is_that_of_a_target_token(train: Any, tmp_path: Path, t
     assert summary.curve[0].loss == pytest.approx(nats / tokens, rel=1e-4)
 
 
-def test_the_loss_of_target_positions_is_that_of_all_logits(tiny_model: Path) -> None:
-    """Value and gradients of our loss against PyTorch on all logits, in tiles of a few rows, with a soft cap."""
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_loss_of_target_positions_is_that_of_all_logits(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, bias: bool
+) -> None:
+    """Value and gradients of our loss against PyTorch on all logits, in tiles of a few rows and pieces of ten words,
+    with a soft cap."""
+    monkeypatch.setattr("humpback.finetune.loss._PIECE_CELLS", 480)
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    if bias:
+        model.lm_head.bias = torch.nn.Parameter(torch.linspace(-1, 1, model.config.vocab_size))
     model.config.final_logit_softcapping = 5.0
     ids = torch.randint(5, 300, (3, 12), generator=torch.Generator().manual_seed(0))
     labels = ids.clone()
