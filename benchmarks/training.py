@@ -12,8 +12,8 @@ With `--json FILE` what the file holds already is not measured again, so that co
 Three shares of a measured rate of matrix products are given. *Naive* takes 6 floating point operations for each
 parameter and target token, as if there were no prompts. *Useful* counts what has to be done: 6 for each parameter of
 the layers and token of prompt or target, and 6 for each of the head and target token (attention, under 3 % at these
-lengths, is left out). Both are shares of what `torch.matmul` does on this machine; in float32 PyTorch has a faster
-product on CPUs that are not Intel's, which ours computes with, and *fastest* is the useful share of that one.
+lengths, is left out). Both are shares of what `torch.matmul` does on this machine; in float32 PyTorch carries another
+product, on some CPUs a faster one, which ours computes with; *fastest* is the useful share of the faster of the two.
 """
 
 from __future__ import annotations

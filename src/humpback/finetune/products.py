@@ -1,7 +1,7 @@
 """The matrix products of a training in float32 on an x86 CPU, forward and back, by oneDNN.
 
-PyTorch carries oneDNN, but gives products in float32 to MKL, which leaves half the width of a processor that is not
-Intel's unused. Those in bfloat16 go to oneDNN anyway.
+PyTorch carries oneDNN, but gives products in float32 to MKL, which is half as fast on an AMD processor with AVX-512 of
+full width. Those in bfloat16 go to oneDNN anyway.
 """
 
 from __future__ import annotations
