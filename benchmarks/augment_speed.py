@@ -31,9 +31,9 @@ from humpback.config import AugmentSettings
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import pick_device, pick_dtype
+from humpback.models.template import Template
 from humpback.prompts import backward_messages
 from humpback.records import Pair, Request, Sampling, Segment, record_seed
-from humpback.template import Template
 
 BATCH = 8
 

@@ -8,9 +8,9 @@ import torch
 from speeds import Clock, Row
 
 from humpback.engines.loaded import Loaded
+from humpback.models.template import common_prefix
 from humpback.prompts import EXPECTED_RATING_PREFIX, expected_rating_messages
 from humpback.records import Pair
-from humpback.template import common_prefix
 
 
 class BarePass:

@@ -30,9 +30,9 @@ from speeds import Clock, Figures, Row, facts_of, flags, model_of, read_pairs, r
 from humpback import models
 from humpback.config import ModelSettings
 from humpback.engines.transformers import TransformersEngine, pick_device, pick_dtype
+from humpback.models.template import common_prefix
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, expected_rating_messages
 from humpback.records import LikelihoodRequest, Pair, Request, Sampling
-from humpback.template import common_prefix
 
 PEERS = ("llama", "ctranslate2", "openvino", "onnx")
 CHILD = Path(__file__).parent / "peers" / "cpu_engines.py"

@@ -42,9 +42,9 @@ from humpback.curate.faults import FAULTS, UNSEEN
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.evaluate.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
+from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
 from humpback.records import Candidate, Pair, SignScale, Usage, content_id
-from humpback.settings_file import with_changes
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
 """Faults that are also counted together."""

@@ -26,13 +26,13 @@ from pathlib import Path
 
 from humpback import __version__, models
 from humpback.config import Config
-from humpback.deliver import write_export, write_report
-from humpback.execute.run import execute
-from humpback.pipeline import plan
+from humpback.deliver.results import write_export, write_report
+from humpback.method.plan import plan
+from humpback.method.settings_file import resolved
 from humpback.records import Outcome, Segment, content_id
-from humpback.settings_file import resolved
-from humpback.stage import Inputs, Produce, Stage
-from humpback.store import Run
+from humpback.runs.executor import execute
+from humpback.runs.stage import Inputs, Produce, Stage
+from humpback.runs.store import Run
 
 ROWS = 2_000
 WORDS = [

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humpback.curate.faults import FAULTS, plant
+from humpback.data_access.rows import Values, file_rows
 from humpback.evaluate.labels import LabelColumns, read_labels
 from humpback.records import Pair, content_id, record_seed
-from humpback.rows import Values, file_rows
 
 
 @dataclass(frozen=True, slots=True)

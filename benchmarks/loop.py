@@ -24,13 +24,13 @@ import torch
 from humpback import models
 from humpback.config import Config
 from humpback.curate.separation import separation
-from humpback.deliver import write_export, write_report
-from humpback.execute.run import execute
-from humpback.pipeline import plan
+from humpback.deliver.report.losses import loss_summaries
+from humpback.deliver.results import write_export, write_report
+from humpback.method.plan import plan
+from humpback.method.settings_file import resolved
 from humpback.records import HeldOutLoss
-from humpback.report.losses import loss_summaries
-from humpback.settings_file import resolved
-from humpback.store import Run
+from humpback.runs.executor import execute
+from humpback.runs.store import Run
 
 SHARED = ("seed", "segments", "sample", "backward", "candidates", "forward-0")
 

@@ -24,13 +24,13 @@ from typing import Any
 
 from humpback import __version__
 from humpback.config import Config
-from humpback.execute.gather import Applying, Gathering, Looking, Settling
-from humpback.execute.inputs import RunInputs
-from humpback.execute.jobs import Producing
-from humpback.execute.status import recipes
-from humpback.pipeline import plan_corpus
-from humpback.stage import Gather, Produce, Stage
-from humpback.store import Run
+from humpback.method.plan import plan_corpus
+from humpback.runs.inputs import RunInputs
+from humpback.runs.shuffle import Applying, Gathering, Looking, Settling
+from humpback.runs.stage import Gather, Produce, Stage
+from humpback.runs.status import recipes
+from humpback.runs.store import Run
+from humpback.runs.tasks import Producing
 
 TERA = 10**12
 

@@ -28,7 +28,7 @@ import yaml
 
 from humpback import models
 from humpback.config import ModelSettings
-from humpback.rows import file_rows
+from humpback.data_access.rows import file_rows
 
 MODELS = ("package:gemma3-270m", "package:smollm2-135m-instruct")
 WITHIN = 1e-4

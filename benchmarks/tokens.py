@@ -27,7 +27,7 @@ from humpback.finetune.examples import build_example
 from humpback.finetune.schedule import order_of_examples, steps_and_batch
 from humpback.finetune.steps import Layout, Steps
 from humpback.finetune.tokens import open_tokens, write_tokens
-from humpback.template import Example, Template
+from humpback.models.template import Example, Template
 
 
 def made_up(count: int) -> Iterator[Example]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from humpback.cli import app
+from humpback.cli.experiment import read_experiment
+from humpback.cli.main import app
 from humpback.config import Config
-from humpback.experiment.command import read_experiment
-from humpback.settings_file import read_config, with_changes
+from humpback.method.settings_file import read_config, with_changes
 
 ROOT = Path(__file__).parent.parent
 LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)

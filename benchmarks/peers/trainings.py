@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
 
-from humpback.finetune.products import product
+from humpback.finetune.cpu.products import product
 
 RATE = 2e-5
 SIDE = 1024

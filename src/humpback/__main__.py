@@ -1,5 +1,5 @@
 """`python -m humpback`: the command line."""
 
-from humpback.cli import main
+from humpback.cli.main import main
 
 main()

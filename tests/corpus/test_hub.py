@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.readers import list_sources, read_documents
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
 from tests.corpus.hub_server import serve_hub
@@ -22,7 +22,7 @@ FLOUR = {"text": ["Flour.", "Salt."], "url": ["https://example.org/flour", "http
 READ = """
 import sys
 from humpback.config import CorpusSettings
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.readers import list_sources, read_documents
 settings = CorpusSettings(documents=(sys.argv[1],))
 sources = list_sources(settings)
 print([source.name for source in sources])

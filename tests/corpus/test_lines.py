@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings, LineSettings, SegmentSettings
-from humpback.corpus.cut import cut, segment_id
+from humpback.corpus.cutting.cut import cut, segment_id
 from humpback.corpus.lines import apply, look, settle, site_of
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Outcome, Segment, content_id
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
 

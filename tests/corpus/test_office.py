@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cut import cut
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.cutting.cut import cut
+from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Document, Dropped
 from tests.corpus.book_files import Chapter, Text, column, paragraph, table, write_docx, write_epub, write_pdf
 from tests.corpus.samples import BREAD, TIDES
@@ -294,7 +294,7 @@ def test_without_the_extra_files_are_dropped_with_its_name(tmp_path: Path):
         "        return None if name in ('mammoth', 'pypdfium2') else super().find_spec(name, path, target)\n"
         "sys.meta_path[:] = [Gone if finder is PathFinder else finder for finder in sys.meta_path]\n"
         "from humpback.config import CorpusSettings\n"
-        "from humpback.corpus.reading.readers import list_sources, read_documents\n"
+        "from humpback.corpus.readers import list_sources, read_documents\n"
         "settings = CorpusSettings(documents=(sys.argv[1],))\n"
         "for item in read_documents(settings, list_sources(settings)):\n"
         "    print(getattr(item, 'reason', 'read'), '|', getattr(item, 'detail', ''))\n"

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
+from humpback.corpus.readers import SourceFile, list_sources, read_documents
 from humpback.corpus.reading import jsonl
-from humpback.corpus.reading.readers import SourceFile, list_sources, read_documents
 from humpback.errors import InputError
 from humpback.records import Document, Dropped, content_id
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cut import cut
+from humpback.corpus.cutting.cut import cut
 from humpback.corpus.parsing.html import parse_html
 from humpback.corpus.parsing.sections import Header
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Outcome, Segment
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

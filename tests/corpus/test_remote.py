@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from humpback.config import CorpusSettings
+from humpback.corpus.readers import read_documents
 from humpback.corpus.reading.fetch import open_url, public
-from humpback.corpus.reading.readers import read_documents
 from humpback.corpus.reading.sources import SourceFile, list_sources, parts
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
@@ -253,7 +253,7 @@ def test_a_source_at_a_url_travels_to_other_processes(web: WebServer):
     script = (
         "import pickle, sys\n"
         "from humpback.config import CorpusSettings\n"
-        "from humpback.corpus.reading.readers import read_documents\n"
+        "from humpback.corpus.readers import read_documents\n"
         "source = pickle.load(sys.stdin.buffer)\n"
         "print([document.text for document in read_documents(CorpusSettings(), [source])])"
     )

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.segments import is_navigation, pieces
 from humpback.corpus.judging.piece import Piece
 from humpback.corpus.parsing.extract import extract
 from humpback.corpus.reading.look import look
-from humpback.corpus.segments import is_navigation, pieces
 from humpback.records import Document
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct, document
 

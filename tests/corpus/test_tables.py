@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.readers import list_sources, read_documents
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
 

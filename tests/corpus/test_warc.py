@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.reading.readers import list_sources, read_documents
+from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Document, Dropped, content_id
 from tests.corpus.warc_samples import record, sent, words, zstd
 

@@ -6,10 +6,10 @@ from humpback import models
 from humpback.config import Config
 from humpback.curate.signs import SIGNS
 from humpback.errors import ConfigError
-from humpback.execute.run import execute
-from humpback.pipeline import plan
+from humpback.method.plan import plan
 from humpback.records import Rating, SignScale
-from humpback.store import Run
+from humpback.runs.executor import execute
+from humpback.runs.store import Run
 
 
 def planned(settings: dict, **curate: object):

@@ -6,10 +6,10 @@ from humpback.config import CascadeSettings, Config, CurateSettings
 from humpback.curate import NoModel, make_scorer, rate_within, reach
 from humpback.engines.fake import FakeEngine
 from humpback.errors import EngineError, StageError
-from humpback.execute.run import execute
-from humpback.pipeline import plan
+from humpback.method.plan import plan
 from humpback.records import Candidate, Curated, Rating
-from humpback.store import Run
+from humpback.runs.executor import execute
+from humpback.runs.store import Run
 
 CANDIDATES = [
     Candidate(f"c{i}", f"s{i}", "d", "doc.html", ("A",), f"Why {i}?", "x" * (i + 1), "M_yx", -1.0, float(i))

@@ -10,7 +10,7 @@ from humpback.curate import curate
 from humpback.curate.diverse import Scored, diverse_cutoff
 from humpback.curate.select import cutoff, tie_digest
 from humpback.records import Candidate, Rating
-from humpback.shingles import words
+from humpback.text.shingles import words
 
 WORDS = "what is a whale song why do they sing how long".split()
 

@@ -4,10 +4,10 @@ from humpback import models
 from humpback.config import Config
 from humpback.curate import Ranks, mean_ranks
 from humpback.errors import ConfigError
-from humpback.execute.run import execute
-from humpback.pipeline import plan
+from humpback.method.plan import plan
 from humpback.records import Candidate, Rating
-from humpback.store import Run
+from humpback.runs.executor import execute
+from humpback.runs.store import Run
 
 CANDIDATES = [Candidate(f"c{i}", f"s{i}", "d", "doc", (), "Why?", "Because.", "M_yx", -1.0) for i in range(4)]
 

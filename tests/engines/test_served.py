@@ -8,9 +8,9 @@ import pytest
 from humpback import models
 from humpback.config import ModelSettings
 from humpback.errors import ConfigError
-from humpback.settings_file import parse_config, resolved
+from humpback.method.settings_file import parse_config, resolved
+from tests.cli.test_cli import humpback, mistake, rows
 from tests.engines.loopback import Loopback, reply, serving
-from tests.test_cli import humpback, mistake, rows
 
 URL = "http://127.0.0.1:9/v1"
 SECRET = "Secret0123456789"

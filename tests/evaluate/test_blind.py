@@ -4,11 +4,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from humpback.cli import app
+from humpback.cli.main import app
+from humpback.data_access.rows import file_rows
 from humpback.errors import InputError
 from humpback.evaluate.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
 from humpback.evaluate.comparisons import Comparison, read_comparisons
-from humpback.rows import file_rows
 
 
 def pairs(count=40):

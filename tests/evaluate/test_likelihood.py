@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from humpback.cli import app
+from humpback.cli.main import app
 from humpback.config import ModelSettings, TagSettings
 from humpback.engines.open import open_engine
 from humpback.errors import ConfigError
 from humpback.evaluate.heldout import heldout_losses
-from humpback.likelihood import likelihood_lines
 from humpback.records import Pair, content_id
+from humpback.standalone.likelihood import likelihood_lines
 
 
 @pytest.fixture

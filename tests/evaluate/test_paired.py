@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from humpback.evaluate.paired import Measured, Trainings, difference, draws, interval_of, line_up
+from humpback.statistics.paired import Measured, Trainings, difference, draws, interval_of, line_up
 
 
 def trainings(values: np.ndarray, seeds: tuple[int, ...] | None = None) -> Trainings:

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from humpback.cli import app
+from humpback.cli.main import app
 from humpback.config import ModelSettings
 from humpback.evaluate.comparisons import Output, write_outputs
 from humpback.evaluate.suites.catalogue import SUITES

@@ -1,7 +1,7 @@
 """Rows to figures with intervals."""
 
-from humpback.evaluate.intervals import wilson
 from humpback.evaluate.suites.results import Row, figures, lines
+from humpback.statistics.intervals import wilson
 
 
 def test_a_share_of_rows_has_wilsons_interval_and_each_group_its_own():

@@ -6,9 +6,9 @@ from humpback.config import ModelSettings
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.evaluate.comparisons import Comparison
-from humpback.evaluate.intervals import bootstrap_mean, wilson
 from humpback.evaluate.winrate import Judging, judge, win_rate
 from humpback.records import Completion
+from humpback.statistics.intervals import bootstrap_mean, wilson
 
 
 def comparison(output_1="A bad one", output_2="A good one", number=0, **more):

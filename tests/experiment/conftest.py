@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from humpback.config.experiment import ExperimentSettings
-from humpback.execute.run import Silence
 from humpback.experiment.carry import carry_out, prepare
 from humpback.experiment.plan import Cell, Grid, plan_experiment
-from humpback.provenance import Counts
-from humpback.settings_file import parse_settings
-from humpback.stage import Stage
-from humpback.store import Run
+from humpback.method.settings_file import parse_settings
+from humpback.runs.executor import Silence
+from humpback.runs.recipe import Counts
+from humpback.runs.stage import Stage
+from humpback.runs.store import Run
 
 ARMS = {
     "seed": {},

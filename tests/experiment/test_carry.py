@@ -7,14 +7,14 @@ import pytest
 
 from humpback.config.loop import ScorerName
 from humpback.errors import HumpbackError, StoreError
-from humpback.execute.run import Silence
 from humpback.experiment.carry import carry_out
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.results import tables
 from humpback.experiment.selections import selections
 from humpback.experiment.tables import Findings, markdown, plain
 from humpback.records import Curated, HeldOutLoss
-from humpback.store import Run
+from humpback.runs.executor import Silence
+from humpback.runs.store import Run
 from tests.experiment.conftest import Carried
 
 

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from humpback.evaluate.intervals import Interval
 from humpback.experiment.figures import comparison_figure, scaling_figure
 from humpback.experiment.measures import HeldOut
 from humpback.experiment.plan import Row
 from humpback.experiment.results import Against, Result, Table
+from humpback.statistics.intervals import Interval
 
 
 def result(arm: str, size: int | None, value: float, against: tuple[Against, ...] = ()) -> Result:

@@ -9,7 +9,7 @@ import yaml
 
 from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.plan import plan_experiment
-from humpback.settings_file import load_settings, parse_settings, with_changes
+from humpback.method.settings_file import load_settings, parse_settings, with_changes
 
 ROOT = Path(__file__).parents[2]
 GRIDS = sorted((ROOT / "benchmarks" / "experiments").glob("*.yaml"))

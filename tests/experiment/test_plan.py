@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from humpback.errors import ConfigError
-from humpback.execute.status import recipes
-from humpback.pipeline import plan
+from humpback.method.plan import plan
+from humpback.runs.status import recipes
 
 
 def names(grid, kind):

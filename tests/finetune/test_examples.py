@@ -11,9 +11,9 @@ from transformers import AutoTokenizer
 from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
 from humpback.finetune.examples import build_examples, check_dropped
+from humpback.models.template import Template
 from humpback.prompts import forward_messages
 from humpback.records import Pair
-from humpback.template import Template
 
 PAIR = Pair("1", "How do I bake bread?", "Mix flour, water and salt.", "seed", "test")
 

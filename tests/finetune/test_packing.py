@@ -25,10 +25,10 @@ from transformers import (
 )
 
 from humpback.finetune.attention import NAME, packed, use_packing
-from humpback.finetune.loss import add_target_loss
+from humpback.finetune.cpu.loss import add_target_loss
 from humpback.finetune.packing import even_out, in_batches, pack, share_out
 from humpback.finetune.steps import Layout
-from humpback.template import Example
+from humpback.models.template import Example
 
 _LENGTHS = (30, 7, 19, 12)
 _WINDOW = 8

@@ -10,9 +10,9 @@ from torch import nn
 
 from humpback.config import ModelSettings, TrainSettings
 from humpback.engines.packed import packs
+from humpback.finetune.cpu.loss import spare_embeddings, target_loss
+from humpback.finetune.cpu.products import product, use_products
 from humpback.finetune.load import load
-from humpback.finetune.loss import spare_embeddings, target_loss
-from humpback.finetune.products import product, use_products
 
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
 """Sums of some dozens of float32 values of about 1, in another order."""

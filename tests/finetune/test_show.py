@@ -15,8 +15,8 @@ from transformers import AutoTokenizer
 
 from humpback.config import TagSettings
 from humpback.finetune.show import show_examples, visible
+from humpback.models.template import Template
 from humpback.records import Pair
-from humpback.template import Template
 
 PAIR = Pair("1", "How do I bake bread?", "Mix flour, water and salt.", "seed", "test")
 

@@ -16,8 +16,8 @@ from transformers import AutoTokenizer
 from humpback.config import TagSettings
 from humpback.finetune.examples import build_examples
 from humpback.finetune.tokens import open_tokens, tokenise, write_tokens
+from humpback.models.template import Example, Template
 from humpback.records import Dropped, Pair
-from humpback.template import Example, Template
 
 _TAGS = TagSettings()
 
@@ -107,7 +107,7 @@ def test_a_hundred_thousand_examples_are_read_without_being_held(tmp_path: Path)
 import resource, sys
 from pathlib import Path
 from humpback.finetune.tokens import open_tokens, write_tokens
-from humpback.template import Example
+from humpback.models.template import Example
 
 def own():
     with open("/proc/self/status") as lines:

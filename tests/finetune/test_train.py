@@ -17,18 +17,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.errors import ConfigError, ModelError, StageError, StoreError
+from humpback.finetune.cpu.loss import can_compute, target_loss
 from humpback.finetune.examples import build_examples
 from humpback.finetune.job import Job
-from humpback.finetune.limits import limits_explained
 from humpback.finetune.load import load, merge_adapters, set_dropout
-from humpback.finetune.loss import can_compute, target_loss
+from humpback.finetune.memory_limits import limits_explained
 from humpback.finetune.one import write_model
 from humpback.finetune.schedule import order_of_examples
 from humpback.finetune.tokens import open_tokens
 from humpback.finetune.train import prepare
 from humpback.finetune.trainer import adapters, make_trainer
+from humpback.models.template import Template, check_template
 from humpback.records import Pair
-from humpback.template import Template, check_template
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -157,7 +157,7 @@ def test_the_loss_of_target_positions_is_that_of_all_logits(
 ) -> None:
     """Value and gradients of our loss against PyTorch on all logits, in tiles of a few rows and pieces of ten words,
     with a soft cap."""
-    monkeypatch.setattr("humpback.finetune.loss._PIECE_CELLS", 480)
+    monkeypatch.setattr("humpback.finetune.cpu.loss._PIECE_CELLS", 480)
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     if bias:
         model.lm_head.bias = torch.nn.Parameter(torch.linspace(-1, 1, model.config.vocab_size))

@@ -13,7 +13,7 @@ import pytest
 from humpback.config import SeedSettings
 from humpback.seed import hold_out, read_seed
 
-LINES = (files("humpback.data") / "demo_seed.jsonl").read_text(encoding="utf-8").splitlines()
+LINES = (files("humpback.demo") / "demo_seed.jsonl").read_text(encoding="utf-8").splitlines()
 ROWS: list[dict[str, str]] = [json.loads(line) for line in LINES]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 

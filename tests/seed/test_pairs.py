@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humpback.config import DecontaminateSettings, SeedSettings
-from humpback.contamination import read_contamination
 from humpback.errors import InputError
 from humpback.records import Dropped, Pair
 from humpback.seed import hold_out, read_seed
 from humpback.seed.pairs import normal_text
+from humpback.text.contamination import read_contamination
 
 from .reading import (
     DATA,

@@ -23,7 +23,7 @@ from rensa import RMinHash
 
 from humpback.config import DeduplicateSettings
 from humpback.records import Dropped, Outcome, Segment
-from humpback.shingles import Hashes, Shingles, mixed, words
+from humpback.text.shingles import Hashes, Shingles, mixed, words
 
 SKETCH_BYTES = 64
 """A sketch is the lowest bit of so many times 8 MinHashes (Li and König 2010): of two texts of Jaccard similarity J

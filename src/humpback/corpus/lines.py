@@ -26,10 +26,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from humpback.config import LineSettings, SegmentSettings
-from humpback.corpus.cut import segment_id
+from humpback.corpus.cutting.cut import segment_id
 from humpback.corpus.parsing.sections import excerpt
 from humpback.records import Dropped, Outcome, Segment
-from humpback.shingles import Hashes
+from humpback.text.shingles import Hashes
 
 REASON = "recurring lines"
 _MOST = 0.5

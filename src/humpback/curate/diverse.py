@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from humpback.config import SelectSettings
 from humpback.curate.groups import SAMPLE, WINDOW, Groups, learn
 from humpback.curate.select import Cutoff, PassedOver, cutoff, tie_digest
-from humpback.shingles import words
+from humpback.text.shingles import words
 
 Elements = NDArray[np.int64]
 """The words and pairs of words of one text as numbers, the rarest first."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from humpback.shingles import mixed, words
+from humpback.text.shingles import mixed, words
 
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]

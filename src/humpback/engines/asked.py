@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from humpback.models.template import Template, TooLong
 from humpback.records import Likelihood, LikelihoodRequest, Reading
-from humpback.template import Template, TooLong
 
 
 @dataclass(frozen=True, slots=True)

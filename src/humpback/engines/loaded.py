@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from humpback.errors import EngineError
-from humpback.template import Template
+from humpback.models.template import Template
 
 _LOGIT_CELLS = 250_000_000
 """Most values of logits in one batch: 1 GB in float32, so that a vocabulary of 262,144 does not decide the memory."""

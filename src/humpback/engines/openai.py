@@ -24,7 +24,7 @@ from humpback.engines import replies
 from humpback.engines.http import Refused, Server
 from humpback.engines.replies import Json, Prompt, Written
 from humpback.errors import EngineError, UnsupportedError
-from humpback.models import identify
+from humpback.models.sources import identify
 from humpback.records import Completion, Likelihood, LikelihoodRequest, Message, Part, Request
 
 _CHAT = "chat/completions"

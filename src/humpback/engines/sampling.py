@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from humpback.models.template import Template
 from humpback.records import Completion, FinishReason, Sampling
-from humpback.template import Template
 
 _NUCLEUS_GUESS = 64
 """Tokens looked at before the whole vocabulary is sorted: nearly every nucleus lies within."""

@@ -16,14 +16,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback.config import ModelSettings
+from humpback.engines.generating import write
+from humpback.engines.likelihoods import read
 from humpback.engines.loaded import Loaded
 from humpback.engines.packed import pack, packs
-from humpback.engines.reading import read
-from humpback.engines.writing import write
 from humpback.errors import EngineError, ModelError
-from humpback.models import without_bars
+from humpback.models.sources import without_bars
+from humpback.models.template import Template, check_template
 from humpback.records import Completion, Likelihood, LikelihoodRequest, Request
-from humpback.template import Template, check_template
 
 _WINDOW = 256
 """Requests that are sorted by length together: also the most that are held at a time."""

@@ -29,8 +29,8 @@ from humpback.engines.asked import Asked, Row, answer, asked
 from humpback.engines.guard import Guard
 from humpback.engines.vllm_layout import arguments_for
 from humpback.errors import EngineError, ModelError
+from humpback.models.template import Template, TooLong, check_template
 from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request
-from humpback.template import Template, TooLong, check_template
 
 _AHEAD = 2
 """Requests under way for each that a copy can work on, so that none waits for this process."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humpback.config import TagSettings
-from humpback.contamination.prompts import prompt_texts
+from humpback.data_access.rows import file_lines, file_rows, table_ending
 from humpback.engines.base import Engine
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import Output
 from humpback.prompts import forward_messages
 from humpback.records import Dropped, Outcome, Request, Sampling, Usage, record_seed
-from humpback.rows import file_lines, file_rows, table_ending
+from humpback.text.contamination.prompts import prompt_texts
 
 _STAGE = "answer"
 

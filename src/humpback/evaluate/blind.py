@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import Comparison, comparison_of, write_json
-from humpback.evaluate.intervals import Interval, wilson
 from humpback.evaluate.winrate import WinRate, win_rate
 from humpback.records import content_id, record_seed
-from humpback.rows import Values, file_rows
+from humpback.statistics.intervals import Interval, wilson
 
 _STAGE = "blind"
 _COLUMNS = ("id", "instruction", "answer_a", "answer_b", "choice", "annotator")

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.records import content_id
-from humpback.rows import Values, file_rows
 
 _Row = TypeVar("_Row")
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from humpback.errors import InputError
-from humpback.shingles import Shingles, mixed, words
+from humpback.text.shingles import Shingles, mixed, words
 
 _HASHES = 128
 _NGRAM = 2

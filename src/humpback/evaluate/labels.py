@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from humpback.data_access.rows import Values
 from humpback.errors import InputError
-from humpback.rows import Values
 
 Kind = Literal["binary", "number", "rank"]
 

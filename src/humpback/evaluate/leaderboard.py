@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import comparison_of
 from humpback.evaluate.length_control import Gamed, LengthControlled, gamed_of
 from humpback.evaluate.winrate import WinRate
-from humpback.rows import Values, file_rows
 
 _COLUMNS = (
     "win_rate", "standard_error", "n_wins", "n_wins_base", "n_draws", "n_total", "discrete_win_rate", "mode",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from humpback.errors import ConfigError
-from humpback.evaluate.intervals import Interval, bootstrap_mean
+from humpback.statistics.intervals import Interval, bootstrap_mean
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from humpback.data_access.rows import Values, file_rows
 from humpback.errors import ConfigError, InputError
-from humpback.evaluate.intervals import Interval
-from humpback.rows import Values, file_rows
+from humpback.statistics.intervals import Interval
 
 _DATA = ("data", "dataset", "name")
 _N = ("n", "examples", "size")

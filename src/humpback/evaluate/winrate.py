@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from humpback.engines.base import Engine
 from humpback.evaluate.comparisons import Comparison
-from humpback.evaluate.intervals import Interval, bootstrap_mean
 from humpback.prompts import judge_messages, parse_verdict, prompt_digest
 from humpback.records import Completion, Request, Sampling, record_seed
+from humpback.statistics.intervals import Interval, bootstrap_mean
 
 _STAGE = "judge"
 _POINTS = {"1": 1.0, "2": 2.0, "tie": 1.5, "same": 1.5}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from humpback.config import Config
 from humpback.errors import HumpbackError
-from humpback.execute.run import Watcher, execute, refuse_stale
 from humpback.experiment.plan import Cell, Grid
-from humpback.provenance import Counts
-from humpback.stage import Stage
-from humpback.store import Run
-from humpback.store.files import remove
+from humpback.runs.executor import Watcher, execute, refuse_stale
+from humpback.runs.recipe import Counts
+from humpback.runs.stage import Stage
+from humpback.runs.store import Run
+from humpback.runs.store.files import remove
 
 
 def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:

@@ -15,11 +15,11 @@ from humpback.config.experiment import IfEvalSettings
 from humpback.corpus.reading.stored import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
-from humpback.evaluate.paired import Measured
+from humpback.method.deciding import chosen
 from humpback.records import Outcome, content_id, record_seed
-from humpback.stage import Inputs, Produce, Stage
-from humpback.stages import chosen
-from humpback.store import StageFolder
+from humpback.runs.stage import Inputs, Produce, Stage
+from humpback.runs.store import StageFolder
+from humpback.statistics.paired import Measured
 
 if TYPE_CHECKING:
     from humpback.evaluate.suites.ifeval import Task

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from humpback.execute.status import StageStatus
 from humpback.experiment.plan import Grid
-from humpback.stage import Stage, Train
-from humpback.store import Run
+from humpback.runs.stage import Stage, Train
+from humpback.runs.status import StageStatus
+from humpback.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from typing import Protocol
 
 from humpback.config import Config
 from humpback.config.experiment import ExperimentSettings
-from humpback.evaluate.paired import Measured
 from humpback.experiment.following import IfEval
 from humpback.experiment.renamed import renamed
 from humpback.experiment.winning import WinRateOf
+from humpback.method.loop import evaluate
 from humpback.records import HeldOutLoss
-from humpback.stage import Stage
-from humpback.stages import evaluate
-from humpback.store import StageFolder
+from humpback.runs.stage import Stage
+from humpback.runs.store import StageFolder
+from humpback.statistics.paired import Measured
 
 
 class Measure(Protocol):

@@ -16,16 +16,18 @@ from dataclasses import dataclass, field
 
 from humpback.config import Config
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
-from humpback.execute.status import StageStatus, status
 from humpback.experiment.measures import measures_of
 from humpback.experiment.renamed import renamed
-from humpback.pipeline import plan_corpus
+from humpback.method.auto import settled
+from humpback.method.corpus import read_seed
+from humpback.method.loop import finetune, select, self_augment
+from humpback.method.plan import plan_corpus
+from humpback.method.rating import rate
+from humpback.method.settings_file import with_changes
 from humpback.records import Rating, content_id, record_seed
-from humpback.settings_file import with_changes
-from humpback.settling import settled
-from humpback.stage import Stage, Train
-from humpback.stages import finetune, rate, read_seed, select, self_augment
-from humpback.store import Run
+from humpback.runs.stage import Stage, Train
+from humpback.runs.status import StageStatus, status
+from humpback.runs.store import Run
 
 BASE = "base"
 """What the row of the model before any training is called."""

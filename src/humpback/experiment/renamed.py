@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from humpback.engines.base import Engine
-from humpback.stage import Gather, Inputs, MapShards, Produce, Stage, Train
+from humpback.runs.stage import Gather, Inputs, MapShards, Produce, Stage, Train
 
 R = TypeVar("R")
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from humpback.config.experiment import ExperimentSettings
-from humpback.evaluate.intervals import Interval
-from humpback.evaluate.paired import Measured, Trainings, difference, draws, interval_of, line_up
 from humpback.experiment.measures import Measure, measures_of
 from humpback.experiment.plan import BASE, Cell, Grid, Row
-from humpback.store import Run
+from humpback.runs.store import Run
+from humpback.statistics.intervals import Interval
+from humpback.statistics.paired import Measured, Trainings, difference, draws, interval_of, line_up
 
 
 @dataclass(frozen=True, slots=True)

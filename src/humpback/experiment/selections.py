@@ -9,7 +9,7 @@ from statistics import fmean
 from humpback.config.experiment import Size
 from humpback.experiment.plan import Cell
 from humpback.records import Curated
-from humpback.store import Run
+from humpback.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from humpback.evaluate.intervals import DRAWS, Interval
 from humpback.experiment.plan import BASE
 from humpback.experiment.results import Against, Result, Slope, Table
 from humpback.experiment.selections import Selection
+from humpback.statistics.intervals import DRAWS, Interval
 
 _ROWS = ("data", "N", "pairs", "seeds", "figure", "95 % interval", "spread between seeds")
 _DIFFERENCES = ("data", "N", "against", "difference", "95 % interval", "", "better in")

@@ -16,12 +16,12 @@ from humpback.engines.base import Engine
 from humpback.errors import ConfigError, StageError
 from humpback.evaluate.answers import Answering, EvalPrompt, answer
 from humpback.evaluate.comparisons import Comparison, Output, read_outputs
-from humpback.evaluate.paired import Measured
 from humpback.evaluate.winrate import Judging, judge
+from humpback.method.deciding import chosen
 from humpback.records import Outcome, content_id, record_seed
-from humpback.stage import Inputs, MapShards, Produce, Stage
-from humpback.stages import chosen
-from humpback.store import StageFolder
+from humpback.runs.stage import Inputs, MapShards, Produce, Stage
+from humpback.runs.store import StageFolder
+from humpback.statistics.paired import Measured
 
 _WINDOW = 64
 """Prompts that are answered, or judged, and committed together: what a kill can cost."""

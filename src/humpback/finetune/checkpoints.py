@@ -15,8 +15,8 @@ import torch
 from transformers import TrainerCallback
 
 from humpback.errors import StoreError
+from humpback.finetune.disk_space import room_for_training
 from humpback.finetune.job import Job
-from humpback.finetune.room import room_for_training
 
 _MARKER = "complete"
 _GIB = 1 << 30

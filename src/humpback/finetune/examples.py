@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
+from humpback.models.template import Example, Template, TooLong
 from humpback.prompts import pair_messages
 from humpback.records import Direction, Dropped, Message, Outcome, Pair
-from humpback.template import Example, Template, TooLong
 
 _SPARE = 31
 """A prompt that had to be cut keeps at least this many tokens more than the one that the template insists on."""

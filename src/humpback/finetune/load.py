@@ -18,9 +18,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from humpback.config import ModelSettings, TrainSettings
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import ModelError, StageError
-from humpback.finetune.products import use_products
-from humpback.models import without_bars
-from humpback.template import ABOUT, Template
+from humpback.finetune.cpu.products import use_products
+from humpback.models.sources import without_bars
+from humpback.models.template import ABOUT, Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from humpback.errors import StageError
 from humpback.finetune.checkpoints import check_disk
 from humpback.finetune.early_stop import StopEarly
 from humpback.finetune.job import Job
-from humpback.finetune.limits import limits_explained
 from humpback.finetune.load import Loaded, load, merge_adapters, save_model
+from humpback.finetune.memory_limits import limits_explained
 from humpback.finetune.summary import CurvePoint, curve_of
 from humpback.finetune.tokens import open_tokens
 from humpback.finetune.trainer import Progress, TargetTrainer, adapters, make_trainer
-from humpback.models import identify
+from humpback.models.sources import identify
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from humpback.config import TagSettings
 from humpback.finetune.examples import build_example
+from humpback.models.template import Example, Template
 from humpback.records import Direction, Dropped, Pair
-from humpback.template import Example, Template
 
 _BETWEEN = "│"
 _LEARNT, _READ, _FAINT, _PLAIN = "\x1b[30;42m", "\x1b[34m", "\x1b[2m", "\x1b[0m"

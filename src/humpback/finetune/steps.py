@@ -14,7 +14,7 @@ from humpback.finetune.attention import packed
 from humpback.finetune.packing import Lengths, Row, even_out, in_batches, pack, share_out
 from humpback.finetune.schedule import Order, Schedule
 from humpback.finetune.tokens import Tokens
-from humpback.template import Example
+from humpback.models.template import Example
 
 _NO_LABEL = -100
 

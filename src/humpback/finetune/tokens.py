@@ -24,10 +24,10 @@ from datasets import Dataset
 
 from humpback.config import TagSettings
 from humpback.finetune.examples import build_example
-from humpback.models import cache_folder, new_folder
+from humpback.models.sources import cache_folder, new_folder
+from humpback.models.template import Example, Template
 from humpback.prompts import prompt_digest
 from humpback.records import Direction, Dropped, Pair
-from humpback.template import Example, Template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -18,8 +18,8 @@ from humpback.finetune.checkpoints import last_complete
 from humpback.finetune.examples import check_dropped
 from humpback.finetune.job import Job
 from humpback.finetune.launch import how_many, train_together
-from humpback.finetune.limits import limits_explained
 from humpback.finetune.load import load_tokenizer, longest_example
+from humpback.finetune.memory_limits import limits_explained
 from humpback.finetune.one import Result, train_here
 from humpback.finetune.schedule import check_rates, order_of_examples, steps_and_batch
 from humpback.finetune.summary import TrainSummary

@@ -19,9 +19,9 @@ from humpback.config import TrainSettings
 from humpback.errors import ConfigError
 from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
+from humpback.finetune.cpu.loss import add_target_loss, can_compute, spare_embeddings
 from humpback.finetune.job import Job
 from humpback.finetune.load import Loaded, set_dropout, without_peft_warnings
-from humpback.finetune.loss import add_target_loss, can_compute, spare_embeddings
 from humpback.finetune.schedule import order_of_examples, scheduler_options
 from humpback.finetune.steps import Layout, Steps
 from humpback.finetune.tokens import Tokens, open_tokens

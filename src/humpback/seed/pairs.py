@@ -19,7 +19,7 @@ from humpback.seed.layouts import Exchange, exchanges, left_out
 from humpback.seed.sources import Hub, source_rows
 
 if TYPE_CHECKING:
-    from humpback.contamination import Contamination
+    from humpback.text.contamination import Contamination
 
 _TRAIN_FOR_EACH_HELD_OUT = 2
 """At least this many times `holdout_min` pairs must be left to train on."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from humpback.config import SeedSettings
+from humpback.data_access.rows import Values, file_rows, table_ending
 from humpback.errors import InputError
 from humpback.records import content_id
-from humpback.rows import Values, file_rows, table_ending
 
 PACKAGED = {"package:demo": "demo_seed.jsonl"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -59,7 +59,7 @@ def source_rows(source: str, hub: Hub | None = None) -> Iterator[Row]:
         InputError: There is no such source, or it cannot be read.
     """
     if source in PACKAGED:
-        with as_file(files("humpback") / "data" / PACKAGED[source]) as path:
+        with as_file(files("humpback.demo") / PACKAGED[source]) as path:
             yield from _rows_of_files([path], path.parent)
         return
     path = _path(source)
@@ -88,7 +88,7 @@ def source_digest(settings: SeedSettings, hub: Hub | None = None) -> str:
     """
     source = settings.source
     if source in PACKAGED:
-        with as_file(files("humpback") / "data" / PACKAGED[source]) as path:
+        with as_file(files("humpback.demo") / PACKAGED[source]) as path:
             return _file_digest(path)
     path = _path(source)
     if path.is_dir():

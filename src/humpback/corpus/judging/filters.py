@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from humpback.config import FilterName, SegmentSettings
+from humpback.corpus.cutting.segments import is_navigation
 from humpback.corpus.judging.language import identify
 from humpback.corpus.judging.leaning import leans_on_page, misses_something, opens_inside
 from humpback.corpus.judging.personal import holds_personal_data
@@ -29,7 +30,6 @@ from humpback.corpus.judging.shape import (
     too_long,
     too_short,
 )
-from humpback.corpus.segments import is_navigation
 
 _ACRONYM = 5
 _TITLE_WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]|(?<!\w)[A-Z](?!\w)")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from humpback.data_access.rows import Values
 from humpback.errors import ConfigError
 from humpback.evaluate.suites import layouts
 from humpback.evaluate.suites.layouts import Question
-from humpback.rows import Values
 
 IFEVAL = "ifeval"
 """The one suite that a model writes for; its answers may come from anywhere."""

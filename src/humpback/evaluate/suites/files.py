@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from humpback.data_access.rows import NumberedRow, Values, file_lines, file_rows, table_ending
 from humpback.errors import InputError
 from humpback.evaluate.suites.catalogue import Suite
 from humpback.evaluate.suites.layouts import question_of
-from humpback.rows import NumberedRow, Values, file_lines, file_rows, table_ending
 
 _SPLIT = re.compile(r"(?<![a-z])(train|dev|val|valid|validation|test)(?![a-z])")
 _SUBJECT = re.compile(r"(\w+)_(?:dev|val|test)\.csv", re.IGNORECASE)

@@ -30,15 +30,15 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from tqdm import tqdm
 
 from humpback.config import ModelSettings
+from humpback.data_access.rows import Values
 from humpback.engines.loaded import Loaded, positions_of
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import InputError, ModelError
 from humpback.evaluate.suites.catalogue import Suite
 from humpback.evaluate.suites.results import Row
-from humpback.models import without_bars
+from humpback.models.sources import without_bars
+from humpback.models.template import Template, check_template
 from humpback.records import record_seed
-from humpback.rows import Values
-from humpback.template import Template, check_template
 
 _TASKS = Path(lm_eval.__file__).parent / "tasks"
 _HUB_ERRORS = (OSError, ValueError, RuntimeError)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.suites.results import Row
-from humpback.models import cache_folder, new_folder
-from humpback.rows import Values, file_rows
+from humpback.models.sources import cache_folder, new_folder
 
 METRICS = ("prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc")
 _HUB = "google/IFEval"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from humpback.rows import Values
+from humpback.data_access.rows import Values
 
 _ASKED = re.compile(r"Please choose the correct \w+ to the question: (.+)\n\nAnswer format: [\w/]+\s*", re.DOTALL)
 _CHOICE = re.compile(r"(?:\n\n| )(?:Answer|Solution)\d+: ")

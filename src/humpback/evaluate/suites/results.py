@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from humpback.evaluate.intervals import Interval, bootstrap_mean, wilson
-from humpback.rows import Values
+from humpback.data_access.rows import Values
+from humpback.statistics.intervals import Interval, bootstrap_mean, wilson
 
 
 @dataclass(frozen=True, slots=True)

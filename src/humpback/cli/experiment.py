@@ -1,0 +1,100 @@
+"""One session with an experiment: carry it out, or say what that would do; what the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from humpback import models
+from humpback.config.experiment import ExperimentSettings
+from humpback.experiment.forecast import forecast, forecast_lines
+from humpback.experiment.plan import Cell, Grid, plan_experiment
+from humpback.method.settings_file import load_settings, resolved, with_changes
+from humpback.runs.store import Run, place_of
+from humpback.runs.store.files import write_json, write_text
+
+
+def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) -> int:
+    """Carries an experiment out, or goes on with it, and keeps tables and figures up to date after each cell.
+
+    Returns:
+        How many stages failed.
+
+    Raises:
+        HumpbackError: Whatever the user can mend.
+    """
+    from humpback.cli.progress import Bars
+    from humpback.experiment.carry import carry_out, prepare
+
+    experiment, grid, run = _open(file, out, changes)
+    config = experiment.settings
+    console = Console(highlight=False, soft_wrap=True)
+    if notice := models.licence(config.model).notice:
+        console.print(f"base model {config.model.name}: {notice}", markup=False)
+
+    def told(_: Cell) -> None:
+        _write(experiment, grid, run, {})
+
+    with run.locked():
+        prepare(grid, run, redo)
+        run.save_config(resolved(config))
+        write_text(run.path / "experiment.yaml", resolved(experiment))
+        done = sum(item.state == "done" for item in grid.standing(run))
+        with Bars(console, len(grid.stages), done) as bars:
+            failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, told=told)
+        written = _write(experiment, grid, run, failed)
+    for name, why in failed.items():
+        console.print(f"{name} failed: {why}", markup=False)
+    for path in written:
+        console.print(f"wrote {path}", markup=False)
+    return len(failed)
+
+
+def show_experiment(file: Path, out: str, changes: list[str]) -> None:
+    """Prints every stage and where it stands, what is left to do, and roughly how long that takes."""
+    _, grid, run = _open(file, out, changes)
+    console = Console(highlight=False, soft_wrap=True)
+    for line in forecast_lines(forecast(grid, run)):
+        console.print(line, markup=False)
+
+
+def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
+    """A grid with changes by NAME=VALUE: of its own settings, or of those that all arms share.
+
+    Raises:
+        ConfigError: A setting is not right.
+    """
+    own = ExperimentSettings.model_fields
+    named = [
+        change if change.partition("=")[0].partition(".")[0] in own else f"settings.{change}" for change in changes
+    ]
+    return with_changes(load_settings(file, ExperimentSettings), named)
+
+
+def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
+    experiment = read_experiment(file, changes)
+    grid = plan_experiment(experiment, models.identify(experiment.settings.model))
+    return experiment, grid, Run(place_of(out) if out else Path("runs") / file.stem)
+
+
+def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:
+    """Tables and figures of what is finished."""
+    from humpback.experiment.figures import comparison_figure, scaling_figure
+    from humpback.experiment.results import tables
+    from humpback.experiment.selections import selections
+    from humpback.experiment.tables import Findings, markdown, plain
+
+    made, where = tables(experiment, grid, run), forecast(grid, run)
+    ended = [cell for cell in grid.cells if all(run.stage(name).manifest() for name in cell.measured.values())]
+    found = Findings(made, selections(ended, run), failed, where.ended, where.cells)
+    paths = [run.path / "results.md", run.path / "results.json"]
+    write_text(paths[0], markdown(found))
+    write_json(paths[1], plain(found))
+    for table in made:
+        for kind, figure in (("scaling", scaling_figure(table)), ("comparison", comparison_figure(table))):
+            if figure is not None:
+                paths.append(run.path / f"{kind}-{table.measure.name}.svg")
+                write_text(paths[-1], figure)
+    return paths

@@ -1,0 +1,80 @@
+"""Progress for people: one line a stage, with a bar and the time left in it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from humpback.runs.recipe import Counts
+from humpback.runs.stage import Stage
+
+
+class Bars:
+    """Shows each stage as a bar on a terminal, and as one line when it ends, on a terminal or not.
+
+    Args:
+        console: Where to print.
+        stages: Number of stages in the plan, for '3/14'.
+    """
+
+    def __init__(self, console: Console, stages: int, done: int) -> None:
+        self._console = console
+        self._stages = stages
+        self._position = done
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left in this stage"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+        """A stage starts."""
+        self._position += 1
+        if not self._console.is_terminal:
+            self._console.print(f"[{self._position}/{self._stages}] {stage.name}: {stage.does} ...", markup=False)
+        self._task = self._bars.add_task(
+            f"\\[{self._position}/{self._stages}] {stage.name}: {stage.does}", completed=done, total=total, note=""
+        )
+
+    def advance(self, done: int, total: int | None, note: str) -> None:
+        """So many shards or steps are done now."""
+        if self._task is not None:
+            self._bars.update(self._task, completed=done, total=total, note=note)
+
+    def end(self, stage: Stage, counts: Counts) -> None:
+        """A stage is done."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+        dropped = f", {sum(counts.dropped.values()):,} dropped" if counts.dropped else ""
+        line = f"[{self._position}/{self._stages}] {stage.name}: {counts.kept:,} kept{dropped}, {counts.seconds:.0f} s"
+        self._console.print(line, markup=False, highlight=False)

@@ -1,0 +1,139 @@
+"""One session with a run folder: carry out, plan, status; what the command line prints of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from humpback import models
+from humpback.config import Config
+from humpback.errors import StoreError
+from humpback.method.plan import plan
+from humpback.method.settings_file import load_config, read_config, resolved
+from humpback.runs.stage import Stage
+from humpback.runs.status import StageStatus, status
+from humpback.runs.store import Run, place_of
+
+_GIB = 1 << 30
+
+
+def run_config(name: str, out: str, redo: list[str], changes: list[str], until: str = "") -> None:
+    """Carries out a run and delivers its results; or carries out its stages up to one.
+
+    Raises:
+        HumpbackError: Whatever the user can mend.
+    """
+    config = read_config(name, changes)
+    stages = plan(config, models.identify(config.model))
+    wanted = _until(stages, until)
+    run = Run(_folder(name, out))
+    console = Console(highlight=False, soft_wrap=True)
+    if notice := models.licence(config.model).notice:
+        console.print(f"base model {config.model.name}: {notice}", markup=False)
+    with run.locked():
+        _refuse_stale(stages, run, redo)
+        run.save_config(
+            resolved(config)
+        )  # only now: a run that is refused must not change what the folder says of itself
+        _carry_out(config, wanted, run, console)
+        if not until:
+            _deliver(run, console)
+
+
+def show_plan(name: str, out: str, changes: list[str]) -> None:
+    """Prints each stage and where it stands."""
+    config = read_config(name, changes)
+    run = Run(_folder(name, out))
+    stages = plan(config, models.identify(config.model))
+    console = Console(highlight=False, soft_wrap=True)
+    _print_status(status(stages, run), console)
+    if line := disk_line(config, stages):
+        console.print(line, markup=False)
+
+
+def show_status(folder: str) -> None:
+    """Prints how far a run is."""
+    run = Run.existing(place_of(folder))
+    config = load_config(run.config_path)
+    console = Console(highlight=False, soft_wrap=True)
+    stages = plan(config, models.identify(config.model))
+    width = max(len(stage.name) for stage in stages)
+    for stage in stages:
+        manifest = run.stage(stage.name).manifest()
+        shards = len(run.stage(stage.name).committed())
+        if manifest is None:
+            console.print(
+                f"{stage.name:<{width}} {'begun, ' + str(shards) + ' shards' if shards else 'to do'}", markup=False
+            )
+            continue
+        counts = manifest["counts"]
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(counts["dropped"].items(), key=lambda i: -i[1]))
+        line = f"{stage.name:<{width}} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s"
+        console.print(f"{line}  {reasons}", markup=False)
+
+
+def _refuse_stale(stages: tuple[Stage, ...], run: Run, redo: list[str]) -> None:
+    from humpback.runs.executor import refuse_stale
+
+    refuse_stale(stages, run, redo)
+
+
+def _carry_out(config: Config, stages: tuple[Stage, ...], run: Run, console: Console) -> None:
+    from humpback.cli.progress import Bars
+    from humpback.runs.executor import execute
+
+    done = sum(item.state == "done" for item in status(stages, run))
+    with Bars(console, len(stages), done) as bars:
+        execute(stages, run, config, watcher=bars)
+
+
+def _deliver(run: Run, console: Console) -> None:
+    from humpback.deliver.results import some_pairs, write_export, write_report
+
+    written = write_export(run)
+    report = write_report(run)
+    for pair in some_pairs(run, 3):
+        console.print(f"\n[{pair.score:.2f}] {pair.instruction}", markup=False, style="bold")
+        console.print(f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})", markup=False)
+    console.print()
+    for label, path in (*written.items(), ("report", report)):
+        console.print(f"{label:<10} {path}", markup=False)
+
+
+def _folder(name: str, out: str) -> Path:
+    return place_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
+
+
+def disk_line(config: Config, stages: tuple[Stage, ...]) -> str:
+    """How much room the run's models take at most; empty where the base model's size is not known yet."""
+    from humpback.finetune.disk_space import BYTES, room_for_training
+    from humpback.models.size import parameters
+
+    size = parameters(config.model)
+    if size is None:
+        return ""
+    count = sum(stage.makes is None for stage in stages)
+    model = size * (2 if config.model.dtype == "bfloat16" else BYTES)
+    full = [room for room in (config.backward, config.forward) if room.method == "full"]
+    meanwhile = max((room_for_training(room, size) for room in full), default=0)
+    line = f"disk: {count} models of {model / _GIB:.1f} GiB"
+    return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
+
+
+def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
+    names = [stage.name for stage in stages]
+    if not last:
+        return stages
+    if last not in names:
+        raise StoreError(f"--until {last}: no such stage", f"the stages are {', '.join(names)}")
+    return stages[: names.index(last) + 1]
+
+
+def _print_status(found: list[StageStatus], console: Console) -> None:
+    width = max(len(item.stage.name) for item in found)
+    for item in found:
+        note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
+            item.state, item.stage.does
+        )
+        console.print(f"{item.stage.name:<{width}} {item.state:<6} {note}", markup=False)

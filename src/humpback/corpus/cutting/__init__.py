@@ -1,0 +1,1 @@
+"""A document's tree of sections to candidate segments that do not overlap."""

@@ -1,0 +1,39 @@
+"""The curated set and the model in the formats of the ecosystem, with cards.
+
+Takes iterators of records and plain facts, and writes one folder that is there as a whole or not at all. Data go out
+as Parquet and JSONL that `datasets.load_dataset` and TRL read as they are; models in the Hugging Face layout. Knows
+no path of a run but the folders it is given.
+"""
+
+from humpback.deliver.export.cards import (
+    CardFacts,
+    Licence,
+    LossLine,
+    ReasonCount,
+    Setting,
+    StageCount,
+    data_card,
+    model_card,
+)
+from humpback.deliver.export.data import ExportCounts, RatingLine, RatingLookup, collect_ratings, export_data
+from humpback.deliver.export.layouts import LAYOUTS, Layout
+from humpback.deliver.export.model import export_model
+
+__all__ = [
+    "LAYOUTS",
+    "CardFacts",
+    "ExportCounts",
+    "Layout",
+    "Licence",
+    "LossLine",
+    "RatingLine",
+    "RatingLookup",
+    "ReasonCount",
+    "Setting",
+    "StageCount",
+    "collect_ratings",
+    "data_card",
+    "export_data",
+    "export_model",
+    "model_card",
+]

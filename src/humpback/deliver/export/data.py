@@ -1,0 +1,158 @@
+"""The curated set in every layout at once, streamed: no more than one row group of each is held."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from humpback.deliver.export.folder import whole_folder
+from humpback.deliver.export.layouts import LAYOUTS, Layout, RatingLike, Row, provenance
+from humpback.errors import StageError
+from humpback.records import Curated, Pair, Rating, RatingState
+
+ROW_GROUP = 1000
+
+# Line separators that JSON allows in a string and that some readers of JSONL take for the end of a line.
+_SEPARATORS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class RatingLine:
+    """A rating without its reply: what an export says of each iteration."""
+
+    iteration: int
+    scorer: str
+    model: str
+    state: RatingState
+    score: float | None
+
+
+RatingLookup = Callable[[str], Sequence[RatingLike]]
+"""From a candidate's id to its ratings, earliest iteration first. Empty where none are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCounts:
+    """How many rows were written to each layout, and how many seed pairs to 'training' besides."""
+
+    curated: int
+    seed: int
+
+
+def collect_ratings(ratings: Iterable[Rating], wanted: Container[str]) -> dict[str, tuple[RatingLine, ...]]:
+    """The ratings of the rows that are to be exported, without the replies.
+
+    Args:
+        ratings: Of any iterations, in any order.
+        wanted: Ids of the curated candidates; others are passed over, so that memory follows the curated set.
+    """
+    found: dict[str, list[RatingLine]] = {}
+    for row in ratings:
+        if row.id in wanted:
+            line = RatingLine(row.iteration, row.scorer, row.model, row.state, row.score)
+            found.setdefault(row.id, []).append(line)
+    return {item: tuple(sorted(lines, key=lambda line: line.iteration)) for item, lines in found.items()}
+
+
+def export_data(
+    rows: Iterable[Curated],
+    seed_pairs: Iterable[Pair],
+    ratings: RatingLookup,
+    out: Path,
+    card: str,
+) -> ExportCounts:
+    """Writes the data set: one folder for each layout, with `train.parquet` and `train.jsonl`, and the card.
+
+    Args:
+        rows: The curated set.
+        seed_pairs: The seed pairs that were trained on; they go into the layout 'training' alone, before the others.
+        ratings: Every rating of a row, by its id.
+        out: The data set's folder, which is made or replaced as a whole.
+        card: Its README.md, from `data_card`.
+
+    Raises:
+        StageError: There are no curated rows; nothing is written.
+        StoreError: The folder cannot be written.
+    """
+    curated = seed = 0
+    with whole_folder(out) as folder:
+        with ExitStack() as stack:
+            writers = [stack.enter_context(_Writer(folder, layout)) for layout in LAYOUTS]
+            training = [writer for writer in writers if writer.layout.with_seed]
+            for pair in seed_pairs:
+                _write(training, pair, provenance(id=pair.id, source=pair.source))
+                seed += 1
+            for row in rows:
+                _write(writers, row, _provenance(row, ratings(row.id)))
+                curated += 1
+        if not curated:
+            raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return ExportCounts(curated, seed)
+
+
+def _write(writers: Sequence[_Writer], pair: Pair | Curated, beside: Row) -> None:
+    origin = pair.origin if isinstance(pair, Pair) else "augmented"
+    for writer in writers:
+        mark = {"origin": origin} if writer.layout.with_seed else {}
+        writer.add({**writer.layout.texts(pair), **mark, **beside})
+
+
+def _provenance(row: Curated, ratings: Sequence[RatingLike]) -> Row:
+    return provenance(
+        id=row.id,
+        source=row.source,
+        document_id=row.document_id,
+        segment_id=row.segment_id,
+        title_path=row.title_path,
+        backward_model=row.model,
+        kept_in_iteration=row.iteration,
+        score=row.score,
+        scorer=row.scorer,
+        rated_by=row.rated_by,
+        ratings=ratings,
+    )
+
+
+class _Writer:
+    """The two files of one layout."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.layout = layout
+        self._schema = layout.columns
+        self._rows: list[Row] = []
+        place = folder / layout.name
+        place.mkdir()
+        self._lines = (place / "train.jsonl").open("w", encoding="utf-8", newline="\n")
+        self._parquet = pq.ParquetWriter(place / "train.parquet", self._schema, compression="zstd")
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self._lines.close()
+            self._parquet.close()
+
+    def add(self, row: Row) -> None:
+        self._lines.write(json.dumps(row, ensure_ascii=False).translate(_SEPARATORS) + "\n")
+        self._rows.append(row)
+        if len(self._rows) >= ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+            self._rows.clear()

@@ -1,0 +1,181 @@
+"""The page: values in, one HTML text out. The same values give the same text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import get_args
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from humpback.deliver.report import charts
+from humpback.deliver.report.cascade import cascade_sentence
+from humpback.deliver.report.data import Difference, LossSummary, Movement, RatingSummary, ReportData, Sample
+from humpback.deliver.report.verdict import SEED, direction_of_change, display_name, signed, verdict
+from humpback.records import RatingState
+
+MAX_SAMPLES = 80
+MAX_TEXT = 6000
+"""Characters shown of one text; a page of 80 samples stays well below a megabyte."""
+LONG_TEXT = 420
+"""A longer text is folded away."""
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """One comparison of two models, with the place of its interval on a common scale, in percent."""
+
+    model: str
+    item: Difference
+    way: str
+    left: float
+    width: float
+    middle: float
+    zero: float
+
+
+@dataclass(frozen=True, slots=True)
+class MovementTable:
+    """How scores moved, with a shade from 0 to 1 for each cell."""
+
+    item: Movement
+    labels: tuple[str, ...]
+    shades: tuple[tuple[float, ...], ...]
+
+
+def render(data: ReportData) -> str:
+    """Renders a report as one HTML file without scripts, fonts or anything else from elsewhere.
+
+    Args:
+        data: What to show. Texts in it may be hostile: all of them are escaped.
+
+    Returns:
+        The HTML, always encodable as UTF-8.
+    """
+    environment = Environment(
+        loader=PackageLoader("humpback.deliver.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count="{:,}".format,
+        number=_number,
+        share=_share,
+        duration=duration,
+        model=display_name,
+        signed=signed,
+        clip=clip,
+        at="{:.2f}".format,
+    )
+    html = environment.get_template("report.html").render(
+        data=data,
+        verdict=verdict(data),
+        forward=[row for row in data.losses if row.direction == "forward"],
+        backward=[row for row in data.losses if row.direction == "backward"],
+        differences=difference_rows(data.losses),
+        movements=[movement_table(item) for item in data.movements],
+        instruction_charts=_length_charts(data, "instruction"),
+        response_charts=_length_charts(data, "response"),
+        rating_charts=[(charts.rating_chart(item), charts.rating_close_up(item)) for item in data.ratings],
+        cascades=[(item, text) for item in data.ratings if (text := cascade_sentence(item))],
+        rating_states=rating_states(data.ratings),
+        curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
+        samples=sample_groups(data.samples[:MAX_SAMPLES]),
+        widest=max((row.records_out + row.dropped_total for row in data.stages), default=0),
+        long_text=LONG_TEXT,
+    )
+    # Control characters and lone surrogates cannot be shown, and the latter cannot even be written.
+    return _UNPRINTABLE.sub("\ufffd", html)
+
+
+def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
+    """The comparisons worth a line: with the base, with the seed-only model and with the model just before."""
+    chosen: list[tuple[str, Difference]] = []
+    for row in losses:
+        last = len(row.differences) - 1
+        chosen.extend(
+            (row.model, item)
+            for place, item in enumerate(row.differences)
+            if item.against in ("base", SEED) or place == last
+        )
+    low = min([0.0, *(item.low for _, item in chosen)])
+    high = max([0.0, *(item.high for _, item in chosen)])
+    span = (high - low) or 1.0
+
+    def place_of(value: float) -> float:
+        return 100 * (value - low) / span
+
+    return tuple(
+        DifferenceRow(
+            model=model,
+            item=item,
+            way=direction_of_change(item),
+            left=place_of(item.low),
+            width=place_of(item.high) - place_of(item.low),
+            middle=place_of(item.difference),
+            zero=place_of(0.0),
+        )
+        for model, item in chosen
+    )
+
+
+def movement_table(item: Movement) -> MovementTable:
+    """Shades by the square root of the count, so that rare moves are still seen beside common ones."""
+    top = max((count for row in item.counts for count in row), default=0) or 1
+    shades = tuple(tuple((count / top) ** 0.5 for count in row) for row in item.counts)
+    middles = [(low + high) / 2 for low, high in zip(item.edges, item.edges[1:], strict=False)]
+    decimals = 1 if item.edges and item.edges[1] - item.edges[0] >= 0.5 else 2
+    while decimals < 5 and len({f"{value:.{decimals}f}" for value in middles}) < len(middles):
+        decimals += 1
+    return MovementTable(item, tuple(f"{value:.{decimals}f}" for value in middles), shades)
+
+
+def rating_states(ratings: Sequence[RatingSummary]) -> tuple[RatingState, ...]:
+    """States with a column of their own, beside all that are scored: the failures always, others where they occur."""
+    states: tuple[RatingState, ...] = get_args(RatingState)
+    seen = {state for row in ratings for state, count in row.states.items() if count}
+    return tuple(s for s in states if s != "scored" and (s in seen or s in ("unparsed", "truncated")))
+
+
+def sample_groups(samples: Sequence[Sample]) -> tuple[tuple[str, bool, tuple[Sample, ...]], ...]:
+    """Samples under a heading each: kept ones first, then by the stage and the reason that dropped them."""
+    ordered = sorted(samples, key=lambda row: (not row.kept, row.stage, row.reason))
+    groups = []
+    for (dropped, stage, reason), rows in groupby(ordered, key=lambda row: (not row.kept, row.stage, row.reason)):
+        title = f"{'Dropped' if dropped else 'Kept'} in {stage}"
+        groups.append((f"{title}: {reason}" if dropped else title, not dropped, tuple(rows)))
+    return tuple(groups)
+
+
+def clip(text: str, limit: int = MAX_TEXT) -> str:
+    """The beginning of a text, with a word on how much is left out."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit].rstrip()} … ({len(text) - limit:,} more characters)"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: '4.2 s', '3 min 20 s', '5 h 03 min'."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _number(value: float, decimals: int = 0) -> str:
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _length_charts(data: ReportData, side: str) -> tuple[charts.BarChart, ...]:
+    return charts.length_charts([getattr(item, side) for item in data.lengths], [item.name for item in data.lengths])

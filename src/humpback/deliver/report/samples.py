@@ -1,0 +1,66 @@
+"""Which pairs the report shows: a seeded sample, the same in every order of the records."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from humpback.deliver.report.data import Sample
+from humpback.records import Candidate, Curated, Dropped, Rating, record_seed
+
+Row = TypeVar("Row")
+
+
+def choose(rows: Iterable[Row], size: int, *, key: Callable[[Row], str], seed: int = 0) -> tuple[Row, ...]:
+    """A random sample that does not depend on the order of the rows, holding only `size` of them.
+
+    Args:
+        rows: Any number of records.
+        size: How many to take; all where there are fewer.
+        key: The id of a record.
+        seed: Another seed gives another sample.
+    """
+    return tuple(heapq.nsmallest(size, rows, key=lambda row: record_seed(seed, "report", key(row))))
+
+
+def from_curated(row: Curated) -> Sample:
+    """A pair that an iteration kept."""
+    return Sample(
+        kept=True,
+        stage=f"curated-{row.iteration}",
+        reason="kept",
+        instruction=row.instruction,
+        response=row.response,
+        source=row.source,
+        title_path=row.title_path,
+        score=row.score,
+    )
+
+
+def from_rating(row: Candidate, rating: Rating, reason: str) -> Sample:
+    """A candidate that an iteration did not keep, with what its rater said."""
+    return Sample(
+        kept=False,
+        stage=f"curated-{rating.iteration}",
+        reason=reason,
+        instruction=row.instruction,
+        response=row.response,
+        source=row.source,
+        title_path=row.title_path,
+        score=rating.score,
+        detail=rating.reply,
+    )
+
+
+def from_dropped(row: Dropped, stage: str) -> Sample:
+    """A record of a stage's drop ledger: only the beginning of its text was kept."""
+    return Sample(
+        kept=False,
+        stage=stage,
+        reason=row.reason,
+        instruction="",
+        response=row.excerpt,
+        source=row.source,
+        detail=row.detail,
+    )

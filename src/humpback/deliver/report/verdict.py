@@ -1,0 +1,126 @@
+"""What came out, in plain words, before any chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from humpback.deliver.report.data import Difference, LossSummary, RatingSummary, ReportData
+
+Tone = Literal["good", "neutral", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The sentences at the top of the page."""
+
+    tone: Tone
+    headline: str
+    counts: str
+    losses: str
+    comparisons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def verdict(data: ReportData) -> Verdict:
+    """Says what came out and whether it helped, no more surely than the held-out pairs allow."""
+    warnings = [item.separation.sentence for item in data.ratings if item.separation and item.separation.flat]
+    warnings += [_often_asked_again(item) for item in data.ratings if item.asked_again > item.asked / 2]
+    last = _last_forward(data)
+    counts = _counts(data)
+    if last is None or not last.differences:
+        return Verdict(
+            "neutral",
+            "No held-out comparison was made",
+            counts,
+            "Whether the data improve a model is not known.",
+            (),
+            (*data.notes, *warnings),
+        )
+    base, seed = (next((item for item in last.differences if item.against == name), None) for name in ("base", SEED))
+    losses = (
+        f"On {last.pairs:,} held-out pairs the loss of {_name(last)} is {last.nats_per_token:.3f} nats per target "
+        "token. With its standard error, that is"
+    )
+    known = ((base, "the base model"), (seed, SEED_LABEL))
+    comparisons = tuple(_compare(item, label) for item, label in known if item)
+    tone, headline = _headline(base, seed, _name(last))
+    return Verdict(tone, headline, counts, losses, comparisons, (*data.notes, *warnings))
+
+
+SEED = "forward-0"
+SEED_LABEL = "M₀, finetuned on the seed alone"
+
+
+def display_name(model: str) -> str:
+    """A stage name as the paper writes its model: forward-2 is M₂, backward is M_yx."""
+    stem, _, number = model.rpartition("-")
+    if stem == "forward" and number.isdecimal() and number.isascii():
+        return "M" + number.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    return "M_yx" if model == "backward" else model
+
+
+def direction_of_change(item: Difference) -> Literal["lower", "higher", "no clear difference"]:
+    """What the 95 % interval allows to say."""
+    if item.high < 0:
+        return "lower"
+    return "higher" if item.low > 0 else "no clear difference"
+
+
+def _often_asked_again(item: RatingSummary) -> str:
+    share = f"{item.asked_again:,} of {item.asked:,}"
+    return (
+        f"In iteration {item.iteration} {share} replies had no score and were asked again "
+        "for the grade alone. curate.scorer expected-rating asks for nothing else, and costs less."
+    )
+
+
+def _last_forward(data: ReportData) -> LossSummary | None:
+    rows = [row for row in data.losses if row.direction == "forward" and row.model != "base"]
+    return rows[-1] if rows else None
+
+
+def _name(row: LossSummary) -> str:
+    return display_name(row.model)
+
+
+def _counts(data: ReportData) -> str:
+    share = f" ({100 * data.curated / data.candidates:.1f} %)" if data.candidates else ""
+    return (
+        f"{data.curated:,} pairs curated{share} of {data.candidates:,} candidates, "
+        f"which were written for {data.segments:,} segments."
+    )
+
+
+def _compare(item: Difference, label: str) -> str:
+    way = direction_of_change(item)
+    size = f"{abs(item.difference):.3f} ± {item.standard_error:.3f}"
+    interval = f"{signed(item.low)} to {signed(item.high)}"
+    if way == "no clear difference":
+        sign = "lower" if item.difference < 0 else "higher"
+        return f"{size} {sign} than {label}, which is no clear difference: the 95 % interval, {interval}, includes 0"
+    return f"{size} {way} than {label} (95 % interval {interval})"
+
+
+def _headline(base: Difference | None, seed: Difference | None, name: str) -> tuple[Tone, str]:
+    ways = [direction_of_change(item) if item else None for item in (base, seed)]
+    if ways[1] is None:
+        words: dict[str | None, tuple[Tone, str]] = {
+            "lower": ("good", f"{name} predicts the held-out pairs better than the base model"),
+            "higher": ("bad", f"{name} predicts the held-out pairs worse than the base model"),
+        }
+        return words.get(ways[0], ("neutral", f"{name} does not clearly differ from the base model"))
+    if ways[1] == "lower" and ways[0] == "higher":
+        return "bad", f"The curated pairs helped, but {name} is still worse than the base model"
+    if ways[1] == "lower":
+        return "good", f"The curated pairs helped: {name} predicts held-out answers better than the seed-only model"
+    if ways[1] == "higher":
+        return "bad", f"The curated pairs hurt: {name} predicts held-out answers worse than the seed-only model"
+    if ways[0] == "lower":
+        return "neutral", f"{name} beats the base model on held-out answers, but not clearly the seed-only model"
+    return "neutral", f"{name} does not clearly differ from the seed-only model"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, a true minus included."""
+    return f"{value:+.3f}".replace("-", "−")

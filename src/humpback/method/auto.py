@@ -1,0 +1,24 @@
+"""Settings that the base model decides, where the user leaves them to it."""
+
+from __future__ import annotations
+
+from humpback.config import Config
+from humpback.models.size import parameters
+
+SMALL = 1_000_000_000
+"""Parameters below which a model's grades are next to noise, and what it finds unlikely is not (docs/curation.md)."""
+
+
+def settled(config: Config) -> Config:
+    """The configuration with `curate.scorer: auto` replaced by the scorer that suits the base model.
+
+    A model whose size is not known before it is fetched is taken for a large one.
+
+    Args:
+        config: Any configuration; one without `auto` comes back as it is.
+    """
+    if config.curate.scorer != "auto":
+        return config
+    size = parameters(config.model)
+    scorer = "calibrated" if size is not None and size < SMALL else "rating"
+    return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": scorer})})

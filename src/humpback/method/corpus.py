@@ -1,0 +1,160 @@
+"""The data: seed pairs, and documents to unique segments (section 2.1)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from humpback import seed
+from humpback.config import Config
+from humpback.corpus.reading.sources import list_sources, parts
+from humpback.corpus.reading.stored import file_digest
+from humpback.method.deciding import against, chosen, contamination
+from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_seed
+from humpback.runs.stage import Gather, Inputs, Produce, Stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_seed(config: Config) -> Stage:
+    """The human-written pairs, checked and normalised (section 2.1)."""
+
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Pair]]:
+        if not done:
+            held = contamination(config.decontaminate)
+            yield seed.read_seed(config.seed, config.run.seed, contamination=held)
+
+    settings = chosen(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
+    settings |= against(config)
+    settings.pop("seed.source")  # its content counts, not its place
+    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, mend="check seed.source")
+
+
+def cut_segments(config: Config) -> Stage:
+    """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
+    sources = list_sources(config.corpus)
+    every = parts(sources, config.corpus)
+
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
+        from humpback.corpus.cutting.cut import cut
+        from humpback.corpus.readers import read_documents
+
+        rows = config.run.shard_rows
+        documents = islice(read_documents(config.corpus, every[part]), done * rows, None)
+        for first in documents:  # one document at a time in memory, not a window of them
+            yield cut(chain([first], islice(documents, rows - 1)), config.corpus, contamination(config.decontaminate))
+
+    settings = (
+        chosen(config, "corpus", "run.shard_rows")
+        | against(config)
+        | {"corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))}
+    )
+    elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate")
+    settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
+    settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
+    settings.pop("corpus.documents")  # their names and contents count, not their place
+    mend = "see which filter took everything, then change corpus.documents or corpus.segment"
+    work = Produce(shards, len(every))
+    return Stage("segments", "cut documents into segments", (), settings, work, Segment, mend=mend)
+
+
+def take_out_lines(config: Config, segments: Stage) -> Stage:
+    """Lines that recur across a site are taken out of the segments: furniture that the markup did not tell."""
+    lines, segment = config.corpus.lines, config.corpus.segment
+
+    def look(records: Sequence[Segment], first: int) -> pa.Table:
+        from humpback.corpus.lines import look
+
+        return look(records, first, lines)
+
+    def settle(rows: pa.Table) -> pa.Table:
+        from humpback.corpus.lines import settle
+
+        return settle(rows, lines)
+
+    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
+        from humpback.corpus.lines import apply
+
+        return apply(records, first, settled, lines, segment)
+
+    settings = chosen(config, "corpus.lines", "corpus.segment.min_chars")
+    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
+    mend = "raise corpus.lines.max_documents"
+    return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, mend=mend)
+
+
+def drop_duplicates(config: Config, segments: Stage) -> Stage:
+    """Of segments that are the same, or nearly, the first stays; across the whole corpus."""
+    chosen_settings = config.corpus.deduplicate
+
+    def look(records: Sequence[Segment], first: int) -> pa.Table:
+        from humpback.corpus.duplicates import look
+
+        return look(records, first, chosen_settings)
+
+    def settle(rows: pa.Table) -> pa.Table:
+        from humpback.corpus.duplicates import settle
+
+        return settle(rows, chosen_settings)
+
+    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
+        from humpback.corpus.duplicates import apply
+
+        return apply(records, first, settled, chosen_settings)
+
+    settings = chosen(config, "corpus.deduplicate")
+    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
+    return Stage("unique", "drop duplicates", (segments.name,), settings, work, Segment)
+
+
+def sample(config: Config, segments: Stage) -> Stage:
+    """A seeded sample of the segments: never the first ones of the stream."""
+
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
+        names = inputs.column(segments.name, "id")
+        draws = ((record_seed(config.run.seed, "sample", name), name) for name in names)
+        last = max(heapq.nsmallest(config.corpus.limit, draws), default=(0, ""))
+        buffer = _Buffer(config.run.shard_rows, done)
+        for segment in inputs.records(segments.name, Segment):
+            if (record_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
+                yield from buffer.keep(segment)
+            else:
+                yield from buffer.drop(Dropped(segment.id, "not sampled", "", segment.source, segment.text[:200]))
+        yield from buffer.rest()
+
+    settings = chosen(config, "corpus.limit", "run.seed", "run.shard_rows")
+    return Stage("sample", "sample the segments", (segments.name,), settings, Produce(shards), Segment)
+
+
+_MOST_DROPPED = 50_000
+"""Records in the ledger of one shard of a sample: a small sample of a large corpus drops nearly all of it."""
+
+
+class _Buffer:
+    """Gathers records into shards; the first `done` shards are made again but not given out."""
+
+    def __init__(self, rows: int, done: int) -> None:
+        self._rows, self._skip = rows, done
+        self._kept: list[Any] = []
+        self._dropped: list[Dropped] = []
+
+    def keep(self, record: Any) -> Iterator[Outcome[Any]]:
+        self._kept.append(record)
+        if len(self._kept) == self._rows:
+            yield from self.rest()
+
+    def drop(self, record: Dropped) -> Iterator[Outcome[Any]]:
+        self._dropped.append(record)
+        if len(self._dropped) == _MOST_DROPPED:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Outcome[Any]]:
+        outcome = Outcome(tuple(self._kept), tuple(self._dropped), len(self._kept) + len(self._dropped))
+        self._kept, self._dropped = [], []
+        if self._skip:
+            self._skip -= 1
+        elif outcome.read:
+            yield outcome

@@ -1,0 +1,177 @@
+"""Configuration files: reading them, the commented one that `init` writes, and changes from the command line.
+
+All mistakes of a file are reported at once.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from humpback.config import Config, Settings
+from humpback.errors import ConfigError
+from humpback.method.auto import settled
+
+S = TypeVar("S", bound=Settings)
+_HEAD = (
+    "# Settings of one humpback run. Every setting is here with its default: delete what you do not change.\n"
+    "# Carry it out with: humpback run {name}\n"
+)
+_SHIPPED = ("demo",)
+
+
+def write_commented(path: Path) -> None:
+    """Writes every setting with its default and its meaning.
+
+    Raises:
+        ConfigError: The file is there already, or cannot be written.
+    """
+    if path.exists():
+        raise ConfigError(f"{path} is there already", "choose another name, or delete it first")
+    try:
+        path.write_text(_HEAD.format(name=path) + _commented(Config(), 0), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path} ({error.strerror})", "choose another place") from None
+
+
+def parse_config(text: str, where: str) -> Config:
+    """Reads a configuration from YAML.
+
+    Args:
+        text: The YAML text.
+        where: What to call it in messages.
+
+    Raises:
+        ConfigError: Naming every mistake at once.
+    """
+    return parse_settings(text, where, Config)
+
+
+def parse_settings(text: str, where: str, kind: type[S]) -> S:
+    """Reads any settings from YAML.
+
+    Raises:
+        ConfigError: Naming every mistake at once.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}", "mend the file") from None
+    if data is not None and not isinstance(data, dict):
+        raise ConfigError(f"{where} holds no settings", "write 'name: value' lines, or run 'humpback init'")
+    try:
+        return kind.model_validate(data or {})
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+
+
+def load_config(path: Path) -> Config:
+    """Reads a configuration file.
+
+    Raises:
+        ConfigError: The file is not there, or naming every mistake in it.
+    """
+    return load_settings(path, Config)
+
+
+def load_settings(path: Path, kind: type[S]) -> S:
+    """Reads a file of any settings.
+
+    Raises:
+        ConfigError: The file is not there, or naming every mistake in it.
+    """
+    try:
+        return parse_settings(path.read_text(encoding="utf-8"), str(path), kind)
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
+
+
+def read_config(name: str, changes: list[str]) -> Config:
+    """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
+
+    What the user leaves to the base model is settled.
+
+    Raises:
+        ConfigError: The file or a change is not right.
+    """
+    if name.startswith("package:"):
+        key = name.removeprefix("package:")
+        if key not in _SHIPPED:
+            raise ConfigError(f"no configuration '{key}' is shipped", f"there is {', '.join(_SHIPPED)}")
+        config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
+    else:
+        config = load_config(Path(name))
+    return settled(with_changes(config, changes))
+
+
+def with_changes(config: S, changes: list[str]) -> S:
+    """A configuration, or any settings, with single ones changed.
+
+    Args:
+        config: What to start from.
+        changes: 'dotted.name=value', the value in YAML.
+
+    Raises:
+        ConfigError: A change is not of that form, or its value is not right.
+    """
+    if not changes:
+        return config
+    data = config.model_dump(mode="json", exclude_unset=True)
+    for change in changes:
+        name, found, value = change.partition("=")
+        if not found:
+            raise ConfigError(f"--set {change} has no value", "write --set NAME=VALUE, such as run.seed=3")
+        *path, last = name.strip().split(".")
+        room: dict[str, Any] = data
+        for step in path:
+            room = room.setdefault(step, {})
+            if not isinstance(room, dict):
+                raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init'")
+        try:
+            room[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            room[last] = value
+    return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config))
+
+
+def resolved(config: Settings) -> str:
+    """Settings in full, as YAML: what a run folder keeps."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _commented(settings: Settings, depth: int) -> str:
+    indent = "  " * depth
+    lines = []
+    for name, info in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            meaning = info.description or (type(value).__doc__ or "").strip()
+            lines.append(("\n" if depth == 0 else "") + _comment(meaning, indent) + f"{indent}{name}:\n")
+            lines.append(_commented(value, depth + 1))
+        else:
+            written = yaml.safe_dump(_plain(value), default_flow_style=True, width=10_000).strip().removesuffix("\n...")
+            lines.append(_comment(info.description or "", indent) + f"{indent}{name}: {written}\n")
+    return "".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _comment(text: str, indent: str) -> str:
+    return "".join(f"{indent}# {line.strip()}\n" for line in text.splitlines() if line.strip())
+
+
+def _mistakes(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        place = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
+        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        lines.append(f"{place} {message[0].lower() + message[1:]}" if place else message)
+    return "; ".join(dict.fromkeys(lines))

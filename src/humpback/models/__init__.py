@@ -1,0 +1,13 @@
+"""Models on this machine: where one comes from, how large it is, and how a conversation becomes its tokens."""
+
+from humpback.models.sources import (
+    Licence,
+    ModelFolder,
+    cache_folder,
+    identify,
+    is_hub_id,
+    licence,
+    resolve,
+)
+
+__all__ = ["Licence", "ModelFolder", "cache_folder", "identify", "is_hub_id", "licence", "resolve"]

@@ -1,0 +1,276 @@
+"""Where a model comes from: a hub id, a folder, a GGUF file or a package that carries one.
+
+Whatever the source, a model becomes a local folder in the Hugging Face layout with safetensors weights, and an
+identity that changes whenever its weights do. Code and pickles that a model brings are refused unless a setting asks
+for them. Imports heavy libraries only where a model is really prepared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from humpback.config import ModelSettings
+from humpback.errors import ConfigError, ModelError
+from humpback.models.packages import Carried, installed
+
+_BLOCK = 1 << 20
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model in the Hugging Face layout on this machine.
+
+    Attributes:
+        path: The folder.
+        name: What the user called it.
+        identity: Changes with the weights: a hub commit or a digest.
+    """
+
+    path: Path
+    name: str
+    identity: str
+
+
+def cache_folder() -> Path:
+    """Where prepared models are kept: `$HUMPBACK_CACHE`, else `~/.cache/humpback`."""
+    return Path(os.environ.get("HUMPBACK_CACHE") or Path.home() / ".cache" / "humpback")
+
+
+def is_hub_id(settings: ModelSettings) -> bool:
+    """Whether the model comes from the hub."""
+    if settings.engine == "openai":
+        return False
+    name = settings.name
+    return not name.startswith("package:") and not Path(name).expanduser().exists() and not _looks_like_path(name)
+
+
+def identify(settings: ModelSettings) -> str:
+    """The identity of the model a run starts from, without preparing it. A server is not asked: its engine adds more.
+
+    Raises:
+        ModelError: The model is not there.
+    """
+    if settings.engine == "fake":
+        return "fake"
+    if settings.engine == "openai":
+        return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
+    name = settings.name
+    if name.startswith("package:"):
+        carried = installed(name)
+        return carried.sha256 or _digest(carried.place())
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _digest(path)
+    if path.is_dir():
+        return _folder_identity(path)
+    if _looks_like_path(name):
+        raise ModelError(f"no model at {name}", "give a folder, a GGUF file, a hub id or 'package:gemma3-270m'")
+    return f"{name}@{settings.revision or 'main'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What may be done with a model.
+
+    Attributes:
+        name: As hubs write it, such as 'apache-2.0'; empty where it is not known.
+        notice: What the licence asks to be shown.
+    """
+
+    name: str = ""
+    notice: str = ""
+
+
+def licence(settings: ModelSettings) -> Licence:
+    """The licence of the base model, as far as it is known without fetching anything."""
+    if settings.engine == "openai":
+        return Licence()
+    if settings.engine != "fake" and settings.name.startswith("package:"):
+        carried = installed(settings.name)
+        return Licence(carried.licence, carried.notice)
+    path = Path(settings.name).expanduser()
+    return Licence(_licence(path)) if path.is_dir() else Licence()
+
+
+def resolve(settings: ModelSettings) -> ModelFolder:
+    """Makes the model ready on this machine.
+
+    Raises:
+        ConfigError: It is on a server.
+        ModelError: It is not there, gated, not a causal language model, or brings code or pickles.
+    """
+    if settings.engine == "openai":
+        raise ConfigError(
+            "model.engine is openai: a server's model cannot be trained",
+            "set model.engine to transformers, and model.name to a model that can be had here",
+        )
+    identity = identify(settings)
+    if settings.engine == "fake":
+        return ModelFolder(Path(), "fake", identity)
+    name = settings.name
+    path = Path(name).expanduser()
+    if name.startswith("package:"):
+        carried = installed(name)
+        return ModelFolder(_from_package(carried, identity), name, identity)
+    if path.is_file():
+        return ModelFolder(_from_gguf(path, identity), name, identity)
+    folder = path if path.is_dir() else _from_hub(settings)
+    _check(folder, name, settings.trust_remote_code)
+    if not path.is_dir():
+        identity = f"{name}@{folder.name}"
+    return ModelFolder(folder, name, identity)
+
+
+def _looks_like_path(name: str) -> bool:
+    return name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith(".gguf")
+
+
+def _from_package(carried: Carried, identity: str) -> Path:
+    if carried.file:
+        return _from_gguf(carried.place(), identity)
+    target = cache_folder() / "models" / identity
+    if (target / "config.json").exists():
+        return target
+    with tempfile.TemporaryDirectory(prefix="humpback-") as folder:
+        path = Path(folder) / "model.gguf"
+        try:
+            importlib.import_module(carried.module).assemble(path)
+        except (OSError, ValueError, FileExistsError) as error:
+            raise ModelError(f"{carried.distribution} cannot be assembled ({error})", "reinstall it") from None
+        if _digest(path) != carried.sha256:
+            raise ModelError(f"{carried.distribution} does not have the weights it promises", "reinstall it")
+        return _from_gguf(path, identity)
+
+
+def _from_gguf(path: Path, identity: str) -> Path:
+    """Converts a GGUF file to safetensors, once: the result is cached under the digest of the file."""
+    target = cache_folder() / "models" / identity
+    if (target / "config.json").exists():
+        return target
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with without_bars(), new_folder(target) as folder:
+        try:
+            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(f"{path} cannot be read as a GGUF model ({_line(error)})", "check the file") from None
+        # The weights are whole numbers of floats now; saved as they are, the folder must not claim to be quantised.
+        model.config.__dict__.pop("quantization_config", None)
+        model.hf_quantizer = None
+        model.is_quantized = False
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return target
+
+
+def _from_hub(settings: ModelSettings) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    name, revision = settings.name, settings.revision or None
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
+    except GatedRepoError:
+        raise ModelError(f"{name} is gated", "accept its terms on the hub and run 'hf auth login'") from None
+    except RepositoryNotFoundError:
+        raise ModelError(f"no model {name} on the hub", "check the name, or log in if it is private") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        raise ModelError(f"{name} cannot be fetched ({_line(error)})", "give a folder or a GGUF file") from None
+
+
+def _check(folder: Path, name: str, trust: bool) -> None:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ModelError(f"{name} has no readable config.json", "give a folder in the Hugging Face layout") from None
+    architectures = config.get("architectures") or []
+    if not any("CausalLM" in str(a) or "ConditionalGeneration" in str(a) for a in architectures):
+        raise ModelError(f"{name} is not a causal language model ({', '.join(map(str, architectures)) or 'unknown'})",
+                         "take one that is")  # fmt: skip
+    if trust:
+        return
+    if "auto_map" in config:
+        raise ModelError(f"{name} brings code of its own", "set model.trust_remote_code if you trust it")
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(f"{name} has no safetensors weights", "convert it, or set model.trust_remote_code")
+
+
+def _licence(folder: Path) -> str:
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    head = text.split("---")[1] if text.startswith("---") and text.count("---") > 1 else ""
+    for line in head.splitlines():
+        if line.startswith("license:"):
+            return line.removeprefix("license:").strip()
+    return ""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _folder_identity(folder: Path) -> str:
+    """Digest of every file's name and size and of 64 blocks spread over it: constant cost whatever the size."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".safetensors", ".model", ".jinja"}):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            for start in range(0, size, max(_BLOCK, size // 64)):
+                file.seek(start)
+                digest.update(file.read(_BLOCK))
+    return digest.hexdigest()
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Loading and saving without the bars of transformers: progress is told by the stages."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder that appears under its name only when it is complete."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        try:
+            folder.rename(target)
+        except OSError:
+            if not target.exists():  # someone else was faster: theirs is as good
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,244 @@
+"""Carries out a plan, stage after stage, so that a kill at any moment costs the shards in hand at most."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any, Protocol
+
+from humpback.config import Config
+from humpback.errors import HumpbackError, StageError, StoreError
+from humpback.runs.inputs import RunInputs
+from humpback.runs.recipe import Counts, Recipe
+from humpback.runs.shuffle import Applying, Gathering, Looking, Settling
+from humpback.runs.stage import Gather, MapShards, Produce, Stage, Train
+from humpback.runs.status import StageStatus, recipes, status
+from humpback.runs.store import Run, StageFolder
+from humpback.runs.store.files import put_folder
+from humpback.runs.tasks import MappingShards, Producing
+from humpback.runs.workers.base import Crew
+
+_LIBRARIES = ("humpback-align", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "pyarrow")
+
+_NAMED = 12
+"""Stages that a message lists; a run of two iterations has no more, an experiment may have hundreds."""
+
+
+class Watcher(Protocol):
+    """Whom to tell how far the work is."""
+
+    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+        """A stage starts; `total` tasks or steps, None where it is not known."""
+        ...
+
+    def advance(self, done: int, total: int | None, note: str) -> None:
+        """So many tasks or steps are done now."""
+        ...
+
+    def end(self, stage: Stage, counts: Counts) -> None:
+        """A stage is done."""
+        ...
+
+
+class Silence:
+    """Tells nobody."""
+
+    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+        """Says nothing."""
+
+    def advance(self, done: int, total: int | None, note: str) -> None:
+        """Says nothing."""
+
+    def end(self, stage: Stage, counts: Counts) -> None:
+        """Says nothing."""
+
+
+def execute(
+    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), watcher: Watcher | None = None
+) -> None:
+    """Brings every stage of a plan to 'done'. What is done already is left alone.
+
+    Args:
+        plan: The stages in order.
+        run: The run folder; locked by the caller.
+        config: The settings that the plan was made from.
+        redo: Stages to throw away first, with all that stands on them.
+        watcher: Whom to tell.
+
+    Raises:
+        StoreError: Something is stale and not named in `redo`, or the disk is full.
+        StageError: A stage left nothing, or too many failures.
+    """
+    refuse_stale(plan, run, redo)
+    inputs = RunInputs(run, config, recipes(plan))
+    workers = crew(config)
+    work = _Work(inputs, workers, watcher or Silence())
+    try:
+        for item in status(plan, run):
+            if item.state == "done":
+                continue
+            run.log("begin", stage=item.stage.name, shards=item.shards)
+            try:
+                work.carry_out(item.stage, item.recipe)
+            except HumpbackError as error:
+                run.log("failed", stage=item.stage.name, error=str(error))
+                raise
+    finally:
+        workers.rest()
+
+
+def crew(config: Config) -> Crew:
+    """Who does the work.
+
+    Raises:
+        ConfigError: There is no Ray, or its cluster does not answer.
+    """
+    if config.run.executor == "ray":
+        from humpback.runs.workers.ray import Cluster
+
+        return Cluster(config.run.workers, config.model.vllm.tensor_parallel if config.model.engine == "vllm" else 1)
+    from humpback.runs.workers.processes import Processes
+
+    return Processes(config.run.workers)
+
+
+def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
+    """Throws away what is to be done again, and refuses what is stale besides; changes nothing else in the folder.
+
+    Raises:
+        StoreError: Something is stale and not named in `redo`, or `redo` names no stage.
+    """
+    _clear(plan, run, redo)
+    stale = [item for item in status(plan, run) if item.state == "stale"]
+    if stale:
+        raise StoreError(_staleness(stale), f"run again with --redo {stale[0].stage.name}, or into a new folder")
+
+
+class _Work:
+    """Carries out one stage at a time.
+
+    Args:
+        inputs: What the stages may read.
+        crew: Who does the tasks.
+        watcher: Whom to tell.
+    """
+
+    def __init__(self, inputs: RunInputs, crew: Crew, watcher: Watcher) -> None:
+        self._inputs = inputs
+        self._crew = crew
+        self._watcher = watcher
+
+    def carry_out(self, stage: Stage, recipe: Recipe) -> None:
+        """Brings a stage to 'done'."""
+        folder = self._inputs.run.stage(stage.name)
+        folder.start(recipe)
+        started = time.monotonic()
+        facts: Mapping[str, Any] = {}
+        if isinstance(stage.work, Train):
+            counts, facts = self._train(stage.work, stage, folder)
+        else:
+            for _ in self._tasks(stage):
+                pass
+            counts = folder.counts()
+            if counts.kept == 0:
+                folder.clear()
+                raise StageError(f"{stage.name} kept none of {counts.read} ({_reasons(counts)})", stage.mend)
+        stage.check(self._inputs)
+        session = round(time.monotonic() - started, 1)
+        folder.finish(
+            recipe, counts, {"machine": _machine(), "libraries": _versions(), "session_seconds": session, **facts}
+        )
+        folder.clear_work()
+        self._inputs.run.log(
+            "end", stage=stage.name, kept=counts.kept, read=counts.read, seconds=round(counts.seconds, 1)
+        )
+        self._watcher.end(stage, counts)
+
+    def _tasks(self, stage: Stage) -> Iterator[int]:
+        """Does what is left of a stage, task by task."""
+        if isinstance(stage.work, Gather):
+            of = Gathering(stage, stage.work, self._inputs)
+            steps: tuple[Any, ...] = (Looking(of), Settling(of), Applying(of))
+        elif isinstance(stage.work, Produce):
+            steps = (Producing(stage, stage.work, self._inputs),)
+        elif isinstance(stage.work, MapShards):
+            steps = (MappingShards(stage, stage.work, self._inputs),)
+        else:
+            raise TypeError(f"{stage.name} has no tasks")
+        self._watcher.begin(stage, 0, None)
+        for job in steps:
+            left = job.left()
+            for done, task in enumerate(self._crew.spread(job, left, model=stage.model), 1):
+                self._watcher.advance(done, len(left), type(job).__name__.lower() if len(steps) > 1 else "")
+                yield task
+
+    def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
+        """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
+        self._watcher.begin(stage, 0, None)
+        self._crew.rest()
+        scratch = self._inputs.scratch(stage.name)
+        out = scratch / "out"
+        facts = folder.trained()
+        if facts is None:
+            since = time.monotonic()
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir(parents=True)
+            trained = work.run(self._inputs, out, scratch, self._step)
+            counts = Counts(trained.read, trained.kept, trained.dropped, trained.tokens, 0, time.monotonic() - since)
+            facts = {"counts": asdict(counts), "training": dict(trained.facts)}
+            folder.keep_trained(facts)
+        if out.exists():
+            put_folder(out, folder.model_path)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return Counts(**facts["counts"]), {"training": facts["training"]}
+
+    def _step(self, step: int, steps: int, loss: float) -> None:
+        self._watcher.advance(step, steps, f"loss {loss:.3f}")
+
+
+def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
+    """Throws away the named stages and whatever stands on them."""
+    known = [stage.name for stage in plan]
+    for name in redo:
+        if name not in known:
+            raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(known)}")
+    doomed = set(redo)
+    for stage in plan:
+        if doomed.intersection(stage.needs):
+            doomed.add(stage.name)
+    for name in (name for name in reversed(known) if name in doomed):
+        run.stage(name).clear()
+        run.log("cleared", stage=name)
+
+
+def _staleness(stale: Sequence[StageStatus]) -> str:
+    first = stale[0]
+    names = [item.stage.name for item in stale[1:]]
+    if len(names) > _NAMED:
+        names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
+    others = f" (and with it {', '.join(names)})" if names else ""
+    return f"{first.stage.name} was made with other settings{others}: {'; '.join(first.why)}"
+
+
+def _reasons(counts: Counts) -> str:
+    ordered = sorted(counts.dropped.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count} {reason}" for reason, count in ordered) or "nothing came in"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"

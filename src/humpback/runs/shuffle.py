@@ -1,0 +1,209 @@
+"""Carries out `Gather` work: look at each shard, bring together what has one key and settle it, work on each shard.
+
+Between the steps stand tables in the stage's work folder. What is seen is sorted by key and written in small row
+groups, so that one pass over the settling reads only its range of keys from each file; what is settled is sorted by
+place. Memory is bounded by the work's own limit: files and passes are as many as it takes. Which shards are looked at
+together and how many passes there are is noted once, so that a killed run goes on with the same; neither changes a
+result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from humpback.runs.inputs import RunInputs
+from humpback.runs.stage import Gather, Stage
+from humpback.runs.store import MAX_ROWS, StageFolder, first_place
+from humpback.runs.tasks import Do, chunks, commit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SEEN, SETTLED = "seen", "settled"
+_KEYS = 1 << 64
+_ROW_BYTES = 1536
+"""What the rows seen in one record take at most, for choosing how many records are looked at together."""
+_COPIES = 4
+"""How often the rows of one pass stand in memory at its peak: read, joined, sorted, settled."""
+_SEEN_GROUP, _SETTLED_GROUP = 8192, 65_536
+"""Rows in a row group: what a pass reads too much at each end of its range."""
+_CHUNKS, _CHUNK_RECORDS = 64, 4096
+"""The shards are looked at in about so many chunks, to keep workers busy, each of at least so many records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """What the three steps share."""
+
+    stage: Stage
+    work: Gather
+    inputs: RunInputs
+
+    @property
+    def folder(self) -> StageFolder:
+        """Where the stage is kept."""
+        return self.inputs.run.stage(self.stage.name)
+
+    @property
+    def upstream(self) -> StageFolder:
+        """Where the records are."""
+        return self.inputs.run.stage(self.work.over[0])
+
+    def chunks(self) -> list[list[int]]:
+        """The shards that are looked at together; noted when first asked for."""
+        shards = self.upstream.committed()
+        noted = self.folder.noted("chunks")
+        if noted is None:
+            manifest = self.upstream.manifest() or {"counts": {"kept": 0}}
+            records = manifest["counts"]["kept"] / max(1, len(shards))
+            fits = self.work.memory_mib * (1 << 20) / _COPIES / _ROW_BYTES / max(1.0, records)
+            wanted = max(ceil(len(shards) / _CHUNKS), ceil(_CHUNK_RECORDS / max(1.0, records)))
+            noted = {"shards": max(1, min(int(fits), wanted))}
+            self.folder.note("chunks", noted)
+        return chunks(shards, int(noted["shards"]))
+
+    def passes(self) -> int:
+        """How many passes the settling takes; noted when first asked for."""
+        noted = self.folder.noted("passes")
+        if noted is None:
+            size = 0
+            for index in self.folder.between(SEEN):
+                with self.folder.open_between(SEEN, index) as file:
+                    groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+                    size += max(sum(group.total_byte_size for group in groups), 64 * file.metadata.num_rows)
+            noted = {"passes": max(1, ceil(_COPIES * size / (self.work.memory_mib * (1 << 20))))}
+            self.folder.note("passes", noted)
+        return int(noted["passes"])
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A chunk of shards is a task."""
+
+    of: Gathering
+
+    @property
+    def pays_from(self) -> int:
+        """A task is thousands of records."""
+        return 2
+
+    def left(self) -> list[int]:
+        """The chunks that are not looked at."""
+        done = set(self.of.folder.between(SEEN))
+        return [chunk for chunk in range(len(self.of.chunks())) if chunk not in done]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Knows the chunks."""
+        folder, upstream, work = self.of.folder, self.of.upstream, self.of.work
+        every = self.of.chunks()
+
+        def do(chunk: int) -> None:
+            import pyarrow as pa
+
+            kind = work.over[1]
+            seen = [work.look(upstream.shard(index, kind), first_place(index)) for index in every[chunk]]
+            table = pa.concat_tables(seen).sort_by([("key", "ascending"), ("place", "ascending")])
+            folder.keep_between(SEEN, chunk, table, _SEEN_GROUP)
+
+        yield do
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A range of keys is a task."""
+
+    of: Gathering
+
+    @property
+    def pays_from(self) -> int:
+        """A task is thousands of records."""
+        return 2
+
+    def left(self) -> list[int]:
+        """The ranges that are not settled."""
+        done = set(self.of.folder.between(SETTLED))
+        return [part for part in range(self.of.passes()) if part not in done]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Knows the ranges."""
+        passes = self.of.passes()
+
+        def do(part: int) -> None:
+            low, high = part * _KEYS // passes, (part + 1) * _KEYS // passes - 1
+            rows = _between(self.of.folder, SEEN, "key", low, high)
+            settled = self.of.work.settle(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
+            self.of.folder.keep_between(SETTLED, part, settled.sort_by("place"), _SETTLED_GROUP)
+
+        yield do
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """A chunk of shards is a task again."""
+
+    of: Gathering
+
+    @property
+    def pays_from(self) -> int:
+        """A task is thousands of records."""
+        return 2
+
+    def left(self) -> list[int]:
+        """The chunks of which a shard is not done."""
+        done = set(self.of.folder.committed())
+        return [chunk for chunk, shards in enumerate(self.of.chunks()) if not done.issuperset(shards)]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Knows the chunks."""
+        folder, upstream, work = self.of.folder, self.of.upstream, self.of.work
+        every = self.of.chunks()
+
+        def do(chunk: int) -> None:
+            shards = every[chunk]
+            settled = _between(folder, SETTLED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
+            settled = settled.sort_by("place")
+            for index in (index for index in shards if not folder.has(index)):
+                since = time.monotonic()
+                records: list[Any] = upstream.shard(index, work.over[1])
+                mine = _within(settled, "place", first_place(index), first_place(index) + MAX_ROWS - 1)
+                commit(self.of.stage, folder, index, work.apply(records, first_place(index), mine), since)
+
+        yield do
+
+
+def _between(folder: StageFolder, step: str, column: str, low: int, high: int) -> pa.Table:
+    """The rows of all tables of a step whose column is in a range, both ends included."""
+    import pyarrow as pa
+
+    found = []
+    for index in folder.between(step):
+        with folder.open_between(step, index) as file:
+            at = file.schema_arrow.get_field_index(column)
+            groups = [
+                number
+                for number in range(file.metadata.num_row_groups)
+                if _overlaps(file.metadata.row_group(number).column(at).statistics, low, high)
+            ]
+            found.append(_within(file.read_row_groups(groups, use_threads=False), column, low, high))
+    return pa.concat_tables(found)
+
+
+def _overlaps(statistics: Any, low: int, high: int) -> bool:
+    return statistics is None or (statistics.min <= high and statistics.max >= low)
+
+
+def _within(table: pa.Table, column: str, low: int, high: int) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = table.column(column)
+    ends = (pa.scalar(low, pa.uint64()), pa.scalar(high, pa.uint64()))
+    return table.filter(pc.and_(pc.greater_equal(values, ends[0]), pc.less_equal(values, ends[1])))

@@ -1,0 +1,58 @@
+"""What of a plan is done, stale or still to do. Reads manifests only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from humpback.runs.recipe import Recipe
+from humpback.runs.stage import Stage
+from humpback.runs.store import Run
+
+State = Literal["done", "begun", "stale", "to do"]
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """Where one stage of a plan stands.
+
+    Attributes:
+        stage: The stage.
+        recipe: What it would be made by now.
+        state: 'begun' has committed shards or checkpoints that the next run goes on from.
+        why: For 'stale': the settings or stages that changed.
+        shards: Committed shards.
+    """
+
+    stage: Stage
+    recipe: Recipe
+    state: State
+    why: tuple[str, ...] = ()
+    shards: int = 0
+
+
+def recipes(plan: Sequence[Stage]) -> dict[str, Recipe]:
+    """The recipe of every stage, by name, each with the fingerprints of those it needs."""
+    made: dict[str, Recipe] = {}
+    for stage in plan:
+        upstream = {name: made[name].fingerprint for name in stage.needs}
+        made[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream)
+    return made
+
+
+def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
+    """Compares a plan with what its run folder holds."""
+    found = []
+    for stage, recipe in zip(plan, recipes(plan).values(), strict=True):
+        folder = run.stage(stage.name)
+        old = folder.recipe()
+        shards = len(folder.committed()) if old else 0
+        if old is None or not (folder.manifest() or folder.begun()):
+            found.append(StageStatus(stage, recipe, "to do"))
+        elif old.get("fingerprint") != recipe.fingerprint:
+            found.append(StageStatus(stage, recipe, "stale", tuple(recipe.changes_since(old)), shards))
+        else:
+            state: State = "done" if folder.manifest() else "begun"
+            found.append(StageStatus(stage, recipe, state, (), shards))
+    return found

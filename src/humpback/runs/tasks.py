@@ -1,0 +1,107 @@
+"""The work of a stage as tasks that any worker can do: each is a number, and each commits what it made by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from humpback.records import Outcome
+from humpback.runs.inputs import RunInputs
+from humpback.runs.stage import MapShards, Produce, Stage
+from humpback.runs.store import StageFolder, shard_of
+
+Do = Callable[[int], None]
+
+
+class Job(Protocol):
+    """Tasks of one kind. Travels to the workers, so it holds what they need and nothing that is open."""
+
+    @property
+    def pays_from(self) -> int:
+        """From how many tasks on it pays to start processes for them."""
+        ...
+
+    def open(self) -> AbstractContextManager[Do]:
+        """Makes a worker ready; what it gives does one task. A task that is done already is never given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Producing:
+    """A part of the stage is a task."""
+
+    stage: Stage
+    work: Produce
+    inputs: RunInputs
+
+    @property
+    def pays_from(self) -> int:
+        """A part is a lot of work."""
+        return 2
+
+    def left(self) -> list[int]:
+        """The parts that are not done."""
+        ended = self.inputs.run.stage(self.stage.name).ended()
+        return [part for part in range(self.work.parts) if part not in ended]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Needs nothing."""
+        folder = self.inputs.run.stage(self.stage.name)
+
+        def do(part: int) -> None:
+            begun = folder.windows(part)
+            since = time.monotonic()
+            for window, outcome in enumerate(self.work.shards(self.inputs, part, begun), begun):
+                commit(self.stage, folder, shard_of(part, window), outcome, since)
+                since = time.monotonic()
+            folder.end(part)
+
+        yield do
+
+
+@dataclass(frozen=True, slots=True)
+class MappingShards:
+    """A shard of the stage it stands on is a task."""
+
+    stage: Stage
+    work: MapShards
+    inputs: RunInputs
+
+    @property
+    def pays_from(self) -> int:
+        """Without a model a shard is soon done."""
+        return 8
+
+    def left(self) -> list[int]:
+        """The shards that are not done."""
+        done = set(self.inputs.run.stage(self.stage.name).committed())
+        return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in done]
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Opens what the work needs."""
+        folder = self.inputs.run.stage(self.stage.name)
+        with self.work.open(self.inputs) as step:
+
+            def do(index: int) -> None:
+                since = time.monotonic()
+                outcome = step(*(self.inputs.run.stage(name).shard(index, kind) for name, kind in self.work.over))
+                commit(self.stage, folder, index, outcome, since)
+
+            yield do
+
+
+def commit(stage: Stage, folder: StageFolder, index: int, outcome: Outcome[Any], since: float) -> None:
+    """Commits a shard of a stage that makes records."""
+    if stage.makes is None:
+        raise TypeError(f"{stage.name} makes no records")
+    folder.commit(index, outcome, stage.makes, time.monotonic() - since)
+
+
+def chunks(numbers: Sequence[int], size: int) -> list[list[int]]:
+    """Cuts a list into stretches of so many."""
+    return [list(numbers[at : at + size]) for at in range(0, len(numbers), size)]

@@ -1,0 +1,49 @@
+"""Who does the tasks of a job: the protocol, and the simplest crew, which is this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from humpback.runs.tasks import Job
+
+DEATHS = 3
+"""So many workers may die in a row, with no task done between, before a stage is given up."""
+
+
+class Crew(Protocol):
+    """Workers that share the tasks of a job."""
+
+    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+        """Does every task, in any order, and gives each one's number when it is done.
+
+        A worker that dies costs what it was doing, which another one does again.
+
+        Args:
+            job: What is done; it travels to the workers.
+            tasks: Numbers of the tasks.
+            model: Whether a worker holds a model, so that there must not be more of them than devices.
+
+        Raises:
+            HumpbackError: What a task raised.
+            StageError: Workers die again and again.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Gives back what workers still hold, so that a training finds devices and cores free."""
+        ...
+
+
+class Alone:
+    """This process does everything, one task after the other."""
+
+    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+        """Does every task."""
+        with job.open() as do:
+            for task in tasks:
+                do(task)
+                yield task
+
+    def rest(self) -> None:
+        """Holds nothing between jobs."""

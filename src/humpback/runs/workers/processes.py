@@ -1,0 +1,104 @@
+"""Tasks in processes of this machine, one for each core. What holds a model stays in this process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from multiprocessing.connection import wait as wait_for
+
+import cloudpickle
+
+from humpback.errors import StageError
+from humpback.runs.tasks import Do, Job
+from humpback.runs.workers.base import DEATHS, Alone
+
+_PRELOAD = [
+    *("humpback.runs.workers.processes", "humpback.runs.shuffle"),
+    *("pyarrow.parquet", "humpback.corpus.cutting.cut"),
+]
+_AHEAD = 2
+"""Tasks that wait for each worker: enough to keep it busy, few enough to lose."""
+_do: Do
+
+
+class Processes:
+    """A crew of processes.
+
+    Args:
+        workers: How many; 0 takes one for each core.
+    """
+
+    def __init__(self, workers: int = 0) -> None:
+        self._workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+        """Does every task; starts no process where one worker is enough."""
+        workers = min(self._workers or 1, len(tasks))
+        if model or workers <= 1 or len(tasks) < job.pays_from:
+            yield from Alone().spread(job, tasks, model=model)
+            return
+        left = list(tasks)
+        deaths = 0
+        while left:
+            try:
+                for task in _share(cloudpickle.dumps(job), tuple(left), workers):
+                    left.remove(task)
+                    deaths = 0
+                    yield task
+            except BrokenProcessPool:
+                deaths += 1
+                if deaths == DEATHS:
+                    raise StageError(
+                        f"worker processes die again and again, at one of the tasks {', '.join(map(str, left[:5]))}",
+                        "see whether the machine is out of memory; take fewer with run.workers",
+                    ) from None
+
+    def rest(self) -> None:
+        """Holds nothing between jobs."""
+
+
+def _share(job: bytes, tasks: Sequence[int], workers: int) -> Iterator[int]:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    with ProcessPoolExecutor(workers, context, initializer=_ready, initargs=(job,)) as pool:
+        try:
+            ahead = iter(tasks)
+            running: set[Future[int]] = set()
+            while True:
+                for task in ahead:
+                    running.add(pool.submit(_run, task))
+                    if len(running) >= _AHEAD * workers:
+                        break
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ready(job: bytes) -> None:
+    """Makes a worker ready. It leaves interrupts to its parent, and goes when its parent has gone."""
+    global _do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_go_with_the_parent, daemon=True).start()
+    _do = ExitStack().enter_context(cloudpickle.loads(job).open())
+
+
+def _go_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _run(task: int) -> int:
+    _do(task)
+    return task

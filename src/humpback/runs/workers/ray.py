@@ -1,0 +1,233 @@
+"""Tasks on a Ray cluster: an actor for each core, or for each GPU where it holds a model.
+
+The cluster is the one that RAY_ADDRESS names, or one that runs here, or one that is started on this machine. Its nodes
+must have humpback installed and see the documents and the run folder under the same path or address. Workers commit
+what they make by themselves; nothing but task numbers comes back, so the driver's memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from humpback.errors import ConfigError, HumpbackError, StageError
+from humpback.runs.tasks import Do, Job
+from humpback.runs.workers.base import DEATHS
+
+_AHEAD = 2
+"""Tasks that wait at each actor."""
+_GOODBYE = 60
+"""Seconds that actors have to close a model before they are ended all the same."""
+_LOOK_EVERY = 0.05
+"""Seconds between two looks at what is done."""
+
+
+class Cluster:
+    """A crew of Ray actors.
+
+    Args:
+        workers: How many for work without a model; 0 takes one for each core of the cluster.
+        gpus: How many of them hold one copy of a model together.
+
+    Raises:
+        ConfigError: Ray is not installed, or the cluster does not answer.
+    """
+
+    def __init__(self, workers: int = 0, gpus: int = 1) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise ConfigError("run.executor: ray needs Ray", "pip install 'humpback-align[ray]'") from None
+        try:
+            ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"no Ray cluster answers ({error})", "check RAY_ADDRESS") from None
+        self._ray: Any = ray
+        self._workers = workers
+        self._gpus = gpus
+        self._team: _Team | None = None
+
+    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+        """Does every task."""
+        team = self._team_for(model)
+        team.take(cloudpickle.dumps(job))
+        left = list(reversed(tasks))
+        running: dict[Any, tuple[int, int]] = {}
+        deaths = 0
+        try:
+            free = team.numbers(min(self._size(model), len(tasks))) * _AHEAD
+            while left or running:
+                while left and free:
+                    number, task = free.pop(0), left.pop()
+                    running[team.give(number, task)] = (number, task)
+                for reference in self._ray.wait(list(running), num_returns=len(running), timeout=_LOOK_EVERY)[0]:
+                    number, task = running.pop(reference)
+                    if self._result(reference):
+                        deaths = 0
+                        free.append(number)
+                        yield task
+                        continue
+                    left.append(task)
+                    if team.dismiss(number):
+                        deaths += 1
+                        self._give_up_at(deaths, task)
+                        free = [other for other in free if other != number] + team.hire(1) * _AHEAD
+        finally:
+            if running:
+                team.disband()
+
+    def rest(self) -> None:
+        """Ends all actors, each after it has closed what it holds."""
+        if self._team is not None:
+            self._team.leave()
+            self._team = None
+
+    def _team_for(self, model: bool) -> _Team:
+        """The actors that are there, or others where these do not have what the work needs."""
+        needs = self._needs(model)
+        if self._team is not None and self._team.needs != needs:
+            self.rest()
+        self._team = self._team or _Team(self._ray, needs)
+        return self._team
+
+    def _needs(self, model: bool) -> dict[str, float]:
+        """What an actor takes of its node. A model on a CPU has all cores: Ray gives an actor's libraries no others."""
+        if not model:
+            return {"num_cpus": 1}
+        if self._ray.cluster_resources().get("GPU", 0):
+            return {"num_cpus": 1, "num_gpus": self._gpus}
+        return {"num_cpus": min(self._cores(), default=1)}
+
+    def _size(self, model: bool) -> int:
+        """How many actors: for a model one on each GPU (or group of them), or on each node where there are none.
+
+        Raises:
+            ConfigError: There are fewer GPUs than hold one copy.
+        """
+        resources = self._ray.cluster_resources()
+        if not model:
+            return self._workers or max(1, int(resources.get("CPU", 1)))
+        if not (gpus := int(resources.get("GPU", 0))):
+            return max(1, len(self._cores()))
+        if gpus < self._gpus:
+            raise ConfigError(f"model.vllm.tensor_parallel is {self._gpus}, the cluster has {gpus} GPUs", "lower it")
+        return gpus // self._gpus
+
+    def _cores(self) -> list[int]:
+        """The cores of each node that has any."""
+        return [int(cores) for node in self._ray.nodes() if node["Alive"] and (cores := node["Resources"].get("CPU"))]
+
+    def _result(self, reference: Any) -> bool:
+        """Whether the task is done; False where its worker died.
+
+        Raises:
+            HumpbackError: What the task raised.
+        """
+        errors = self._ray.exceptions
+        try:
+            self._ray.get(reference)
+        except errors.RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, HumpbackError) else error) from None
+        except (errors.RayActorError, errors.WorkerCrashedError, errors.OutOfMemoryError):
+            return False
+        return True
+
+    @staticmethod
+    def _give_up_at(deaths: int, task: int) -> None:
+        if deaths == DEATHS:
+            raise StageError(
+                f"Ray workers die again and again, the last one at task {task}",
+                "see whether the nodes are out of memory; take fewer with run.workers",
+            )
+
+
+class _Team:
+    """Actors by number, kept from job to job.
+
+    Args:
+        ray: The library.
+        needs: What each actor takes of its node.
+    """
+
+    def __init__(self, ray: Any, needs: dict[str, float]) -> None:
+        self.needs = needs
+        self._ray = ray
+        self._kind = ray.remote(max_restarts=0)(_Actor).options(**needs)
+        self._actors: dict[int, Any] = {}
+        self._knows: dict[int, Any] = {}
+        """The job that each actor was told last."""
+        self._hired = 0
+        self._job: Any = None
+
+    def take(self, job: bytes) -> None:
+        """What is done from now on."""
+        self._job = self._ray.put(job)
+
+    def numbers(self, count: int) -> list[int]:
+        """The numbers of so many actors, new ones where there are fewer."""
+        self.hire(max(0, count - len(self._actors)))
+        return list(self._actors)[:count]
+
+    def hire(self, count: int) -> list[int]:
+        """Starts so many actors and gives their numbers."""
+        numbers = list(range(self._hired, self._hired + count))
+        self._hired += count
+        self._actors |= {number: self._kind.remote(str(Path.cwd())) for number in numbers}
+        return numbers
+
+    def give(self, number: int, task: int) -> Any:
+        """Hands a task of the job to an actor; what comes back is waited for."""
+        if self._knows.get(number) is not self._job:
+            self._actors[number].take.remote(self._job)
+            self._knows[number] = self._job
+        return self._actors[number].do.remote(task)
+
+    def dismiss(self, number: int) -> bool:
+        """Forgets an actor that died; False where that was known."""
+        self._knows.pop(number, None)
+        return self._actors.pop(number, None) is not None
+
+    def leave(self) -> None:
+        """Has each actor close what it holds, and ends it."""
+        if leaving := [actor.leave.remote() for actor in self._actors.values()]:
+            self._ray.wait(leaving, num_returns=len(leaving), timeout=_GOODBYE)
+        self.disband()
+
+    def disband(self) -> None:
+        """Ends all actors."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+        self._actors, self._knows = {}, {}
+
+
+class _Actor:
+    """A worker: one job after the other, of each one task after the other."""
+
+    def __init__(self, folder: str) -> None:
+        if Path(folder).is_dir():
+            os.chdir(folder)
+        self._open = ExitStack()
+        self._job = b""
+        self._do: Do | None = None
+
+    def take(self, job: bytes) -> None:
+        """Leaves the job before and hears of the next; it is opened with its first task, whose error is then heard."""
+        self._open.close()
+        self._job, self._do = job, None
+
+    def leave(self) -> None:
+        """Closes what the job needed."""
+        self._open.close()
+
+    def do(self, task: int) -> int:
+        """Does a task."""
+        if self._do is None:
+            self._do = self._open.enter_context(cloudpickle.loads(self._job).open())
+        self._do(task)
+        return task

@@ -1,0 +1,1 @@
+"""Intervals and comparisons: the bootstrap, paired differences, Wilson."""

@@ -1,0 +1,1 @@
+"""What texts have in common: shingles, and the evaluation prompts that a text holds."""

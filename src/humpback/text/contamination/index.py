@@ -1,0 +1,200 @@
+"""The prompts as hashes of their n-grams, and the look for them in a text.
+
+A text holds a prompt if it holds at least `min_overlap` of the prompt's distinct word n-grams. A prompt that has fewer
+than n words, but at least `SHORTEST`, must stand there as a sentence or line of its own. Case, punctuation and Markdown
+do not count. Some n-grams tell nothing and do not count either: those that more than `COMMON` prompts share are a set's
+way of asking ('Please choose the correct answer to the question'), and a short prompt that stands in one file twice is
+no prompt to know a text by ('Which of the following is true?').
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humpback.config import DecontaminateSettings
+from humpback.text.contamination.prompts import Prompt
+from humpback.text.shingles import Hashes, Places, Shingles, words
+
+SHORTEST = 5
+"""Words of the shortest prompt that is looked for."""
+COMMON = 10
+"""An n-gram that more prompts than this have is no sign of any of them."""
+_SENTENCE_END = re.compile(r"[.!?…:;。！？：；\"“”„«»()\[\]{}|*#>\n]+")
+_MARKS_EACH = 4
+"""Marks in the table for each hash that is looked for, at least: one in eight others is looked at in vain."""
+_BATCH = 1024
+"""Prompts that are hashed at a time."""
+
+
+class Contamination:
+    """Evaluation prompts, ready to be looked for; small, and travels to workers by pickle.
+
+    Args:
+        prompts: The prompts. Of those with the same words the first counts.
+        settings: Length of the n-grams, and the share of them that counts as holding a prompt.
+
+    Attributes:
+        not_looked_for: Prompts that no text can be known by: of too few words, or only of words that many share.
+    """
+
+    def __init__(self, prompts: Iterable[Prompt], settings: DecontaminateSettings) -> None:
+        self._n = settings.ngram
+        known = _Known(settings.ngram)
+        stream = iter(prompts)
+        while batch := list(islice(stream, _BATCH)):
+            known.add(batch)
+        self._places = known.places
+        grams, self._starts, self._owners = _shared(known.grams)
+        self._grams = _Sought(grams)
+        self._counts = np.bincount(self._owners, minlength=len(self._places))
+        self._needed = np.maximum(1, np.ceil(settings.min_overlap * self._counts - 1e-9)).astype(np.int64)
+        self._openings: dict[int, list[_Short]] = {}
+        for short in known.short:
+            if short.once:
+                self._openings.setdefault(short.opening, []).append(short)
+        self._opening_hashes = _Sought(np.array(sorted(self._openings), np.uint64))
+        looked_for = int(np.count_nonzero(self._counts)) + sum(map(len, self._openings.values()))
+        self.not_looked_for = len(self._places) + known.too_short - looked_for
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def of(self, text: str) -> str | None:
+        """The prompt that a text holds, with its place and how much of it, or None where it holds none."""
+        if not self._places:
+            return None
+        said = words([text])
+        return self._in_parts(said) or self._whole(said, text)
+
+    def _in_parts(self, said: Shingles) -> str | None:
+        _, held = self._grams.among(said.ngrams(self._n).hashes)
+        if not len(held):
+            return None
+        owners = np.concatenate([self._owners[self._starts[at] : self._starts[at + 1]] for at in np.unique(held)])
+        owners, counts = np.unique(owners, return_counts=True)
+        enough = counts >= self._needed[owners]
+        if not enough.any():
+            return None
+        owners, counts = owners[enough], counts[enough]
+        best = int(np.argmax(counts / self._counts[owners]))  # the first of equals
+        owner, count = int(owners[best]), int(counts[best])
+        return f"{self._places[owner]}: {count} of {self._counts[owner]} {self._n}-grams"
+
+    def _whole(self, said: Shingles, text: str) -> str | None:
+        if not self._openings:
+            return None
+        openings = said.ngrams(SHORTEST).hashes
+        for at in self._opening_hashes.among(openings)[0].tolist():
+            for short in self._openings[int(openings[at])]:
+                end = at + short.words
+                if _as_one(said.hashes[at:end]) == short.whole and {at, end} <= _sentence_ends(text):
+                    return f"{self._places[short.owner]}: all of its {short.words} words"
+        return None
+
+
+class _Sought:
+    """Sorted hashes, to be found among others. Nearly all others are ruled out by one look at a table of marks."""
+
+    def __init__(self, hashes: Hashes) -> None:
+        self._hashes = hashes
+        self._mask = np.uint64((1 << (_MARKS_EACH * len(hashes)).bit_length()) - 1)
+        self._marked = np.zeros(int(self._mask) + 1, bool)
+        self._marked[hashes & self._mask] = True
+
+    def among(self, hashes: Hashes) -> tuple[Places, Places]:
+        """Which of these are sought, and where those stand in the sorted ones."""
+        maybe = np.flatnonzero(self._marked[hashes & self._mask])
+        if not len(maybe):
+            return maybe, maybe
+        at = np.minimum(np.searchsorted(self._hashes, hashes[maybe]), len(self._hashes) - 1)
+        found = self._hashes[at] == hashes[maybe]
+        return maybe[found], at[found]
+
+
+@dataclass(slots=True)
+class _Short:
+    """A prompt of fewer than n words."""
+
+    file: str
+    owner: int
+    """Number of the prompt."""
+    words: int
+    opening: int
+    """Hash of its first words."""
+    whole: int
+    once: bool = True
+    """Whether its file has it only once."""
+
+
+class _Known:
+    """Gathers the prompts: what is looked for in them, each once."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._seen: dict[bytes, _Short | None] = {}
+        self.places: list[str] = []
+        self.grams: list[Hashes] = []
+        """The distinct n-grams of each prompt."""
+        self.short: list[_Short] = []
+        self.too_short = 0
+
+    def add(self, prompts: Sequence[Prompt]) -> None:
+        """Adds prompts."""
+        said = words([prompt.text for prompt in prompts])
+        grams = said.ngrams(self._n)
+        for at, prompt in enumerate(prompts):
+            text = said.of(at)
+            if len(text) < SHORTEST:
+                self.too_short += 1
+                continue
+            digest = hashlib.blake2b(text.tobytes(), digest_size=16).digest()
+            if digest in self._seen:
+                self._again(self._seen[digest], prompt)
+                continue
+            self._seen[digest] = self._short(text, prompt) if len(text) < self._n else None
+            self.places.append(prompt.place)
+            self.grams.append(np.unique(grams.of(at)))
+
+    def _short(self, text: Hashes, prompt: Prompt) -> _Short:
+        short = _Short(_file(prompt), len(self.places), len(text), _as_one(text[:SHORTEST]), _as_one(text))
+        self.short.append(short)
+        return short
+
+    def _again(self, before: _Short | None, prompt: Prompt) -> None:
+        if before and before.file == _file(prompt):
+            before.once = False
+
+
+def _file(prompt: Prompt) -> str:
+    return prompt.place.rpartition("#")[0]
+
+
+def _sentence_ends(text: str) -> set[int]:
+    """The numbers of words behind which a sentence of a text ends, 0 among them."""
+    return set(words(_SENTENCE_END.split(text)).ends.tolist())
+
+
+def _as_one(hashes: Hashes) -> int:
+    """All words of a text as one hash, the same as that of the n-gram."""
+    return int(Shingles(hashes, np.array([0, len(hashes)])).ngrams(len(hashes)).hashes[0])
+
+
+def _shared(grams: Sequence[Hashes]) -> tuple[Hashes, Places, NDArray[np.uint32]]:
+    """The n-grams of all prompts, sorted, each once; where the owners of each begin; and these, one behind another.
+
+    Those of too many prompts are left out.
+    """
+    every = np.concatenate([np.empty(0, np.uint64), *grams])
+    owners = np.repeat(np.arange(len(grams), dtype=np.uint32), [len(one) for one in grams])
+    order = np.argsort(every, kind="stable")
+    unique, counts = np.unique(every, return_counts=True)
+    few = counts <= COMMON
+    kept = np.repeat(few, counts)
+    return unique[few], np.cumsum([0, *counts[few]]), owners[order][kept]

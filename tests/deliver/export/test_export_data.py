@@ -1,0 +1,152 @@
+"""The data set that others load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from humpback.deliver.export import LAYOUTS, CardFacts, collect_ratings, data_card, export_data
+from humpback.deliver.export import data as data_module
+from humpback.errors import StageError, StoreError
+from humpback.records import Curated, Pair, Rating
+
+NAMES = [layout.name for layout in LAYOUTS]
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, curated: list[Curated], seed_pairs: list[Pair], ratings: list[Rating], facts: CardFacts
+) -> Path:
+    found = collect_ratings(ratings, {row.id for row in curated})
+    out = tmp_path / "export" / "dataset"
+    counts = export_data(iter(curated), iter(seed_pairs), lambda item: found.get(item, ()), out, data_card(facts))
+    assert (counts.curated, counts.seed) == (23, 5)
+    return out
+
+
+def load(folder: Path, name: str | None, cache: Path) -> list[dict]:
+    from datasets import load_dataset
+
+    return load_dataset(str(folder), name, split="train", cache_dir=str(cache)).to_list()
+
+
+def test_layouts_each_load_offline_by_name(folder: Path, tmp_path: Path, curated: list[Curated]) -> None:
+    loaded = {name: load(folder, name, tmp_path / "cache") for name in NAMES}
+    assert {name: len(rows) for name, rows in loaded.items()} == {
+        name: 28 if name == "training" else 23 for name in NAMES
+    }
+    for place, row in enumerate(curated):
+        x, y = row.instruction, row.response
+        turns = [{"role": "user", "content": x}, {"role": "assistant", "content": y}]
+        assert loaded["messages"][place]["messages"] == turns
+        assert loaded["training"][place + 5]["messages"] == turns
+        both = loaded["prompt_completion"][place]
+        assert both["prompt"] + both["completion"] == turns
+        alpaca = loaded["alpaca"][place]
+        assert (alpaca["instruction"], alpaca["input"], alpaca["output"]) == (x, "", y)
+        assert loaded["sharegpt"][place]["conversations"] == [
+            {"from": "human", "value": x},
+            {"from": "gpt", "value": y},
+        ]
+
+
+def test_without_a_name_the_messages_are_loaded(folder: Path, tmp_path: Path) -> None:
+    assert load(folder, None, tmp_path / "a") == load(folder, "messages", tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_say_where_they_come_from(folder: Path, curated: list[Curated], name: str) -> None:
+    row = pq.read_table(folder / name / "train.parquet").to_pylist()[-1]
+    last = curated[-1]
+    assert (row["id"], row["source"], row["document_id"]) == (last.id, last.source, last.document_id)
+    assert (row["segment_id"], row["title_path"]) == (last.segment_id, list(last.title_path))
+    assert (row["backward_model"], row["rated_by"]) == (last.model, last.rated_by)
+    assert (row["kept_in_iteration"], row["score"], row["scorer"]) == (2, 4.5, "rating")
+    assert row["ratings"] == [
+        {"iteration": 1, "scorer": "rating", "model": "m0", "state": "truncated", "score": None},
+        {"iteration": 2, "scorer": "rating", "model": "m1", "state": "scored", "score": 4.5},
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_files_hold_the_same_rows(folder: Path, name: str) -> None:
+    text = (folder / name / "train.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert rows == pq.read_table(folder / name / "train.parquet").to_pylist()
+
+
+def test_training_has_seed_pairs_first_and_only_there(folder: Path) -> None:
+    rows = pq.read_table(folder / "training" / "train.parquet").to_pylist()
+    assert [row["origin"] for row in rows] == ["seed"] * 5 + ["augmented"] * 23
+    assert rows[0]["messages"][1] == {"role": "assistant", "content": "Answer 0"}
+    assert (rows[0]["id"], rows[0]["score"], rows[0]["ratings"]) == ("p0", None, [])
+    assert "origin" not in pq.read_schema(folder / "messages" / "train.parquet").names
+
+
+def test_rows_are_written_in_groups(tmp_path: Path, curated: list[Curated]) -> None:
+    many = (curated[place % 23] for place in range(2 * data_module.ROW_GROUP + 1))
+    export_data(many, (), lambda item: (), tmp_path / "d", "card")
+    file = pq.ParquetFile(tmp_path / "d" / "alpaca" / "train.parquet")
+    assert [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)] == [1000, 1000, 1]
+    file.close()
+
+
+def test_no_rows_leave_no_folder(tmp_path: Path, seed_pairs: list[Pair]) -> None:
+    with pytest.raises(StageError, match="no curated pairs"):
+        export_data((), seed_pairs, lambda item: (), tmp_path / "d", "card")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_on_the_way_leaves_what_was_there(tmp_path: Path, curated: list[Curated]) -> None:
+    def broken() -> Iterator[Curated]:
+        yield from curated[:3]
+        raise RuntimeError("the disk is gone")
+
+    out = tmp_path / "d"
+    export_data(curated[:1], (), lambda item: (), out, "old card")
+    with pytest.raises(RuntimeError, match="gone"):
+        export_data(broken(), (), lambda item: (), out, "new card")
+    assert (out / "README.md").read_text() == "old card"
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_second_export_replaces_the_first_and_what_a_kill_left(tmp_path: Path, curated: list[Curated]) -> None:
+    out = tmp_path / "d"
+    export_data(curated, (), lambda item: (), out, "old card")
+    (out / "stray.txt").write_text("x")
+    (tmp_path / ".d.new").mkdir()
+    (tmp_path / ".d.new" / "half").write_text("x")
+    export_data(curated[:2], (), lambda item: (), out, "new card")
+    assert (out / "README.md").read_text() == "new card"
+    assert not (out / "stray.txt").exists()
+    assert pq.read_table(out / "messages" / "train.parquet").num_rows == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path, curated: list[Curated]) -> None:
+    (tmp_path / "d").write_text("mine")
+    with pytest.raises(StoreError, match="is a file"):
+        export_data(curated, (), lambda item: (), tmp_path / "d", "card")
+    assert (tmp_path / "d").read_text() == "mine"
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path, curated: list[Curated]) -> None:
+    for name in ("a", "b"):
+        export_data(curated, (), lambda item: (), tmp_path / name, "card")
+    for path in sorted((tmp_path / "a").rglob("*.*")):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_ratings_are_collected_for_the_wanted_rows_only(ratings: list[Rating]) -> None:
+    found = collect_ratings(ratings, {ratings[0].id})
+    assert list(found) == [ratings[0].id]
+    assert [line.iteration for line in found[ratings[0].id]] == [1, 2]

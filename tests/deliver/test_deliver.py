@@ -1,0 +1,91 @@
+"""What a finished run hands over."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from humpback import models
+from humpback.config import Config
+from humpback.deliver.results import some_pairs, write_export, write_report
+from humpback.errors import StoreError
+from humpback.method.plan import plan
+from humpback.method.settings_file import resolved
+from humpback.records import Candidate, Rating
+from humpback.runs.executor import execute
+from humpback.runs.store import Run
+
+
+@pytest.fixture
+def run(settings: dict, tmp_path: Path) -> Run:
+    config = Config.model_validate(settings)
+    run = Run(tmp_path / "run")
+    with run.locked():
+        run.save_config(resolved(config))
+        execute(plan(config, models.identify(config.model)), run, config)
+    return run
+
+
+def test_every_exported_row_has_its_origin_and_all_its_ratings(run, documents):
+    folder = write_export(run)["data set"]
+    rows = [json.loads(line) for line in (folder / "messages" / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    candidates = {row.id: row for row in run.stage("candidates").records(Candidate)}
+    first, second = ({r.id: r for r in run.stage(f"ratings-{t}").records(Rating)} for t in (1, 2))
+    assert rows
+    for row in rows:
+        origin = candidates[row["id"]]
+        assert row["messages"][1]["content"] == origin.response
+        assert (row["source"], row["segment_id"]) == (origin.source, origin.segment_id)
+        assert (documents / Path(row["source"]).name).is_file()
+        scores = [(rating["iteration"], rating["score"]) for rating in row["ratings"]]
+        assert scores == [(1, first[row["id"]].score), (2, second[row["id"]].score)]
+
+
+def test_the_card_counts_what_the_stages_counted_and_names_no_folder_of_this_machine(run, documents):
+    card = (write_export(run)["data set"] / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(card.split("---")[1])
+    assert {item["config_name"] for item in front["configs"]} >= {"messages", "alpaca", "sharegpt"}
+    assert str(documents.parent) not in card
+    assert f"{run.stage('curated-2').manifest()['counts']['kept']} pairs" in card
+
+
+def test_the_report_names_every_stage_and_that_it_was_a_dry_run(run):
+    page = write_report(run).read_text(encoding="utf-8")
+    for stage in ("segments", "candidates", "ratings-2", "curated-2"):
+        assert stage in page
+    assert "dry run without a model" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_report_says_what_a_cascade_left_out_and_what_that_cost(settings, tmp_path):
+    cascade = {"scorer": "expected-rating", "select": {"top_share": 0.3}, "cascade": {"share": 0.5, "check": 2}}
+    config = Config.model_validate(settings | {"curate": cascade})
+    run = Run(tmp_path / "run")
+    with run.locked():
+        run.save_config(resolved(config))
+        execute(plan(config, models.identify(config.model)), run, config)
+    states = [rating.state for rating in run.stage("ratings-1").records(Rating)]
+    page = write_report(run).read_text(encoding="utf-8")
+    assert f"The cascade left {states.count('skipped')} of {len(states)} candidates unrated" in page
+    assert "rated all the same" in page
+
+
+def test_a_report_of_a_run_that_has_only_begun(settings, tmp_path):
+    config = Config.model_validate(settings)
+    run = Run(tmp_path / "run")
+    stages = plan(config, models.identify(config.model))
+    with run.locked():
+        run.save_config(resolved(config))
+        with pytest.raises(StoreError, match="nothing is finished"):
+            write_report(run)
+        execute(stages[:3], run, config)
+    assert "segments" in write_report(run).read_text(encoding="utf-8")
+    with pytest.raises(StoreError, match="is not finished"):
+        write_export(run)
+
+
+def test_the_pairs_shown_at_the_end_are_the_best(run):
+    pairs = some_pairs(run, 3)
+    assert [pair.score for pair in pairs] == sorted((pair.score for pair in pairs), reverse=True)
+    assert len(pairs) == 3
