@@ -33,7 +33,7 @@ from humpback.engines.open import open_engine
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.models.template import Template
 from humpback.prompts import backward_messages
-from humpback.records import Pair, Request, Sampling, Segment, record_seed
+from humpback.records import Pair, Request, Sampling, Segment, record_rng_seed
 
 BATCH = 8
 
@@ -84,7 +84,7 @@ def requests_of(segments: list[Segment], settings: AugmentSettings, stage: str) 
             f"{one.id}/0",
             backward_messages(shown(one, settings)),
             Sampling(
-                settings.max_new_tokens, settings.temperature, settings.top_p, record_seed(0, stage, f"{one.id}/0")
+                settings.max_new_tokens, settings.temperature, settings.top_p, record_rng_seed(0, stage, f"{one.id}/0")
             ),
         )
         for one in segments

@@ -137,23 +137,23 @@ def scored(truth: Truth, out: Path, dropped: Path) -> Result:
     """What is left of the planted sections, and what the deduplication made of those that reached it."""
     kept: set[Item] = set()
     duplicates: set[Item] = set()
-    seen: set[str] = set()
+    mapped: set[str] = set()
     reasons: Counter[str] = Counter()
     segments = 0
     for row in _rows(out, ["source", "text"]):
         segments += 1
-        seen.add(row["source"])
+        mapped.add(row["source"])
         kept.update(truth.items(row["source"], row["text"]))
     for row in _rows(dropped, ["source", "reason", "excerpt"]):
         reasons[row["reason"]] += 1
-        seen.add(row["source"])
+        mapped.add(row["source"])
         if "duplicate" in row["reason"]:
             duplicates.update(truth.items(row["source"], row["excerpt"]))
     return {
         "segments": segments,
         "dropped": dict(reasons.most_common()),
         "readable": len(truth.readable),
-        "readable_not_read": len(truth.readable - seen),
+        "readable_not_read": len(truth.readable - mapped),
         "damaged_places": len(truth.damages),
         "unreadable_at_most": sum(cast(int, damage["unreadable_at_most"]) for damage in truth.damages),
         "sections": score(truth.sections, kept | duplicates, kept),
@@ -206,10 +206,10 @@ def _print_side_by_side(results: Mapping[str, Result]) -> None:
             continue
         level = "whole_pages" if "whole_pages" in result else "sections"
         found = cast(Result, result[level])
-        left = cast(Result, result["sections_end_to_end"])["share_left"]
+        pending = cast(Result, result["sections_end_to_end"])["share_left"]
         speed = f"{pages / _number(result['cpu_s']):>11.1f}"
         figures = f"{result['readable_not_read']:>7} {_percent(found['recall'])} {_percent(found['false'], 8)}"
-        print(f"{name:<22} {speed} {spent} {figures} {_percent(left, 9)}   ({level})")
+        print(f"{name:<22} {speed} {spent} {figures} {_percent(pending, 9)}   ({level})")
     for name in ("ratios", "ratios, fast"):
         if name in results:
             print(f"ours to theirs ({name}):", results[name])

@@ -8,7 +8,7 @@ from pathlib import Path
 from humpback.curate.faults import FAULTS, plant
 from humpback.data_access.rows import Values, file_rows
 from humpback.evaluate.labels import LabelColumns, read_labels
-from humpback.records import Pair, content_id, record_seed
+from humpback.records import Pair, content_id, record_rng_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def pairs_of(path: Path, longest: int, only: str = "") -> list[tuple[Pair, Value
         if usable and (not only or row.get(only)):
             pair = Pair(content_id(instruction, response), instruction, response, "seed", path.name)
             found.setdefault(pair.id, (pair, row))
-    return sorted(found.values(), key=lambda one: -record_seed(0, "seed", one[0].id))
+    return sorted(found.values(), key=lambda one: -record_rng_seed(0, "seed", one[0].id))
 
 
 def ranked_set(path: Path, count: int, longest: int) -> LabelledSet:

@@ -26,11 +26,11 @@ from humpback import __version__
 from humpback.config import Config
 from humpback.method.plan import plan_corpus
 from humpback.runs.inputs import RunInputs
-from humpback.runs.shuffle import Applying, Gathering, Looking, Settling
-from humpback.runs.stage import Gather, Produce, Stage
+from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
+from humpback.runs.stage import Produce, Shuffle, Stage
 from humpback.runs.status import recipes
 from humpback.runs.store import Run
-from humpback.runs.tasks import Producing
+from humpback.runs.tasks import ProduceJob
 
 TERA = 10**12
 
@@ -93,17 +93,17 @@ def measure(config: Config, run: Run) -> tuple[list[Step], dict[str, Any]]:
 
 def _jobs(stage: Stage, inputs: RunInputs) -> list[tuple[str, Any]]:
     if isinstance(stage.work, Produce):
-        return [(stage.name, Producing(stage, stage.work, inputs))]
-    if isinstance(stage.work, Gather):
-        of = Gathering(stage, stage.work, inputs)
-        jobs = (("look", Looking(of)), ("settle", Settling(of)), ("apply", Applying(of)))
+        return [(stage.name, ProduceJob(stage, stage.work, inputs))]
+    if isinstance(stage.work, Shuffle):
+        of = ShuffleContext(stage, stage.work, inputs)
+        jobs = (("look", MapJob(of)), ("settle", ReduceJob(of)), ("apply", ApplyJob(of)))
         return [(f"{stage.name}: {name}", job) for name, job in jobs]
     raise TypeError(stage.name)
 
 
 def _timed(name: str, job: Any, folder: Path) -> Step:
     before, cpu, wall = _size(folder), time.process_time(), time.monotonic()
-    tasks = job.left()
+    tasks = job.pending()
     with job.open() as do:
         for task in tasks:
             do(task)

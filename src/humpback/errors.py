@@ -1,6 +1,6 @@
-"""The error tree. What a user can mend is a `HumpbackError`; anything else that escapes is a bug and shows a traceback.
+"""The error tree. What a user can correct is a `HumpbackError`; anything else is a bug and shows a traceback.
 
-    HumpbackError            one line: what, where, the mend; the command line exits with 2
+    HumpbackError            one line: what, where, a hint; the command line exits with 2
     ├── ConfigError          a setting is missing, unknown or contradictory
     ├── InputError           documents, seed or another file of the user cannot be used
     ├── ModelError           a model is not there, not reachable, not causal, or not what was promised
@@ -16,17 +16,17 @@ from __future__ import annotations
 
 
 class HumpbackError(Exception):
-    """A mistake that the user can mend.
+    """A mistake that the user can correct.
 
     Args:
         what: What is wrong and where, in one clause without a full stop.
-        mend: What to do about it, in one clause.
+        hint: What to do about it, in one clause.
     """
 
-    def __init__(self, what: str, mend: str = "") -> None:
+    def __init__(self, what: str, hint: str = "") -> None:
         self.what = what
-        self.mend = mend
-        super().__init__(f"{what}: {mend}" if mend else what)
+        self.hint = hint
+        super().__init__(f"{what}: {hint}" if hint else what)
 
 
 class ConfigError(HumpbackError):
@@ -54,12 +54,12 @@ class EngineError(HumpbackError):
 
     Args:
         what: What is wrong.
-        mend: A hint.
+        hint: A hint.
         retryable: Whether the same call may succeed later.
     """
 
-    def __init__(self, what: str, mend: str = "", *, retryable: bool = False) -> None:
-        super().__init__(what, mend)
+    def __init__(self, what: str, hint: str = "", *, retryable: bool = False) -> None:
+        super().__init__(what, hint)
         self.retryable = retryable
 
 

@@ -40,7 +40,7 @@ def content_id(*parts: str) -> str:
     return digest.hexdigest()
 
 
-def record_seed(seed: int, stage: str, record_id: str) -> int:
+def record_rng_seed(seed: int, stage: str, record_id: str) -> int:
     """A 63-bit random seed for one record of one stage, independent of batches, workers and order."""
     return int(content_id(str(seed), stage, record_id)[:16], 16) >> 1
 
@@ -132,7 +132,7 @@ class SignScale:
     """Log-odds that a pair without any suspicion is good."""
     slope: float
     """By how much they fall with the logarithm of the suspicion."""
-    told: float
+    auroc: float
     """How often a good pair was less suspicious than a faulty one in the calibration itself: .5 is chance."""
     good: int
     """Good pairs read."""
@@ -245,7 +245,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Span:
     """Some characters of one part of a conversation: how likely are they, given all that stands before them?"""
 
     part: int
@@ -274,12 +274,12 @@ class LikelihoodRequest:
     """How the assistant's turn begins, before each continuation; its own probability is not counted."""
     ends: bool = False
     """Whether the end of the turn belongs to each continuation."""
-    stretches: tuple[Stretch, ...] = ()
+    spans: tuple[Span, ...] = ()
     """Parts of the conversation itself to read in the same pass. Only an embedded engine can."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SpanLikelihood:
     """How likely the tokens of one stretch are."""
 
     log_probability: float
@@ -299,7 +299,7 @@ class Likelihood:
     """Tokens counted for each continuation."""
     prompt_tokens: int = 0
     error: str = ""
-    stretches: tuple[Reading, ...] = ()
+    spans: tuple[SpanLikelihood, ...] = ()
     """One for each stretch of the request, in order."""
 
 

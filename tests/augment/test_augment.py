@@ -10,7 +10,7 @@ from humpback.augment import CHECKS, clean, instruct, read_by, validate
 from humpback.config import AugmentSettings
 from humpback.engines.fake import FakeEngine
 from humpback.prompts import backward_messages, ending
-from humpback.records import Candidate, Completion, Likelihood, Segment, content_id, record_seed
+from humpback.records import Candidate, Completion, Likelihood, Segment, content_id, record_rng_seed
 
 SETTINGS = AugmentSettings()
 TEXT = (
@@ -164,9 +164,9 @@ def test_any_text_can_be_judged(instruction, response):
 @given(st.integers(0, 40), st.integers(8, 20))
 def test_every_long_stretch_of_the_response_is_a_copy(start, length):
     words = TEXT.replace("?", "").split()
-    stretch = " ".join(words[start : start + length])
+    span = " ".join(words[start : start + length])
 
-    assert len(stretch.split()) < 8 or validate(stretch, TEXT, SETTINGS) == "copy of the response"
+    assert len(span.split()) < 8 or validate(span, TEXT, SETTINGS) == "copy of the response"
 
 
 def test_the_limits_are_settings():
@@ -195,7 +195,7 @@ def test_a_candidate_carries_its_segment_and_the_model():
     assert one.gain is None
 
 
-class Alone(FakeEngine):
+class InProcess(FakeEngine):
     """Finds each token of an instruction that stands alone e to the -4 likely, and cannot read those of whales."""
 
     def loglikelihood(self, requests):
@@ -215,7 +215,7 @@ def test_a_candidate_carries_what_the_response_adds_to_its_instruction():
     def reply(request, attempt=0):
         return Completion(request.id, written[request.id.partition("/")[0]], "stop", 10, 5, -7.5)
 
-    outcome = instruct(texts, Alone("M_yx", reply=reply), SETTINGS, 0, "candidates")
+    outcome = instruct(texts, InProcess("M_yx", reply=reply), SETTINGS, 0, "candidates")
     assert {one.instruction: one.gain for one in outcome.kept} == {"Why do they sing?": 2.5, "What is a whale?": None}
     assert outcome.usage.read == 2 * 10 + 7
 
@@ -301,7 +301,7 @@ def test_requests_are_the_backward_prompt_with_a_seed_of_their_own():
 
     assert [one.id for one in seen] == ids
     assert {one.messages for one in seen} == {backward_messages(TEXT)}
-    assert [one.sampling.seed for one in seen] == [record_seed(0, "candidates", name) for name in ids]
+    assert [one.sampling.seed for one in seen] == [record_rng_seed(0, "candidates", name) for name in ids]
     assert {(one.sampling.temperature, one.sampling.top_p, one.sampling.max_new_tokens) for one in seen} == {
         (1.0, 0.5, 33)
     }

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from humpback.corpus.archives.archive import Damage, Record, Stretch, parse_fields, read_records
+from humpback.corpus.archives.archive import Damage, Record, Span, parse_fields, read_records
 from humpback.corpus.archives.zstd import ZstdDict
 from tests.corpus.warc_samples import PACKINGS, blocks, damages, harmed, read, record, words, zstd
 
@@ -242,7 +242,7 @@ def test_a_block_that_is_too_long_is_passed_over_in_bounded_memory():
 
 def test_a_block_that_is_too_long_is_not_even_read_where_it_is_plain():
     file = Counted(record(bytes(50_000_000)) + RECORDS[0])
-    found = list(read_records(file, 1_000_000, Stretch()))
+    found = list(read_records(file, 1_000_000, Span()))
     assert [len(block) for block in blocks(found)] == [64 << 10, len(TEXTS[0])]
     assert file.count < 6_000_000
 

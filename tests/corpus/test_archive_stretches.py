@@ -26,11 +26,11 @@ def test_the_stretches_of_a_file_have_what_the_whole_file_has(
 ):
     archive = harmed(draw, packing, hits)
     bounds = [0, *sorted({int(share * len(archive.data)) for share in shares} - {0}), None]
-    stretches = [
+    spans = [
         read(archive.data, begin, end, look_back=archive.largest + 600, compression=packing)
         for begin, end in itertools.pairwise(bounds)
     ]
-    assert list(itertools.chain(*stretches)) == read(archive.data, compression=packing)
+    assert list(itertools.chain(*spans)) == read(archive.data, compression=packing)
 
 
 @pytest.mark.parametrize("packing", ["", ".gz", ".zst"])

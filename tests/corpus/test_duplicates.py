@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from humpback.config import DeduplicateSettings
 from humpback.corpus.cutting.cut import segment_id
-from humpback.corpus.duplicates import SKETCH_BYTES, WINDOW, apply, look, settle
+from humpback.corpus.duplicates import SKETCH_BYTES, WINDOW, apply, map_shard, reduce_keys
 from humpback.records import Outcome, Segment
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
 
@@ -28,8 +28,8 @@ def ordered(table: pa.Table) -> pa.Table:
 
 def unique(segments: Sequence[Segment], chosen: DeduplicateSettings = DEFAULT) -> Outcome[Segment]:
     """All three steps, as one worker does them."""
-    settled = settle(ordered(look(segments, 0, chosen)), chosen)
-    return apply(segments, 0, settled.sort_by("place"), chosen)
+    reduced = reduce_keys(ordered(map_shard(segments, 0, chosen)), chosen)
+    return apply(segments, 0, reduced.sort_by("place"), chosen)
 
 
 def kept(texts: Iterable[str], chosen: DeduplicateSettings = DEFAULT) -> list[str]:
@@ -91,7 +91,7 @@ def test_the_settings_say_which_kinds_go() -> None:
 
 
 def test_copies_alone_need_one_row_for_each_segment() -> None:
-    assert look([segment(BREAD_TEXT)] * 3, 0, DeduplicateSettings(near=False)).num_rows == 3
+    assert map_shard([segment(BREAD_TEXT)] * 3, 0, DeduplicateSettings(near=False)).num_rows == 3
 
 
 def test_planted_near_duplicates_are_found_and_unlike_texts_stay() -> None:
@@ -137,8 +137,8 @@ def bucket(sketches: list[int], exact: list[int] | None = None) -> pa.Table:
 
 
 def matches(table: pa.Table) -> list[tuple[int, int]]:
-    settled = settle(table, DEFAULT)
-    return list(zip(settled.column("place").to_pylist(), settled.column("of").to_pylist(), strict=True))
+    reduced = reduce_keys(table, DEFAULT)
+    return list(zip(reduced.column("place").to_pylist(), reduced.column("of").to_pylist(), strict=True))
 
 
 def test_in_a_bucket_of_unlike_texts_the_likes_among_them_are_found() -> None:
@@ -158,11 +158,11 @@ def test_copies_take_no_room_among_those_compared() -> None:
 
 
 def test_a_text_that_stands_there_thousands_of_times_gives_one_line_for_each_copy() -> None:
-    copies = look([segment(BREAD_TEXT)], 0, DEFAULT)
+    copies = map_shard([segment(BREAD_TEXT)], 0, DEFAULT)
     table = pa.concat_tables([copies.set_column(1, "place", pa.array([at] * 16, pa.uint64())) for at in range(3000)])
-    settled = settle(ordered(table), DEFAULT)
-    assert sorted(settled.column("place").to_pylist()) == list(range(1, 3000))
-    assert all(settled.column("exact").to_pylist())
+    reduced = reduce_keys(ordered(table), DEFAULT)
+    assert sorted(reduced.column("place").to_pylist()) == list(range(1, 3000))
+    assert all(reduced.column("exact").to_pylist())
 
 
 def corpus(seed: int) -> list[Segment]:
@@ -179,12 +179,12 @@ def corpus(seed: int) -> list[Segment]:
 def test_neither_shards_nor_ranges_of_keys_change_the_result(seed: int, rows: int, ranges: int) -> None:
     segments = corpus(seed)
     whole = unique(segments)
-    seen = ordered(pa.concat_tables([look(segments[at : at + rows], at, DEFAULT) for at in range(0, 30, rows)]))
-    part = seen.column("key").to_numpy() // np.uint64(2**64 // ranges + 1)
-    settled = pa.concat_tables([settle(seen.filter(pa.array(part == at)), DEFAULT) for at in range(ranges)])
-    place = settled.column("place").to_numpy()
+    mapped = ordered(pa.concat_tables([map_shard(segments[at : at + rows], at, DEFAULT) for at in range(0, 30, rows)]))
+    part = mapped.column("key").to_numpy() // np.uint64(2**64 // ranges + 1)
+    reduced = pa.concat_tables([reduce_keys(mapped.filter(pa.array(part == at)), DEFAULT) for at in range(ranges)])
+    place = reduced.column("place").to_numpy()
     outcomes = [
-        apply(segments[at : at + rows], at, settled.filter(pa.array((place >= at) & (place < at + rows))), DEFAULT)
+        apply(segments[at : at + rows], at, reduced.filter(pa.array((place >= at) & (place < at + rows))), DEFAULT)
         for at in range(0, 30, rows)
     ]
     assert tuple(one for outcome in outcomes for one in outcome.kept) == whole.kept
@@ -193,15 +193,15 @@ def test_neither_shards_nor_ranges_of_keys_change_the_result(seed: int, rows: in
 
 def test_places_may_begin_anywhere() -> None:
     first = 5 << 40
-    seen = look([segment(TIDES_TEXT), segment(BREAD_TEXT), segment(BREAD_TEXT + " Enjoy.")], first, DEFAULT)
-    settled = settle(ordered(seen), DEFAULT)
-    assert set(settled.column("place").to_pylist()) == {first + 2}
-    outcome = apply([segment(BREAD_TEXT + " Enjoy.")], first + 2, settled, DEFAULT)
+    mapped = map_shard([segment(TIDES_TEXT), segment(BREAD_TEXT), segment(BREAD_TEXT + " Enjoy.")], first, DEFAULT)
+    reduced = reduce_keys(ordered(mapped), DEFAULT)
+    assert set(reduced.column("place").to_pylist()) == {first + 2}
+    outcome = apply([segment(BREAD_TEXT + " Enjoy.")], first + 2, reduced, DEFAULT)
     assert [one.reason for one in outcome.dropped] == ["near duplicate"]
 
 
 def test_keys_are_spread_evenly() -> None:
-    key = look(corpus(1), 0, DEFAULT).column("key").to_numpy()
+    key = map_shard(corpus(1), 0, DEFAULT).column("key").to_numpy()
     assert 0.45 < np.mean(key / 2**64) < 0.55
     assert 0.45 < np.mean(key & np.uint64(1)) < 0.55
 
@@ -224,10 +224,10 @@ def test_texts_without_words_are_no_likes_of_one_another() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     assert unique([]) == Outcome()
-    assert look([], 0, DEFAULT).schema == look([segment(BREAD_TEXT)], 0, DEFAULT).schema
+    assert map_shard([], 0, DEFAULT).schema == map_shard([segment(BREAD_TEXT)], 0, DEFAULT).schema
 
 
 def test_signatures_are_the_same_with_every_version_on_every_machine() -> None:
-    seen = look([segment(BREAD_TEXT)], 0, DEFAULT)
-    assert seen.column("key")[0].as_py() == 14951382829288690323
-    assert seen.column("sketch")[0].as_py().hex()[:16] == "5b77a3c2ce2840c6"
+    mapped = map_shard([segment(BREAD_TEXT)], 0, DEFAULT)
+    assert mapped.column("key")[0].as_py() == 14951382829288690323
+    assert mapped.column("sketch")[0].as_py().hex()[:16] == "5b77a3c2ce2840c6"

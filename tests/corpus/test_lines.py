@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings, LineSettings, SegmentSettings
 from humpback.corpus.cutting.cut import cut, segment_id
-from humpback.corpus.lines import apply, look, settle, site_of
+from humpback.corpus.lines import apply, map_shard, reduce_keys, site_of
 from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Outcome, Segment, content_id
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
@@ -47,8 +47,8 @@ def without_furniture(
     segments: Sequence[Segment], chosen: LineSettings = DEFAULT, lengths: SegmentSettings = LENGTHS
 ) -> Outcome[Segment]:
     """All three steps, as one worker does them."""
-    settled = settle(ordered(look(segments, 0, chosen)), chosen)
-    outcome = apply(segments, 0, settled.sort_by("place"), chosen, lengths)
+    reduced = reduce_keys(ordered(map_shard(segments, 0, chosen)), chosen)
+    outcome = apply(segments, 0, reduced.sort_by("place"), chosen, lengths)
     assert outcome.read == len(segments) == len(outcome.kept) + len(outcome.dropped)
     return outcome
 
@@ -169,7 +169,7 @@ def test_a_segment_that_is_too_short_without_them_is_dropped() -> None:
 def test_nothing_is_looked_for_where_nothing_is_to_be_taken() -> None:
     off = LineSettings(max_documents=0)
     segments = with_line(8)
-    assert look(segments, 0, off).num_rows == 0
+    assert map_shard(segments, 0, off).num_rows == 0
     assert without_furniture(segments, off).kept == tuple(segments)
     assert without_furniture([]) == Outcome()
 
@@ -214,12 +214,14 @@ def test_neither_shards_nor_ranges_of_keys_change_the_result(seed: int, size: in
     whole = without_furniture(list(chain.from_iterable(documents)))
     shards = [list(chain.from_iterable(documents[at : at + size])) for at in range(0, 30, size)]
     firsts = np.cumsum([0, *map(len, shards)]).tolist()
-    seen = ordered(pa.concat_tables([look(shard, at, DEFAULT) for shard, at in zip(shards, firsts, strict=False)]))
-    part = seen.column("key").to_numpy() // np.uint64(2**64 // ranges + 1)
-    settled = pa.concat_tables([settle(seen.filter(pa.array(part == at)), DEFAULT) for at in range(ranges)])
-    place = settled.column("place").to_numpy()
+    mapped = ordered(
+        pa.concat_tables([map_shard(shard, at, DEFAULT) for shard, at in zip(shards, firsts, strict=False)])
+    )
+    part = mapped.column("key").to_numpy() // np.uint64(2**64 // ranges + 1)
+    reduced = pa.concat_tables([reduce_keys(mapped.filter(pa.array(part == at)), DEFAULT) for at in range(ranges)])
+    place = reduced.column("place").to_numpy()
     outcomes = [
-        apply(shard, at, settled.filter(pa.array((place >= at) & (place < at + len(shard)))), DEFAULT, LENGTHS)
+        apply(shard, at, reduced.filter(pa.array((place >= at) & (place < at + len(shard)))), DEFAULT, LENGTHS)
         for shard, at in zip(shards, firsts, strict=False)
     ]
     assert tuple(one for outcome in outcomes for one in outcome.kept) == whole.kept

@@ -247,7 +247,7 @@ def test_installed_descriptions_are_documents():
     ]
 
 
-def stretches(source: SourceFile, *bounds: int) -> list[SourceFile]:
+def spans(source: SourceFile, *bounds: int) -> list[SourceFile]:
     """The file split at some of its bytes."""
     return [replace(source, begin=begin, end=end) for begin, end in zip([0, *bounds], [*bounds, 0], strict=True)]
 
@@ -270,7 +270,7 @@ def test_the_stretches_of_a_file_have_its_documents_once_under_the_same_names(
     whole = list(read_documents(given_settings, [source]))
     assert len({item.id for item in whole}) == 100
     for step in (source.size // 2, source.size // 3, 977, 61):
-        split = stretches(source, *range(step, source.size, step))
+        split = spans(source, *range(step, source.size, step))
         assert list(read_documents(given_settings, split)) == whole
 
 
@@ -287,7 +287,7 @@ def test_wherever_a_file_is_split_its_documents_are_the_same(
     path.write_bytes(b'{"text": "first"}\n' + (last or b"\n").join(row.encode() for row in rows) + last)
     given_settings = CorpusSettings(documents=(str(path),), max_document_chars=10)
     (source,) = list_sources(given_settings)
-    split = stretches(source, *sorted(bounds))
+    split = spans(source, *sorted(bounds))
     assert list(read_documents(given_settings, split)) == list(read_documents(given_settings, [source]))
 
 
@@ -297,7 +297,7 @@ def test_the_lines_of_a_big_file_are_named_by_their_place(tmp_path: Path):
     source = SourceFile(str(path), "a.jsonl", jsonl.COUNTED + 1, ".jsonl")
     names = ["a.jsonl#byte=0", "a.jsonl#byte=18"]
     assert [line.name for line in jsonl.read_lines(source, 100)] == names
-    assert [line.name for part in stretches(source, 5, 18, 20) for line in jsonl.read_lines(part, 100)] == names
+    assert [line.name for part in spans(source, 5, 18, 20) for line in jsonl.read_lines(part, 100)] == names
 
 
 def test_the_columns_are_those_of_the_first_object_of_the_file_in_every_stretch(tmp_path: Path):
@@ -305,7 +305,7 @@ def test_the_columns_are_those_of_the_first_object_of_the_file_in_every_stretch(
     write_lines(path, [{"content": "first"}, {"text": "not this", "content": "second"}])
     given_settings = CorpusSettings(documents=(str(path),))
     (source,) = list_sources(given_settings)
-    found = list(read_documents(given_settings, stretches(source, 10)))
+    found = list(read_documents(given_settings, spans(source, 10)))
     assert [item.text for item in found if isinstance(item, Document)] == ["first", "second"]
 
 

@@ -151,10 +151,10 @@ def test_small_files_come_together_and_big_ones_are_split():
 
 def test_every_record_of_a_split_file_is_in_one_stretch():
     whole = SourceFile("a", "a.parquet", 10 * (1 << 20) + 3, ".parquet")
-    stretches = [source for part in parts([whole], CorpusSettings(part_mib=1)) for source in part]
-    assert len(stretches) == 11
-    for offset in (0, 4, whole.size // 2, whole.size - 1, *(source.begin for source in stretches)):
-        assert sum(source.holds(offset) for source in stretches) == 1
+    spans = [source for part in parts([whole], CorpusSettings(part_mib=1)) for source in part]
+    assert len(spans) == 11
+    for offset in (0, 4, whole.size // 2, whole.size - 1, *(source.begin for source in spans)):
+        assert sum(source.holds(offset) for source in spans) == 1
 
 
 def test_a_source_travels_to_other_processes(manual: Path):

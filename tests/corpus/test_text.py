@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humpback.corpus.parsing.text import parse_text, stretches, unwrap
+from humpback.corpus.parsing.text import parse_text, spans, unwrap
 from tests.corpus.samples import BREAD, TIDES
 
 
@@ -24,15 +24,15 @@ def test_a_list_is_not_unwrapped():
 
 def test_a_long_text_is_grouped_into_stretches_of_about_equal_length():
     text = "\n\n".join((*BREAD, *TIDES) * 3)
-    found = stretches(text, 1000)
+    found = spans(text, 1000)
     assert "\n\n".join(found) == text
-    assert all(600 < len(stretch) <= 1000 for stretch in found[:-1])
+    assert all(600 < len(span) <= 1000 for span in found[:-1])
 
 
 @settings(deadline=None)
 @given(st.lists(st.text("ab .", min_size=1, max_size=50).filter(str.strip), max_size=30), st.integers(20, 200))
 def test_stretches_lose_nothing_and_break_only_between_paragraphs(paragraphs: list[str], longest: int):
     text = "\n\n".join(part.strip() for part in paragraphs)
-    found = stretches(text, longest)
+    found = spans(text, longest)
     assert "\n\n".join(found).split() == text.split()
     assert all(len(part) <= longest or "\n\n" not in part for part in found)

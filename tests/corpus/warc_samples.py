@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from humpback.corpus.archives.archive import LOOK_BACK, Damage, Record, Stretch, read_records
+from humpback.corpus.archives.archive import LOOK_BACK, Damage, Record, Span, read_records
 
 
 def zstd(data: bytes) -> bytes:
@@ -57,7 +57,7 @@ def read(
     compression: str = "",
 ) -> list[Record | Damage]:
     """What is in these stored bytes."""
-    return list(read_records(io.BytesIO(data), most, Stretch(begin, end, look_back), compression))
+    return list(read_records(io.BytesIO(data), most, Span(begin, end, look_back), compression))
 
 
 def blocks(found: Sequence[Record | Damage]) -> list[bytes]:

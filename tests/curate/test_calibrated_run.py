@@ -62,7 +62,7 @@ def test_asking_for_a_grade_is_another_rating_and_nothing_to_other_scorers(setti
         assert recipes[scorer, True] == recipes[scorer, False]
 
 
-@pytest.mark.parametrize("scorer", ["gain", "ifd", "backward-gain", "closure", "length"])
+@pytest.mark.parametrize("scorer", ["gain", "ifd", "backward-gain", "end-of-sequence", "length"])
 def test_a_threshold_for_scores_without_a_scale_is_refused_before_anything_is_done(settings, scorer):
     with pytest.raises(ConfigError, match="top_share"):
         planned(settings, scorer=scorer)

@@ -86,7 +86,7 @@ def test_closure_is_the_probability_of_the_end(engine):
     requests = [LikelihoodRequest(str(ends), asked, (one.response,), ends=ends) for ends in (False, True)]
     without, whole = (answer.log_probabilities[0] for answer in engine.loglikelihood(requests))
 
-    assert scores("closure", engine, [one]) == pytest.approx([whole - without], abs=1e-3)
+    assert scores("end-of-sequence", engine, [one]) == pytest.approx([whole - without], abs=1e-3)
 
 
 def test_yes_and_no_share_the_scale_between_them():

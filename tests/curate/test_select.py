@@ -195,4 +195,4 @@ def test_an_empty_result_without_any_score_says_so():
 
 
 def test_an_empty_result_of_nothing_points_upstream():
-    assert "candidates" in explain_empty(cutoff([], SelectSettings()), []).mend
+    assert "candidates" in explain_empty(cutoff([], SelectSettings()), []).hint

@@ -6,7 +6,7 @@ import pytest
 
 from humpback.engines.base import Engine
 from humpback.errors import EngineError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Stretch
+from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
 
 TEXTS = (
     "Name a large animal of the sea.",
@@ -39,8 +39,8 @@ def stretched(index: int) -> LikelihoodRequest:
         Part("The harbour lies behind a long wall of grey stone, and the sea is loud there.", cut=True),
     )  # fmt: skip
     messages = (*ask(TEXTS[index % len(TEXTS)]), Message("assistant", said))
-    stretches = (Stretch(2), Stretch(2, 0, 4), Stretch(2, step=3), Stretch(2, 5, 5))
-    return LikelihoodRequest(f"s{index}", messages, ("",), ends=True, stretches=stretches)
+    spans = (Span(2), Span(2, 0, 4), Span(2, step=3), Span(2, 5, 5))
+    return LikelihoodRequest(f"s{index}", messages, ("",), ends=True, spans=spans)
 
 
 class EngineContract:
@@ -182,8 +182,8 @@ class EngineContract:
         together = {answer.id: answer for answer in engine.loglikelihood(requests)}
         for one in requests:
             (alone,) = engine.loglikelihood([one])
-            assert [reading.tokens for reading in alone.stretches] == [r.tokens for r in together[one.id].stretches]
-            for reading, other in zip(alone.stretches, together[one.id].stretches, strict=True):
+            assert [reading.tokens for reading in alone.spans] == [r.tokens for r in together[one.id].spans]
+            for reading, other in zip(alone.spans, together[one.id].spans, strict=True):
                 assert reading.log_probability == pytest.approx(
                     other.log_probability, rel=self.tolerance, abs=self.tolerance
                 )  # fmt: skip
@@ -192,11 +192,11 @@ class EngineContract:
         if not self.reads_stretches:
             return
         for answer in engine.loglikelihood([stretched(i) for i in range(7)]):
-            whole, opening, some, nothing = answer.stretches
+            whole, opening, some, nothing = answer.spans
             assert not answer.error
             assert whole.tokens > some.tokens >= opening.tokens > 0
             assert nothing.tokens == nothing.log_probability == 0
-            assert all(reading.log_probability <= 0 for reading in answer.stretches)
+            assert all(reading.log_probability <= 0 for reading in answer.spans)
             assert len(answer.log_probabilities) == 1
 
     def test_a_stretch_can_hold_the_end_of_its_turn_before_another_turn_too(self, engine: Engine):
@@ -204,13 +204,13 @@ class EngineContract:
             return
         text = "The harbour lies behind a wall."
         open_ = (*ask(TEXTS[0]), Message("assistant", (Part(text, cut=True),)))
-        stretches = (Stretch(1), Stretch(1, ends=True), Stretch(1, len(text), ends=True))
+        spans = (Span(1), Span(1, ends=True), Span(1, len(text), ends=True))
         requests = [
-            LikelihoodRequest("last", open_, (), stretches=stretches),
-            LikelihoodRequest("not last", (*open_, *ask(TEXTS[3])), ("1", "2"), "Score: ", stretches=stretches),
+            LikelihoodRequest("last", open_, (), spans=spans),
+            LikelihoodRequest("not last", (*open_, *ask(TEXTS[3])), ("1", "2"), "Score: ", spans=spans),
         ]
         for answer in engine.loglikelihood(requests):
-            without, with_end, end = answer.stretches
+            without, with_end, end = answer.spans
             assert not answer.error
             assert with_end.tokens == without.tokens + end.tokens
             assert end.tokens > 0 >= end.log_probability

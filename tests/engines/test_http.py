@@ -133,7 +133,7 @@ def test_other_refusals_end_it_at_once(code):
             answers(server, concurrency=1)
         assert len(server.bodies) == 1
     assert not caught.value.retryable
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_ever():
@@ -148,7 +148,7 @@ def test_a_server_that_never_answers_is_an_error_that_may_pass(fault):
     with serving(Loopback(fault)) as server, pytest.raises(EngineError, match="tried 3 times") as caught:
         answers(server, 2, retries=2, timeout=0.3)
     assert caught.value.retryable
-    assert "the same command goes on" in caught.value.mend
+    assert "the same command goes on" in caught.value.hint
 
 
 def test_a_server_that_is_not_there_is_an_error_that_may_pass():

@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 from humpback.config import ModelSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError, ModelError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Stretch
+from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
 from tests.engines.contract import EngineContract
 
 SETTINGS = ModelSettings(name="tiny", device="cpu", max_tokens=600)
@@ -66,10 +66,10 @@ def test_a_stretch_is_as_likely_as_the_same_tokens_of_an_answer(engine, tiny_mod
     example = engine.template.example(question, answer, 600)
     begun = (*question, Message("assistant", (Part(answer),)))
     comma = answer.index(", then")
-    stretches = (Stretch(1), Stretch(1, 0, comma), Stretch(1, comma))
-    request = LikelihoodRequest("a", begun, ("",), ends=True, stretches=stretches)
+    spans = (Span(1), Span(1, 0, comma), Span(1, comma))
+    request = LikelihoodRequest("a", begun, ("",), ends=True, spans=spans)
     (found,) = engine.loglikelihood([request])
-    whole, head, tail = found.stretches
+    whole, head, tail = found.spans
 
     assert whole.tokens == len(example.ids) - example.start - found.tokens[0]
     assert head.tokens + tail.tokens == whole.tokens
@@ -81,11 +81,11 @@ def test_a_stretch_is_as_likely_as_the_same_tokens_of_an_answer(engine, tiny_mod
 
 def test_what_is_cut_off_is_not_read(engine):
     begun = (*ask("Bake."), Message("assistant", (Part("Mix and wait. " * 400, cut=True),)))
-    request = LikelihoodRequest("a", begun, ("",), ends=True, stretches=(Stretch(1), Stretch(1, 5000)))
+    request = LikelihoodRequest("a", begun, ("",), ends=True, spans=(Span(1), Span(1, 5000)))
     (found,) = engine.loglikelihood([request])
 
-    assert 0 < found.stretches[0].tokens < SETTINGS.max_tokens
-    assert found.stretches[1].tokens == 0
+    assert 0 < found.spans[0].tokens < SETTINGS.max_tokens
+    assert found.spans[1].tokens == 0
 
 
 def test_the_log_probability_of_a_generation_is_its_likelihood(engine):

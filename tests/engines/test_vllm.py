@@ -10,7 +10,7 @@ from humpback.config import ModelSettings
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Stretch
+from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
 from tests.engines.contract import TEXTS, EngineContract, ask, likelihood, request
 
 pytest.importorskip("vllm")
@@ -108,13 +108,13 @@ def test_it_finds_as_likely_what_the_embedded_engine_finds(vllm, embedded, conti
 
 def test_parts_of_the_conversation_are_read_in_the_same_pass(vllm, embedded):
     messages = (Message("user", (Part("Read this. "), Part("The harbour lies behind a long wall of grey stone."))),)
-    stretches = (Stretch(1), Stretch(1, start=12, end=30), Stretch(1, step=2))
+    spans = (Span(1), Span(1, start=12, end=30), Span(1, step=2))
     for continuations in (("1", "5"), (" It does lie there.", "No"), ()):
-        asked = LikelihoodRequest("a", messages, continuations, stretches=stretches)
+        asked = LikelihoodRequest("a", messages, continuations, spans=spans)
         (ours,), (theirs,) = vllm.loglikelihood([asked]), embedded.loglikelihood([asked])
 
         assert ours.log_probabilities == pytest.approx(theirs.log_probabilities, abs=1e-3)
-        for mine, other in zip(ours.stretches, theirs.stretches, strict=True):
+        for mine, other in zip(ours.spans, theirs.spans, strict=True):
             assert mine.tokens == other.tokens > 0
             assert mine.log_probability == pytest.approx(other.log_probability, abs=1e-3)
 

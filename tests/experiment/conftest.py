@@ -13,7 +13,7 @@ from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.carry import carry_out, prepare
 from humpback.experiment.plan import Cell, Grid, plan_experiment
 from humpback.method.settings_file import parse_settings
-from humpback.runs.executor import Silence
+from humpback.runs.executor import NoProgress
 from humpback.runs.recipe import Counts
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
@@ -27,7 +27,7 @@ ARMS = {
 Carry = Callable[..., "Carried"]
 
 
-class Worked(Silence):
+class Worked(NoProgress):
     """Notes which stages were worked on."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Carried:
     def __init__(self, experiment: ExperimentSettings, grid: Grid, run: Run) -> None:
         self.experiment, self.grid, self.run = experiment, grid, run
         self.worked = Worked()
-        self.told: list[Cell] = []
+        self.on_cell: list[Cell] = []
         self.cells: list[Cell] = []
         """Those that are trained and measured."""
         self.failed: dict[str, str] = {}
@@ -75,7 +75,7 @@ def carry(grid_of: Callable[..., tuple[ExperimentSettings, Grid]], tmp_path: Pat
                 done.experiment.settings,
                 done.worked,
                 keep_models=done.experiment.keep_models,
-                told=done.told.append,
+                on_cell=done.on_cell.append,
             )
         done.cells = [
             cell for cell in done.grid.cells if all(done.run.stage(name).manifest() for name in cell.measured.values())

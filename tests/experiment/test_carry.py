@@ -13,7 +13,7 @@ from humpback.experiment.results import tables
 from humpback.experiment.selections import selections
 from humpback.experiment.tables import Findings, markdown, plain
 from humpback.records import Curated, HeldOutLoss
-from humpback.runs.executor import Silence
+from humpback.runs.executor import NoProgress
 from humpback.runs.store import Run
 from tests.experiment.conftest import Carried
 
@@ -33,8 +33,8 @@ def test_every_stage_is_worked_on_once_and_the_second_time_none(carry):
     assert first.worked.stages.count("candidates") == 1
     assert len(first.cells) == len(first.grid.cells) == 1 + 2 * (1 + 2 + 2)
     second = carry()
-    assert first.told == first.cells
-    assert second.worked.stages == second.told == []
+    assert first.on_cell == first.cells
+    assert second.worked.stages == second.on_cell == []
     assert second.cells == first.cells
 
 
@@ -218,7 +218,7 @@ def test_processes_make_what_one_makes(grid_of, settings, tmp_path):
         experiment, grid = grid_of(seeds=1, settings=settings | {"run": {"shard_rows": 1, "workers": workers}})
         run = Run(tmp_path / f"with-{workers}")
         with run.locked():
-            carry_out(grid, run, experiment.settings, Silence(), keep_models=False, told=lambda cell: None)
+            carry_out(grid, run, experiment.settings, NoProgress(), keep_models=False, on_cell=lambda cell: None)
         assert len(run.stage("candidates").committed()) >= 8, "fewer shards start no processes"
         found.append([list(run.stage(name).records(Curated)) for name in grid.stages if name.startswith("curated")])
     assert found[0] == found[1]

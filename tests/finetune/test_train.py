@@ -258,8 +258,8 @@ def test_a_training_that_diverges_is_an_error(train: Any, tmp_path: Path) -> Non
         (RuntimeError("PytorchStreamWriter failed writing file data/1"), StoreError, "free some space"),
     ],
 )
-def test_full_memory_and_full_disks_are_explained(error: Exception, kind: type[Exception], mend: str) -> None:
-    with pytest.raises(kind, match=mend), limits_explained("forward"):
+def test_full_memory_and_full_disks_are_explained(error: Exception, kind: type[Exception], hint: str) -> None:
+    with pytest.raises(kind, match=hint), limits_explained("forward"):
         raise error
 
 

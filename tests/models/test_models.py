@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from humpback import models
 from humpback.config import Config, ModelSettings
 from humpback.errors import ModelError
-from humpback.method.auto import SMALL, settled
+from humpback.method.auto import SMALL, resolve_auto
 from humpback.models.packages import carried_names
 from humpback.models.size import parameters
 
@@ -47,7 +47,7 @@ def test_the_number_of_parameters_is_read_off_the_files(tiny_model, tmp_path):
 def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp_path):
     def scorer(model, **curate):
         config = Config.model_validate({"model": {"name": str(model)}, "curate": curate})
-        return settled(config).curate.scorer
+        return resolve_auto(config).curate.scorer
 
     assert scorer(tiny_model) == "calibrated"
     assert scorer("someone/not-fetched-yet") == "rating"

@@ -35,7 +35,7 @@ def instructed_and_rated(folder: Path, model: Path, executor: str) -> Run:
     candidates = self_augment(config, segments, by=backward)
     (ratings,) = rate(config, 1, candidates, segments, by=forward)
     (folder / "opened").mkdir(parents=True)
-    plan = (segments, backward, forward, *(noted(stage, folder / "opened") for stage in (candidates, ratings)))
+    plan = (segments, backward, forward, *(read_note(stage, folder / "opened") for stage in (candidates, ratings)))
     run = Run(folder / "run")
     with run.locked():
         execute(plan, run, config)
@@ -63,7 +63,7 @@ def written(shards: int, rows: int) -> Stage:
     return Stage("segments", "write", (), {}, Produce(made), Segment)
 
 
-def noted(stage: Stage, folder: Path) -> Stage:
+def read_note(stage: Stage, folder: Path) -> Stage:
     """The same stage, leaving a file with its name and the process whenever what it needs is opened."""
     work = stage.work
     assert isinstance(work, MapShards)

@@ -16,7 +16,7 @@ from humpback.config import Config
 from humpback.records import Dropped, Outcome, Segment
 from humpback.runs.executor import execute
 from humpback.runs.inputs import RunInputs
-from humpback.runs.stage import Gather, Inputs, MapShards, Produce, Stage
+from humpback.runs.stage import Inputs, MapShards, Produce, Shuffle, Stage
 from humpback.runs.status import recipes
 from humpback.runs.store import Run
 
@@ -37,26 +37,26 @@ def songs(parts: int, windows: int, rows: int, words: int = 40) -> Stage:
 def first_only(song: Stage, memory_mib: int = 1024, fault: Path | None = None) -> Stage:
     """Keeps the first line of each word. A file `fault` kills the worker that finds it."""
 
-    def look(records: Sequence[Segment], first: int) -> pa.Table:
+    def map(records: Sequence[Segment], first: int) -> pa.Table:
         die_once(fault)
         keys = np.array([zlib.crc32(r.text.encode()) for r in records], np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         places = np.arange(first, first + len(records), dtype=np.uint64)
         return pa.table({"key": pa.array(keys, pa.uint64()), "place": pa.array(places, pa.uint64())})
 
-    def settle(rows: pa.Table) -> pa.Table:
+    def reduce(rows: pa.Table) -> pa.Table:
         keys, places = (rows.column(name).to_numpy() for name in ("key", "place"))
         assert (keys[1:] >= keys[:-1]).all(), "rows come sorted by key"
         later = np.flatnonzero(keys[1:] == keys[:-1]) + 1
         return pa.table({"place": pa.array(places[later], pa.uint64())})
 
-    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
-        gone = {place - first for place in settled.column("place").to_pylist()}
+    def apply(records: Sequence[Segment], first: int, reduced: pa.Table) -> Outcome[Segment]:
+        gone = {place - first for place in reduced.column("place").to_pylist()}
         assert all(0 <= place < len(records) for place in gone), "only what concerns the shard"
         kept = tuple(record for at, record in enumerate(records) if at not in gone)
         dropped = tuple(Dropped(r.id, "again", "", r.source, r.text) for at, r in enumerate(records) if at in gone)
         return Outcome(kept, dropped, len(records))
 
-    work = Gather((song.name, Segment), look, settle, apply, memory_mib)
+    work = Shuffle((song.name, Segment), map, reduce, apply, memory_mib)
     return Stage("first", "drop what was sung", (song.name,), {}, work, Segment)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from humpback.runs.shuffle import Applying, Gathering, Looking, Settling
+from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
 from tests.runs.songs import carry_out, first_only, firsts, inputs, songs, texts
 
 
@@ -22,15 +22,15 @@ def test_little_memory_takes_more_passes_and_gives_the_same(tmp_path):
     song = songs(30, 3, 2000, words=90_000)
     stage = first_only(song, memory_mib=1)
     run = carry_out(tmp_path / "run", song, workers=1)
-    of = Gathering(stage, stage.work, inputs(run, song, stage))
-    for job in (Looking(of), Settling(of), Applying(of)):
-        tasks = job.left()
+    of = ShuffleContext(stage, stage.work, inputs(run, song, stage))
+    for job in (MapJob(of), ReduceJob(of), ApplyJob(of)):
+        tasks = job.pending()
         assert len(tasks) > 3, type(job).__name__
         run.stage("first").path.joinpath("dropped").mkdir(parents=True, exist_ok=True)
         with job.open() as do:
             for task in reversed(tasks):
                 do(task)
-        assert job.left() == []
+        assert job.pending() == []
     assert texts(run, "first") == firsts(texts(run, "songs"))
     assert len(texts(run, "first")) > 20_000
 

@@ -18,7 +18,7 @@ from humpback.records import Candidate, Rating, Segment
 from humpback.runs.executor import execute
 from humpback.runs.stage import Stage, Train, Trained
 from humpback.runs.store import Run
-from humpback.runs.workers.ray import Cluster
+from humpback.runs.workers.ray import RayWorkers
 from tests.runs.models import instructed_and_rated
 from tests.runs.songs import carry_out, first_only, firsts, shouted, songs, texts
 
@@ -36,10 +36,10 @@ def cluster() -> Iterator[None]:
 def test_the_work_is_shared_and_the_records_are_the_same(tmp_path):
     song = songs(10, 4, 20)
     alone = carry_out(tmp_path / "alone", song, shouted(song), workers=1)
-    spread = carry_out(tmp_path / "spread", song, shouted(song, slow=0.5), executor="ray")
-    assert texts(spread, "songs") == texts(alone, "songs")
-    assert texts(spread, "shouted") == texts(alone, "shouted")
-    by = {row.document_id for row in spread.stage("shouted").records(Segment)}
+    run = carry_out(tmp_path / "spread", song, shouted(song, slow=0.5), executor="ray")
+    assert texts(run, "songs") == texts(alone, "songs")
+    assert texts(run, "shouted") == texts(alone, "shouted")
+    by = {row.document_id for row in run.stage("shouted").records(Segment)}
     assert len(by) > 1
     assert str(os.getpid()) not in by
 
@@ -124,7 +124,7 @@ class Noting:
     """A job that leaves a file for each task done."""
 
     folder: Path
-    pays_from: int = 1
+    min_parallel_tasks: int = 1
 
     @contextmanager
     def open(self):
@@ -133,7 +133,7 @@ class Noting:
 
 def test_no_more_tasks_are_handed_out_than_the_actors_can_soon_do(tmp_path):
     """Who carries on slowly, say because a disk is slow, is waited for."""
-    done = Cluster(workers=2).spread(Noting(tmp_path), range(60), model=False)
+    done = RayWorkers(workers=2).run(Noting(tmp_path), range(60), model=False)
     first = next(done)
     time.sleep(2)
     assert 1 <= len(list(tmp_path.iterdir())) <= 4
@@ -145,7 +145,7 @@ def test_a_training_finds_the_devices_free(tmp_path):
     """Ray keeps devices and cores from others for as long as an actor lives."""
     free: list[dict[str, float]] = []
 
-    def look(*_: object) -> Trained:
+    def map(*_: object) -> Trained:
         until = time.monotonic() + 20
         while ray.available_resources() != ray.cluster_resources() and time.monotonic() < until:
             time.sleep(0.1)
@@ -154,7 +154,7 @@ def test_a_training_finds_the_devices_free(tmp_path):
 
     song = songs(4, 2, 10)
     asking = replace(shouted(song), model=True)
-    carry_out(tmp_path / "run", song, asking, Stage("model", "train", (), {}, Train(look)), executor="ray")
+    carry_out(tmp_path / "run", song, asking, Stage("model", "train", (), {}, Train(map)), executor="ray")
     assert free == [{"CPU": 3, "GPU": 2}]
 
 

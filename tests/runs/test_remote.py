@@ -14,7 +14,7 @@ from humpback.method.plan import plan
 from humpback.records import Candidate, Curated, Segment
 from humpback.runs.executor import execute
 from humpback.runs.status import status
-from humpback.runs.store import Run, place_of
+from humpback.runs.store import Run, path_of
 from tests.runs.songs import carry_out, first_only, firsts, songs, texts
 
 KINDS = {"segments": Segment, "candidates": Candidate, "curated-2": Curated}
@@ -37,7 +37,7 @@ def elsewhere() -> str:
 def test_a_run_in_memory_has_the_records_of_one_on_disk(settings, tmp_path, elsewhere, monkeypatch):
     monkeypatch.setenv("HUMPBACK_CACHE", str(tmp_path / "cache"))
     near = run_at(tmp_path / "run", settings)
-    far = run_at(place_of(elsewhere), settings)
+    far = run_at(path_of(elsewhere), settings)
     for name, kind in KINDS.items():
         assert list(far.stage(name).records(kind)) == list(near.stage(name).records(kind)), name
         assert list(far.stage(name).dropped()) == list(near.stage(name).dropped()), name
@@ -49,7 +49,7 @@ def test_a_run_in_memory_has_the_records_of_one_on_disk(settings, tmp_path, else
 
 def test_a_run_that_was_stopped_goes_on_from_its_shards(elsewhere):
     song = songs(8, 4, 20)
-    place = place_of(elsewhere)
+    place = path_of(elsewhere)
     run = carry_out(place, song, workers=1)
     (run.stage("songs").path / "manifest.json").unlink()
     whole = run.stage("songs").committed()
@@ -62,4 +62,4 @@ def test_a_run_that_was_stopped_goes_on_from_its_shards(elsewhere):
 
 def test_an_address_that_nothing_reaches_is_one_line():
     with pytest.raises(StoreError, match=r"cannot reach nowhere://bucket/run \(.*check the address"):
-        place_of("nowhere://bucket/run")
+        path_of("nowhere://bucket/run")

@@ -75,9 +75,9 @@ def test_a_killed_parent_leaves_no_worker_behind(tmp_path):
     )
     root = Path(__file__).parents[2]
     parent = psutil.Popen([sys.executable, "-c", script, str(tmp_path / "run")], cwd=root, stderr=subprocess.DEVNULL)
-    begun = tmp_path / "run" / "stages" / "shouted" / "started.json"
+    has_work = tmp_path / "run" / "stages" / "shouted" / "started.json"
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (begun.exists() and len(parent.children(recursive=True)) >= 4):
+    while time.monotonic() < deadline and not (has_work.exists() and len(parent.children(recursive=True)) >= 4):
         time.sleep(0.05)
     family = parent.children(recursive=True)
     assert len(family) >= 4, "a server of forks, its tracker and two workers"

@@ -68,7 +68,7 @@ def test_a_mistake_is_one_line_that_says_what_and_where(tmp_path: Path, mistake:
     with pytest.raises(InputError, match=message) as caught:
         read_seed(SeedSettings(source=make(tmp_path)), seed=0)
     assert "\n" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("setting", ["instruction", "input", "response", "messages"])

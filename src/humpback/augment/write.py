@@ -23,7 +23,7 @@ from humpback.records import (
     Segment,
     Usage,
     content_id,
-    record_seed,
+    record_rng_seed,
 )
 
 _EXCERPT = 200
@@ -81,7 +81,9 @@ def _request_id(segment: Segment, k: int) -> str:
 
 def _request(segment: Segment, k: int, settings: AugmentSettings, seed: int, stage: str) -> Request:
     name = _request_id(segment, k)
-    sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, record_seed(seed, stage, name))
+    sampling = Sampling(
+        settings.max_new_tokens, settings.temperature, settings.top_p, record_rng_seed(seed, stage, name)
+    )
     return Request(name, backward_messages(shown(segment, settings)), sampling)
 
 

@@ -12,7 +12,7 @@ from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
 from humpback.method.settings_file import load_settings, resolved, with_changes
-from humpback.runs.store import Run, place_of
+from humpback.runs.store import Run, path_of
 from humpback.runs.store.files import write_json, write_text
 
 
@@ -34,7 +34,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     if notice := models.licence(config.model).notice:
         console.print(f"base model {config.model.name}: {notice}", markup=False)
 
-    def told(_: Cell) -> None:
+    def on_cell(_: Cell) -> None:
         _write(experiment, grid, run, {})
 
     with run.locked():
@@ -43,7 +43,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
         write_text(run.path / "experiment.yaml", resolved(experiment))
         done = sum(item.state == "done" for item in grid.standing(run))
         with Bars(console, len(grid.stages), done) as bars:
-            failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, told=told)
+            failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, on_cell=on_cell)
         written = _write(experiment, grid, run, failed)
     for name, why in failed.items():
         console.print(f"{name} failed: {why}", markup=False)
@@ -76,7 +76,7 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
     experiment = read_experiment(file, changes)
     grid = plan_experiment(experiment, models.identify(experiment.settings.model))
-    return experiment, grid, Run(place_of(out) if out else Path("runs") / file.stem)
+    return experiment, grid, Run(path_of(out) if out else Path("runs") / file.stem)
 
 
 def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:

@@ -133,9 +133,9 @@ def report(folder: RunFolder) -> None:
     Example: humpback report runs/demo
     """
     from humpback.deliver.results import write_report
-    from humpback.runs.store import Run, place_of
+    from humpback.runs.store import Run, path_of
 
-    typer.echo(f"wrote {write_report(Run.existing(place_of(folder)))}")
+    typer.echo(f"wrote {write_report(Run.existing(path_of(folder)))}")
 
 
 @app.command()
@@ -145,9 +145,9 @@ def export(folder: RunFolder) -> None:
     Example: humpback export runs/demo
     """
     from humpback.deliver.results import write_export
-    from humpback.runs.store import Run, place_of
+    from humpback.runs.store import Run, path_of
 
-    for path in write_export(Run.existing(place_of(folder))).values():
+    for path in write_export(Run.existing(path_of(folder))).values():
         typer.echo(f"wrote {path}")
 
 

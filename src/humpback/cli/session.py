@@ -13,7 +13,7 @@ from humpback.method.plan import plan
 from humpback.method.settings_file import load_config, read_config, resolved
 from humpback.runs.stage import Stage
 from humpback.runs.status import StageStatus, status
-from humpback.runs.store import Run, place_of
+from humpback.runs.store import Run, path_of
 
 _GIB = 1 << 30
 
@@ -54,7 +54,7 @@ def show_plan(name: str, out: str, changes: list[str]) -> None:
 
 def show_status(folder: str) -> None:
     """Prints how far a run is."""
-    run = Run.existing(place_of(folder))
+    run = Run.existing(path_of(folder))
     config = load_config(run.config_path)
     console = Console(highlight=False, soft_wrap=True)
     stages = plan(config, models.identify(config.model))
@@ -102,12 +102,12 @@ def _deliver(run: Run, console: Console) -> None:
 
 
 def _folder(name: str, out: str) -> Path:
-    return place_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
+    return path_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
 
 
 def disk_line(config: Config, stages: tuple[Stage, ...]) -> str:
     """How much room the run's models take at most; empty where the base model's size is not known yet."""
-    from humpback.finetune.disk_space import BYTES, room_for_training
+    from humpback.finetune.disk_space import BYTES, training_disk_bytes
     from humpback.models.size import parameters
 
     size = parameters(config.model)
@@ -116,7 +116,7 @@ def disk_line(config: Config, stages: tuple[Stage, ...]) -> str:
     count = sum(stage.makes is None for stage in stages)
     model = size * (2 if config.model.dtype == "bfloat16" else BYTES)
     full = [room for room in (config.backward, config.forward) if room.method == "full"]
-    meanwhile = max((room_for_training(room, size) for room in full), default=0)
+    meanwhile = max((training_disk_bytes(room, size) for room in full), default=0)
     line = f"disk: {count} models of {model / _GIB:.1f} GiB"
     return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
 

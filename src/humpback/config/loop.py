@@ -153,13 +153,13 @@ class SelectSettings(Settings):
 
 
 SingleScorer = Literal[
-    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure", "cycle",
-    "stored-gain", "length", "random",
+    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
+    "cycle", "stored-gain", "length", "random",
 ]  # fmt: skip
 ScorerName = Literal["auto", SingleScorer, "ensemble"]
 
 OFF_SCALE: tuple[ScorerName, ...] = (
-    *("ifd", "gain", "backward-gain", "closure", "cycle", "stored-gain", "length", "ensemble"),
+    *("ifd", "gain", "backward-gain", "end-of-sequence", "cycle", "stored-gain", "length", "ensemble"),
 )
 """Scorers whose scores lie on no scale from 1 to 5, so that no threshold fits them."""
 
@@ -186,9 +186,9 @@ class CurateSettings(Settings):
     model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution over 1 to 5 read at
     the answer position; never unparsed. calibrated: how likely the model finds what it reads, held against the seed's
     own pairs; never unparsed. yes-no, additive: the probability of 'Yes', once or for five criteria. ifd, gain,
-    backward-gain, closure: one likelihood each. cycle: does the model's own answer to the instruction resemble the
-    response? stored-gain: what augmentation kept. ensemble: the mean rank by several. length and random ask no model:
-    what every other scorer has to beat. Every one is described in docs/curation.md."""
+    backward-gain, end-of-sequence: one likelihood each. cycle: does the model's own answer to the instruction resemble
+    the response? stored-gain: what augmentation kept. ensemble: the mean rank by several. length and random ask no
+    model: what every other scorer has to beat. Every one is described in docs/curation.md."""
     select: SelectSettings = SelectSettings()
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature of `rating`."""

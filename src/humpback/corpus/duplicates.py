@@ -54,7 +54,7 @@ Rows = NDArray[np.int64]
 Sketches = NDArray[np.uint64]
 
 
-def look(segments: Sequence[Segment], first_place: int, settings: DeduplicateSettings) -> pa.Table:
+def map_shard(segments: Sequence[Segment], first_place: int, settings: DeduplicateSettings) -> pa.Table:
     """What is seen in some segments: a row for each segment and band, or one for each where only copies are looked for.
 
     Returns:
@@ -77,7 +77,7 @@ def look(segments: Sequence[Segment], first_place: int, settings: DeduplicateSet
     return pa.table([pa.array(column) for column in columns], schema=_SEEN)
 
 
-def settle(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
+def reduce_keys(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
     """Who is like an earlier one.
 
     Args:
@@ -105,11 +105,11 @@ def settle(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
 
 
 def apply(
-    segments: Sequence[Segment], first_place: int, settled: pa.Table, settings: DeduplicateSettings
+    segments: Sequence[Segment], first_place: int, reduced: pa.Table, settings: DeduplicateSettings
 ) -> Outcome[Segment]:
     """Drops each segment of which something is settled; an exact match says why before the likest one does."""
     why: dict[int, tuple[bool, float, int]] = {}
-    for place, of, similarity, exact in zip(*(column.to_pylist() for column in settled.columns), strict=True):
+    for place, of, similarity, exact in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
         at, reason = place - first_place, (exact, similarity, of)
         why[at] = max(why.get(at, reason), reason)
     kept = tuple(segment for at, segment in enumerate(segments) if at not in why)

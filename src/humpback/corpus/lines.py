@@ -54,7 +54,7 @@ _SEEN = pa.schema(
 _SETTLED = pa.schema({"place": pa.uint64(), "key": pa.uint64(), "documents": pa.uint64()})
 
 
-def look(segments: Sequence[Segment], first_place: int, settings: LineSettings) -> pa.Table:
+def map_shard(segments: Sequence[Segment], first_place: int, settings: LineSettings) -> pa.Table:
     """What is seen in some segments: a row for each line of each segment, and one for each of their sites.
 
     Returns:
@@ -70,12 +70,12 @@ def look(segments: Sequence[Segment], first_place: int, settings: LineSettings) 
         places.setdefault(site, place)
         keys = {key for _, key in _lines(segment.text, site, settings)}
         rows += [(key, place, document, int(segment.id[:16], 16), 0) for key in sorted(keys)]
-    rows += [(_key(site), places[site], 0, 0, len(seen)) for site, seen in documents.items()]
+    rows += [(_key(site), places[site], 0, 0, len(mapped)) for site, mapped in documents.items()]
     columns = list(zip(*rows, strict=True)) or [()] * len(_SEEN)
     return pa.table([pa.array(column, kind) for column, kind in zip(columns, _SEEN.types, strict=True)], schema=_SEEN)
 
 
-def settle(table: pa.Table, settings: LineSettings) -> pa.Table:
+def reduce_keys(table: pa.Table, settings: LineSettings) -> pa.Table:
     """Which lines stand in how many documents, and how many documents the sites have.
 
     Args:
@@ -100,14 +100,14 @@ def settle(table: pa.Table, settings: LineSettings) -> pa.Table:
 def apply(
     segments: Sequence[Segment],
     first_place: int,
-    settled: pa.Table,
+    reduced: pa.Table,
     settings: LineSettings,
     lengths: SegmentSettings,
 ) -> Outcome[Segment]:
     """Takes the recurring lines out of segments. One that is mostly such lines, or too short without, is dropped."""
     rows: dict[int, dict[int, int]] = defaultdict(dict)
     documents: dict[int, int] = {}
-    for place, key, count in zip(*(column.to_pylist() for column in settled.columns), strict=True):
+    for place, key, count in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
         rows[place - first_place][key] = documents[key] = count
     kept: list[Segment] = []
     dropped: list[Dropped] = []

@@ -17,7 +17,7 @@ from humpback.records import (
     Rating,
     RatingState,
     Request,
-    record_seed,
+    record_rng_seed,
 )
 
 
@@ -67,7 +67,7 @@ class RandomScorer:
         return _rated(self, candidates, engine, self._drawn)
 
     def _drawn(self, candidate: Candidate) -> float:
-        return random.Random(record_seed(self.seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
+        return random.Random(record_rng_seed(self.seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)

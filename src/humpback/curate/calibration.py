@@ -17,7 +17,7 @@ from humpback.curate.faults import COMMON, plant, sentences
 from humpback.curate.signs import GRADE, SIGNS, Signs, read_signs
 from humpback.engines.base import Engine
 from humpback.errors import StageError
-from humpback.records import Outcome, Pair, SignScale, record_seed
+from humpback.records import Outcome, Pair, SignScale, record_rng_seed
 
 FEWEST = 8
 """Good pairs, and faulty ones, that a calibration stands on at least."""
@@ -52,7 +52,7 @@ def calibrate(
     Raises:
         StageError: Too few pairs can be read.
     """
-    drawn = sorted(pairs, key=lambda pair: record_seed(seed, "calibration", pair.id))
+    drawn = sorted(pairs, key=lambda pair: record_rng_seed(seed, "calibration", pair.id))
     chosen = sorted(drawn, key=lambda pair: len(sentences(pair.response)[0]) < _SENTENCES)
     chosen = chosen[: settings.calibration_pairs]
     faulty = _with_one_fault_each(chosen, seed)
@@ -68,9 +68,9 @@ def calibrate(
     scales = {name: _scale([values[name] for values in good if name in values]) for name in names}
     near, far = (np.log1p([distance(values, scales) for values in each]) for each in (good, bad))
     offset, slope = _logistic(near, far)
-    told = float((near[:, None] < far[None]).mean() + (near[:, None] == far[None]).mean() / 2)
+    auroc = float((near[:, None] < far[None]).mean() + (near[:, None] == far[None]).mean() / 2)
     kept = tuple(
-        SignScale(name, centre, scale, offset, slope, told, len(good), len(bad))
+        SignScale(name, centre, scale, offset, slope, auroc, len(good), len(bad))
         for name, (centre, scale) in scales.items()
     )
     return Outcome(kept, (), len(kept), good_usage + faulty_usage)

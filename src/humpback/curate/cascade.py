@@ -11,7 +11,7 @@ from humpback.curate.scorers import Scorer
 from humpback.curate.select import Cutoff, cutoff
 from humpback.engines.base import Engine
 from humpback.errors import StageError
-from humpback.records import Candidate, Outcome, Rating, record_seed
+from humpback.records import Candidate, Outcome, Rating, record_rng_seed
 
 Scores = Callable[[], Iterable[tuple[str, float | None]]]
 """Id and score of every candidate, as often as they are asked for."""
@@ -49,7 +49,7 @@ def reach(scores: Scores, settings: CascadeSettings) -> Reach:
     if line.candidates and not line.scored:
         raise StageError(
             f"{settings.scorer} knows nothing of the {line.candidates} candidates: no cascade can begin with it",
-            "set curate.cascade.scorer to closure, which asks the model, or write instructions with augment.gain",
+            "set curate.cascade.scorer to end-of-sequence, which asks the model, or set augment.gain",
         )
     left_out = (_digest(id_) for id_, cheap in scores() if cheap is not None and not line.keeps(id_, cheap))
     drawn = heapq.nsmallest(settings.check, left_out)
@@ -90,4 +90,4 @@ def _skipped(cheap: Rating, scorer: str, model: str) -> Rating:
 
 
 def _digest(record_id: str) -> int:
-    return record_seed(0, "cascade check", record_id)
+    return record_rng_seed(0, "cascade check", record_id)

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from humpback.curate.furniture import BEFORE, BEHIND, FOREIGN, REFUSALS
 from humpback.errors import ConfigError
-from humpback.records import Pair, content_id, record_seed
+from humpback.records import Pair, content_id, record_rng_seed
 
 Fault: TypeAlias = Callable[[str, str, Pair, random.Random], tuple[str, str] | None]
 """From instruction, response, another pair and a source of chance to the faulty instruction and response."""
@@ -58,7 +58,7 @@ def plant(kind: str, pairs: Sequence[Pair], seed: int) -> tuple[Pair | None, ...
     places = [(len(pair.instruction), pair.id) for pair in ranked]
     twins: list[Pair | None] = []
     for pair in pairs:
-        draw = random.Random(record_seed(seed, kind, pair.id))  # noqa: S311
+        draw = random.Random(record_rng_seed(seed, kind, pair.id))  # noqa: S311
         place = bisect_left(places, (len(pair.instruction), pair.id))
         other = _other(pair, ranked, place, draw)
         made = fault(pair.instruction, pair.response, other, draw) if other else None

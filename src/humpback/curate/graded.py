@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from humpback.engines.base import Engine
 from humpback.prompts import CRITERIA, YES_NO, YES_NO_PREFIX, additive_messages, yes_no_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Outcome, Part, Rating, Stretch, Usage
+from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Outcome, Part, Rating, Span, Usage
 
 _NO_ANSWER = "the engine gave no answer"
 
@@ -64,13 +64,13 @@ class AdditiveScorer:
         asked = additive_messages(candidate.instruction, candidate.response)
         first = sum(len(message.parts) for message in asked)
         said = tuple(Part(text) for name in CRITERIA for text in (f"{name}:", " Yes\n"))
-        stretches = tuple(Stretch(first + 2 * place + 1, 0, 4) for place in range(len(CRITERIA)))
-        return LikelihoodRequest(candidate.id, (*asked, Message("assistant", said)), (), stretches=stretches)
+        spans = tuple(Span(first + 2 * place + 1, 0, 4) for place in range(len(CRITERIA)))
+        return LikelihoodRequest(candidate.id, (*asked, Message("assistant", said)), (), spans=spans)
 
     def _rating(self, record_id: str, answer: Likelihood | None, model: str) -> Rating:
         error = answer.error if answer else _NO_ANSWER
         if answer is None or error:
             return Rating(record_id, self.iteration, self.name, model, "unparsed", None, error, "error")
-        points = [math.exp(min(0.0, one.log_probability)) for one in answer.stretches]
+        points = [math.exp(min(0.0, one.log_probability)) for one in answer.spans]
         reply = " ".join(f"{name}={point:.4f}" for name, point in zip(CRITERIA, points, strict=True))
         return Rating(record_id, self.iteration, self.name, model, "scored", sum(points), reply, "stop")

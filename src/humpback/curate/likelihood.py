@@ -20,8 +20,8 @@ from humpback.records import (
     Outcome,
     Part,
     Rating,
-    Reading,
-    Stretch,
+    Span,
+    SpanLikelihood,
     Usage,
 )
 
@@ -60,19 +60,19 @@ class LikelihoodScorer:
         return Rating(record_id, self.iteration, self.name, model, "scored", value(found), "", "stop")
 
 
-def _answering(one: Candidate, tags: TagSettings, *wanted: Stretch) -> LikelihoodRequest:
+def _answering(one: Candidate, tags: TagSettings, *wanted: Span) -> LikelihoodRequest:
     asked = forward_messages(one.instruction, tags, ("seed",))
     messages = (*asked, Message("assistant", (Part(one.response, cut=True),)))
-    return LikelihoodRequest(one.id, messages, ("",), ends=True, stretches=wanted)
+    return LikelihoodRequest(one.id, messages, ("",), ends=True, spans=wanted)
 
 
 def _response(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
     parts = sum(len(message.parts) for message in forward_messages(one.instruction, tags, ("seed",)))
-    return _answering(one, tags, Stretch(parts))
+    return _answering(one, tags, Span(parts))
 
 
 def _response_alone(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    return LikelihoodRequest(one.id, backward_messages(one.response), (), stretches=(Stretch(1),))
+    return LikelihoodRequest(one.id, backward_messages(one.response), (), spans=(Span(1),))
 
 
 def _instruction(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
@@ -81,34 +81,34 @@ def _instruction(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
 
 def _instruction_alone(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
     asked = forward_messages(one.instruction, tags, ("seed",))
-    return LikelihoodRequest(one.id, asked, (), stretches=(Stretch(0),))
+    return LikelihoodRequest(one.id, asked, (), spans=(Span(0),))
 
 
-def _mean(reading: Reading) -> float:
+def _mean(reading: SpanLikelihood) -> float:
     return reading.log_probability / max(1, reading.tokens)
 
 
 def _ifd(answers: Sequence[Likelihood]) -> float:
-    given, alone = (_mean(answer.stretches[0]) for answer in answers)
+    given, alone = (_mean(answer.spans[0]) for answer in answers)
     ratio = given / alone if alone else 1.0
     return ratio if ratio < 1 else 1 - ratio
 
 
 def _gain(answers: Sequence[Likelihood]) -> float:
-    given, alone = (_mean(answer.stretches[0]) for answer in answers)
+    given, alone = (_mean(answer.spans[0]) for answer in answers)
     return given - alone
 
 
 def _backward_gain(answers: Sequence[Likelihood]) -> float:
     given, alone = answers
-    return given.log_probabilities[0] - alone.stretches[0].log_probability
+    return given.log_probabilities[0] - alone.spans[0].log_probability
 
 
 LIKELIHOODS: dict[str, tuple[tuple[Ask, ...], Value]] = {
     "ifd": ((_response, _response_alone), _ifd),
     "gain": ((_response, _response_alone), _gain),
     "backward-gain": ((_instruction, _instruction_alone), _backward_gain),
-    "closure": ((_answering,), lambda answers: answers[0].log_probabilities[0]),
+    "end-of-sequence": ((_answering,), lambda answers: answers[0].log_probabilities[0]),
 }
 """What each reads, and what it makes of that.
 
@@ -118,4 +118,4 @@ help, and the score is negative. A measure of what there is to learn, not of wha
 gain: by how many nats the instruction makes a token of the response likelier: mutual information (Li et al. 2016, 'A
 diversity-promoting objective function'), per token so that length does not count.
 backward-gain: by how many nats the response makes the instruction likelier: the same, of the other direction.
-closure: the log-probability that the answer ends where the response does. Ours."""
+end-of-sequence: the log-probability that the answer ends where the response does. Ours."""

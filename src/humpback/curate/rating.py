@@ -31,7 +31,7 @@ from humpback.records import (
     Request,
     Sampling,
     Usage,
-    record_seed,
+    record_rng_seed,
 )
 
 _NO_ANSWER = "the engine gave no answer"
@@ -68,7 +68,7 @@ class RatingScorer:
 
     def _request(self, candidate: Candidate) -> Request:
         settings = self.settings
-        seed = record_seed(self.seed, self.stage, candidate.id)
+        seed = record_rng_seed(self.seed, self.stage, candidate.id)
         sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, seed)
         return Request(candidate.id, rating_messages(candidate.instruction, candidate.response), sampling)
 

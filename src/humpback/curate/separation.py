@@ -15,7 +15,7 @@ import numpy as np
 MODE_SHARE = 0.9
 """One value that holds more than this part of all scores leaves too little to choose from."""
 
-_FINE = ("expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "closure")
+_FINE = ("expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence")
 _STEP = {"rating": 0.5} | dict.fromkeys(_FINE, 0.01)
 _SPREAD = {"rating": 0.15} | dict.fromkeys(_FINE, 0.05) | {"ifd": 0.01}
 

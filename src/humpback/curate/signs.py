@@ -17,7 +17,7 @@ from humpback.curate.faults import sentences
 from humpback.curate.rating import grade_shares, mean_grade
 from humpback.engines.base import Engine
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Reading, Stretch, Usage
+from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Span, SpanLikelihood, Usage
 
 GRADE = "grade"
 """A further sign, where it is asked for: the mean of the distribution over the five grades, as the next turn."""
@@ -73,15 +73,15 @@ def forward_request(pair: Pair | Candidate, tags: TagSettings, follow_up: bool) 
     """The response as an answer: the instruction, then sentence by sentence, and whether the turn ends there."""
     asked = forward_messages(pair.instruction, tags, ("seed",))
     place = sum(len(message.parts) for message in asked)
-    end_of_turn = Stretch(place, len(pair.response), ends=True)
-    stretches = [Stretch(0), Stretch(place, 0, _FIRST_WORDS), end_of_turn]
+    end_of_turn = Span(place, len(pair.response), ends=True)
+    spans = [Span(0), Span(place, 0, _FIRST_WORDS), end_of_turn]
     for start, end in _spans(pair.response):
-        stretches += [Stretch(place, start, end, _EVERY), Stretch(place, start, start + 1)]
+        spans += [Span(place, start, end, _EVERY), Span(place, start, start + 1)]
     answered = (*asked, Message("assistant", (Part(pair.response, cut=True),)))
     if follow_up:
         graded = (*answered, *follow_up_messages())
-        return LikelihoodRequest(pair.id, graded, GRADES, EXPECTED_RATING_PREFIX, stretches=tuple(stretches))
-    return LikelihoodRequest(pair.id, answered, (), stretches=tuple(stretches))
+        return LikelihoodRequest(pair.id, graded, GRADES, EXPECTED_RATING_PREFIX, spans=tuple(spans))
+    return LikelihoodRequest(pair.id, answered, (), spans=tuple(spans))
 
 
 def _glance_request(pair: Pair | Candidate) -> LikelihoodRequest:
@@ -94,7 +94,7 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
             return Signs({}, answer.error if answer else "the engine gave no answer")
     assert first is not None
     assert second is not None
-    asked, opening, end_of_turn, *rest = first.stretches
+    asked, opening, end_of_turn, *rest = first.spans
     whole, starts = ([one for one in rest[k::2] if one.tokens] for k in range(2))
     if not whole:
         return Signs({}, "nothing of the response was read")
@@ -116,11 +116,11 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
     return Signs(values)
 
 
-def _mean(readings: Sequence[Reading]) -> float:
+def _mean(readings: Sequence[SpanLikelihood]) -> float:
     return sum(one.log_probability for one in readings) / max(1, sum(one.tokens for one in readings))
 
 
-def _thirds(readings: Sequence[Reading]) -> list[float]:
+def _thirds(readings: Sequence[SpanLikelihood]) -> list[float]:
     """Mean log-probability of each third of the tokens; a sentence that lies in two counts in both by its part."""
     counts = np.array([one.tokens for one in readings], dtype=float)
     means = np.array([one.log_probability / one.tokens for one in readings])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from humpback import __version__, models, seed
 from humpback.config import Config
+from humpback.config.flat import flat_settings
 from humpback.curate.select import DEFAULT_THRESHOLD
 from humpback.curate.separation import separation
 from humpback.deliver.export import (
@@ -40,12 +41,11 @@ from humpback.deliver.report.render import render
 from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
 from humpback.deliver.report.statistics import length_summary, movement, rating_summary
 from humpback.errors import StoreError
-from humpback.method.deciding import chosen
 from humpback.method.plan import plan
 from humpback.method.settings_file import load_config, resolved
 from humpback.records import Candidate, Curated, Dropped, HeldOutLoss, Pair, Rating
 from humpback.runs.stage import Stage
-from humpback.runs.store import Run, StageFolder, kept_here, made_here, write_text
+from humpback.runs.store import Run, StageFolder, local_copy, local_output, write_text
 
 _SAMPLES = 12
 
@@ -132,12 +132,12 @@ class _Results:
         data = self.run.export_path / "dataset"
         ratings = _RatingsBeside(self.run, self.last)
         pairs = seed.hold_out(self.run.stage("seed").records(Pair), self.config.seed, self.config.run.seed).train
-        with made_here(data) as folder:
+        with local_output(data) as folder:
             export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
         if self.config.model.engine == "fake":
             return {"data set": data}
         model = self.run.export_path / "model"
-        with kept_here(self.run.stage(final).model_path) as source, made_here(model) as folder:
+        with local_copy(self.run.stage(final).model_path) as source, local_output(model) as folder:
             export_model(source, folder, make_model_card(facts), link=True)
         return {"data set": data, "model": model}
 
@@ -272,7 +272,7 @@ class _Results:
             losses=tuple(_loss_line(row) for row in loss_summaries(self._losses())),
             settings=tuple(
                 Setting(name, str(value))
-                for name, value in chosen(config, "augment", "curate", "forward").items()
+                for name, value in flat_settings(config, "augment", "curate", "forward").items()
                 if value is not None
             ),
             warnings=tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from humpback.models.template import Template, TooLong
-from humpback.records import Likelihood, LikelihoodRequest, Reading
+from humpback.records import Likelihood, LikelihoodRequest, SpanLikelihood
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Asked:
     """One for all continuations where each is one token, else one for each. The stretches are in the first."""
     targets: tuple[int, ...]
     """Tokens of each continuation."""
-    stretches: tuple[int, ...]
+    spans: tuple[int, ...]
     """Tokens read of each stretch."""
     tokens: int
     """Tokens of the prompt and the continuations."""
@@ -41,27 +41,27 @@ def asked(template: Template, max_tokens: int, request: LikelihoodRequest) -> As
         TooLong: It does not fit, or asks for nothing.
     """
     shared, targets = template.continuations(request.answer_prefix, request.continuations, request.ends)
-    if not all(targets) or not (targets or request.stretches):
+    if not all(targets) or not (targets or request.spans):
         raise TooLong("nothing to score", "give continuations that are not empty")
     room = max_tokens - len(shared) - max(map(len, targets), default=0)
     open_end = template.end_ids if _reads_the_last_end(request) else ()
     laid = template.laid_out(request.messages, "", room - len(open_end))
     prompt = (*laid.ids, *open_end, *shared)
-    stretches = [_places(template, request, laid.parts, prompt, index) for index in range(len(request.stretches))]
-    first = tuple(place for places in stretches for place in places)
+    spans = [_places(template, request, laid.parts, prompt, index) for index in range(len(request.spans))]
+    first = tuple(place for places in spans for place in places)
     if all(len(target) == 1 for target in targets):
         rows = [Row(prompt, first, tuple(target[0] for target in targets))]
     else:
         rows = [Row((*prompt, *target), tuple(range(len(prompt), len(prompt) + len(target)))) for target in targets]
         rows[0] = Row(rows[0].ids, (*first, *rows[0].places))
     counts = tuple(map(len, targets))
-    return Asked(tuple(rows), counts, tuple(map(len, stretches)), len(prompt) + sum(counts))
+    return Asked(tuple(rows), counts, tuple(map(len, spans)), len(prompt) + sum(counts))
 
 
 def _reads_the_last_end(request: LikelihoodRequest) -> bool:
     """Whether a stretch asks for the end of a turn that the conversation leaves open."""
     last = sum(len(message.parts) for message in request.messages) - 1
-    asks = any(stretch.ends and stretch.part == last for stretch in request.stretches)
+    asks = any(span.ends and span.part == last for span in request.spans)
     return asks and request.messages[-1].role == "assistant" and not request.continuations
 
 
@@ -73,14 +73,14 @@ def _places(
     index: int,
 ) -> tuple[int, ...]:
     """Where the tokens of a stretch are; those that were cut off, and a first one that nothing precedes, are not."""
-    stretch = request.stretches[index]
+    span = request.spans[index]
     texts = [part.text for message in request.messages for part in message.parts]
-    begin, behind = parts[stretch.part]
-    text = texts[stretch.part]
-    places = [begin + token for token in template.within(text, stretch.start, stretch.end)[:: stretch.step]]
+    begin, behind = parts[span.part]
+    text = texts[span.part]
+    places = [begin + token for token in template.within(text, span.start, span.end)[:: span.step]]
     found = [place for place in places if 0 < place < behind]
     end = behind + len(template.end_ids)
-    if stretch.ends and behind - begin == len(template.within(text, 0, None)):
+    if span.ends and behind - begin == len(template.within(text, 0, None)):
         found += range(behind, end) if tuple(prompt[behind:end]) == template.end_ids else ()
     return tuple(found)
 
@@ -95,7 +95,7 @@ def answer(name: str, asked: Asked, values: Iterator[list[float]]) -> Likelihood
     """
     rows = [next(values) for _ in asked.rows]
     first = iter(rows[0])
-    readings = tuple(Reading(sum(next(first) for _ in range(count)), count) for count in asked.stretches)
+    readings = tuple(SpanLikelihood(sum(next(first) for _ in range(count)), count) for count in asked.spans)
     rest = [list(first), *rows[1:]]
     sums = tuple(rest[0]) if len(rows) == 1 and set(asked.targets) <= {1} else tuple(map(sum, rest))
-    return Likelihood(name, sums, asked.targets, asked.tokens, stretches=readings)
+    return Likelihood(name, sums, asked.targets, asked.tokens, spans=readings)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from humpback.errors import ConfigError
 from humpback.prompts import GRADES, PromptName, ending
-from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Message, Reading, Request
+from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Message, Request, SpanLikelihood
 
 Reply = Callable[[Request], str | Completion]
 Likelihoods = Callable[[LikelihoodRequest], Sequence[float]]
@@ -160,19 +160,19 @@ class FakeEngine:
             values = tuple(self._likelihoods(request))
         else:
             values = self._log_probabilities(request, tokens)
-        return Likelihood(request.id, values, tokens, prompt_tokens, stretches=self._stretches(request))
+        return Likelihood(request.id, values, tokens, prompt_tokens, spans=self._stretches(request))
 
-    def _stretches(self, request: LikelihoodRequest) -> tuple[Reading, ...]:
+    def _stretches(self, request: LikelihoodRequest) -> tuple[SpanLikelihood, ...]:
         """A loss as models have it, here too; it hangs on the text of the stretch and all that stands before it."""
         texts = [part.text for message in request.messages for part in message.parts]
         readings = []
-        for stretch in request.stretches:
-            before, text = texts[: stretch.part], texts[stretch.part]
-            end = len(text) if stretch.end is None else stretch.end
-            count = math.ceil(_tokens(text[stretch.start : end]) / stretch.step) if text[stretch.start : end] else 0
-            count += stretch.ends
-            chance = _Chance("\x00".join((self._model, *before, text[:end], str(stretch.start))))
-            readings.append(Reading(-count * (1.2 + 1.2 * chance.share()), count))
+        for span in request.spans:
+            before, text = texts[: span.part], texts[span.part]
+            end = len(text) if span.end is None else span.end
+            count = math.ceil(_tokens(text[span.start : end]) / span.step) if text[span.start : end] else 0
+            count += span.ends
+            chance = _Chance("\x00".join((self._model, *before, text[:end], str(span.start))))
+            readings.append(SpanLikelihood(-count * (1.2 + 1.2 * chance.share()), count))
         return tuple(readings)
 
     def _log_probabilities(self, request: LikelihoodRequest, tokens: Sequence[int]) -> tuple[float, ...]:

@@ -62,7 +62,7 @@ def _read_batch(loaded: Loaded, rows: list[Row], prefix: Piece | None, skip: int
     logits = _logits(loaded, [row.ids[skip:] for row in rows], [(i, place - 1 - skip) for i, place in there + chosen],
                      prefix, skip)  # fmt: skip
     size = max(1, _NORMALISED_CELLS // logits.shape[-1])
-    normaliser = torch.cat([stretch.float().logsumexp(-1) for stretch in logits.split(size)])
+    normaliser = torch.cat([span.float().logsumexp(-1) for span in logits.split(size)])
     targets = torch.tensor([rows[index].ids[place] for index, place in there], device=logits.device, dtype=torch.long)
     picked = logits[: len(there)].gather(1, targets[:, None])[:, 0].float() - normaliser[: len(there)]
     values: list[list[float]] = [[] for _ in rows]

@@ -175,7 +175,7 @@ class OpenAIEngine:
         )
 
     async def _weigh(self, request: LikelihoodRequest) -> Likelihood:
-        if request.stretches:
+        if request.spans:
             raise UnsupportedError("a server does not say how likely parts of a conversation are",
                               "set curate.scorer to rating or expected-rating, or use an embedded engine")  # fmt: skip
         if not request.continuations or not all(request.continuations):

@@ -12,7 +12,7 @@ from humpback.engines.base import Engine
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import Output
 from humpback.prompts import forward_messages
-from humpback.records import Dropped, Outcome, Request, Sampling, Usage, record_seed
+from humpback.records import Dropped, Outcome, Request, Sampling, Usage, record_rng_seed
 from humpback.text.contamination.prompts import prompt_texts
 
 _STAGE = "answer"
@@ -68,7 +68,7 @@ def answer(
     sampling = [
         Sampling(
             settings.max_new_tokens, settings.temperature, settings.top_p,
-            record_seed(settings.seed, _STAGE, prompt.instruction),
+            record_rng_seed(settings.seed, _STAGE, prompt.instruction),
         )
         for prompt in prompts
     ]  # fmt: skip

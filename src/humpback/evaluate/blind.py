@@ -18,7 +18,7 @@ from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import Comparison, comparison_of, write_json
 from humpback.evaluate.winrate import WinRate, win_rate
-from humpback.records import content_id, record_seed
+from humpback.records import content_id, record_rng_seed
 from humpback.statistics.intervals import Interval, wilson
 
 _STAGE = "blind"
@@ -63,7 +63,7 @@ def blind(comparisons: Sequence[Comparison], seed: int = 0, count: int | None = 
         seed: Of the order and the sides.
         count: How many to draw; all where it is None.
     """
-    draw = random.Random(record_seed(seed, _STAGE, "order"))  # noqa: S311
+    draw = random.Random(record_rng_seed(seed, _STAGE, "order"))  # noqa: S311
     chosen = [one for one in comparisons if one.output_1 != one.output_2]
     draw.shuffle(chosen)
     chosen = chosen[:count]

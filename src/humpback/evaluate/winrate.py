@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from humpback.engines.base import Engine
 from humpback.evaluate.comparisons import Comparison
 from humpback.prompts import judge_messages, parse_verdict, prompt_digest
-from humpback.records import Completion, Request, Sampling, record_seed
+from humpback.records import Completion, Request, Sampling, record_rng_seed
 from humpback.statistics.intervals import Interval, bootstrap_mean
 
 _STAGE = "judge"
@@ -143,7 +143,7 @@ def _preference(verdicts: Sequence[str]) -> float | None:
 def _request(comparison: Comparison, index: int, order: int, settings: Judging) -> Request:
     outputs = (comparison.output_1, comparison.output_2)
     messages = judge_messages(comparison.instruction, outputs[order], outputs[1 - order])
-    seed = record_seed(settings.seed, _STAGE, f"{comparison.id}/{order}/{comparison.tries}")
+    seed = record_rng_seed(settings.seed, _STAGE, f"{comparison.id}/{order}/{comparison.tries}")
     temperature = settings.temperature if comparison.tries else 0.0
     return Request(f"{index}/{order}", messages, Sampling(settings.max_new_tokens, temperature, settings.top_p, seed))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from humpback.config import Config
 from humpback.errors import HumpbackError
 from humpback.experiment.plan import Cell, Grid
-from humpback.runs.executor import Watcher, execute, refuse_stale
+from humpback.runs.executor import Progress, execute, refuse_stale
 from humpback.runs.recipe import Counts
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
@@ -28,7 +28,7 @@ def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:
 
 
 def carry_out(
-    grid: Grid, run: Run, config: Config, watcher: Watcher, *, keep_models: bool, told: Callable[[Cell], None]
+    grid: Grid, run: Run, config: Config, watcher: Progress, *, keep_models: bool, on_cell: Callable[[Cell], None]
 ) -> dict[str, str]:
     """Brings every cell to its end.
 
@@ -38,7 +38,7 @@ def carry_out(
         config: The settings that all arms share.
         watcher: Whom to tell of stages.
         keep_models: Whether models stay when nothing needs them any more.
-        told: Called with each cell that came to its end now.
+        on_cell: Called with each cell that came to its end now.
 
     Returns:
         Why, for each stage that failed.
@@ -64,7 +64,7 @@ def carry_out(
         else:
             ended += 1
             if following.stage:
-                told(cell)
+                on_cell(cell)
         if following.stage and not keep_models:
             _throw_away(grid, run, failed)
     if failed and not ended:
@@ -89,7 +89,7 @@ def _in_words(error: Exception) -> str:
 class _Following:
     """Passes everything on, and remembers which stage is at work."""
 
-    watcher: Watcher
+    watcher: Progress
     stage: str = ""
 
     def begin(self, stage: Stage, done: int, total: int | None) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from humpback import prompts
 from humpback.config import Config
 from humpback.config.experiment import IfEvalSettings
+from humpback.config.flat import flat_settings
 from humpback.corpus.reading.stored import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
-from humpback.method.deciding import chosen
-from humpback.records import Outcome, content_id, record_seed
+from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Stage
 from humpback.runs.store import StageFolder
 from humpback.statistics.paired import Measured
@@ -73,7 +73,7 @@ class IfEval:
                     for start in range(done * _WINDOW, len(tasks), _WINDOW):
                         yield follow(tasks[start : start + _WINDOW], engine, config, self.settings)
 
-        settings = chosen(config, "tags", "model.max_tokens", "model.engine", "run.seed")
+        settings = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
         settings |= {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
         settings |= {"ifeval.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
         settings |= {"prompts": prompts.prompt_digest("forward")}
@@ -111,4 +111,4 @@ def _drawn(settings: IfEvalSettings, seed: int) -> list[Task]:
     tasks = list({task.prompt: task for task in read_tasks(Path(settings.prompts))}.values())
     if not settings.limit:
         return tasks
-    return heapq.nsmallest(settings.limit, tasks, key=lambda task: record_seed(seed, "ifeval", task.prompt))
+    return heapq.nsmallest(settings.limit, tasks, key=lambda task: record_rng_seed(seed, "ifeval", task.prompt))

@@ -18,13 +18,13 @@ from humpback.config import Config
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
 from humpback.experiment.measures import measures_of
 from humpback.experiment.renamed import renamed
-from humpback.method.auto import settled
+from humpback.method.auto import resolve_auto
 from humpback.method.corpus import read_seed
 from humpback.method.loop import finetune, select, self_augment
 from humpback.method.plan import plan_corpus
 from humpback.method.rating import rate
 from humpback.method.settings_file import with_changes
-from humpback.records import Rating, content_id, record_seed
+from humpback.records import Rating, content_id, record_rng_seed
 from humpback.runs.stage import Stage, Train
 from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run
@@ -191,7 +191,7 @@ def _config_of(arm: ArmSettings, size: Size | None, shared: Config) -> Config:
         chosen = {"threshold": None, "top_share": share, "top_n": number}
         changes += [f"curate.scorer={arm.scorer}"]
         changes += [f"curate.select.{name}={json.dumps(value)}" for name, value in chosen.items()]
-    return settled(with_changes(shared, changes))
+    return resolve_auto(with_changes(shared, changes))
 
 
 def _rating_config(experiment: ExperimentSettings, config: Config, number: int, iteration: int) -> Config:
@@ -200,7 +200,7 @@ def _rating_config(experiment: ExperimentSettings, config: Config, number: int, 
     if iteration == 1:
         changed["tags"] = experiment.settings.tags
     if config.curate.scorer == "random":
-        draw = record_seed(config.run.seed, "experiment", str(number)) % 2**31
+        draw = record_rng_seed(config.run.seed, "experiment", str(number)) % 2**31
         changed["run"] = config.run.model_copy(update={"seed": draw})
     return config.model_copy(update=changed)
 

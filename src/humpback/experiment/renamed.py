@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from humpback.engines.base import Engine
-from humpback.runs.stage import Gather, Inputs, MapShards, Produce, Stage, Train
+from humpback.runs.stage import Inputs, MapShards, Produce, Shuffle, Stage, Train
 
 R = TypeVar("R")
 
@@ -40,7 +40,7 @@ def renamed(stage: Stage, name: str, does: str, facts: Mapping[str, Any] | None 
     elif isinstance(work, Train):
         train = work.run
         work = replace(work, run=lambda inputs, out, scratch, step: train(there(inputs), out, scratch, step))
-    elif isinstance(work, Gather):
+    elif isinstance(work, Shuffle):
         pass  # reads nothing by name
     settings = {**stage.settings, **(facts or {})}
     return replace(

@@ -11,14 +11,14 @@ from pathlib import Path
 from humpback import models, prompts
 from humpback.config import Config
 from humpback.config.experiment import WinRateSettings
+from humpback.config.flat import flat_settings
 from humpback.corpus.reading.stored import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, StageError
 from humpback.evaluate.answers import Answering, EvalPrompt, answer
 from humpback.evaluate.comparisons import Comparison, Output, read_outputs
 from humpback.evaluate.winrate import Judging, judge
-from humpback.method.deciding import chosen
-from humpback.records import Outcome, content_id, record_seed
+from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage
 from humpback.runs.store import StageFolder
 from humpback.statistics.paired import Measured
@@ -77,7 +77,7 @@ class WinRateOf:
                     for start in range(done * _WINDOW, len(asked), _WINDOW):
                         yield answer(asked[start : start + _WINDOW], engine, called, config.tags, how)
 
-        settings = chosen(config, "tags", "model.max_tokens", "model.engine", "run.seed")
+        settings = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
         settings |= {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
         settings |= {"winrate.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
         settings |= {"prompts": prompts.prompt_digest("forward")}
@@ -102,7 +102,7 @@ class WinRateOf:
                     "take another judge, or raise winrate.judge_tokens or winrate.max_unjudged",
                 )
 
-        settings = chosen(config, "run.seed")
+        settings = flat_settings(config, "run.seed")
         settings |= {
             "winrate.judge": models.identify(self.settings.judge),
             "winrate.tokens": self.settings.judge_tokens,
@@ -134,4 +134,4 @@ def _baseline(settings: WinRateSettings, seed: int) -> list[Output]:
     outputs = list({one.instruction: one for one in read_outputs(Path(settings.baseline))}.values())
     if not settings.limit:
         return outputs
-    return heapq.nsmallest(settings.limit, outputs, key=lambda one: record_seed(seed, "winrate", one.instruction))
+    return heapq.nsmallest(settings.limit, outputs, key=lambda one: record_rng_seed(seed, "winrate", one.instruction))

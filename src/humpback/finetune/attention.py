@@ -25,7 +25,7 @@ _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}
 in float32; an example that sees its neighbour, or counts its positions from there, moves them by more than 1e-1."""
 
 
-def stretches(
+def spans(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -101,7 +101,7 @@ def use_packing(model: Any, samples: Sequence[Sequence[int]]) -> bool:
     before = model.config._attn_implementation
     chosen = before
     if before == "sdpa":
-        AttentionInterface.register(NAME, stretches)
+        AttentionInterface.register(NAME, spans)
         AttentionMaskInterface.register(NAME, _no_mask)
         flash = model.device.type == "cuda" and model.dtype is torch.bfloat16 and is_flash_attn_2_available()
         chosen = "flash_attention_2" if flash else NAME

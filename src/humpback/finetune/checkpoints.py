@@ -15,7 +15,7 @@ import torch
 from transformers import TrainerCallback
 
 from humpback.errors import StoreError
-from humpback.finetune.disk_space import room_for_training
+from humpback.finetune.disk_space import training_disk_bytes
 from humpback.finetune.job import Job
 
 _MARKER = "complete"
@@ -84,7 +84,7 @@ def check_disk(job: Job, weights: int, trained: int) -> int:
     """
     saved = (job.schedule.steps - 1) // job.settings.checkpoint_steps
     most = min(saved, job.settings.keep_checkpoints + 1) - len(_by_step(job.work))
-    needed = room_for_training(job.settings, trained, saved=most) + weights
+    needed = training_disk_bytes(job.settings, trained, saved=most) + weights
     free = shutil.disk_usage(job.work).free
     if needed > free:
         raise StoreError(

@@ -8,7 +8,7 @@ BYTES = 4
 """Of a trained parameter in a checkpoint; the optimiser's state holds two more values of this size."""
 
 
-def room_for_training(settings: TrainSettings, trained: int, *, saved: int | None = None) -> int:
+def training_disk_bytes(settings: TrainSettings, trained: int, *, saved: int | None = None) -> int:
     """The most bytes that a training keeps beside its finished model.
 
     A checkpoint holds the weights that are trained in float32 and twice as much of the optimiser's; one more than is

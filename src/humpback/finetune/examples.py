@@ -78,8 +78,8 @@ def check_dropped(read: int, dropped: Mapping[str, int], direction: Direction, s
     if count == read:
         raise StageError(f"{direction}: {lost}", "raise model.max_tokens or check the pairs")
     if count > settings.max_dropped_share * read:
-        mend = f"raise model.max_tokens, or {direction}.max_dropped_share to accept it"
-        raise StageError(f"{direction}: {lost}", mend)
+        hint = f"raise model.max_tokens, or {direction}.max_dropped_share to accept it"
+        raise StageError(f"{direction}: {lost}", hint)
 
 
 def _render(messages: tuple[Message, ...], target: str, template: Template, max_tokens: int) -> Example | None:

@@ -47,7 +47,7 @@ def train_aloud(job: str, say: Say) -> None:
     try:
         result = train_here(Job.load(job), lambda *step: say({"step": step}))
     except HumpbackError as error:
-        say({"error": type(error).__name__, "words": [error.what, error.mend]})
+        say({"error": type(error).__name__, "words": [error.what, error.hint]})
         raise
     if torch.distributed.is_initialized():
         torch.distributed.barrier()

@@ -9,7 +9,7 @@ SMALL = 1_000_000_000
 """Parameters below which a model's grades are next to noise, and what it finds unlikely is not (docs/curation.md)."""
 
 
-def settled(config: Config) -> Config:
+def resolve_auto(config: Config) -> Config:
     """The configuration with `curate.scorer: auto` replaced by the scorer that suits the base model.
 
     A model whose size is not known before it is fetched is taken for a large one.

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from humpback import seed
 from humpback.config import Config
+from humpback.config.flat import flat_settings
 from humpback.corpus.reading.sources import list_sources, parts
 from humpback.corpus.reading.stored import file_digest
-from humpback.method.deciding import against, chosen, contamination
-from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_seed
-from humpback.runs.stage import Gather, Inputs, Produce, Stage
+from humpback.method.decontamination import contamination, contamination_settings
+from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
+from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +28,10 @@ def read_seed(config: Config) -> Stage:
             held = contamination(config.decontaminate)
             yield seed.read_seed(config.seed, config.run.seed, contamination=held)
 
-    settings = chosen(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
-    settings |= against(config)
+    settings = flat_settings(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
+    settings |= contamination_settings(config)
     settings.pop("seed.source")  # its content counts, not its place
-    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, mend="check seed.source")
+    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, hint="check seed.source")
 
 
 def cut_segments(config: Config) -> Stage:
@@ -48,65 +49,65 @@ def cut_segments(config: Config) -> Stage:
             yield cut(chain([first], islice(documents, rows - 1)), config.corpus, contamination(config.decontaminate))
 
     settings = (
-        chosen(config, "corpus", "run.shard_rows")
-        | against(config)
+        flat_settings(config, "corpus", "run.shard_rows")
+        | contamination_settings(config)
         | {"corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))}
     )
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
     settings.pop("corpus.documents")  # their names and contents count, not their place
-    mend = "see which filter took everything, then change corpus.documents or corpus.segment"
+    hint = "see which filter took everything, then change corpus.documents or corpus.segment"
     work = Produce(shards, len(every))
-    return Stage("segments", "cut documents into segments", (), settings, work, Segment, mend=mend)
+    return Stage("segments", "cut documents into segments", (), settings, work, Segment, hint=hint)
 
 
 def take_out_lines(config: Config, segments: Stage) -> Stage:
     """Lines that recur across a site are taken out of the segments: furniture that the markup did not tell."""
     lines, segment = config.corpus.lines, config.corpus.segment
 
-    def look(records: Sequence[Segment], first: int) -> pa.Table:
-        from humpback.corpus.lines import look
+    def map_(records: Sequence[Segment], first: int) -> pa.Table:
+        from humpback.corpus.lines import map_shard
 
-        return look(records, first, lines)
+        return map_shard(records, first, lines)
 
-    def settle(rows: pa.Table) -> pa.Table:
-        from humpback.corpus.lines import settle
+    def reduce_(rows: pa.Table) -> pa.Table:
+        from humpback.corpus.lines import reduce_keys
 
-        return settle(rows, lines)
+        return reduce_keys(rows, lines)
 
-    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
+    def apply_(records: Sequence[Segment], first: int, reduced: pa.Table) -> Outcome[Segment]:
         from humpback.corpus.lines import apply
 
-        return apply(records, first, settled, lines, segment)
+        return apply(records, first, reduced, lines, segment)
 
-    settings = chosen(config, "corpus.lines", "corpus.segment.min_chars")
-    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
-    mend = "raise corpus.lines.max_documents"
-    return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, mend=mend)
+    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars")
+    work = Shuffle((segments.name, Segment), map_, reduce_, apply_, config.corpus.memory_mib)
+    hint = "raise corpus.lines.max_documents"
+    return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, hint=hint)
 
 
 def drop_duplicates(config: Config, segments: Stage) -> Stage:
     """Of segments that are the same, or nearly, the first stays; across the whole corpus."""
     chosen_settings = config.corpus.deduplicate
 
-    def look(records: Sequence[Segment], first: int) -> pa.Table:
-        from humpback.corpus.duplicates import look
+    def map_(records: Sequence[Segment], first: int) -> pa.Table:
+        from humpback.corpus.duplicates import map_shard
 
-        return look(records, first, chosen_settings)
+        return map_shard(records, first, chosen_settings)
 
-    def settle(rows: pa.Table) -> pa.Table:
-        from humpback.corpus.duplicates import settle
+    def reduce_(rows: pa.Table) -> pa.Table:
+        from humpback.corpus.duplicates import reduce_keys
 
-        return settle(rows, chosen_settings)
+        return reduce_keys(rows, chosen_settings)
 
-    def apply(records: Sequence[Segment], first: int, settled: pa.Table) -> Outcome[Segment]:
+    def apply_(records: Sequence[Segment], first: int, reduced: pa.Table) -> Outcome[Segment]:
         from humpback.corpus.duplicates import apply
 
-        return apply(records, first, settled, chosen_settings)
+        return apply(records, first, reduced, chosen_settings)
 
-    settings = chosen(config, "corpus.deduplicate")
-    work = Gather((segments.name, Segment), look, settle, apply, config.corpus.memory_mib)
+    settings = flat_settings(config, "corpus.deduplicate")
+    work = Shuffle((segments.name, Segment), map_, reduce_, apply_, config.corpus.memory_mib)
     return Stage("unique", "drop duplicates", (segments.name,), settings, work, Segment)
 
 
@@ -115,17 +116,17 @@ def sample(config: Config, segments: Stage) -> Stage:
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
         names = inputs.column(segments.name, "id")
-        draws = ((record_seed(config.run.seed, "sample", name), name) for name in names)
+        draws = ((record_rng_seed(config.run.seed, "sample", name), name) for name in names)
         last = max(heapq.nsmallest(config.corpus.limit, draws), default=(0, ""))
         buffer = _Buffer(config.run.shard_rows, done)
         for segment in inputs.records(segments.name, Segment):
-            if (record_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
+            if (record_rng_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
                 yield from buffer.keep(segment)
             else:
                 yield from buffer.drop(Dropped(segment.id, "not sampled", "", segment.source, segment.text[:200]))
         yield from buffer.rest()
 
-    settings = chosen(config, "corpus.limit", "run.seed", "run.shard_rows")
+    settings = flat_settings(config, "corpus.limit", "run.seed", "run.shard_rows")
     return Stage("sample", "sample the segments", (segments.name,), settings, Produce(shards), Segment)
 
 

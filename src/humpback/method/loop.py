@@ -9,8 +9,8 @@ from pathlib import Path
 
 from humpback import prompts, seed
 from humpback.config import OFF_SCALE, Config
+from humpback.config.flat import flat_settings
 from humpback.errors import ConfigError
-from humpback.method.deciding import chosen
 from humpback.records import (
     Candidate,
     Curated,
@@ -20,7 +20,7 @@ from humpback.records import (
     Pair,
     Rating,
     Segment,
-    record_seed,
+    record_rng_seed,
 )
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage, Step, Train, Trained
 
@@ -66,7 +66,7 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
             model=config.model,
             settings=room,
             tags=config.tags,
-            seed=record_seed(config.run.seed, name, "training") % 2**31,
+            seed=record_rng_seed(config.run.seed, name, "training") % 2**31,
             out=out,
             work=work,
             heldout=seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout,
@@ -77,9 +77,9 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)
 
     ignored = {f"{direction}.{setting}" for setting in _INDIFFERENT}
-    settings = chosen(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
+    settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
     settings = {key: value for key, value in settings.items() if key not in ignored}
-    settings |= chosen(config, "seed.holdout_share", "seed.holdout_min")
+    settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
     does = "finetune the base " + (
         "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
@@ -97,12 +97,12 @@ def self_augment(config: Config, segments: Stage, by: Stage) -> Stage:
         with inputs.engine(by.name) as engine:
             yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates")
 
-    settings = chosen(config, "augment", "model.max_tokens", "model.engine", "run.seed")
+    settings = flat_settings(config, "augment", "model.max_tokens", "model.engine", "run.seed")
     settings |= {"prompts": prompts.prompt_digest("backward")}
     work = MapShards(((segments.name, Segment),), opened)
     needs = (segments.name, by.name)
-    mend = "see the reasons; train the backward model longer or with a higher learning rate"
-    return Stage("candidates", "M_yx writes instructions", needs, settings, work, Candidate, model=True, mend=mend)
+    hint = "see the reasons; train the backward model longer or with a higher learning rate"
+    return Stage("candidates", "M_yx writes instructions", needs, settings, work, Candidate, model=True, hint=hint)
 
 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
@@ -133,11 +133,11 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
             raise explain_empty(line, inputs.column(ratings.name, "state"))
         yield lambda shard, rated: curate(shard, rated, line)
 
-    settings = chosen(config, "curate.select")
+    settings = flat_settings(config, "curate.select")
     work = MapShards(((candidates.name, Candidate), (ratings.name, Rating)), opened)
-    mend = "lower curate.select.threshold, or use curate.select.top_share"
+    hint = "lower curate.select.threshold, or use curate.select.top_share"
     needs = (candidates.name, ratings.name)
-    return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, mend=mend)
+    return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, hint=hint)
 
 
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
@@ -152,7 +152,7 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
             with inputs.engine(name) as engine:
                 yield heldout_losses(pairs, engine, name, direction, config.tags)
 
-    settings = chosen(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
+    settings = flat_settings(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
     settings |= {"models": [f"{name} {direction}" for name, direction in models]}
     needed = tuple(stage.name for stage in needs)
     return Stage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from humpback.config import Config
-from humpback.method.auto import settled
+from humpback.method.auto import resolve_auto
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
 from humpback.method.loop import evaluate, finetune, select, self_augment
 from humpback.method.rating import rate
@@ -18,7 +18,7 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
         config: The run's settings.
         base: Identity of the base model.
     """
-    config = settled(config)
+    config = resolve_auto(config)
 
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)

@@ -9,8 +9,8 @@ from typing import Any
 
 from humpback import prompts, seed
 from humpback.config import ASK_NO_MODEL, CascadeSettings, Config, CurateSettings, SingleScorer
+from humpback.config.flat import flat_settings
 from humpback.errors import StageError
-from humpback.method.deciding import chosen
 from humpback.records import Candidate, Outcome, Pair, Rating, SignScale
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage
 
@@ -54,11 +54,11 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
             with inputs.engine(by.name) as engine:
                 yield look(good, engine, config.tags, config.curate, config.run.seed)
 
-    settings = chosen(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
-    settings |= chosen(config, "model.max_tokens", "model.engine", "run.seed")
+    settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
+    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed")
     settings |= {"prompts": prompts.prompt_digest("forward", "backward")} | _follow_up(config)
     name, does = f"calibration-{iteration}", f"how M_{iteration - 1} reads good pairs"
-    return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True)
+    return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True, version=2)
 
 
 def _rate(
@@ -134,11 +134,11 @@ def _enough_have_a_score(wanted: CurateSettings, name: str) -> Callable[[Inputs]
 def _deciding(config: Config) -> dict[str, Any]:
     """What decides the ratings of each scorer, and of no other."""
     wanted = config.curate
-    cascade = chosen(config, "curate.cascade") if wanted.cascade.share < 1 else {}
-    reading = chosen(config, "curate.scorer", "model.max_tokens", "model.engine") | cascade
+    cascade = flat_settings(config, "curate.cascade") if wanted.cascade.share < 1 else {}
+    reading = flat_settings(config, "curate.scorer", "model.max_tokens", "model.engine") | cascade
     match wanted.scorer:
         case "rating":
-            settings = chosen(config, "curate", "run.seed")
+            settings = flat_settings(config, "curate", "run.seed")
             others = ("select", "max_unrated", "calibration", "cascade", "ensemble", "follow_up")
             settings = {k: v for k, v in settings.items() if not k.startswith(tuple(f"curate.{one}" for one in others))}
             return settings | reading | {"prompts": prompts.prompt_digest("rating")}
@@ -147,17 +147,17 @@ def _deciding(config: Config) -> dict[str, Any]:
         case "cycle":
             return (
                 reading
-                | chosen(config, "tags", "curate.max_new_tokens")
+                | flat_settings(config, "tags", "curate.max_new_tokens")
                 | {"prompts": prompts.prompt_digest("forward")}
             )
         case "ensemble":
-            return chosen(config, "curate.scorer", "curate.ensemble")
+            return flat_settings(config, "curate.scorer", "curate.ensemble")
         case "length" | "random" | "stored-gain":
-            return chosen(config, "curate.scorer", "run.seed")
+            return flat_settings(config, "curate.scorer", "run.seed")
         case _:
             asked = _follow_up(config) if wanted.scorer == "calibrated" else {}
             digest = prompts.prompt_digest("forward", "backward")
-            return reading | chosen(config, "tags") | {"prompts": digest} | asked
+            return reading | flat_settings(config, "tags") | {"prompts": digest} | asked
 
 
 def _follow_up(config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from humpback.config import Config, Settings
 from humpback.errors import ConfigError
-from humpback.method.auto import settled
+from humpback.method.auto import resolve_auto
 
 S = TypeVar("S", bound=Settings)
 _HEAD = (
@@ -107,7 +107,7 @@ def read_config(name: str, changes: list[str]) -> Config:
         config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
         config = load_config(Path(name))
-    return settled(with_changes(config, changes))
+    return resolve_auto(with_changes(config, changes))
 
 
 def with_changes(config: S, changes: list[str]) -> S:

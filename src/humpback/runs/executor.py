@@ -15,13 +15,13 @@ from humpback.config import Config
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.runs.inputs import RunInputs
 from humpback.runs.recipe import Counts, Recipe
-from humpback.runs.shuffle import Applying, Gathering, Looking, Settling
-from humpback.runs.stage import Gather, MapShards, Produce, Stage, Train
+from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
+from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
 from humpback.runs.status import StageStatus, recipes, status
 from humpback.runs.store import Run, StageFolder
 from humpback.runs.store.files import put_folder
-from humpback.runs.tasks import MappingShards, Producing
-from humpback.runs.workers.base import Crew
+from humpback.runs.tasks import MapShardsJob, ProduceJob
+from humpback.runs.workers.base import Workers
 
 _LIBRARIES = ("humpback-align", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "pyarrow")
 
@@ -29,14 +29,14 @@ _NAMED = 12
 """Stages that a message lists; a run of two iterations has no more, an experiment may have hundreds."""
 
 
-class Watcher(Protocol):
+class Progress(Protocol):
     """Whom to tell how far the work is."""
 
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts; `total` tasks or steps, None where it is not known."""
         ...
 
-    def advance(self, done: int, total: int | None, note: str) -> None:
+    def advance(self, done: int, total: int | None, write_note: str) -> None:
         """So many tasks or steps are done now."""
         ...
 
@@ -45,13 +45,13 @@ class Watcher(Protocol):
         ...
 
 
-class Silence:
+class NoProgress:
     """Tells nobody."""
 
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """Says nothing."""
 
-    def advance(self, done: int, total: int | None, note: str) -> None:
+    def advance(self, done: int, total: int | None, write_note: str) -> None:
         """Says nothing."""
 
     def end(self, stage: Stage, counts: Counts) -> None:
@@ -59,7 +59,7 @@ class Silence:
 
 
 def execute(
-    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), watcher: Watcher | None = None
+    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), watcher: Progress | None = None
 ) -> None:
     """Brings every stage of a plan to 'done'. What is done already is left alone.
 
@@ -76,8 +76,8 @@ def execute(
     """
     refuse_stale(plan, run, redo)
     inputs = RunInputs(run, config, recipes(plan))
-    workers = crew(config)
-    work = _Work(inputs, workers, watcher or Silence())
+    workers = workers_of(config)
+    work = _Work(inputs, workers, watcher or NoProgress())
     try:
         for item in status(plan, run):
             if item.state == "done":
@@ -89,22 +89,22 @@ def execute(
                 run.log("failed", stage=item.stage.name, error=str(error))
                 raise
     finally:
-        workers.rest()
+        workers.release()
 
 
-def crew(config: Config) -> Crew:
+def workers_of(config: Config) -> Workers:
     """Who does the work.
 
     Raises:
         ConfigError: There is no Ray, or its cluster does not answer.
     """
     if config.run.executor == "ray":
-        from humpback.runs.workers.ray import Cluster
+        from humpback.runs.workers.ray import RayWorkers
 
-        return Cluster(config.run.workers, config.model.vllm.tensor_parallel if config.model.engine == "vllm" else 1)
-    from humpback.runs.workers.processes import Processes
+        return RayWorkers(config.run.workers, config.model.vllm.tensor_parallel if config.model.engine == "vllm" else 1)
+    from humpback.runs.workers.processes import ProcessWorkers
 
-    return Processes(config.run.workers)
+    return ProcessWorkers(config.run.workers)
 
 
 def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
@@ -128,9 +128,9 @@ class _Work:
         watcher: Whom to tell.
     """
 
-    def __init__(self, inputs: RunInputs, crew: Crew, watcher: Watcher) -> None:
+    def __init__(self, inputs: RunInputs, workers_of: Workers, watcher: Progress) -> None:
         self._inputs = inputs
-        self._crew = crew
+        self._crew = workers_of
         self._watcher = watcher
 
     def carry_out(self, stage: Stage, recipe: Recipe) -> None:
@@ -147,7 +147,7 @@ class _Work:
             counts = folder.counts()
             if counts.kept == 0:
                 folder.clear()
-                raise StageError(f"{stage.name} kept none of {counts.read} ({_reasons(counts)})", stage.mend)
+                raise StageError(f"{stage.name} kept none of {counts.read} ({_reasons(counts)})", stage.hint)
         stage.check(self._inputs)
         session = round(time.monotonic() - started, 1)
         folder.finish(
@@ -161,26 +161,26 @@ class _Work:
 
     def _tasks(self, stage: Stage) -> Iterator[int]:
         """Does what is left of a stage, task by task."""
-        if isinstance(stage.work, Gather):
-            of = Gathering(stage, stage.work, self._inputs)
-            steps: tuple[Any, ...] = (Looking(of), Settling(of), Applying(of))
+        if isinstance(stage.work, Shuffle):
+            of = ShuffleContext(stage, stage.work, self._inputs)
+            steps: tuple[Any, ...] = (MapJob(of), ReduceJob(of), ApplyJob(of))
         elif isinstance(stage.work, Produce):
-            steps = (Producing(stage, stage.work, self._inputs),)
+            steps = (ProduceJob(stage, stage.work, self._inputs),)
         elif isinstance(stage.work, MapShards):
-            steps = (MappingShards(stage, stage.work, self._inputs),)
+            steps = (MapShardsJob(stage, stage.work, self._inputs),)
         else:
             raise TypeError(f"{stage.name} has no tasks")
         self._watcher.begin(stage, 0, None)
         for job in steps:
-            left = job.left()
-            for done, task in enumerate(self._crew.spread(job, left, model=stage.model), 1):
-                self._watcher.advance(done, len(left), type(job).__name__.lower() if len(steps) > 1 else "")
+            pending = job.pending()
+            for done, task in enumerate(self._crew.run(job, pending, model=stage.model), 1):
+                self._watcher.advance(done, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
                 yield task
 
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
         self._watcher.begin(stage, 0, None)
-        self._crew.rest()
+        self._crew.release()
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
@@ -191,7 +191,7 @@ class _Work:
             trained = work.run(self._inputs, out, scratch, self._step)
             counts = Counts(trained.read, trained.kept, trained.dropped, trained.tokens, 0, time.monotonic() - since)
             facts = {"counts": asdict(counts), "training": dict(trained.facts)}
-            folder.keep_trained(facts)
+            folder.write_trained(facts)
         if out.exists():
             put_folder(out, folder.model_path)
         shutil.rmtree(scratch, ignore_errors=True)

@@ -17,14 +17,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from humpback.runs.inputs import RunInputs
-from humpback.runs.stage import Gather, Stage
+from humpback.runs.stage import Shuffle, Stage
 from humpback.runs.store import MAX_ROWS, StageFolder, first_place
 from humpback.runs.tasks import Do, chunks, commit
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SEEN, SETTLED = "seen", "settled"
+MAPPED, REDUCED = "seen", "settled"
 _KEYS = 1 << 64
 _ROW_BYTES = 1536
 """What the rows seen in one record take at most, for choosing how many records are looked at together."""
@@ -37,11 +37,11 @@ _CHUNKS, _CHUNK_RECORDS = 64, 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Gathering:
+class ShuffleContext:
     """What the three steps share."""
 
     stage: Stage
-    work: Gather
+    work: Shuffle
     inputs: RunInputs
 
     @property
@@ -57,44 +57,44 @@ class Gathering:
     def chunks(self) -> list[list[int]]:
         """The shards that are looked at together; noted when first asked for."""
         shards = self.upstream.committed()
-        noted = self.folder.noted("chunks")
-        if noted is None:
+        read_note = self.folder.read_note("chunks")
+        if read_note is None:
             manifest = self.upstream.manifest() or {"counts": {"kept": 0}}
             records = manifest["counts"]["kept"] / max(1, len(shards))
             fits = self.work.memory_mib * (1 << 20) / _COPIES / _ROW_BYTES / max(1.0, records)
             wanted = max(ceil(len(shards) / _CHUNKS), ceil(_CHUNK_RECORDS / max(1.0, records)))
-            noted = {"shards": max(1, min(int(fits), wanted))}
-            self.folder.note("chunks", noted)
-        return chunks(shards, int(noted["shards"]))
+            read_note = {"shards": max(1, min(int(fits), wanted))}
+            self.folder.write_note("chunks", read_note)
+        return chunks(shards, int(read_note["shards"]))
 
     def passes(self) -> int:
         """How many passes the settling takes; noted when first asked for."""
-        noted = self.folder.noted("passes")
-        if noted is None:
+        read_note = self.folder.read_note("passes")
+        if read_note is None:
             size = 0
-            for index in self.folder.between(SEEN):
-                with self.folder.open_between(SEEN, index) as file:
+            for index in self.folder.intermediates(MAPPED):
+                with self.folder.open_intermediate(MAPPED, index) as file:
                     groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
                     size += max(sum(group.total_byte_size for group in groups), 64 * file.metadata.num_rows)
-            noted = {"passes": max(1, ceil(_COPIES * size / (self.work.memory_mib * (1 << 20))))}
-            self.folder.note("passes", noted)
-        return int(noted["passes"])
+            read_note = {"passes": max(1, ceil(_COPIES * size / (self.work.memory_mib * (1 << 20))))}
+            self.folder.write_note("passes", read_note)
+        return int(read_note["passes"])
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class MapJob:
     """A chunk of shards is a task."""
 
-    of: Gathering
+    of: ShuffleContext
 
     @property
-    def pays_from(self) -> int:
+    def min_parallel_tasks(self) -> int:
         """A task is thousands of records."""
         return 2
 
-    def left(self) -> list[int]:
+    def pending(self) -> list[int]:
         """The chunks that are not looked at."""
-        done = set(self.of.folder.between(SEEN))
+        done = set(self.of.folder.intermediates(MAPPED))
         return [chunk for chunk in range(len(self.of.chunks())) if chunk not in done]
 
     @contextmanager
@@ -107,27 +107,27 @@ class Looking:
             import pyarrow as pa
 
             kind = work.over[1]
-            seen = [work.look(upstream.shard(index, kind), first_place(index)) for index in every[chunk]]
-            table = pa.concat_tables(seen).sort_by([("key", "ascending"), ("place", "ascending")])
-            folder.keep_between(SEEN, chunk, table, _SEEN_GROUP)
+            mapped = [work.map(upstream.shard(index, kind), first_place(index)) for index in every[chunk]]
+            table = pa.concat_tables(mapped).sort_by([("key", "ascending"), ("place", "ascending")])
+            folder.write_intermediate(MAPPED, chunk, table, _SEEN_GROUP)
 
         yield do
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class ReduceJob:
     """A range of keys is a task."""
 
-    of: Gathering
+    of: ShuffleContext
 
     @property
-    def pays_from(self) -> int:
+    def min_parallel_tasks(self) -> int:
         """A task is thousands of records."""
         return 2
 
-    def left(self) -> list[int]:
+    def pending(self) -> list[int]:
         """The ranges that are not settled."""
-        done = set(self.of.folder.between(SETTLED))
+        done = set(self.of.folder.intermediates(REDUCED))
         return [part for part in range(self.of.passes()) if part not in done]
 
     @contextmanager
@@ -137,25 +137,25 @@ class Settling:
 
         def do(part: int) -> None:
             low, high = part * _KEYS // passes, (part + 1) * _KEYS // passes - 1
-            rows = _between(self.of.folder, SEEN, "key", low, high)
-            settled = self.of.work.settle(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
-            self.of.folder.keep_between(SETTLED, part, settled.sort_by("place"), _SETTLED_GROUP)
+            rows = _between(self.of.folder, MAPPED, "key", low, high)
+            reduced = self.of.work.reduce(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
+            self.of.folder.write_intermediate(REDUCED, part, reduced.sort_by("place"), _SETTLED_GROUP)
 
         yield do
 
 
 @dataclass(frozen=True, slots=True)
-class Applying:
+class ApplyJob:
     """A chunk of shards is a task again."""
 
-    of: Gathering
+    of: ShuffleContext
 
     @property
-    def pays_from(self) -> int:
+    def min_parallel_tasks(self) -> int:
         """A task is thousands of records."""
         return 2
 
-    def left(self) -> list[int]:
+    def pending(self) -> list[int]:
         """The chunks of which a shard is not done."""
         done = set(self.of.folder.committed())
         return [chunk for chunk, shards in enumerate(self.of.chunks()) if not done.issuperset(shards)]
@@ -168,12 +168,12 @@ class Applying:
 
         def do(chunk: int) -> None:
             shards = every[chunk]
-            settled = _between(folder, SETTLED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
-            settled = settled.sort_by("place")
+            reduced = _between(folder, REDUCED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
+            reduced = reduced.sort_by("place")
             for index in (index for index in shards if not folder.has(index)):
                 since = time.monotonic()
                 records: list[Any] = upstream.shard(index, work.over[1])
-                mine = _within(settled, "place", first_place(index), first_place(index) + MAX_ROWS - 1)
+                mine = _within(reduced, "place", first_place(index), first_place(index) + MAX_ROWS - 1)
                 commit(self.of.stage, folder, index, work.apply(records, first_place(index), mine), since)
 
         yield do
@@ -184,8 +184,8 @@ def _between(folder: StageFolder, step: str, column: str, low: int, high: int) -
     import pyarrow as pa
 
     found = []
-    for index in folder.between(step):
-        with folder.open_between(step, index) as file:
+    for index in folder.intermediates(step):
+        with folder.open_intermediate(step, index) as file:
             at = file.schema_arrow.get_field_index(column)
             groups = [
                 number

@@ -66,7 +66,7 @@ class MapShards:
 
 
 @dataclass(frozen=True, slots=True)
-class Gather:
+class Shuffle:
     """Work that asks what the records of a whole stage have in common, in memory that does not grow with them.
 
     Three functions: each shard is looked at by itself, what was seen is brought together by its key and settled, and
@@ -75,10 +75,10 @@ class Gather:
 
     over: tuple[str, type]
     """Stage, with the type of its records."""
-    look: Callable[[Sequence[Any], int], pa.Table]
+    map: Callable[[Sequence[Any], int], pa.Table]
     """Given the records of a shard and the place of its first one (the others follow), what is seen in them: columns
     `key` (uint64, evenly spread) and `place` (uint64), and others of fixed width."""
-    settle: Callable[[pa.Table], pa.Table]
+    reduce: Callable[[pa.Table], pa.Table]
     """Given all rows of some keys, sorted by key and place, what follows: column `place` and others. Rows of one key
     always come together."""
     apply: Callable[[Sequence[Any], int, pa.Table], Outcome[Any]]
@@ -117,13 +117,13 @@ class Stage:
     needs: tuple[str, ...]
     settings: Mapping[str, Any]
     """Everything that decides the result, by the user's names; goes into the fingerprint."""
-    work: Produce | MapShards | Gather | Train
+    work: Produce | MapShards | Shuffle | Train
     makes: type | None = None
     """Type of the records; None where a model is made."""
     model: bool = False
     """Whether the work holds a model, so that no more workers do it than there are devices."""
     version: int = 1
-    mend: str = ""
+    hint: str = ""
     """What to do where nothing is left."""
     check: Callable[[Inputs], None] = field(default=lambda inputs: None)
     """Raises StageError where the result must not be used."""

@@ -48,7 +48,7 @@ def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
         folder = run.stage(stage.name)
         old = folder.recipe()
         shards = len(folder.committed()) if old else 0
-        if old is None or not (folder.manifest() or folder.begun()):
+        if old is None or not (folder.manifest() or folder.has_work()):
             found.append(StageStatus(stage, recipe, "to do"))
         elif old.get("fingerprint") != recipe.fingerprint:
             found.append(StageStatus(stage, recipe, "stale", tuple(recipe.changes_since(old)), shards))

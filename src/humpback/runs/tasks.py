@@ -20,7 +20,7 @@ class Job(Protocol):
     """Tasks of one kind. Travels to the workers, so it holds what they need and nothing that is open."""
 
     @property
-    def pays_from(self) -> int:
+    def min_parallel_tasks(self) -> int:
         """From how many tasks on it pays to start processes for them."""
         ...
 
@@ -30,7 +30,7 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Producing:
+class ProduceJob:
     """A part of the stage is a task."""
 
     stage: Stage
@@ -38,11 +38,11 @@ class Producing:
     inputs: RunInputs
 
     @property
-    def pays_from(self) -> int:
+    def min_parallel_tasks(self) -> int:
         """A part is a lot of work."""
         return 2
 
-    def left(self) -> list[int]:
+    def pending(self) -> list[int]:
         """The parts that are not done."""
         ended = self.inputs.run.stage(self.stage.name).ended()
         return [part for part in range(self.work.parts) if part not in ended]
@@ -53,9 +53,9 @@ class Producing:
         folder = self.inputs.run.stage(self.stage.name)
 
         def do(part: int) -> None:
-            begun = folder.windows(part)
+            has_work = folder.windows(part)
             since = time.monotonic()
-            for window, outcome in enumerate(self.work.shards(self.inputs, part, begun), begun):
+            for window, outcome in enumerate(self.work.shards(self.inputs, part, has_work), has_work):
                 commit(self.stage, folder, shard_of(part, window), outcome, since)
                 since = time.monotonic()
             folder.end(part)
@@ -64,7 +64,7 @@ class Producing:
 
 
 @dataclass(frozen=True, slots=True)
-class MappingShards:
+class MapShardsJob:
     """A shard of the stage it stands on is a task."""
 
     stage: Stage
@@ -72,11 +72,11 @@ class MappingShards:
     inputs: RunInputs
 
     @property
-    def pays_from(self) -> int:
+    def min_parallel_tasks(self) -> int:
         """Without a model a shard is soon done."""
         return 8
 
-    def left(self) -> list[int]:
+    def pending(self) -> list[int]:
         """The shards that are not done."""
         done = set(self.inputs.run.stage(self.stage.name).committed())
         return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in done]

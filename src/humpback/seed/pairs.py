@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
 from humpback.errors import InputError
-from humpback.records import Dropped, Outcome, Pair, content_id, record_seed
+from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
 from humpback.seed.layouts import Exchange, exchanges, left_out
 from humpback.seed.sources import Hub, source_rows
 
@@ -90,7 +90,7 @@ def read_seed(
         )
     if settings.limit and len(pairs) > settings.limit:
         taken = {
-            pair.id for pair in sorted(pairs, key=lambda pair: record_seed(seed, "seed", pair.id))[: settings.limit]
+            pair.id for pair in sorted(pairs, key=lambda pair: record_rng_seed(seed, "seed", pair.id))[: settings.limit]
         }
         dropped += [_not_sampled(pair, settings.limit) for pair in pairs if pair.id not in taken]
         pairs = [pair for pair in pairs if pair.id in taken]
@@ -121,7 +121,7 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, seed: int) -> Split:
     wanted = max(settings.holdout_min, round(settings.holdout_share * len(given)))
     heldout: set[str] = set()
     for group in sorted(
-        groups.values(), key=lambda group: min(record_seed(seed, "hold-out", pair.id) for pair in group)
+        groups.values(), key=lambda group: min(record_rng_seed(seed, "hold-out", pair.id) for pair in group)
     ):
         if len(heldout) >= wanted:
             break

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from humpback import models, prompts, seed
 from humpback.config import Config
+from humpback.config.flat import flat_settings
 from humpback.data_access.record_tables import TableWriter
 from humpback.errors import ConfigError, StageError
 from humpback.evaluate.heldout import heldout_losses
-from humpback.method.deciding import chosen
 from humpback.method.settings_file import with_changes
 from humpback.records import Direction, HeldOutLoss, Outcome
 from humpback.runs.executor import execute
@@ -69,11 +69,11 @@ def _stage(config: Config, names: Sequence[str], direction: Direction) -> Stage:
             for start in range(done * _WINDOW, len(given), _WINDOW):
                 yield heldout_losses(given[start : start + _WINDOW], engine, names[part], direction, config.tags)
 
-    settings = chosen(config, "tags", "seed", "model.max_tokens", "model.engine", "run.seed")
+    settings = flat_settings(config, "tags", "seed", "model.max_tokens", "model.engine", "run.seed")
     settings |= {"seed.content": seed.source_digest(config.seed), "prompts": prompts.prompt_digest(direction)}
     settings |= {"models": [models.identify(one) for one in each], "direction": direction}
     work = Produce(shards, len(each))
-    return Stage("likelihood", "read pairs", (), settings, work, HeldOutLoss, model=True, mend="give shorter pairs")
+    return Stage("likelihood", "read pairs", (), settings, work, HeldOutLoss, model=True, hint="give shorter pairs")
 
 
 def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Direction) -> Iterator[str]:

@@ -15,7 +15,7 @@ from humpback.curate.scorers import Scorer
 from humpback.data_access.rows import file_rows
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, InputError
-from humpback.method.auto import settled
+from humpback.method.auto import resolve_auto
 from humpback.method.settings_file import with_changes
 from humpback.records import Candidate, Curated, Outcome, Rating, SignScale
 from humpback.standalone.files import each_window, read_candidates, write_kept
@@ -121,7 +121,7 @@ def _with_scorer(config: Config) -> Config:
     """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
     if config.curate.scorer == "auto" and "source" not in config.seed.model_fields_set:
         return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
-    return settled(config)
+    return resolve_auto(config)
 
 
 def _scales(config: Config, engine: Engine) -> Sequence[SignScale]:

@@ -28,7 +28,7 @@ from humpback.evaluate.suites.catalogue import IFEVAL, SUITES, known
 from humpback.evaluate.suites.files import read_suite
 from humpback.evaluate.suites.results import Figure, Row, figures, lines
 from humpback.method.settings_file import with_changes
-from humpback.records import content_id, record_seed
+from humpback.records import content_id, record_rng_seed
 from humpback.standalone.measures import answer_files
 from humpback.statistics.intervals import Interval
 
@@ -148,7 +148,7 @@ def _follow(tasks: Sequence[ifeval.Task], asking: Asking, changes: list[str], do
 
     drawn = list(tasks)
     if asking.limit is not None and asking.limit < len(tasks):
-        places = random.Random(record_seed(asking.seed, "suites", IFEVAL)).sample(range(len(tasks)), asking.limit)  # noqa: S311
+        places = random.Random(record_rng_seed(asking.seed, "suites", IFEVAL)).sample(range(len(tasks)), asking.limit)  # noqa: S311
         drawn = [tasks[place] for place in sorted(places)]
     yield from _drawn(IFEVAL, len(drawn), len(tasks), asking.seed)
     given = {one.instruction: one.output for one in read_outputs(asking.outputs)} if asking.outputs else {}

@@ -59,7 +59,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Span:
     """The part of a file that is read."""
 
     begin: int = 0
@@ -78,13 +78,13 @@ class Stretch:
         return self.end is not None and place >= self.end
 
 
-def read_records(file: BinaryIO, most: int, stretch: Stretch, compression: str = "") -> Iterator[Record | Damage]:
+def read_records(file: BinaryIO, most: int, span: Span, compression: str = "") -> Iterator[Record | Damage]:
     """The records of an archive or of a stretch of it: plain, or packed as gzip members or Zstandard frames.
 
     Args:
         file: The stored bytes; can be sought in.
         most: Bytes that a block may have; of a longer one only the beginning is kept.
-        stretch: What of it is read.
+        span: What of it is read.
         compression: What its name says, `.gz` or `.zst`; counts where its first bytes say nothing.
     """
     stored = Stored(file)
@@ -93,9 +93,9 @@ def read_records(file: BinaryIO, most: int, stretch: Stretch, compression: str =
         if head.startswith(magic) or (packed == ".zst" and head[1:].startswith(magic)):
             compression = packed
     if compression:
-        yield from _packed(stored, Members(stored, zstd=compression == ".zst"), most, stretch)
+        yield from _packed(stored, Members(stored, zstd=compression == ".zst"), most, span)
     else:
-        yield from _plain(stored, most, stretch)
+        yield from _plain(stored, most, span)
 
 
 def parse_fields(head: bytes) -> Fields:
@@ -113,28 +113,28 @@ def parse_fields(head: bytes) -> Fields:
     return fields
 
 
-def _plain(stored: Stored, most: int, stretch: Stretch) -> Iterator[Record | Damage]:
-    tape = PlainTape(stored, stretch.entry)
-    if tape.fill(len(RECORD)) and (stretch.entry or not tape.data.startswith(RECORD)):
-        if not stretch.begin:
+def _plain(stored: Stored, most: int, span: Span) -> Iterator[Record | Damage]:
+    tape = PlainTape(stored, span.entry)
+    if tape.fill(len(RECORD)) and (span.entry or not tape.data.startswith(RECORD)):
+        if not span.begin:
             yield Damage("0", _NO_RECORD)
-        tape.seek_record(stretch.end)
-    while not stretch.ends_before(tape.position) and tape.fill(1):
-        ours = tape.position >= stretch.begin
-        for item in _step(tape, most, stretch.end):
+        tape.seek_record(span.end)
+    while not span.ends_before(tape.position) and tape.fill(1):
+        ours = tape.position >= span.begin
+        for item in _step(tape, most, span.end):
             if ours:
                 yield item
 
 
-def _packed(stored: Stored, members: Members, most: int, stretch: Stretch) -> Iterator[Record | Damage]:
-    opened = None if stretch.entry else _first_filled(members)
+def _packed(stored: Stored, members: Members, most: int, span: Span) -> Iterator[Record | Damage]:
+    opened = None if span.entry else _first_filled(members)
     if opened is None or not is_record(opened):
-        if not stretch.begin and stored.view(0, 1):
+        if not span.begin and stored.view(0, 1):
             yield _gap(0, opened)
-        opened = _next_record(members, stretch.entry, stretch.end)
-    while opened is not None and not stretch.ends_before(opened.member.start):
+        opened = _next_record(members, span.entry, span.end)
+    while opened is not None and not span.ends_before(opened.member.start):
         tape = PackedTape(members, opened)
-        ours = tape.start >= stretch.begin
+        ours = tape.start >= span.begin
         damaged = False
         for item in _records(tape, most):
             damaged = isinstance(item, Damage)
@@ -148,7 +148,7 @@ def _packed(stored: Stored, members: Members, most: int, stretch: Stretch) -> It
                 return
             if ours:
                 yield _gap(tape.end, opened)
-        opened = _next_record(members, tape.resume, stretch.end)
+        opened = _next_record(members, tape.resume, span.end)
 
 
 def _first_filled(members: Members) -> Opened | None:

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from resiliparse.parse.encoding import detect_mime
 
 from humpback.config import CorpusSettings
-from humpback.corpus.archives.archive import Damage, Record, Stretch, read_records
+from humpback.corpus.archives.archive import Damage, Record, Span, read_records
 from humpback.corpus.archives.bodies import decode_body, parse_response
 from humpback.corpus.parsing.sections import Unusable
 from humpback.corpus.reading.decode import Undecodable, decode
@@ -68,7 +68,7 @@ def read_archive(source: SourceFile, settings: CorpusSettings) -> Iterator[Docum
         return
     most = settings.max_document_chars * _BYTES_PER_CHARACTER
     with source.open_stored() as file:
-        for item in read_records(file, most, Stretch(source.begin, source.end or None), source.compression):
+        for item in read_records(file, most, Span(source.begin, source.end or None), source.compression):
             where = f"{source.name}@{item.where}"
             if isinstance(item, Damage):
                 yield as_dropped(where, "damaged record", item.detail, "")

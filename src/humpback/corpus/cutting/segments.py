@@ -24,7 +24,7 @@ from humpback.config import SegmentSettings
 from humpback.corpus.judging.ends import without_furniture
 from humpback.corpus.judging.piece import Piece
 from humpback.corpus.parsing.sections import Section, join, words
-from humpback.corpus.parsing.text import stretches
+from humpback.corpus.parsing.text import spans
 from humpback.records import DocumentFormat
 
 _FILLERS = words(
@@ -58,8 +58,8 @@ def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> li
 def _pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> Iterator[Piece]:
     path = _down((), root.title)
     if not root.children and (form == "text" or (form != "html" and not root.title)):
-        for stretch in stretches(root.body, settings.max_chars):
-            yield Piece(path, root.title, stretch, headed=False)
+        for span in spans(root.body, settings.max_chars):
+            yield Piece(path, root.title, span, headed=False)
     elif root.title and all(child.level > 1 for child in root.children):
         yield from _cut(_merged(root), (), settings)
     else:

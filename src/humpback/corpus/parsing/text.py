@@ -34,7 +34,7 @@ def unwrap(paragraph: str) -> str:
     return "\n".join(lines)
 
 
-def stretches(text: str, longest: int) -> list[str]:
+def spans(text: str, longest: int) -> list[str]:
     """Groups the paragraphs of a long text into stretches of about equal length, none split inside a paragraph.
 
     Args:

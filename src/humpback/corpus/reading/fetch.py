@@ -186,8 +186,8 @@ def reaching(url: str) -> Iterator[None]:
         error = _real(error)
         if isinstance(error, FileNotFoundError) or getattr(error, "status", None) == 404:
             raise InputError(f"nothing at {public(url)!r}", "check corpus.documents") from None
-        mend = "check the address, the network, and your rights there; what is done is kept, so run again"
-        raise InputError(f"cannot read {public(url)!r} ({_said(error)})", mend) from None
+        hint = "check the address, the network, and your rights there; what is done is kept, so run again"
+        raise InputError(f"cannot read {public(url)!r} ({_said(error)})", hint) from None
 
 
 def _real(error: Exception) -> Exception:
@@ -207,8 +207,8 @@ def filesystem(url: str) -> tuple[Any, str]:
         return cast("tuple[Any, str]", url_to_fs(url, **_options(scheme)))
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
-        mend = f"pip install 'humpback-align[{extra}]'" if extra else _said(error)
-        raise InputError(f"what reads {scheme}:// is not installed, for {public(url)!r}", mend) from None
+        hint = f"pip install 'humpback-align[{extra}]'" if extra else _said(error)
+        raise InputError(f"what reads {scheme}:// is not installed, for {public(url)!r}", hint) from None
     except ValueError as error:
         raise InputError(f"cannot read {public(url)!r} ({_said(error)})", "check corpus.documents") from None
 

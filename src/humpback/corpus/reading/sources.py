@@ -87,7 +87,7 @@ def parts(sources: Iterable[SourceFile], settings: CorpusSettings) -> list[tuple
             done.append(tuple(group))
             group, size = [], 0
         if source.size > most and (source.ending, source.compression) in _SPLIT:
-            done += [(stretch,) for stretch in _stretches(source, -(-source.size // most))]
+            done += [(span,) for span in _stretches(source, -(-source.size // most))]
         else:
             group.append(source)
             size += source.size

@@ -116,7 +116,7 @@ def _score_chart(
     ]
     left, right = pairs[0][1], pairs[-1][2]
 
-    def place_of(value: float) -> float:
+    def path_of(value: float) -> float:
         return 100 * (value - left) / (right - left)
 
     on_scale = summary.distribution.histogram.edges == SCORE_EDGES
@@ -124,14 +124,14 @@ def _score_chart(
     shown = [left, *(upper for _, _, upper in pairs)]
     cut = summary.threshold
     faded = [cut is not None and (lower + upper) / 2 < cut - 1e-9 for _, lower, upper in pairs]
-    places = [place_of(edge) for edge in shown]
+    places = [path_of(edge) for edge in shown]
     bars = _bars([count for count, _, _ in pairs], places, shown, sum(counts), decimals=decimals, faded=faded)
-    ticks = tuple(Tick(place_of(value), f"{value:g}") for value in _even(low, high))
+    ticks = tuple(Tick(path_of(value), f"{value:g}") for value in _even(low, high))
     mark = None
     if cut is not None and left <= cut <= right:
         # Between the bars: a bar of whole or half scores is drawn around its score, which is kept or not as a whole.
         edge = max((item for item in shown if item <= cut + 1e-9), default=left)
-        mark = Tick(place_of(edge), f"kept from {cut:g}")
+        mark = Tick(path_of(edge), f"kept from {cut:g}")
     return BarChart(bars, ticks, f"scores of iteration {summary.iteration} from {low:g} to {high:g}", mark)
 
 

@@ -108,7 +108,7 @@ def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
     high = max([0.0, *(item.high for _, item in chosen)])
     span = (high - low) or 1.0
 
-    def place_of(value: float) -> float:
+    def path_of(value: float) -> float:
         return 100 * (value - low) / span
 
     return tuple(
@@ -116,10 +116,10 @@ def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
             model=model,
             item=item,
             way=direction_of_change(item),
-            left=place_of(item.low),
-            width=place_of(item.high) - place_of(item.low),
-            middle=place_of(item.difference),
-            zero=place_of(0.0),
+            left=path_of(item.low),
+            width=path_of(item.high) - path_of(item.low),
+            middle=path_of(item.difference),
+            zero=path_of(0.0),
         )
         for model, item in chosen
     )

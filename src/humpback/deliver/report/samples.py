@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from humpback.deliver.report.data import Sample
-from humpback.records import Candidate, Curated, Dropped, Rating, record_seed
+from humpback.records import Candidate, Curated, Dropped, Rating, record_rng_seed
 
 Row = TypeVar("Row")
 
@@ -21,7 +21,7 @@ def choose(rows: Iterable[Row], size: int, *, key: Callable[[Row], str], seed: i
         key: The id of a record.
         seed: Another seed gives another sample.
     """
-    return tuple(heapq.nsmallest(size, rows, key=lambda row: record_seed(seed, "report", key(row))))
+    return tuple(heapq.nsmallest(size, rows, key=lambda row: record_rng_seed(seed, "report", key(row))))
 
 
 def from_curated(row: Curated) -> Sample:

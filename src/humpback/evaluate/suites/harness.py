@@ -38,7 +38,7 @@ from humpback.evaluate.suites.catalogue import Suite
 from humpback.evaluate.suites.results import Row
 from humpback.models.sources import without_bars
 from humpback.models.template import Template, check_template
-from humpback.records import record_seed
+from humpback.records import record_rng_seed
 
 _TASKS = Path(lm_eval.__file__).parent / "tasks"
 _HUB_ERRORS = (OSError, ValueError, RuntimeError)
@@ -86,7 +86,7 @@ def rows_of(suite: Suite, documents: Sequence[Values] | None, limit: int | None,
     total = sum(sizes)
     chosen: Sequence[int] = range(total)
     if limit is not None and limit < total:
-        chosen = sorted(random.Random(record_seed(seed, "suites", suite.name)).sample(chosen, limit))  # noqa: S311
+        chosen = sorted(random.Random(record_rng_seed(seed, "suites", suite.name)).sample(chosen, limit))  # noqa: S311
     kept, places, start = [], [], 0
     for task, size in zip(tasks, sizes, strict=True):
         if own := tuple(place - start for place in chosen if start <= place < start + size):

@@ -10,7 +10,7 @@ last. Whatever is there under its own name is therefore whole, and work that is 
 may be anywhere that fsspec reaches.
 """
 
-from humpback.runs.store.files import kept_here, made_here, place_of, read_json, remove, write_json, write_text
+from humpback.runs.store.files import local_copy, local_output, path_of, read_json, remove, write_json, write_text
 from humpback.runs.store.folder import MAX_ROWS, MAX_WINDOWS, StageFolder, first_place, shard_of
 from humpback.runs.store.run import Run
 
@@ -20,9 +20,9 @@ __all__ = [
     "Run",
     "StageFolder",
     "first_place",
-    "kept_here",
-    "made_here",
-    "place_of",
+    "local_copy",
+    "local_output",
+    "path_of",
     "read_json",
     "remove",
     "shard_of",

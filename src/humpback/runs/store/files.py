@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def place_of(text: str) -> Path:
+def path_of(text: str) -> Path:
     """A path on this machine, or what stands for one elsewhere, for an address such as 's3://bucket/run'.
 
     Raises:
@@ -124,7 +124,7 @@ def get_folder(source: Path, local: Path) -> Path:
 
 
 @contextmanager
-def made_here(target: Path) -> Iterator[Path]:
+def local_output(target: Path) -> Iterator[Path]:
     """Where to make a folder for libraries that write to a disk only.
 
     It is the target itself, or a place from which the folder is moved there when the block ends well.
@@ -139,7 +139,7 @@ def made_here(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def kept_here(source: Path) -> Iterator[Path]:
+def local_copy(source: Path) -> Iterator[Path]:
     """A folder for libraries that read from a disk only: itself, or a copy for as long as the block takes."""
     if not is_remote(source):
         yield source

@@ -90,7 +90,7 @@ class StageFolder:
         """What the finished stage wrote of itself; None while it is not finished."""
         return self.recipe() if (self.path / "manifest.json").exists() else None
 
-    def begun(self) -> bool:
+    def has_work(self) -> bool:
         """Whether there is anything that would be lost: a shard, a checkpoint, a finished training."""
         return bool(self.committed()) or self.work_path.exists() or (self.path / "trained.json").exists()
 
@@ -99,7 +99,7 @@ class StageFolder:
         (self.path / "dropped").mkdir(parents=True, exist_ok=True)
         for left in [*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")]:
             left.unlink()
-        if not self.begun():
+        if not self.has_work():
             write_json(self.path / "started.json", {**asdict(recipe), "fingerprint": recipe.fingerprint})
 
     def committed(self) -> list[int]:
@@ -184,18 +184,18 @@ class StageFolder:
         for path in sorted((self.path / "dropped").glob("part-*.parquet"), key=lambda path: int(path.stem[5:])):
             yield from read_records(path, Dropped)
 
-    def between(self, step: str) -> list[int]:
+    def intermediates(self, step: str) -> list[int]:
         """Numbers of the tables that a step of this stage has left for the next one, ascending."""
         return sorted(int(path.stem.removeprefix("part-")) for path in (self.work_path / step).glob("part-*.parquet"))
 
-    def keep_between(self, step: str, index: int, table: pa.Table, rows: int) -> None:
+    def write_intermediate(self, step: str, index: int, table: pa.Table, rows: int) -> None:
         """Writes a table for the next step of this stage, in row groups of so many rows."""
         with disk(self.work_path):
             (self.work_path / step).mkdir(parents=True, exist_ok=True)
         write_table(self.work_path / step / f"part-{index:05d}.parquet", table, rows)
 
     @contextmanager
-    def open_between(self, step: str, index: int) -> Iterator[pq.ParquetFile]:
+    def open_intermediate(self, step: str, index: int) -> Iterator[pq.ParquetFile]:
         """A table that a step has left, open for reading it in pieces."""
         import pyarrow.parquet as pq
 
@@ -203,12 +203,12 @@ class StageFolder:
         with arrow_source(path) as source, pq.ParquetFile(source, pre_buffer=False) as table:
             yield table
 
-    def note(self, name: str, facts: Mapping[str, Any]) -> None:
+    def write_note(self, name: str, facts: Mapping[str, Any]) -> None:
         """Keeps facts about unfinished work."""
         self.work_path.mkdir(parents=True, exist_ok=True)
         write_json(self.work_path / f"{name}.json", facts)
 
-    def noted(self, name: str) -> dict[str, Any] | None:
+    def read_note(self, name: str) -> dict[str, Any] | None:
         """Facts that were kept; None where none were."""
         return read_json(self.work_path / f"{name}.json")
 
@@ -216,7 +216,7 @@ class StageFolder:
         """What a training said of itself when it ended; None where it has not ended."""
         return read_json(self.path / "trained.json")
 
-    def keep_trained(self, facts: Mapping[str, Any]) -> None:
+    def write_trained(self, facts: Mapping[str, Any]) -> None:
         """Notes that a training has ended, so that a kill before the manifest does not repeat it."""
         write_json(self.path / "trained.json", facts)
 

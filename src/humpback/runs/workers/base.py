@@ -11,10 +11,10 @@ DEATHS = 3
 """So many workers may die in a row, with no task done between, before a stage is given up."""
 
 
-class Crew(Protocol):
+class Workers(Protocol):
     """Workers that share the tasks of a job."""
 
-    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Does every task, in any order, and gives each one's number when it is done.
 
         A worker that dies costs what it was doing, which another one does again.
@@ -30,20 +30,20 @@ class Crew(Protocol):
         """
         ...
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Gives back what workers still hold, so that a training finds devices and cores free."""
         ...
 
 
-class Alone:
+class InProcess:
     """This process does everything, one task after the other."""
 
-    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Does every task."""
         with job.open() as do:
             for task in tasks:
                 do(task)
                 yield task
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Holds nothing between jobs."""

@@ -16,7 +16,7 @@ import cloudpickle
 
 from humpback.errors import StageError
 from humpback.runs.tasks import Do, Job
-from humpback.runs.workers.base import DEATHS, Alone
+from humpback.runs.workers.base import DEATHS, InProcess
 
 _PRELOAD = [
     *("humpback.runs.workers.processes", "humpback.runs.shuffle"),
@@ -27,7 +27,7 @@ _AHEAD = 2
 _do: Do
 
 
-class Processes:
+class ProcessWorkers:
     """A crew of processes.
 
     Args:
@@ -37,29 +37,29 @@ class Processes:
     def __init__(self, workers: int = 0) -> None:
         self._workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
-    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Does every task; starts no process where one worker is enough."""
         workers = min(self._workers or 1, len(tasks))
-        if model or workers <= 1 or len(tasks) < job.pays_from:
-            yield from Alone().spread(job, tasks, model=model)
+        if model or workers <= 1 or len(tasks) < job.min_parallel_tasks:
+            yield from InProcess().run(job, tasks, model=model)
             return
-        left = list(tasks)
+        pending = list(tasks)
         deaths = 0
-        while left:
+        while pending:
             try:
-                for task in _share(cloudpickle.dumps(job), tuple(left), workers):
-                    left.remove(task)
+                for task in _share(cloudpickle.dumps(job), tuple(pending), workers):
+                    pending.remove(task)
                     deaths = 0
                     yield task
             except BrokenProcessPool:
                 deaths += 1
                 if deaths == DEATHS:
                     raise StageError(
-                        f"worker processes die again and again, at one of the tasks {', '.join(map(str, left[:5]))}",
+                        f"worker processes die again and again, at one of the tasks {', '.join(map(str, pending[:5]))}",
                         "see whether the machine is out of memory; take fewer with run.workers",
                     ) from None
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Holds nothing between jobs."""
 
 

@@ -28,7 +28,7 @@ _LOOK_EVERY = 0.05
 """Seconds between two looks at what is done."""
 
 
-class Cluster:
+class RayWorkers:
     """A crew of Ray actors.
 
     Args:
@@ -53,18 +53,18 @@ class Cluster:
         self._gpus = gpus
         self._team: _Team | None = None
 
-    def spread(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Does every task."""
         team = self._team_for(model)
         team.take(cloudpickle.dumps(job))
-        left = list(reversed(tasks))
+        pending = list(reversed(tasks))
         running: dict[Any, tuple[int, int]] = {}
         deaths = 0
         try:
             free = team.numbers(min(self._size(model), len(tasks))) * _AHEAD
-            while left or running:
-                while left and free:
-                    number, task = free.pop(0), left.pop()
+            while pending or running:
+                while pending and free:
+                    number, task = free.pop(0), pending.pop()
                     running[team.give(number, task)] = (number, task)
                 for reference in self._ray.wait(list(running), num_returns=len(running), timeout=_LOOK_EVERY)[0]:
                     number, task = running.pop(reference)
@@ -73,7 +73,7 @@ class Cluster:
                         free.append(number)
                         yield task
                         continue
-                    left.append(task)
+                    pending.append(task)
                     if team.dismiss(number):
                         deaths += 1
                         self._give_up_at(deaths, task)
@@ -82,7 +82,7 @@ class Cluster:
             if running:
                 team.disband()
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Ends all actors, each after it has closed what it holds."""
         if self._team is not None:
             self._team.leave()
@@ -92,7 +92,7 @@ class Cluster:
         """The actors that are there, or others where these do not have what the work needs."""
         needs = self._needs(model)
         if self._team is not None and self._team.needs != needs:
-            self.rest()
+            self.release()
         self._team = self._team or _Team(self._ray, needs)
         return self._team
 
