@@ -18,6 +18,7 @@ from humpback.curate.signs import GRADE, SIGNS, Signs, read_signs
 from humpback.engines.base import Engine
 from humpback.errors import StageError
 from humpback.records import Outcome, Pair, SignScale, record_rng_seed
+from humpback.statistics.ranks import auroc
 
 FEWEST = 8
 """Good pairs, and faulty ones, that a calibration stands on at least."""
@@ -68,9 +69,8 @@ def calibrate(
     scales = {name: _scale([values[name] for values in good if name in values]) for name in names}
     near, far = (np.log1p([distance(values, scales) for values in each]) for each in (good, bad))
     offset, slope = _logistic(near, far)
-    auroc = float((near[:, None] < far[None]).mean() + (near[:, None] == far[None]).mean() / 2)
     kept = tuple(
-        SignScale(name, centre, scale, offset, slope, auroc, len(good), len(bad))
+        SignScale(name, centre, scale, offset, slope, auroc(near, far), len(good), len(bad))
         for name, (centre, scale) in scales.items()
     )
     return Outcome(kept, (), len(kept), good_usage + faulty_usage)

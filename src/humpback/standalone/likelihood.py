@@ -17,7 +17,8 @@ from humpback.runs.executor import execute
 from humpback.runs.stage import Inputs, Produce, Stage
 from humpback.runs.status import status
 from humpback.runs.store import Run, remove
-from humpback.statistics.paired import Measured, difference, draws, interval_of, line_up
+from humpback.statistics.intervals import percentile_interval
+from humpback.statistics.paired import Measured, difference, draws, line_up
 
 _WINDOW = 64
 """Pairs that are read and committed together: what a kill can cost."""
@@ -86,7 +87,7 @@ def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Dire
     yield f"{first.totals.shape[1]} pairs, {direction}s, nats per target token; 95 %, paired bootstrap over pairs{left}"
     width = max(map(len, names))
     for name in names:
-        here = interval_of(draws(found[name]))
+        here = percentile_interval(draws(found[name]))
         line = f"{name:<{width}}  {found[name].value:.4f} ({here.low:.4f} to {here.high:.4f})"
         if name != names[0]:
             apart = difference(found[name], first)
