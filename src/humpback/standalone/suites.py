@@ -24,7 +24,7 @@ from humpback.errors import ConfigError, InputError
 from humpback.evaluate.answers import Answering
 from humpback.evaluate.comparisons import read_outputs, write_json
 from humpback.evaluate.suites import ifeval
-from humpback.evaluate.suites.catalogue import IFEVAL, SUITES, known
+from humpback.evaluate.suites.catalogue import IFEVAL, SUITES, check_name
 from humpback.evaluate.suites.files import read_suite
 from humpback.evaluate.suites.results import Figure, Row, figures, lines
 from humpback.method.settings_file import with_changes
@@ -93,7 +93,7 @@ def _wanted(suites: Sequence[str]) -> dict[str, Path | None]:
     found: dict[str, Path | None] = {}
     for suite in suites:
         name, given, path = suite.partition("=")
-        if known(name) in found:
+        if check_name(name) in found:
             raise ConfigError(f"{name} is named twice", "name each suite once")
         if given and not Path(path).exists():
             raise InputError(f"no file or folder {path}", f"write {name}=PATH, or {name} alone for the hub's rows")
