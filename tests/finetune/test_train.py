@@ -251,7 +251,7 @@ def test_a_training_that_diverges_is_an_error(train: Any, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "mend"),
+    ("error", "kind", "hint"),
     [
         (torch.OutOfMemoryError("CUDA out of memory"), StageError, "forward.micro_batch_size"),
         (MemoryError(), StageError, "forward.method: lora"),
