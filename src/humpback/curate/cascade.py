@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from humpback.config import CascadeSettings, SelectSettings
-from humpback.curate.scorers import Scorer
+from humpback.curate.base import Scorer
 from humpback.curate.select import Cutoff, cutoff
 from humpback.engines.base import Engine
 from humpback.errors import StageError

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from humpback import prompts, seed
-from humpback.config import OFF_SCALE, Config
+from humpback.config import Config, spec_of
 from humpback.config.flat import flat_settings
 from humpback.errors import ConfigError
 from humpback.records import (
@@ -108,7 +108,7 @@ def self_augment(config: Config, segments: Stage, by: Stage) -> Stage:
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
     """The best-rated candidates: A_k^(t) (section 2.3)."""
     wanted = config.curate.select
-    if config.curate.scorer in OFF_SCALE and wanted.top_share is None and wanted.top_n is None:
+    if not spec_of(config.curate.scorer).takes_threshold and wanted.top_share is None and wanted.top_n is None:
         raise ConfigError(
             f"curate.scorer {config.curate.scorer} does not score from 1 to 5, so that no threshold fits it",
             "set curate.select.top_share or curate.select.top_n",

@@ -12,12 +12,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import get_args
 
 from humpback.config import TagSettings
-from humpback.records import Direction, Message, Origin, Pair, Part, content_id
-
-PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge"]
+from humpback.records import Direction, Message, Origin, Pair, Part, PromptName, content_id
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""

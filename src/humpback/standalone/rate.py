@@ -10,8 +10,8 @@ from pathlib import Path
 
 from humpback import seed
 from humpback.augment.gain import read_by
-from humpback.config import ASK_NO_MODEL, CascadeSettings, Config, CurateSettings, ModelSettings
-from humpback.curate.scorers import Scorer
+from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, ModelSettings
+from humpback.curate import Scorer
 from humpback.data_access.rows import file_rows
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, InputError
@@ -38,15 +38,15 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str], backward:
     from humpback.engines.open import account, open_engine
 
     config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
-    scorers = {config.curate.scorer, *config.curate.first}
-    asked = scorers - set(ASK_NO_MODEL)
+    specs = [SCORERS[name] for name in (config.curate.scorer, *config.curate.first)]
+    asks = any(spec.asks_model for spec in specs)
     states: Counter[str] = Counter()
-    if backward and "stored-gain" not in scorers:
+    if backward and not any(spec.needs == "stored-gain" for spec in specs):
         raise ConfigError("a backward model is read by the scorer stored-gain alone", "leave --backward out")
     with ExitStack() as opened:
         writer = opened.enter_context(open_engine(_named(config.model, backward))) if backward else None
-        engine = opened.enter_context(open_engine(config.model)) if asked else NoModel()
-        scales = _scales(config, engine) if "calibrated" in asked else ()
+        engine = opened.enter_context(open_engine(config.model)) if asks else NoModel()
+        scales = _scales(config, engine) if any(spec.needs == "calibration" for spec in specs) else ()
         rate = _rater(pairs, config, engine, scales, writer)
 
         def step(window: Sequence[Candidate]) -> Outcome[Rating]:
@@ -56,7 +56,7 @@ def rate_files(pairs: Path, model: str, out: Path, changes: list[str], backward:
 
         line = write_kept(each_window(read_candidates(pairs, config), step), Rating, out, None)
         line += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
-        return "\n".join(filter(None, (line, account(engine) if asked else "")))
+        return "\n".join(filter(None, (line, account(engine) if asks else "")))
 
 
 def _named(settings: ModelSettings, name: str) -> ModelSettings:
@@ -71,7 +71,7 @@ def _rater(
 
     def made(wanted: CurateSettings, step: str) -> Scorer:
         scorer = make_scorer(wanted, config.run.seed, 1, step, config.tags, scales)
-        return _ReadsGains(scorer, writer) if writer and wanted.scorer == "stored-gain" else scorer
+        return _ReadsGains(scorer, writer) if writer and SCORERS[wanted.scorer].needs == "stored-gain" else scorer
 
     wanted, step = config.curate, "ratings-1"
     first: list[dict[str, Rating]] = []
@@ -82,7 +82,7 @@ def _rater(
     def known(window: Sequence[Candidate]) -> list[list[Rating]]:
         return [[rated[one.id] for one in window] for rated in first]
 
-    if wanted.scorer == "ensemble":
+    if SCORERS[wanted.scorer].needs == "members":
         ranks = [Ranks(rating.score for rating in rated.values()) for rated in first]
         return lambda window: mean_ranks(window, known(window), ranks, wanted.ensemble, 1)
     scorer = made(wanted, step)
