@@ -10,6 +10,7 @@ from pathlib import Path
 from humpback import prompts, seed
 from humpback.config import Config, spec_of
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import RESULT_NEUTRAL, batch_settings
 from humpback.errors import ConfigError
 from humpback.records import (
     Candidate,
@@ -23,12 +24,6 @@ from humpback.records import (
     record_rng_seed,
 )
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage, Step, Train, Trained
-
-_INDIFFERENT = (
-    *("packing", "pack_tokens", "micro_batch_size", "gradient_checkpointing", "devices", "shard", "tracker"),
-    *("checkpoint_steps", "keep_checkpoints", "max_dropped_share"),
-)
-"""Settings of a training that cannot change its result, but for the draws of dropout."""
 
 
 class _Again(Iterable[Pair]):
@@ -76,9 +71,8 @@ def finetune(config: Config, base: str, name: str, direction: Direction, on: Seq
         facts = asdict(summary) | {"dropped": sum(summary.dropped.values())}
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)
 
-    ignored = {f"{direction}.{setting}" for setting in _INDIFFERENT}
     settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
-    settings = {key: value for key, value in settings.items() if key not in ignored}
+    settings = {key: value for key, value in settings.items() if key not in RESULT_NEUTRAL}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
     does = "finetune the base " + (
@@ -98,6 +92,7 @@ def self_augment(config: Config, segments: Stage, by: Stage) -> Stage:
             yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates")
 
     settings = flat_settings(config, "augment", "model.max_tokens", "model.engine", "run.seed")
+    settings |= batch_settings(config.model)
     settings |= {"prompts": prompts.prompt_digest("backward")}
     work = MapShards(((segments.name, Segment),), opened)
     needs = (segments.name, by.name)
@@ -153,6 +148,7 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
                 yield heldout_losses(pairs, engine, name, direction, config.tags)
 
     settings = flat_settings(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
+    settings |= batch_settings(config.model)
     settings |= {"models": [f"{name} {direction}" for name, direction in models]}
     needed = tuple(stage.name for stage in needs)
     return Stage(

@@ -10,6 +10,7 @@ from typing import Any
 from humpback import prompts, seed
 from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, SingleScorer
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import batch_settings
 from humpback.errors import StageError
 from humpback.records import Candidate, Outcome, Pair, Rating, SignScale
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage
@@ -58,7 +59,7 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
                 yield read_pairs(good, engine, config.tags, config.curate, config.run.seed)
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
-    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed")
+    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
     settings |= {"prompts": prompts.prompt_digest("forward", "backward")} | _follow_up(config)
     name, does = f"calibration-{iteration}", f"how M_{iteration - 1} reads good pairs"
     return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True, version=2)
@@ -142,6 +143,8 @@ def _deciding(config: Config) -> dict[str, Any]:
     settings = flat_settings(config, *spec.settings)
     if config.curate.cascade.share < 1:
         settings |= flat_settings(config, "curate.cascade")
+    if spec.asks_model:
+        settings |= batch_settings(config.model)
     if spec.prompts:
         settings["prompts"] = prompts.prompt_digest(*spec.prompts)
     return settings | (_follow_up(config) if spec.needs == "calibration" else {})
