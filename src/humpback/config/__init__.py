@@ -21,24 +21,20 @@ from humpback.config.corpus import (
 )
 from humpback.config.data import ColumnSettings, DecontaminateSettings, SeedSettings
 from humpback.config.loop import (
-    ASK_NO_MODEL,
-    OFF_SCALE,
     AugmentSettings,
     CascadeSettings,
     CurateSettings,
     EvaluateSettings,
     LoraSettings,
-    ScorerName,
     SelectSettings,
-    SingleScorer,
     TagSettings,
     TrainSettings,
 )
 from humpback.config.model import ModelSettings, ServerSettings
+from humpback.config.scorers import SCORERS, ScorerName, ScorerSpec, SingleScorer, spec_of
 
 __all__ = [
-    "ASK_NO_MODEL",
-    "OFF_SCALE",
+    "SCORERS",
     "AugmentSettings",
     "CascadeSettings",
     "ColumnSettings",
@@ -54,6 +50,7 @@ __all__ = [
     "ModelSettings",
     "RunSettings",
     "ScorerName",
+    "ScorerSpec",
     "SeedSettings",
     "SegmentSettings",
     "SelectSettings",
@@ -63,6 +60,7 @@ __all__ = [
     "TagSettings",
     "TrainSettings",
     "UrlSettings",
+    "spec_of",
 ]
 
 

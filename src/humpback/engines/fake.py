@@ -13,8 +13,17 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from humpback.errors import ConfigError
-from humpback.prompts import GRADES, PromptName, ending
-from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Message, Request, SpanLikelihood
+from humpback.prompts import GRADES, ending
+from humpback.records import (
+    Completion,
+    FinishReason,
+    Likelihood,
+    LikelihoodRequest,
+    Message,
+    PromptName,
+    Request,
+    SpanLikelihood,
+)
 
 Reply = Callable[[Request], str | Completion]
 Likelihoods = Callable[[LikelihoodRequest], Sequence[float]]

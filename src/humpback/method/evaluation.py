@@ -9,6 +9,7 @@ from typing import Any
 from humpback import prompts, seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import batch_settings
 from humpback.evaluate.answers import Answering, EvalPrompt
 from humpback.evaluate.comparisons import Comparison, Output
 from humpback.evaluate.winrate import Judging
@@ -30,6 +31,7 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
                 yield heldout_losses(pairs, engine, name, direction, config.tags)
 
     settings = flat_settings(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
+    settings |= batch_settings(config.model)
     settings |= {"models": [f"{name} {direction}" for name, direction in models]}
     does = "measure every model on held-out pairs"
     work = Produce(shards, len(models))
@@ -55,6 +57,7 @@ def pair_losses(config: Config, name: str, pairs: Stage, model: ExternalModel, d
             yield lambda shard: heldout_losses(shard, engine, model.name, direction, config.tags)
 
     settings = flat_settings(config, "tags", "model.max_tokens", "model.engine")
+    settings |= batch_settings(config.model)
     settings |= {"prompts": prompts.prompt_digest(direction), "direction": direction, **identities(model)}
     does, work = f"how likely {model.name} finds the pairs", MapShards(((pairs.name, Pair),), opened)
     return Stage(
@@ -93,6 +96,7 @@ def answer_prompts(
             yield lambda shard: answer(shard, engine, generator, config.tags, how)
 
     every = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
+    every |= batch_settings(config.model)
     every |= {**settings, "model.stage": model, "prompts": prompts.prompt_digest("forward"), **identities(*asks)}
     work = MapShards(((asked.name, EvalPrompt),), opened)
     return Stage(

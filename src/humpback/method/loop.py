@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from humpback import prompts, seed
-from humpback.config import OFF_SCALE, Config
+from humpback.config import Config, spec_of
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import RESULT_NEUTRAL, batch_settings
 from humpback.errors import ConfigError
 from humpback.method.external import identities
 from humpback.records import (
@@ -33,12 +34,6 @@ from humpback.runs.stage import (
     external_of,
     names_of,
 )
-
-_INDIFFERENT = (
-    *("packing", "pack_tokens", "micro_batch_size", "gradient_checkpointing", "devices", "shard", "tracker"),
-    *("checkpoint_steps", "keep_checkpoints", "max_dropped_share"),
-)
-"""Settings of a training that cannot change its result, but for the draws of dropout."""
 
 
 class _Reread(Iterable[Pair]):
@@ -97,9 +92,8 @@ def finetune(
         facts = asdict(summary) | {"dropped": sum(summary.dropped.values())}
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)
 
-    ignored = {f"{direction}.{setting}" for setting in _INDIFFERENT}
     settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
-    settings = {key: value for key, value in settings.items() if key not in ignored}
+    settings = {key: value for key, value in settings.items() if key not in RESULT_NEUTRAL}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
     does = "finetune the base " + (
@@ -119,6 +113,7 @@ def self_augment(config: Config, segments: Stage, by: Stage | ExternalModel) -> 
             yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates")
 
     settings = flat_settings(config, "augment", "model.max_tokens", "model.engine", "run.seed")
+    settings |= batch_settings(config.model)
     settings |= {"prompts": prompts.prompt_digest("backward"), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
     needs = names_of(segments, by)
@@ -132,7 +127,7 @@ def self_augment(config: Config, segments: Stage, by: Stage | ExternalModel) -> 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
     """The best-rated candidates: A_k^(t) (section 2.3)."""
     wanted = config.curate.select
-    if config.curate.scorer in OFF_SCALE and wanted.top_share is None and wanted.top_n is None:
+    if not spec_of(config.curate.scorer).takes_threshold and wanted.top_share is None and wanted.top_n is None:
         raise ConfigError(
             f"curate.scorer {config.curate.scorer} does not score from 1 to 5, so that no threshold fits it",
             "set curate.select.top_share or curate.select.top_n",

@@ -1,4 +1,4 @@
-"""Self-curation, first half: M_{t-1} rates every candidate (section 2.3), and what the scorers of ours need before."""
+"""Self-curation, first half: M_{t-1} rates every candidate (section 2.3); before it come the stages it needs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from humpback import prompts, seed
-from humpback.config import ASK_NO_MODEL, CascadeSettings, Config, CurateSettings, SingleScorer
+from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, SingleScorer
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import batch_settings
 from humpback.errors import StageError
 from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SignScale
@@ -33,14 +34,17 @@ def rate(
         config: The run's settings.
         iteration: t.
         candidates: What is rated.
-        pairs: The seed, which `calibrated` looks at.
+        pairs: The seed, for scorers that need a calibration.
         by: The model M_{t-1}.
         called: Gives each stage the name it has here, before others refer to it.
     """
-    wanted = config.curate
-    good = [called(calibrate(config, iteration, pairs, by))] if "calibrated" in (wanted.scorer, *wanted.first) else []
-    alone = [(_alone(config, name), f"scores-{iteration}-{name}") for name in wanted.first]
-    first = [called(_rate(one, name, iteration, candidates, by, good, [])) for one, name in alone]
+    curate = config.curate
+    needs = {SCORERS[scorer].needs for scorer in (curate.scorer, *curate.first)}
+    good = [called(calibrate(config, iteration, pairs, by))] if "calibration" in needs else []
+    first = [
+        called(_rate(_alone(config, scorer), f"scores-{iteration}-{scorer}", iteration, candidates, by, good, []))
+        for scorer in curate.first
+    ]
     return *good, *first, called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, good, first))
 
 
@@ -48,15 +52,15 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | External
     """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours."""
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
-        from humpback.curate.calibration import calibrate as look
+        from humpback.curate.calibration import calibrate as read_pairs
 
         good = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
         if not done:
             with inputs.engine(by.name) as engine:
-                yield look(good, engine, config.tags, config.curate, config.run.seed)
+                yield read_pairs(good, engine, config.tags, config.curate, config.run.seed)
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
-    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed")
+    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
     settings |= {"prompts": prompts.prompt_digest("forward", "backward"), **identities(by)} | _follow_up(config)
     name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
     return Stage(
@@ -76,14 +80,15 @@ def _rate(
 ) -> Stage:
     """Ratings by one scorer, or the mean ranks by several that came first."""
     wanted = config.curate
-    on = good if wanted.scorer == "calibrated" else []
-    asks = wanted.scorer not in ASK_NO_MODEL
+    spec = SCORERS[wanted.scorer]
+    on = good if spec.needs == "calibration" else []
+    asks = spec.asks_model
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Rate]:
         from humpback.curate import NoModel, make_scorer, rate_within, reach
 
-        if wanted.scorer == "ensemble":
+        if spec.needs == "members":
             yield _by_mean_rank(wanted, iteration, inputs, first)
             return
         scales = [scale for stage in on for scale in inputs.records(stage.name, SignScale)]
@@ -117,27 +122,28 @@ def _alone(config: Config, scorer: SingleScorer) -> Config:
     return config.model_copy(update={"curate": changed})
 
 
-def _by_mean_rank(wanted: CurateSettings, iteration: int, inputs: Inputs, first: Sequence[Stage]) -> Rate:
+def _by_mean_rank(curate: CurateSettings, iteration: int, inputs: Inputs, first: Sequence[Stage]) -> Rate:
     from humpback.curate import Ranks, mean_ranks
 
     ranks = [Ranks(inputs.column(stage.name, "score")) for stage in first]
-    return lambda shard, *rated: mean_ranks(shard, rated, ranks, wanted.ensemble, iteration)
+    return lambda shard, *rated: mean_ranks(shard, rated, ranks, curate.ensemble, iteration)
 
 
 def _scores(inputs: Inputs, stage: Stage) -> Iterator[tuple[str, float | None]]:
     return zip(inputs.column(stage.name, "id"), inputs.column(stage.name, "score"), strict=True)
 
 
-def _enough_have_a_score(wanted: CurateSettings, name: str) -> Callable[[Inputs], None]:
+def _enough_have_a_score(curate: CurateSettings, name: str) -> Callable[[Inputs], None]:
     def check(inputs: Inputs) -> None:
         states = Counter(inputs.column(name, "state"))
-        lost = {state: states[state] for state in ("unparsed", "truncated") if states[state]}
-        asked = states.total() - states["skipped"]
-        if asked and sum(lost.values()) > wanted.max_unrated_share * asked:
-            counts = ", ".join(f"{count} {state}" for state, count in lost.items())
-            example = next(row.reply for row in inputs.records(name, Rating) if row.state in lost)
+        failures = {state: states[state] for state in ("unparsed", "truncated") if states[state]}
+        # What a cascade leaves out was never rated, so it says nothing about how well the rater answers.
+        rated = states.total() - states["skipped"]
+        if rated and sum(failures.values()) > curate.max_unrated_share * rated:
+            counts = ", ".join(f"{count} {state}" for state, count in failures.items())
+            example = next(row.reply for row in inputs.records(name, Rating) if row.state in failures)
             raise StageError(
-                f"{name}: {counts} of {asked} ratings have no score, one of them '{example[-80:].strip()}'",
+                f"{name}: {counts} of {rated} ratings have no score, one of them '{example[-80:].strip()}'",
                 "use curate.scorer: expected-rating, raise curate.max_new_tokens or curate.max_unrated_share",
             )
 
@@ -145,32 +151,16 @@ def _enough_have_a_score(wanted: CurateSettings, name: str) -> Callable[[Inputs]
 
 
 def _deciding(config: Config) -> dict[str, Any]:
-    """What decides the ratings of each scorer, and of no other."""
-    wanted = config.curate
-    cascade = flat_settings(config, "curate.cascade") if wanted.cascade.share < 1 else {}
-    reading = flat_settings(config, "curate.scorer", "model.max_tokens", "model.engine") | cascade
-    match wanted.scorer:
-        case "rating":
-            settings = flat_settings(config, "curate", "run.seed")
-            others = ("select", "max_unrated", "calibration", "cascade", "ensemble", "follow_up")
-            settings = {k: v for k, v in settings.items() if not k.startswith(tuple(f"curate.{one}" for one in others))}
-            return settings | reading | {"prompts": prompts.prompt_digest("rating")}
-        case "expected-rating" | "yes-no" | "additive":
-            return reading | {"prompts": prompts.prompt_digest(wanted.scorer)}
-        case "cycle":
-            return (
-                reading
-                | flat_settings(config, "tags", "curate.max_new_tokens")
-                | {"prompts": prompts.prompt_digest("forward")}
-            )
-        case "ensemble":
-            return flat_settings(config, "curate.scorer", "curate.ensemble")
-        case "length" | "random" | "stored-gain":
-            return flat_settings(config, "curate.scorer", "run.seed")
-        case _:
-            asked = _follow_up(config) if wanted.scorer == "calibrated" else {}
-            digest = prompts.prompt_digest("forward", "backward")
-            return reading | flat_settings(config, "tags") | {"prompts": digest} | asked
+    """The settings that decide the ratings, by the table of scorers: no setting of another scorer makes them stale."""
+    spec = SCORERS[config.curate.scorer]
+    settings = flat_settings(config, *spec.settings)
+    if config.curate.cascade.share < 1:
+        settings |= flat_settings(config, "curate.cascade")
+    if spec.asks_model:
+        settings |= batch_settings(config.model)
+    if spec.prompts:
+        settings["prompts"] = prompts.prompt_digest(*spec.prompts)
+    return settings | (_follow_up(config) if spec.needs == "calibration" else {})
 
 
 def _follow_up(config: Config) -> dict[str, Any]:

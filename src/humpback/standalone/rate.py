@@ -9,7 +9,7 @@ from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 
-from humpback.config import Config
+from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
 from humpback.corpus.reading.stored import file_digest
 from humpback.data_access.rows import file_rows
@@ -49,15 +49,15 @@ def rate_files(
     """
     check_endings(out)
     config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
-    scorers = {config.curate.scorer, *config.curate.first}
-    if backward and "stored-gain" not in scorers:
+    needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
+    if backward and "stored-gain" not in needs:
         raise ConfigError("a backward model is read by the scorer stored-gain alone", "leave --backward out")
     read = candidates_stage(pairs, config)
     plan = [read]
     if backward:
         named = config.model.model_copy(update={"name": backward})
         plan.append(_gains(config, read, ExternalModel("backward", named)))
-    seed = [read_seed(without_holdout(config))] if "calibrated" in scorers else []
+    seed = [read_seed(without_holdout(config))] if "calibration" in needs else []
     by = ExternalModel("rater", config.model)
     plan += seed
     plan += rate(without_holdout(config), 1, plan[1 if backward else 0], seed[0] if seed else read, by)

@@ -96,16 +96,16 @@ def render(data: ReportData) -> str:
 
 def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
     """The comparisons worth a line: with the base, with the seed-only model and with the model just before."""
-    chosen: list[tuple[str, Difference]] = []
+    shown_rows: list[tuple[str, Difference]] = []
     for row in losses:
         last = len(row.differences) - 1
-        chosen.extend(
+        shown_rows.extend(
             (row.model, item)
-            for place, item in enumerate(row.differences)
-            if item.against in ("base", SEED) or place == last
+            for position, item in enumerate(row.differences)
+            if item.against in ("base", SEED) or position == last
         )
-    low = min([0.0, *(item.low for _, item in chosen)])
-    high = max([0.0, *(item.high for _, item in chosen)])
+    low = min([0.0, *(item.low for _, item in shown_rows)])
+    high = max([0.0, *(item.high for _, item in shown_rows)])
     span = (high - low) or 1.0
 
     def path_of(value: float) -> float:
@@ -121,7 +121,7 @@ def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
             middle=path_of(item.difference),
             zero=path_of(0.0),
         )
-        for model, item in chosen
+        for model, item in shown_rows
     )
 
 
@@ -139,8 +139,8 @@ def movement_table(item: Movement) -> MovementTable:
 def rating_states(ratings: Sequence[RatingSummary]) -> tuple[RatingState, ...]:
     """States with a column of their own, beside all that are scored: the failures always, others where they occur."""
     states: tuple[RatingState, ...] = get_args(RatingState)
-    seen = {state for row in ratings for state, count in row.states.items() if count}
-    return tuple(s for s in states if s != "scored" and (s in seen or s in ("unparsed", "truncated")))
+    occurring = {state for row in ratings for state, count in row.states.items() if count}
+    return tuple(s for s in states if s != "scored" and (s in occurring or s in ("unparsed", "truncated")))
 
 
 def sample_groups(samples: Sequence[Sample]) -> tuple[tuple[str, bool, tuple[Sample, ...]], ...]:
@@ -164,17 +164,17 @@ def duration(seconds: float) -> str:
     """Seconds as people say them: '4.2 s', '3 min 20 s', '5 h 03 min'."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, seconds_left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+    return f"{hours:,} h {minutes:02d} min" if hours else f"{minutes} min {seconds_left:02d} s"
 
 
 def _number(value: float, decimals: int = 0) -> str:
     return f"{value:,.{decimals}f}".replace("-", "−")
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+def _share(part: float, total: float) -> str:
+    return f"{100 * part / total:.1f} %" if total else "–"
 
 
 def _length_charts(data: ReportData, side: str) -> tuple[charts.BarChart, ...]:

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from humpback.config import OFF_SCALE
+from humpback.config import spec_of
 from humpback.deliver.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary, SeparationLike
 from humpback.records import Rating, RatingState
 
@@ -142,7 +142,7 @@ def rating_summary(
 def score_edges(scores: Sequence[float], scorer: str) -> tuple[float, ...]:
     """Edges for the scores of this scorer: the scale from 1 to 5, or where it has none what lies between its scores."""
     low, high = (min(scores), max(scores)) if scores else (1.0, 5.0)
-    if scorer not in OFF_SCALE and low >= 1 and high <= 5:
+    if spec_of(scorer).takes_threshold and low >= 1 and high <= 5:
         return SCORE_EDGES
     if high - low < 1e-9 * max(1.0, abs(low)):
         low, high = low - 0.5, high + 0.5
