@@ -20,6 +20,7 @@ from humpback.config.corpus import (
     UrlSettings,
 )
 from humpback.config.data import ColumnSettings, DecontaminateSettings, SeedSettings
+from humpback.config.engines import ENGINES, EngineName, EngineSpec
 from humpback.config.loop import (
     ASK_NO_MODEL,
     OFF_SCALE,
@@ -38,6 +39,7 @@ from humpback.config.model import ModelSettings, ServerSettings
 
 __all__ = [
     "ASK_NO_MODEL",
+    "ENGINES",
     "OFF_SCALE",
     "AugmentSettings",
     "CascadeSettings",
@@ -47,6 +49,8 @@ __all__ = [
     "CurateSettings",
     "DecontaminateSettings",
     "DeduplicateSettings",
+    "EngineName",
+    "EngineSpec",
     "EvaluateSettings",
     "FilterName",
     "LineSettings",

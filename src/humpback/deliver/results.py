@@ -120,7 +120,7 @@ class _Results:
             curves=tuple(self._curves()),
             samples=tuple(self._samples()),
             settings=resolved(self.config),
-            notes=notes if self.config.model.engine == "fake" else (),
+            notes=notes if self.config.model.engine_spec.dry_run else (),
         )
 
     def export(self) -> dict[str, Path]:
@@ -134,7 +134,7 @@ class _Results:
         pairs = seed.hold_out(self.run.stage("seed").records(Pair), self.config.seed, self.config.run.seed).train
         with local_output(data) as folder:
             export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
-        if self.config.model.engine == "fake":
+        if self.config.model.engine_spec.dry_run:
             return {"data set": data}
         model = self.run.export_path / "model"
         with local_copy(self.run.stage(final).model_path) as source, local_output(model) as folder:
@@ -147,7 +147,7 @@ class _Results:
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model=self.config.model.name if self.config.model.engine != "fake" else "none (dry run)",
+            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.config.model.name,
             base_identity=models.identify(self.config.model),
             base_licence=models.licence(self.config.model).name,
             machine=str(last["machine"]),

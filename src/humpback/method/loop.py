@@ -43,15 +43,15 @@ class _Again(Iterable[Pair]):
 
 def finetune(config: Config, base: str, name: str, direction: Direction, on: Sequence[Stage]) -> Stage:
     """M_yx or M_t: the base model, finetuned (section 2.2 backwards, 2.3 forwards). Always from the base."""
-    if config.model.engine == "openai":
+    if not config.model.engine_spec.trains:
         raise ConfigError(
-            "model.engine is openai: a run trains, and a server's model cannot be trained",
+            f"model.engine is {config.model.engine}: a run trains, and a server's model cannot be trained",
             "set model.engine to transformers; 'humpback instruct' and 'humpback rate' work with a server",
         )
     room = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
-        if config.model.engine == "fake":
+        if config.model.engine_spec.dry_run:
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
             count = sum(1 for _ in _training_pairs(inputs, config, on))
             return Trained(count, count, {}, 0, {"steps": 0})

@@ -51,7 +51,7 @@ def cache_folder() -> Path:
 
 def is_hub_id(settings: ModelSettings) -> bool:
     """Whether the model comes from the hub."""
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return False
     name = settings.name
     return not name.startswith("package:") and not Path(name).expanduser().exists() and not _looks_like_path(name)
@@ -63,9 +63,9 @@ def identify(settings: ModelSettings) -> str:
     Raises:
         ModelError: The model is not there.
     """
-    if settings.engine == "fake":
+    if settings.engine_spec.dry_run:
         return "fake"
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
     name = settings.name
     if name.startswith("package:"):
@@ -96,9 +96,9 @@ class Licence:
 
 def licence(settings: ModelSettings) -> Licence:
     """The licence of the base model, as far as it is known without fetching anything."""
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return Licence()
-    if settings.engine != "fake" and settings.name.startswith("package:"):
+    if settings.engine_spec.needs_files and settings.name.startswith("package:"):
         carried = installed(settings.name)
         return Licence(carried.licence, carried.notice)
     path = Path(settings.name).expanduser()
@@ -112,13 +112,13 @@ def resolve(settings: ModelSettings) -> ModelFolder:
         ConfigError: It is on a server.
         ModelError: It is not there, gated, not a causal language model, or brings code or pickles.
     """
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         raise ConfigError(
-            "model.engine is openai: a server's model cannot be trained",
+            f"model.engine is {settings.engine}: a server's model cannot be trained",
             "set model.engine to transformers, and model.name to a model that can be had here",
         )
     identity = identify(settings)
-    if settings.engine == "fake":
+    if settings.engine_spec.dry_run:
         return ModelFolder(Path(), "fake", identity)
     name = settings.name
     path = Path(name).expanduser()

@@ -136,7 +136,7 @@ def instruct_files(segments: Path, model: str, out: Path, dropped: Path | None, 
 
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     rows = _segments(segments, config)
-    unread = {"gain": False} if config.model.engine == "openai" else {}
+    unread = {} if config.model.engine_spec.reads_spans else {"gain": False}
     settings = config.augment.model_copy(update=unread)
     with open_engine(config.model) as engine:
 
