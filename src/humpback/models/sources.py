@@ -13,7 +13,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
+from humpback.data_access.atomic import atomic_folder
 from humpback.errors import ConfigError, ModelError
 from humpback.models.packages import Carried, installed
 
@@ -163,7 +163,7 @@ def _from_gguf(path: Path, identity: str) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with without_bars(), new_folder(target) as folder:
+    with without_bars(), atomic_folder(target) as folder:
         try:
             where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
             tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -253,23 +253,6 @@ def without_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        try:
-            folder.rename(target)
-        except OSError:
-            if not target.exists():  # someone else was faster: theirs is as good
-                raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _line(error: BaseException) -> str:
