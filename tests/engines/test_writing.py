@@ -14,7 +14,7 @@ from transformers import (
     Lfm2ForCausalLM,
 )
 
-from humpback.config import ModelSettings
+from humpback.config import ENGINES, ModelSettings
 from humpback.engines.packed import PackedLinear, pack, packs
 from humpback.engines.transformers import TransformersEngine
 from humpback.records import Message, Part, Request, Sampling
@@ -100,6 +100,8 @@ def engine(folder):
 
 class TestContractOfOtherMemories(EngineContract):
     """Windows and states keep the contract as plain attention does."""
+
+    spec = ENGINES["transformers"]
 
     @pytest.fixture(params=["windows", "states"])
     def engine(self, request, tiny_model, tmp_path):

@@ -118,16 +118,3 @@ def test_a_file_that_is_not_gguf(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="cannot be read as a GGUF model"):
         models.resolve(settings(path))
     assert not [p for p in (tmp_path / "cache" / "models").iterdir() if not p.name.startswith(".")]
-
-
-def test_a_folder_that_fails_half_way_leaves_nothing(tmp_path):
-    target = tmp_path / "made"
-
-    def fail() -> None:
-        with models.new_folder(target) as folder:
-            (folder / "half").write_text("x", encoding="utf-8")
-            raise OSError("stop")
-
-    with pytest.raises(OSError, match="stop"):
-        fail()
-    assert list(tmp_path.iterdir()) == []

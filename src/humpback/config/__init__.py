@@ -20,6 +20,7 @@ from humpback.config.corpus import (
     UrlSettings,
 )
 from humpback.config.data import ColumnSettings, DecontaminateSettings, SeedSettings
+from humpback.config.engines import ENGINES, EngineName, EngineSpec
 from humpback.config.loop import (
     AugmentSettings,
     CascadeSettings,
@@ -34,6 +35,7 @@ from humpback.config.model import ModelSettings, ServerSettings
 from humpback.config.scorers import SCORERS, ScorerName, ScorerSpec, SingleScorer, spec_of
 
 __all__ = [
+    "ENGINES",
     "SCORERS",
     "AugmentSettings",
     "CascadeSettings",
@@ -43,6 +45,8 @@ __all__ = [
     "CurateSettings",
     "DecontaminateSettings",
     "DeduplicateSettings",
+    "EngineName",
+    "EngineSpec",
     "EvaluateSettings",
     "FilterName",
     "LineSettings",

@@ -124,7 +124,7 @@ class _Results:
             curves=tuple(self._curves()),
             samples=tuple(self._samples()),
             settings=resolved(self.config),
-            notes=notes if self.config.model.engine == "fake" else (),
+            notes=notes if self.config.model.engine_spec.dry_run else (),
         )
 
     def export(self) -> dict[str, Path]:
@@ -135,12 +135,10 @@ class _Results:
         facts = self._card_facts()
         data = self.run.export_path / "dataset"
         ratings = _RatingsBeside(self.run, self.plan)
-        pairs = seed.hold_out(
-            self.run.stage(self.plan.seed).records(Pair), self.config.seed, self.config.run.seed
-        ).train
+        pairs = self._seed_pairs().train
         with local_output(data) as folder:
             export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
-        if self.config.model.engine == "fake":
+        if self.config.model.engine_spec.dry_run:
             return {"data set": data}
         model = self.run.export_path / "model"
         with local_copy(self.run.stage(final).model_path) as source, local_output(model) as folder:
@@ -153,7 +151,7 @@ class _Results:
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model=self.config.model.name if self.config.model.engine != "fake" else "none (dry run)",
+            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.config.model.name,
             base_identity=self.plan.base.identity,
             base_licence=self.plan.base.licence,
             machine=str(last["machine"]),

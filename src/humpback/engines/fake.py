@@ -11,7 +11,9 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
+from humpback.config import ModelSettings
 from humpback.errors import ConfigError
 from humpback.prompts import GRADES, ending
 from humpback.records import (
@@ -216,6 +218,11 @@ class FakeEngine:
             (self._model, str(seed), more, *(text for message in messages for text in (message.role, message.text)))
         )
         return _Chance(content)
+
+
+def open_model(path: Path, identity: str, settings: ModelSettings) -> FakeEngine:
+    """A fake by this identity; it reads no files."""
+    return FakeEngine(identity or "fake")
 
 
 class _Chance:

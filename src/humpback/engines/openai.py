@@ -17,6 +17,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from humpback.config import ModelSettings
@@ -292,6 +293,11 @@ class OpenAIEngine:
             return {}
         finally:
             self._server.tries = 0
+
+
+def open_model(path: Path, identity: str, settings: ModelSettings) -> OpenAIEngine:
+    """The model that the settings name on their server, which says itself what it is."""
+    return OpenAIEngine(settings)
 
 
 def _is_about_logprobs(refused: Refused) -> bool:

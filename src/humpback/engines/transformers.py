@@ -105,6 +105,11 @@ class TransformersEngine:
         return self._loaded
 
 
+def open_model(path: Path, identity: str, settings: ModelSettings) -> TransformersEngine:
+    """The model of a folder, in this process."""
+    return TransformersEngine(path, identity, settings)
+
+
 def pick_device(name: str) -> torch.device:
     """The device that a setting means; 'auto' takes a GPU if there is one.
 

@@ -209,6 +209,11 @@ class VllmEngine:
         return whole
 
 
+def open_model(path: Path, identity: str, settings: ModelSettings) -> VllmEngine:
+    """The model of a folder, in processes that vLLM starts."""
+    return VllmEngine(path, identity, settings)
+
+
 def _read_folder(path: Path, settings: ModelSettings) -> tuple[Template, int]:
     """The template, and the longest sequence."""
     trust = settings.trust_remote_code

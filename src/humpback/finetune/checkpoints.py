@@ -6,7 +6,6 @@ short. The marker names the training, so that another training's checkpoint is n
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from humpback.data_access.atomic import atomic_file, sync, sync_tree
 from humpback.errors import StoreError
 from humpback.finetune.disk_space import training_disk_bytes
 from humpback.finetune.job import Job
@@ -48,13 +48,10 @@ class MarkComplete(TrainerCallback):
         if not state.is_world_process_zero:
             return
         folder = self._work / f"checkpoint-{state.global_step}"
-        for path in sorted(folder.rglob("*")):
-            _sync(path)
-        partial = folder / f"{_MARKER}.partial"
-        partial.write_text(self._identity, encoding="utf-8")
-        _sync(partial)
-        partial.rename(folder / _MARKER)
-        _sync(folder)
+        sync_tree(folder)  # before the marker: it must never stand beside a weight that a power cut took
+        with atomic_file(folder / _MARKER) as temporary:
+            temporary.write_text(self._identity, encoding="utf-8")
+        sync(folder)
         for old in _by_step(self._work)[: -self._keep]:
             shutil.rmtree(old)
 
@@ -97,11 +94,3 @@ def check_disk(job: Job, weights: int, trained: int) -> int:
 
 def _by_step(work: Path) -> list[Path]:
     return sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from humpback.config import TrainSettings
+from humpback.data_access.atomic import atomic_file
 from humpback.finetune.tokens import Tokens
 
 _NAME = "heldout_loss"
@@ -94,6 +95,5 @@ class StopEarly(TrainerCallback):
     def _keep(self) -> None:
         if not self._trainer.accelerator.is_main_process:
             return
-        partial = self._work / f"{_FILE}.partial"
-        save_file({name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}, partial)
-        partial.replace(self._work / _FILE)
+        with atomic_file(self._work / _FILE) as temporary:
+            save_file({name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}, temporary)

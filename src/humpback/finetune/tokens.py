@@ -23,8 +23,9 @@ import pyarrow.compute as pc
 from datasets import Dataset
 
 from humpback.config import TagSettings
+from humpback.data_access.atomic import atomic_folder
 from humpback.finetune.examples import build_example
-from humpback.models.sources import cache_folder, new_folder
+from humpback.models.sources import cache_folder
 from humpback.models.template import Example, Template
 from humpback.prompts import prompt_digest
 from humpback.records import Direction, Dropped, Pair
@@ -96,9 +97,9 @@ def tokenise(
     content = _content(pairs, direction, tokenizer, tags, max_tokens)
     folder = cache_folder() / "tokens" / content
     if not (folder / _ABOUT).exists():
-        with new_folder(folder) as made:
+        with atomic_folder(folder) as temporary:
             examples = (build_example(pair, direction, template, tags, max_tokens) for pair in pairs)
-            write_tokens(examples, made)
+            write_tokens(examples, temporary)
     os.utime(folder)
     _make_room(folder.parent, folder, kept_bytes)
     return open_tokens(folder)

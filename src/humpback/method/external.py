@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from humpback import models
-from humpback.config import ENGINES
 from humpback.config.flat import flat_settings
 from humpback.runs.stage import ExternalModel, Stage, external_of
 
@@ -21,7 +20,7 @@ def identities(*inputs: Stage | ExternalModel) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for item in external_of(*inputs):
         settings[f"model.{item.name}"] = models.identify(item.settings)
-        deciding = _DECIDING_ON_A_SERVER if ENGINES[item.settings.engine].served else _DECIDING
+        deciding = _DECIDING_ON_A_SERVER if item.settings.engine_spec.is_server else _DECIDING
         flat = flat_settings(item.settings, *deciding)
         settings |= {f"model.{item.name}.{name}": value for name, value in flat.items()}
     return settings

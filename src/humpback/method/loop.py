@@ -59,15 +59,15 @@ def finetune(
         on: The stages whose pairs it is trained on.
         rng_seed: Of the training; follows from the run's seed and the stage's name unless given.
     """
-    if config.model.engine == "openai":
+    if not config.model.engine_spec.trains:
         raise ConfigError(
-            "model.engine is openai: a run trains, and a server's model cannot be trained",
+            f"model.engine is {config.model.engine}: a run trains, and a server's model cannot be trained",
             "set model.engine to transformers; 'humpback instruct' and 'humpback rate' work with a server",
         )
     train_settings = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
-        if config.model.engine == "fake":
+        if config.model.engine_spec.dry_run:
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
             count = sum(1 for _ in _training_pairs(inputs, config, on))
             return Trained(count, count, {}, 0, {"steps": 0})

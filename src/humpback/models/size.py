@@ -18,7 +18,7 @@ _MOST = 100_000_000
 
 def parameters(settings: ModelSettings) -> int | None:
     """The number of parameters; None where it cannot be known without fetching or preparing the model."""
-    if settings.engine != "transformers":
+    if not settings.engine_spec.embedded:
         return None
     if settings.name.startswith("package:"):
         return carried(settings.name).parameters

@@ -13,7 +13,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
+from humpback.data_access.atomic import atomic_folder
 from humpback.errors import ConfigError, ModelError
 from humpback.models.packages import Carried, installed
 
@@ -51,7 +51,7 @@ def cache_folder() -> Path:
 
 def is_hub_id(settings: ModelSettings) -> bool:
     """Whether the model comes from the hub."""
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return False
     name = settings.name
     return not name.startswith("package:") and not Path(name).expanduser().exists() and not _looks_like_path(name)
@@ -63,9 +63,9 @@ def identify(settings: ModelSettings) -> str:
     Raises:
         ModelError: The model is not there.
     """
-    if settings.engine == "fake":
+    if settings.engine_spec.dry_run:
         return "fake"
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
     name = settings.name
     if name.startswith("package:"):
@@ -96,9 +96,9 @@ class Licence:
 
 def licence(settings: ModelSettings) -> Licence:
     """The licence of the base model, as far as it is known without fetching anything."""
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return Licence()
-    if settings.engine != "fake" and settings.name.startswith("package:"):
+    if settings.engine_spec.needs_files and settings.name.startswith("package:"):
         carried = installed(settings.name)
         return Licence(carried.licence, carried.notice)
     path = Path(settings.name).expanduser()
@@ -112,13 +112,13 @@ def resolve(settings: ModelSettings) -> ModelFolder:
         ConfigError: It is on a server.
         ModelError: It is not there, gated, not a causal language model, or brings code or pickles.
     """
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         raise ConfigError(
-            "model.engine is openai: a server's model cannot be trained",
+            f"model.engine is {settings.engine}: a server's model cannot be trained",
             "set model.engine to transformers, and model.name to a model that can be had here",
         )
     identity = identify(settings)
-    if settings.engine == "fake":
+    if settings.engine_spec.dry_run:
         return ModelFolder(Path(), "fake", identity)
     name = settings.name
     path = Path(name).expanduser()
@@ -163,7 +163,7 @@ def _from_gguf(path: Path, identity: str) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with without_bars(), new_folder(target) as folder:
+    with without_bars(), atomic_folder(target) as folder:
         try:
             where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
             tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -253,23 +253,6 @@ def without_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        try:
-            folder.rename(target)
-        except OSError:
-            if not target.exists():  # someone else was faster: theirs is as good
-                raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _line(error: BaseException) -> str:

@@ -109,7 +109,7 @@ def workers_of(config: Config) -> Workers:
     if config.run.executor == "ray":
         from humpback.runs.workers.ray import RayWorkers
 
-        return RayWorkers(config.run.workers, config.model.vllm.tensor_parallel if config.model.engine == "vllm" else 1)
+        return RayWorkers(config.run.workers, config.model.engine_spec.devices(config.model))
     from humpback.runs.workers.processes import ProcessWorkers
 
     return ProcessWorkers(config.run.workers)

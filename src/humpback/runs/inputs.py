@@ -96,7 +96,7 @@ class RunInputs:
             log.forget()
 
     def _logged(self, engine: Engine, settings: ModelSettings) -> Engine:
-        if settings.engine != "openai" or not self._stage:
+        if not settings.engine_spec.keeps_answers or not self._stage:
             return engine
         log = AnswerLog(engine, self.scratch(self._stage) / "answers")
         self._logs.append(log)

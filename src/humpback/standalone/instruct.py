@@ -32,8 +32,8 @@ def instruct_files(
     """
     check_endings(out, dropped)
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
-    if config.model.engine == "openai":
-        # The gain reads an instruction that stands in the prompt, which no server does.
+    if not config.model.engine_spec.reads_spans:
+        # The gain reads an instruction that stands in the conversation, which no server does.
         config = config.model_copy(update={"augment": config.augment.model_copy(update={"gain": False})})
     read = segments_stage(segments, config)
     plan = [read, self_augment(config, read, ExternalModel("backward", config.model))]

@@ -115,7 +115,7 @@ def _config(asking: Asking, wanted: Mapping[str, Path | None], changes: list[str
     config = with_changes(
         Config.model_validate({"model": {"name": asking.model}}) if asking.model else Config(), changes
     )
-    if reads and config.model.engine != "transformers":
+    if reads and not config.model.engine_spec.embedded:
         raise ConfigError(f"{', '.join(reads)}: needs the model here, not engine '{config.model.engine}'",
                           "name a folder, a package or a hub id; ifeval takes any engine")  # fmt: skip
     return config
