@@ -19,7 +19,7 @@ def fail_in_file(target: Path, mode: str, content: bytes | str) -> None:
 
 
 def fail_in_folder(target: Path) -> None:
-    with suppress(ZeroDivisionError), atomic_folder(target) as folder:
+    with suppress(ZeroDivisionError), atomic_folder(target, replace=True) as folder:
         (folder / "weights").write_text("after")
         raise ZeroDivisionError
 
@@ -76,7 +76,7 @@ def test_a_file_elsewhere_appears_when_it_is_complete(mode: str, content: bytes 
 def test_a_folder_replaces_the_one_before(tmp_path: Path):
     target = tmp_path / "new" / "model"
     for number in "12":
-        with atomic_folder(target) as folder:
+        with atomic_folder(target, replace=True) as folder:
             (folder / f"weights-{number}").write_text(number)
     assert names(target) == ["weights-2"]
     assert names(tmp_path / "new") == ["model"]
@@ -93,9 +93,9 @@ def test_a_folder_stays_as_it_was_when_the_block_fails(tmp_path: Path):
 
 def test_a_cache_keeps_the_folder_that_another_process_made(tmp_path: Path):
     target = tmp_path / "cache"
-    with atomic_folder(target, keep_existing=True) as folder:
+    with atomic_folder(target) as folder:
         (folder / "slow").touch()
-        with atomic_folder(target, keep_existing=True) as faster:
+        with atomic_folder(target) as faster:
             (faster / "fast").touch()
     assert names(target) == ["fast"]
     assert names(tmp_path) == ["cache"]
@@ -104,8 +104,8 @@ def test_a_cache_keeps_the_folder_that_another_process_made(tmp_path: Path):
 def test_a_folder_never_takes_the_place_of_a_file(tmp_path: Path):
     target = tmp_path / "model"
     target.write_text("a file")
-    for keep_existing in (False, True):
-        with pytest.raises(NotADirectoryError), atomic_folder(target, keep_existing=keep_existing):
+    for replace in (False, True):
+        with pytest.raises(NotADirectoryError), atomic_folder(target, replace=replace):
             pass
     assert target.read_text() == "a file"
     assert names(tmp_path) == ["model"]

@@ -50,17 +50,17 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    flush_to_disk(path.parent)
+    sync(path.parent)
 
 
 @contextmanager
-def atomic_folder(path: Path, *, keep_existing: bool = False) -> Iterator[Path]:
-    """Gives an empty folder to fill, which takes the place of its target when the block ends without an error.
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Gives an empty folder to fill, which appears under its target's name when the block ends without an error.
 
     Args:
         path: The target, on a disk. Its parents are made where they are missing.
-        keep_existing: Leave a target that is there by then, and discard the new folder. For caches: what another
-            process has put there is as good, and may be in use. Otherwise the new folder replaces it.
+        replace: Put the new folder in the place of one that is there by then. Otherwise that one stays and the new one
+            is deleted: for folders whose content follows from their name, another process's is as good, and in use.
 
     Raises:
         OSError: The folder cannot be written, or the block raised it. The target is then as it was.
@@ -71,18 +71,16 @@ def atomic_folder(path: Path, *, keep_existing: bool = False) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for member in temporary.rglob("*"):
-            flush_to_disk(member)
-        flush_to_disk(temporary)
-        _put(temporary, path, previous, keep_existing=keep_existing)
-        flush_to_disk(path.parent)
+        sync_tree(temporary)
+        _put(temporary, path, previous, replace=replace)
+        sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(previous, ignore_errors=True)
 
 
-def _put(folder: Path, target: Path, previous: Path, *, keep_existing: bool) -> None:
-    if not keep_existing and target.is_dir():
+def _put(folder: Path, target: Path, previous: Path, *, replace: bool) -> None:
+    if replace and target.is_dir():
         # A rename cannot replace a folder that holds files, so the previous one moves aside first.
         target.rename(previous)
     try:
@@ -91,7 +89,7 @@ def _put(folder: Path, target: Path, previous: Path, *, keep_existing: bool) -> 
         if previous.exists():
             previous.rename(target)
             raise
-        if not (keep_existing and target.is_dir()):
+        if replace or not target.is_dir():
             raise
 
 
@@ -100,12 +98,18 @@ def temporary_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
 
 
-def flush_to_disk(path: Path) -> None:
-    """Makes a file's content, or the names in a folder, survive a crash of the machine."""
+def sync_tree(folder: Path) -> None:
+    """Waits until a folder with all that is in it is on the disk."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's content, or a folder's list of names, is on the disk."""
     # Some network file systems cannot flush a folder; for a file an error means that its content is lost.
     with suppress(OSError) if path.is_dir() else nullcontext():
-        handle = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            os.fsync(descriptor)
         finally:
-            os.close(handle)
+            os.close(descriptor)
