@@ -25,13 +25,12 @@ class Bars:
 
     Args:
         console: Where to print.
-        stages: Number of stages in the plan, for '3/14'.
     """
 
-    def __init__(self, console: Console, stages: int, done: int) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._stages = stages
-        self._position = done
+        self._stages = 0
+        self._position = 0
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -55,6 +54,10 @@ class Bars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+    def prepare(self, stages: int, done: int) -> None:
+        """A plan of so many stages is carried out, of which so many are done already: for '3/14'."""
+        self._stages, self._position = stages, done
 
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from humpback.config.flat import flat_settings
 from humpback.corpus.reading.stored import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
+from humpback.method.evaluation import ask_in_windows
 from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Stage
 from humpback.runs.store import StageFolder
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("lm_eval", "langdetect", "nltk", "punkt")
 _STRICT = "inst_level_strict_acc"
-_WINDOW = 64
-"""Prompts that are answered and committed together: what a kill can cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,10 @@ class IfEval:
         called = model.name if model else "base"
 
         def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Followed]]:
-            tasks = _drawn(self.settings, config.run.seed)
-            if done * _WINDOW < len(tasks):
-                with inputs.engine(called) as engine:
-                    for start in range(done * _WINDOW, len(tasks), _WINDOW):
-                        yield follow(tasks[start : start + _WINDOW], engine, config, self.settings)
+            def checked(window: Sequence[Task], engine: Engine) -> Outcome[Followed]:
+                return follow(window, engine, config, self.settings)
+
+            yield from ask_in_windows(inputs, called, _drawn(self.settings, config.run.seed), done, checked)
 
         settings = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
         settings |= {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
@@ -87,7 +85,7 @@ class IfEval:
             yield Measured(row.id, row.strictly, row.asked)
 
 
-def follow(tasks: list[Task], engine: Engine, config: Config, settings: IfEvalSettings) -> Outcome[Followed]:
+def follow(tasks: Sequence[Task], engine: Engine, config: Config, settings: IfEvalSettings) -> Outcome[Followed]:
     """Lets a model answer prompts and checks the answers, one record for each prompt, in order."""
     from humpback.evaluate.answers import Answering, EvalPrompt, answer
     from humpback.evaluate.suites.ifeval import check
