@@ -28,7 +28,8 @@ def at_work(*, force: bool) -> Iterator[How]:
     from humpback.cli.progress import Bars
     from humpback.standalone.work import How
 
-    with Bars(Console(stderr=True, highlight=False, soft_wrap=True)) as bars, stoppable():
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with Bars(console, announce=False) as bars, stoppable():
         yield How(force, bars)
 
 

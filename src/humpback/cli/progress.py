@@ -25,10 +25,12 @@ class Bars:
 
     Args:
         console: Where to print.
+        announce: Whether each stage is named when it starts too, off a terminal.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, announce: bool = True) -> None:
         self._console = console
+        self._announce = announce
         self._stages = 0
         self._position = 0
         self._bars = Progress(
@@ -62,7 +64,7 @@ class Bars:
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts."""
         self._position += 1
-        if not self._console.is_terminal:
+        if self._announce and not self._console.is_terminal:
             self._console.print(f"[{self._position}/{self._stages}] {stage.name}: {stage.does} ...", markup=False)
         self._task = self._bars.add_task(
             f"\\[{self._position}/{self._stages}] {stage.name}: {stage.does}", completed=done, total=total, note=""

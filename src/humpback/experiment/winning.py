@@ -19,6 +19,7 @@ from humpback.evaluate.answers import Answering, EvalPrompt
 from humpback.evaluate.comparisons import Comparison, Output, read_outputs
 from humpback.evaluate.winrate import Judging, judge
 from humpback.method.evaluation import answer_prompts
+from humpback.method.rows import read_rows
 from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
 from humpback.runs.store import StageFolder
@@ -55,8 +56,9 @@ class WinRateOf:
         """
         if not self.settings.baseline:
             raise ConfigError("winrate.baseline is not given", "name outputs to win against, or leave winrate out")
-        answers = self._answers(config, model, f"answers.{model.name if model else 'base'}")
-        return answers, self._verdicts(config, answers, name)
+        asked = self._asked(config)
+        answers = self._answers(config, asked, model, f"answers.{model.name if model else 'base'}")
+        return asked, answers, self._verdicts(config, answers, name)
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Points of each prompt that has a verdict: 100, 50 or 0, or between where the orders disagree."""
@@ -64,16 +66,20 @@ class WinRateOf:
             if row.preference is not None:
                 yield Measured(row.id, 100 * (row.preference - 1))
 
-    def _answers(self, config: Config, model: Stage | None, name: str) -> Stage:
+    def _asked(self, config: Config) -> Stage:
+        """The prompts, the same for every model."""
+
         def read() -> list[EvalPrompt]:
             baseline = _baseline(self.settings, config.run.seed)
             return [EvalPrompt(output.instruction, output.dataset) for output in baseline]
 
-        called = model.name if model else "base"
         settings = {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
-        settings |= {"winrate.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
+        return read_rows("prompts.winrate", read, EvalPrompt, config, settings | flat_settings(config, "run.seed"))
+
+    def _answers(self, config: Config, asked: Stage, model: Stage | None, name: str) -> Stage:
+        settings = {"winrate.max_new_tokens": self.settings.max_new_tokens}
         how = Answering(config.run.seed, self.settings.max_new_tokens)
-        return answer_prompts(config, name, model, read, how, called, settings)
+        return answer_prompts(config, name, asked, model, how, model.name if model else "base", settings)
 
     def _verdicts(self, config: Config, answers: Stage, name: str) -> Stage:
         judge = ExternalModel("judge", self.settings.judge)

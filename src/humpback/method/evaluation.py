@@ -4,46 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from humpback import prompts, seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
-from humpback.engines.base import Engine
 from humpback.evaluate.answers import Answering, EvalPrompt
 from humpback.evaluate.comparisons import Comparison, Output
 from humpback.evaluate.winrate import Judging
 from humpback.method.external import identities
 from humpback.records import Direction, HeldOutLoss, Outcome, Pair
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
-
-_WINDOW = 64
-"""Items that a model is asked about and that are committed together."""
-
-
-def ask_in_windows(
-    inputs: Inputs,
-    model: str,
-    items: Sequence[Item],
-    done: int,
-    ask: Callable[[Sequence[Item], Engine], Outcome[Made]],
-) -> Iterator[Outcome[Made]]:
-    """Asks a model about items, window by window; it is opened only where a window is left.
-
-    Args:
-        inputs: Where the model is.
-        model: A stage, 'base' or an external model.
-        items: All of them, in a fixed order.
-        done: Windows that are committed already.
-        ask: Makes one shard of one window.
-    """
-    if done * _WINDOW < len(items):
-        with inputs.engine(model) as engine:
-            for start in range(done * _WINDOW, len(items), _WINDOW):
-                yield ask(items[start : start + _WINDOW], engine)
 
 
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
@@ -65,35 +36,38 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
     return Stage("evaluation", does, names_of(*needs), settings, work, HeldOutLoss, model=True)
 
 
-def read_pairs(config: Config, models: Sequence[ExternalModel], direction: Direction) -> Stage:
-    """The loss of each model on all pairs of `seed.source`: a part for each model, in windows."""
+def pair_losses(config: Config, name: str, pairs: Stage, model: ExternalModel, direction: Direction) -> Stage:
+    """The loss of a model on all pairs of a stage.
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[HeldOutLoss]]:
+    Args:
+        config: Tags and bounds of the model.
+        name: What to call the stage.
+        pairs: The stage of the pairs.
+        model: Who reads them.
+        direction: Which side is predicted from the other.
+    """
+
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[HeldOutLoss]]]:
         from humpback.evaluate.heldout import heldout_losses
 
-        pairs, model = seed.read_seed(config.seed, config.run.seed).kept, models[part].name
+        with inputs.engine(model.name) as engine:
+            yield lambda shard: heldout_losses(shard, engine, model.name, direction, config.tags)
 
-        def losses(window: Sequence[Pair], engine: Engine) -> Outcome[HeldOutLoss]:
-            return heldout_losses(window, engine, model, direction, config.tags)
-
-        yield from ask_in_windows(inputs, model, pairs, done, losses)
-
-    settings = flat_settings(config, "tags", "seed", "model.max_tokens", "model.engine", "run.seed")
-    settings.pop("seed.source")  # its content counts, not its place
-    settings |= {"seed.content": seed.source_digest(config.seed), "prompts": prompts.prompt_digest(direction)}
-    settings |= {"direction": direction, **identities(*models)}
-    does, work = f"how likely {len(models)} models find the pairs", Produce(shards, len(models))
+    settings = flat_settings(config, "tags", "model.max_tokens", "model.engine")
+    settings |= {"prompts": prompts.prompt_digest(direction), "direction": direction, **identities(model)}
+    does, work = f"how likely {model.name} finds the pairs", MapShards(((pairs.name, Pair),), opened)
     return Stage(
-        "likelihood", does, (), settings, work, HeldOutLoss, model=True, hint="give shorter pairs",
-        external=tuple(models),
+        name, does, names_of(pairs), settings, work, HeldOutLoss, model=True, hint="give shorter pairs",
+        external=(model,),
     )  # fmt: skip
 
 
 def answer_prompts(
     config: Config,
     name: str,
+    asked: Stage,
     by: Stage | ExternalModel | None,
-    read: Callable[[], Sequence[EvalPrompt]],
     how: Answering,
     generator: str,
     settings: Mapping[str, Any],
@@ -103,28 +77,27 @@ def answer_prompts(
     Args:
         config: Tags and bounds of the model.
         name: What to call the stage.
+        asked: The stage of the prompts.
         by: Who answers; None is the base model.
-        read: Gives the prompts, in a fixed order, as often as it is called.
         how: How answers are drawn.
         generator: What the answers call the model.
-        settings: What decides prompts and decoding.
+        settings: What else decides the answers.
     """
-    model = by.name if by else "base"
+    model, asks = by.name if by else "base", (by,) if by else ()
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Output]]:
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Output]]]:
         from humpback.evaluate.answers import answer
 
-        def answers(window: Sequence[EvalPrompt], engine: Engine) -> Outcome[Output]:
-            return answer(window, engine, generator, config.tags, how)
-
-        yield from ask_in_windows(inputs, model, read(), done, answers)
+        with inputs.engine(model) as engine:
+            yield lambda shard: answer(shard, engine, generator, config.tags, how)
 
     every = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
-    every |= {**settings, "prompts": prompts.prompt_digest("forward")}
-    inputs_ = (by,) if by else ()
+    every |= {**settings, "model.stage": model, "prompts": prompts.prompt_digest("forward"), **identities(*asks)}
+    work = MapShards(((asked.name, EvalPrompt),), opened)
     return Stage(
-        name, f"let {model} answer prompts", names_of(*inputs_), every | identities(*inputs_), Produce(shards), Output,
-        model=True, external=external_of(*inputs_), hint="look at the reasons, and at the model",
+        name, f"let {model} answer the prompts", names_of(asked, *asks), every, work, Output, model=True,
+        external=external_of(*asks), hint="look at the reasons, and at the model",
     )  # fmt: skip
 
 

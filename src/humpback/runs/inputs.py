@@ -82,9 +82,11 @@ class RunInputs:
             path = get_folder(self.run.stage(stage).model_path, self.scratch(stage).with_suffix(".model"))
             identity = f"{stage}@{self._recipes[stage].fingerprint[:12]}"
         with open_engine(settings, path, identity) as engine:
+            logged = self._logged(engine, settings)
             try:
-                yield self._logged(engine, settings)
+                yield logged
             finally:
+                logged.close()
                 if spent := account(engine):
                     self.run.log("spent", stage=self._stage, model=engine.model, spent=spent)
 

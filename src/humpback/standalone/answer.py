@@ -7,9 +7,10 @@ from pathlib import Path
 
 from humpback.config import Config
 from humpback.corpus.reading.stored import file_digest
-from humpback.evaluate.answers import Answering, read_prompt_set
+from humpback.evaluate.answers import Answering, EvalPrompt, read_prompt_set
 from humpback.evaluate.comparisons import Output, write_outputs
 from humpback.method.evaluation import answer_prompts
+from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
@@ -37,11 +38,11 @@ def answer_files(
     """
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     generator = name or Path(model).name
-    settings = {"content": file_digest(str(prompts)), "generator": generator, **asdict(answering)}
-    stage = answer_prompts(
-        config, "answers", ExternalModel("model", config.model), lambda: list(read_prompt_set(prompts)), answering,
-        generator, settings,
-    )  # fmt: skip
+    content = {"content": file_digest(str(prompts))}
+    asked = read_rows("prompts", lambda: read_prompt_set(prompts), EvalPrompt, config, content)
+    settings = {"generator": generator, **asdict(answering)}
+    by = ExternalModel("model", config.model)
+    stage = answer_prompts(config, "answers", asked, by, answering, generator, settings)
 
     def write(run: Run) -> list[str]:
         answers = run.stage(stage.name)
@@ -50,4 +51,4 @@ def answer_files(
         line = f"wrote {out}: {counts.kept} of {counts.read} prompts answered by {generator}"
         return [line + reasons_of(counts, "not"), *spent_lines(run)]
 
-    return carry_out(Command([stage], config, out, write, (out,), (prompts,)), how)
+    return carry_out(Command([asked, stage], config, out, write, (out,), (prompts,)), how)

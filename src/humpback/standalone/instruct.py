@@ -11,7 +11,7 @@ from humpback.method.settings_file import with_changes
 from humpback.records import Candidate
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
-from humpback.standalone.tables import segments_stage, write_records
+from humpback.standalone.tables import check_endings, segments_stage, write_records
 from humpback.standalone.work import Command, How, carry_out, spent_lines
 
 _DEFAULT = How()
@@ -30,6 +30,7 @@ def instruct_files(
         changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
     """
+    check_endings(out, dropped)
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     if config.model.engine == "openai":
         # The gain reads an instruction that stands in the prompt, which no server does.

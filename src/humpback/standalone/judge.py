@@ -22,10 +22,10 @@ from humpback.evaluate.leaderboard import read_difficulty, read_gamed, update_le
 from humpback.evaluate.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
 from humpback.evaluate.winrate import Judging, WinRate, win_rate
 from humpback.method.evaluation import judge_pairs
+from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
-from humpback.standalone.tables import read_stage
 from humpback.standalone.work import Command, How, carry_out, spent_lines
 
 _DEFAULT = How()
@@ -73,7 +73,7 @@ def judge_files(
         return (_with_verdicts(pair, known.get(pair.id)) for pair in pairs)
 
     digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
-    read = read_stage("pairs", begun, Comparison, config, digests)
+    read = read_rows("pairs", begun, Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
     verdicts = judge_pairs("verdicts", read, ExternalModel("judge", config.model), judging, settings)
 

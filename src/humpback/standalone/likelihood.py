@@ -7,7 +7,8 @@ from pathlib import Path
 
 from humpback.config import Config
 from humpback.errors import ConfigError, StageError
-from humpback.method.evaluation import read_pairs
+from humpback.method.corpus import read_seed
+from humpback.method.evaluation import pair_losses
 from humpback.method.settings_file import with_changes
 from humpback.records import Direction, HeldOutLoss
 from humpback.runs.stage import ExternalModel
@@ -39,11 +40,14 @@ def likelihood_lines(
     if len(set(names)) < len(names):
         raise ConfigError("a model is named twice", "name each one once")
     config = with_changes(Config.model_validate({"seed": {"source": pairs}}), changes)
-    models = [ExternalModel(name, config.model.model_copy(update={"name": name})) for name in names]
-    stage = read_pairs(config, models, direction)
+    read = read_seed(config)
+    plan = [read]
+    for number, name in enumerate(names, 1):
+        model = ExternalModel(name, config.model.model_copy(update={"name": name}))
+        plan.append(pair_losses(config, f"losses-{number}", read, model, direction))
 
     def write(run: Run) -> list[str]:
-        rows = list(run.stage(stage.name).records(HeldOutLoss))
+        rows = [row for stage in plan[1:] for row in run.stage(stage.name).records(HeldOutLoss)]
         lines = list(_compared(rows, names, direction))
         if out is None:
             return lines
@@ -51,7 +55,7 @@ def likelihood_lines(
         return [*lines, f"wrote {out}: {len(rows)} losses"]
 
     writes = (out,) if out else ()
-    return carry_out(Command([stage], config, out or Path("likelihood"), write, writes, (Path(pairs),)), how)
+    return carry_out(Command(plan, config, out or Path("likelihood"), write, writes, (Path(pairs),)), how)
 
 
 def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Direction) -> Iterator[str]:

@@ -25,7 +25,7 @@ from humpback.records import Candidate, Curated, Dropped, Outcome, Rating
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
 from humpback.runs.store import Run
 from humpback.standalone.finetune import without_holdout
-from humpback.standalone.tables import candidates_stage, read_candidates, write_records
+from humpback.standalone.tables import candidates_stage, check_endings, read_candidates, write_records
 from humpback.standalone.work import Command, How, carry_out, spent_lines
 
 _DEFAULT = How()
@@ -47,6 +47,7 @@ def rate_files(
     Raises:
         ConfigError: A setting is wrong, or no scorer would use the backward model.
     """
+    check_endings(out)
     config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
     scorers = {config.curate.scorer, *config.curate.first}
     if backward and "stored-gain" not in scorers:
@@ -80,6 +81,7 @@ def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str], how:
         changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
     """
+    check_endings(out)
     config = with_changes(Config(), changes)
     by_id = {rating.id: rating for rating in read_ratings(ratings)}
 

@@ -11,7 +11,7 @@ from humpback.method.plan import plan_corpus
 from humpback.method.settings_file import with_changes
 from humpback.records import Segment
 from humpback.runs.store import Run
-from humpback.standalone.tables import write_records
+from humpback.standalone.tables import check_endings, write_records
 from humpback.standalone.work import Command, How, carry_out
 
 _DEFAULT = How()
@@ -29,6 +29,7 @@ def segment_files(
         changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
     """
+    check_endings(out, dropped)
     config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
     plan = plan_corpus(config)
 

@@ -16,44 +16,15 @@ from humpback.corpus.reading.stored import file_digest
 from humpback.data_access.record_tables import TableWriter
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
-from humpback.records import Candidate, Dropped, Outcome, Pair, Segment, content_id
-from humpback.runs.stage import Inputs, Produce, Stage
+from humpback.method.rows import read_rows
+from humpback.records import Candidate, Dropped, Pair, Segment, content_id
+from humpback.runs.stage import Stage
 
 Record = TypeVar("Record")
 _CANDIDATE = {field.name for field in dataclasses.fields(Candidate)}
 _LAYOUT = ("seed.format", "seed.columns", "seed.language", "seed.without_context")
 _OPTIONAL = {"gain"}
 """Columns of candidates that files of earlier versions lack."""
-
-
-def read_stage(
-    name: str,
-    read: Callable[[], Iterator[Record | Dropped]],
-    kind: type[Record],
-    config: Config,
-    settings: Mapping[str, Any],
-) -> Stage:
-    """The rows of a file, in shards of `run.shard_rows`.
-
-    Args:
-        name: What to call the stage.
-        read: Reads the file from its beginning, in a fixed order; whatever is no record is dropped with a reason.
-        kind: Type of the records.
-        config: For the size of a shard.
-        settings: What decides the rows, the file's content among it.
-    """
-
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Record]]:
-        size = config.run.shard_rows
-        rows = islice(read(), done * size, None)
-        while window := list(islice(rows, size)):
-            dropped = tuple(row for row in window if isinstance(row, Dropped))
-            records = tuple(row for row in window if not isinstance(row, Dropped))
-            yield Outcome(records, dropped, len(window))
-
-    every = {**settings, "run.shard_rows": config.run.shard_rows}
-    hint = "give a file with rows, in the columns that the docs name"
-    return Stage(name, f"read the {name}", (), every, Produce(shards), kind, hint=hint)
 
 
 def candidates_stage(
@@ -71,13 +42,13 @@ def candidates_stage(
         settings: What decides which are.
     """
     every = {"content": file_digest(str(path)), **flat_settings(config, *_LAYOUT), **(settings or {})}
-    return read_stage("pairs", read or (lambda: read_candidates(path, config)), Candidate, config, every)
+    return read_rows("pairs", read or (lambda: read_candidates(path, config)), Candidate, config, every)
 
 
 def segments_stage(path: Path, config: Config) -> Stage:
     """A table with a text column, as segments."""
     settings = {"content": file_digest(str(path)), "corpus.text_column": config.corpus.text_column}
-    return read_stage("segments", lambda: read_segments(path, config), Segment, config, settings)
+    return read_rows("segments", lambda: read_segments(path, config), Segment, config, settings)
 
 
 def read_segments(path: Path, config: Config) -> Iterator[Segment]:
@@ -131,6 +102,16 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
 def is_candidate(row: Values) -> bool:
     """Whether a row is what `instruct` writes."""
     return set(row) >= _CANDIDATE - _OPTIONAL
+
+
+def check_endings(*paths: Path | None) -> None:
+    """Refuses a file that could not be written, before any work is done for it.
+
+    Raises:
+        InputError: A name ends neither in .jsonl nor in .parquet.
+    """
+    for path in paths:
+        TableWriter(path, Dropped)
 
 
 def write_records(
