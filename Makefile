@@ -1,29 +1,40 @@
 # make demo   the whole loop on a small model, in its own virtual environment
-# make test   the tests          make check   style, types, import rules
+# make check  style, types, import rules, and a few gauges of the code
+# make test   the tests that a change needs: WORKERS at a time, each of which takes up to 2 GiB
+# make test-slow, make test-benchmarks   those that make test leaves out: long ones, and the scripts of benchmarks/
 # make test-vllm   the tests of the vLLM engine, on its build for CPUs, in an environment of their own
 PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
 RUN    ?= runs/demo
 DOCS   ?=
+WORKERS ?= 2
 BIN    := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-vllm check install clean
+.PHONY: demo test test-slow test-benchmarks test-vllm check install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents=["$(DOCS)"]')
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(PYTEST) -m 'not slow and not benchmark'
+
+test-slow: $(VENV)/.dev
+	$(PYTEST) -m slow
+
+test-benchmarks: $(VENV)/.dev
+	$(PYTEST) -m benchmark
 
 test-vllm: $(VLLM)/.done
 	VLLM_CPU_OMP_THREADS_BIND=nobind $(VLLM)/bin/python -m pytest tests/engines/test_vllm.py
 
 check: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks .ci
+	$(BIN)/ruff check src tests benchmarks .ci
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/gauges.py
 
 install: $(VENV)/.demo
 

@@ -13,22 +13,14 @@ from transformers import AutoModelForCausalLM
 
 from humpback.config import Config
 from humpback.method.settings_file import load_config
+from tests.command import humpback, mistake
 
 
-def humpback(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def process(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a shell starts it."""
     command = [sys.executable, "-m", "humpback", *map(str, arguments)]
     environment = os.environ | {"COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False)
-
-
-def mistake(*arguments: object, cwd: Path | None = None) -> str:
-    """The one line that a user's mistake gives."""
-    done = humpback(*arguments, cwd=cwd)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 COMMANDS = "init run plan status report export doctor segment finetune instruct rate select".split()
@@ -80,8 +72,14 @@ def test_a_run_may_stop_on_the_way_and_go_on(config_file, tmp_path):
     assert (out / "report.html").exists()
 
 
-def test_the_shipped_configuration_is_valid():
-    assert humpback("plan", "package:demo").returncode == 0
+def test_from_a_shell_the_shipped_configuration_is_planned_and_a_mistake_is_one_line(tmp_path):
+    planned = process("plan", "package:demo", "--out", tmp_path / "run")
+    assert planned.returncode == 0, planned.stderr
+    assert "disk: " in planned.stdout.splitlines()[-1]
+    wrong = process("run", "nowhere.yaml", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("humpback: no file nowhere.yaml")
+    assert wrong.stderr.count("\n") == 1
 
 
 def test_a_plan_waits_for_no_heavy_library():
@@ -166,6 +164,7 @@ def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.training
 def test_the_stages_one_by_one_on_files(documents, seed_file, tiny_model, tmp_path):
     size = ["--set", "model.max_tokens=3000"]
     training = ["--set", "{0}.steps=2", "--set", "{0}.batch_size=2", "--set", "{0}.learning_rate=0.001"]

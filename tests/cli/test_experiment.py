@@ -1,7 +1,6 @@
 """`humpback experiment FILE`: says what it will do, does it, and goes on after `kill -9` with a real model."""
 
 import json
-import os
 import subprocess
 import sys
 import xml.dom.minidom
@@ -100,11 +99,9 @@ def real_grid(settings: dict, tmp_path: Path, tiny_model: Path) -> Path:
 
 
 def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
-    """Starts the command in a process of its own; a tiny model is fastest on one thread."""
+    """Starts the command in a process of its own."""
     command = [sys.executable, "-m", "humpback", "experiment", str(grid), "--out", str(out)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 MOMENTS = (
@@ -116,6 +113,9 @@ MOMENTS = (
 )
 
 
+@pytest.mark.kill
+@pytest.mark.training
+@pytest.mark.slow
 def test_an_experiment_that_is_killed_again_and_again_ends_as_if_it_never_was(real_grid, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     output, _ = (process := start(real_grid, whole)).communicate(timeout=300)

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from humpback.config import CorpusSettings
 from humpback.corpus.cutting.cut import cut
 from humpback.corpus.explain import MOST_DOCUMENTS, explain
 from humpback.corpus.readers import list_sources, read_documents
+from tests.command import humpback, mistake
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
 
 GUIDE = f"""# Bread
@@ -29,11 +28,6 @@ MIT
 """
 
 
-def humpback(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "humpback", "segment", "--explain", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
 def said(*entries: Path | str, settings: CorpusSettings | None = None) -> str:
     return "\n".join(explain(list(map(str, entries)), settings or CorpusSettings()))
 
@@ -47,7 +41,7 @@ def table(path: Path, texts: Sequence[str]) -> Path:
 def test_the_command_shows_the_tree_and_every_reason(tmp_path: Path):
     path = tmp_path / "guide.md"
     path.write_text(GUIDE, encoding="utf-8")
-    short = humpback(str(path), "--set", "corpus.segment.max_chars=900")
+    short = humpback("segment", "--explain", path, "--set", "corpus.segment.max_chars=900")
     assert short.returncode == 0, short.stderr
     for line in (
         f"guide.md: markdown, {len(GUIDE):,} characters",
@@ -66,9 +60,8 @@ def test_the_command_shows_the_tree_and_every_reason(tmp_path: Path):
 
 
 def test_a_mistake_is_one_line(tmp_path: Path):
-    missing = humpback(str(tmp_path / "nowhere.md"))
-    assert missing.returncode == 2
-    assert re.fullmatch(r"humpback: no file or folder .*\n", missing.stderr)
+    missing = mistake("segment", "--explain", tmp_path / "nowhere.md")
+    assert missing.startswith("humpback: no file or folder ")
 
 
 def test_one_document_of_a_table_is_chosen_by_its_name(tmp_path: Path):
@@ -76,9 +69,8 @@ def test_one_document_of_a_table_is_chosen_by_its_name(tmp_path: Path):
     text = said(f"{path}#page-3")
     assert "pages.jsonl#page-3: markdown" in text
     assert "page-2" not in text
-    wrong = humpback(f"{path}#page-9")
-    assert wrong.returncode == 2
-    assert "has no document named 'page-9': names are page-0, page-1" in wrong.stderr
+    wrong = mistake("segment", "--explain", f"{path}#page-9")
+    assert "has no document named 'page-9': names are page-0, page-1" in wrong
 
 
 def test_of_a_long_table_the_first_documents_are_shown(tmp_path: Path):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.launch import train_together
@@ -15,15 +14,6 @@ from humpback.finetune.train import finetune
 from humpback.records import Pair, content_id
 
 _TOPICS = ["the sea", "the wind", "bread", "salt", "the sky", "stone walls", "harbours", "flour", "air", "yeast"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """A tiny model is fastest on one thread, and sums in the same order everywhere."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from humpback.records import Pair
+from tests.command import humpback, mistake
 from tests.killing import appeared
 
 
@@ -29,13 +30,16 @@ def command(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> list[str]:
         "forward.learning_rate": 1e-3, "forward.final_learning_rate": 1e-4,
     }  # fmt: skip
     changes = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    return [sys.executable, "-m", "humpback", "finetune", str(file), "--model", str(tiny_model), *changes]
+    return ["finetune", str(file), "--model", str(tiny_model), *changes]
 
 
+@pytest.mark.kill
+@pytest.mark.training
 def test_the_same_command_goes_on_after_a_kill(command: list[str], tmp_path: Path) -> None:
     """60 steps are made; the kill comes at the first checkpoint that is complete."""
     out, work = tmp_path / "m-0", tmp_path / ".m-0.work"
-    with subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE) as process:
+    typed = [sys.executable, "-m", "humpback", *command, "--out", str(out)]
+    with subprocess.Popen(typed, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 120
         while not appeared(work, "checkpoints/checkpoint-*/complete"):
             assert process.poll() is None, process.stderr and process.stderr.read()
@@ -43,13 +47,13 @@ def test_the_same_command_goes_on_after_a_kill(command: list[str], tmp_path: Pat
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
     assert not out.exists()
-    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False)
+    done = humpback(*command, "--out", out)
     assert done.returncode == 0, done.stderr
     again = re.search(r" \(the first (\d+) before\)", done.stdout)
     assert again is not None
     assert 3 <= int(again[1]) < 60
     assert not work.exists()
-    whole = subprocess.run([*command, "--out", str(tmp_path / "whole")], capture_output=True, text=True, check=True)
+    whole = humpback(*command, "--out", tmp_path / "whole")
     assert whole.stdout.replace("whole", "m-0") == done.stdout.replace(again[0], "")
     left, right = (load_file(folder / "model.safetensors") for folder in (out, tmp_path / "whole"))
     assert all(torch.equal(left[name], right[name]) for name in left)
@@ -57,9 +61,5 @@ def test_the_same_command_goes_on_after_a_kill(command: list[str], tmp_path: Pat
 
 def test_a_mistake_leaves_nothing_behind(command: list[str], tmp_path: Path) -> None:
     out = tmp_path / "m-0"
-    done = subprocess.run(
-        [*command, "--out", str(out), "--set", "forward.warmup_steps=60"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "forward.warmup_steps" in done.stderr
+    assert "forward.warmup_steps" in mistake(*command, "--out", out, "--set", "forward.warmup_steps=60")
     assert not list(tmp_path.glob("*m-0*"))

@@ -15,6 +15,8 @@ from humpback.finetune.checkpoints import check_disk
 from humpback.finetune.train import prepare
 from humpback.records import Pair, content_id
 
+pytestmark = pytest.mark.training
+
 Train = Callable[..., Any]
 
 _FAST = {"learning_rate": 2e-2, "final_learning_rate": 1e-2, "batch_size": 8}

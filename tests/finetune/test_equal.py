@@ -20,6 +20,8 @@ from humpback.config import ModelSettings, TrainSettings
 from humpback.errors import ConfigError, StageError
 from humpback.finetune.launch import how_many
 
+pytestmark = pytest.mark.training
+
 Train = Callable[..., Any]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from humpback.errors import StageError
 
+pytestmark = [pytest.mark.ray, pytest.mark.training]
+
 ray = pytest.importorskip("ray")
 
 

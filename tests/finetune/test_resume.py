@@ -19,15 +19,15 @@ from safetensors.torch import load_file
 from humpback.finetune.checkpoints import last_complete
 from humpback.records import Pair
 
+pytestmark = pytest.mark.training
+
 _CHILD = """
 import json, os, signal, sys
-import torch
 from pathlib import Path
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.train import finetune
 from humpback.records import Pair
 
-torch.set_num_threads(1)
 job = json.loads(Path(sys.argv[1]).read_text())
 
 def die_at(step, steps, loss):

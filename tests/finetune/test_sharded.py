@@ -21,6 +21,8 @@ from humpback.finetune.one import train_here
 from humpback.finetune.train import prepare
 from humpback.records import Pair
 
+pytestmark = pytest.mark.training
+
 _AS_GPUS = """
 import os
 

@@ -17,6 +17,7 @@ from humpback.config import TagSettings
 from humpback.finetune.show import show_examples, visible
 from humpback.models.template import Template
 from humpback.records import Pair
+from tests.command import humpback, mistake
 
 PAIR = Pair("1", "How do I bake bread?", "Mix flour, water and salt.", "seed", "test")
 
@@ -79,18 +80,19 @@ def command(tiny_model: Path, tmp_path: Path) -> list[str]:
     file = tmp_path / "pairs.jsonl"
     rows = [{"instruction": f"Name {n} winds of the sea.", "response": "Mistral and Föhn."} for n in range(1, 6)]
     file.write_text("\n".join(json.dumps(row) for row in rows))
-    return [sys.executable, "-m", "humpback", "finetune", str(file), "--model", str(tiny_model), "--show", "2"]
+    return ["finetune", str(file), "--model", str(tiny_model), "--show", "2"]
 
 
 def test_the_command_shows_plain_lines_where_there_is_no_terminal(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = humpback(*command)
     assert done.stdout.count("  learnt ") == 2
     assert "\x1b" not in done.stdout
 
 
 def test_the_command_shows_colours_in_a_terminal(command: list[str]) -> None:
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, stdin=theirs) as process:
+    typed = [sys.executable, "-m", "humpback", *command]
+    with subprocess.Popen(typed, stdout=theirs, stderr=subprocess.PIPE, stdin=theirs) as process:
         os.close(theirs)
         shown = b""
         while True:
@@ -107,6 +109,4 @@ def test_the_command_shows_colours_in_a_terminal(command: list[str]) -> None:
 
 
 def test_without_a_folder_nothing_is_trained(command: list[str]) -> None:
-    done = subprocess.run(command[:-2], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("humpback: there is no folder to write the model to")
+    assert mistake(*command[:-2]).startswith("humpback: there is no folder to write the model to")

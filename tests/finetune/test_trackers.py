@@ -14,6 +14,8 @@ from tensorboardX.record_writer import masked_crc32c
 
 from humpback.errors import ConfigError
 
+pytestmark = pytest.mark.training
+
 
 def _events(folder: Path) -> list[Event]:
     """What TensorBoard would read: records of length, checksum, event, checksum."""

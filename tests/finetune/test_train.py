@@ -30,6 +30,8 @@ from humpback.finetune.trainer import adapters, make_trainer
 from humpback.models.template import Template, check_template
 from humpback.records import Pair
 
+pytestmark = pytest.mark.training
+
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")

@@ -41,6 +41,7 @@ def test_several_workers_give_the_same(tmp_path):
     assert texts(run, "first") == firsts(texts(run, "songs"))
 
 
+@pytest.mark.kill
 def test_a_worker_that_dies_costs_its_task_only(tmp_path):
     song = songs(12, 4, 500)
     fault = tmp_path / "fault"

@@ -13,6 +13,8 @@ from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segm
 from humpback.runs.store import Run
 from tests.killing import kill_when, written_at
 
+pytestmark = pytest.mark.kill
+
 KINDS = {
     **{
         "seed": Pair,
@@ -96,6 +98,8 @@ def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_res
     assert sorted(path.name for path in tmp_path.glob("*killed*")) == ["killed.jsonl"]
 
 
+@pytest.mark.training
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(real_config, tmp_path):
     whole = start(real_config, tmp_path / "whole")
     output, _ = whole.communicate(timeout=240)

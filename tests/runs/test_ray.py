@@ -22,6 +22,8 @@ from humpback.runs.workers.ray import RayWorkers
 from tests.runs.models import instructed_and_rated
 from tests.runs.songs import carry_out, first_only, firsts, shouted, songs, texts
 
+pytestmark = pytest.mark.ray
+
 ray = pytest.importorskip("ray")
 
 

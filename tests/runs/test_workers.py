@@ -45,6 +45,7 @@ def test_a_part_goes_on_after_its_last_committed_shard(tmp_path):
     assert all(path.stat().st_mtime_ns == moment for path, moment in kept.items())
 
 
+@pytest.mark.kill
 def test_a_worker_that_dies_costs_its_task_only(tmp_path):
     song = songs(16, 4, 20)
     fault = tmp_path / "fault"
@@ -61,12 +62,14 @@ class AlwaysThere:
         pass
 
 
+@pytest.mark.kill
 def test_workers_that_die_again_and_again_end_the_stage_with_one_line(tmp_path):
     song = songs(16, 4, 20)
     with pytest.raises(StageError, match=r"die again and again.*out of memory"):
         carry_out(tmp_path / "run", song, shouted(song, AlwaysThere()), workers=2)
 
 
+@pytest.mark.kill
 def test_a_killed_parent_leaves_no_worker_behind(tmp_path):
     script = (
         "import sys; from pathlib import Path; from tests.runs.songs import carry_out, shouted, songs\n"

@@ -42,7 +42,8 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
         run.save_config(resolved(config))
         write_text(run.path / "experiment.yaml", resolved(experiment))
         done = sum(item.state == "done" for item in grid.standing(run))
-        with Bars(console, len(grid.stages), done) as bars:
+        with Bars(console) as bars:
+            bars.prepare(len(grid.stages), done)
             failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, on_cell=on_cell)
         written = _write(experiment, grid, run, failed)
     for name, why in failed.items():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from humpback import __version__, models, seed
+from humpback import __version__, seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.curate.select import DEFAULT_THRESHOLD
@@ -41,10 +41,9 @@ from humpback.deliver.report.render import render
 from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
 from humpback.deliver.report.statistics import length_summary, movement, rating_summary
 from humpback.errors import StoreError
-from humpback.method.plan import plan
+from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config, resolved
 from humpback.records import Candidate, Curated, Dropped, HeldOutLoss, Pair, Rating
-from humpback.runs.stage import Stage
 from humpback.runs.store import Run, StageFolder, local_copy, local_output, write_text
 
 _SAMPLES = 12
@@ -74,29 +73,34 @@ def write_export(run: Run) -> dict[str, Path]:
 
 def some_pairs(run: Run, count: int) -> list[Curated]:
     """The best-rated pairs of the last iteration."""
-    results = _Results(run)
-    rows = run.stage(f"curated-{results.last}").records(Curated)
+    rows = run.stage(_Results(run).plan.curated[-1]).records(Curated)
     return heapq.nlargest(count, rows, key=lambda row: (row.score, row.id))
 
 
 class _Results:
-    """The results of one run, read where they are needed."""
+    """The results of one run, read where they are needed: from its own files alone."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.config: Config = load_config(run.config_path)
-        self.plan: Sequence[Stage] = plan(self.config, models.identify(self.config.model))
-        self.manifests = {s.name: m for s in self.plan if (m := run.stage(s.name).manifest()) is not None}
-        self.last = self.config.run.iterations
-        self.segments = next(stage.needs[0] for stage in self.plan if stage.name == "candidates")
+        self.plan: PlanRecord = read_record(run)
+        self.manifests = {name: m for name in self.plan.stages if (m := run.stage(name).manifest()) is not None}
 
     def done(self, *names: str) -> bool:
         """Whether all these stages are finished."""
         return all(name in self.manifests for name in names)
 
     def iterations(self) -> list[int]:
-        """The iterations whose selection is finished."""
-        return [t for t in range(1, self.last + 1) if self.done(f"curated-{t}")]
+        """The iterations whose selection is finished, counted from 1."""
+        return [t for t, name in enumerate(self.plan.curated, 1) if self.done(name)]
+
+    def ratings(self, iteration: int) -> StageFolder:
+        """The ratings of an iteration."""
+        return self.run.stage(self.plan.ratings[iteration - 1])
+
+    def curated(self, iteration: int) -> StageFolder:
+        """What an iteration kept."""
+        return self.run.stage(self.plan.curated[iteration - 1])
 
     def kept(self, stage: str) -> int:
         """Records that a stage kept; 0 while it is not finished."""
@@ -109,9 +113,9 @@ class _Results:
         notes = ("This was a dry run without a model: every text and score is made up.",)
         return ReportData(
             run=self._facts(),
-            segments=self.kept(self.segments),
-            candidates=self.kept("candidates"),
-            curated=self.kept(f"curated-{self.last}"),
+            segments=self.kept(self.plan.segments),
+            candidates=self.kept(self.plan.candidates),
+            curated=self.kept(self.plan.curated[-1]),
             stages=tuple(self._stage_facts()),
             lengths=tuple(self._lengths()),
             ratings=tuple(self._rating_summary(t) for t in self.iterations()),
@@ -125,13 +129,15 @@ class _Results:
 
     def export(self) -> dict[str, Path]:
         """Writes data set and model."""
-        final = f"forward-{self.last}"
-        if not self.done(f"curated-{self.last}", final):
+        final = self.plan.models[-1]
+        if not self.done(self.plan.curated[-1], final):
             raise StoreError(f"{self.run.path} is not finished", "let 'humpback run' come to its end first")
         facts = self._card_facts()
         data = self.run.export_path / "dataset"
-        ratings = _RatingsBeside(self.run, self.last)
-        pairs = seed.hold_out(self.run.stage("seed").records(Pair), self.config.seed, self.config.run.seed).train
+        ratings = _RatingsBeside(self.run, self.plan)
+        pairs = seed.hold_out(
+            self.run.stage(self.plan.seed).records(Pair), self.config.seed, self.config.run.seed
+        ).train
         with local_output(data) as folder:
             export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
         if self.config.model.engine == "fake":
@@ -148,11 +154,15 @@ class _Results:
             date=str(last["finished"])[:10],
             version=__version__,
             base_model=self.config.model.name if self.config.model.engine != "fake" else "none (dry run)",
-            base_identity=models.identify(self.config.model),
-            base_licence=models.licence(self.config.model).name,
+            base_identity=self.plan.base.identity,
+            base_licence=self.plan.base.licence,
             machine=str(last["machine"]),
             seconds=sum(float(m["counts"]["seconds"]) for m in self.manifests.values()),
         )
+
+    def _seed_pairs(self) -> seed.Split:
+        pairs = self.run.stage(self.plan.seed).records(Pair)
+        return seed.hold_out(pairs, self.config.seed, self.config.run.seed)
 
     def _stage_facts(self) -> Iterator[StageFacts]:
         for name, manifest in self.manifests.items():
@@ -169,23 +179,23 @@ class _Results:
             )
 
     def _lengths(self) -> Iterator[LengthSummary]:
-        for name, kind in (("seed", Pair), ("candidates", Candidate)):
+        for name, kind in ((self.plan.seed, Pair), (self.plan.candidates, Candidate)):
             if self.done(name):
                 yield length_summary(name, self.run.stage(name).records(kind))
         for t in self.iterations():
-            yield length_summary(f"curated-{t}", self.run.stage(f"curated-{t}").records(Curated))
+            yield length_summary(self.curated(t).name, self.curated(t).records(Curated))
 
     def _rating_summary(self, iteration: int) -> RatingSummary:
-        stage = self.run.stage(f"ratings-{iteration}")
+        stage = self.ratings(iteration)
         scores = array("d", (score for score in stage.column("score") if score is not None))
-        kept = min(self.run.stage(f"curated-{iteration}").column("score"), default=None)
+        kept = min(self.curated(iteration).column("score"), default=None)
         return rating_summary(
             stage.records(Rating),
             iteration=iteration,
-            kept=self.kept(f"curated-{iteration}"),
+            kept=self.kept(self.plan.curated[iteration - 1]),
             threshold=kept,
-            separation=separation(scores, self.config.curate.scorer) if scores else None,
-            model=f"forward-{iteration - 1}",
+            separation=separation(scores, self.plan.scorer) if scores else None,
+            model=self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
         )
 
@@ -194,77 +204,76 @@ class _Results:
         checked = {
             i for i, state in zip(ratings.column("id"), ratings.column("state"), strict=True) if state == "checked"
         }
-        return checked.intersection(self.run.stage(f"curated-{iteration}").column("id")) if checked else checked
+        return checked.intersection(self.curated(iteration).column("id")) if checked else checked
 
     def _movement(self, first: int, second: int) -> Movement:
         return movement(
-            self.run.stage(f"ratings-{first}").records(Rating),
-            self.run.stage(f"ratings-{second}").records(Rating),
-            self.run.stage(f"curated-{first}").column("id"),
-            self.run.stage(f"curated-{second}").column("id"),
+            self.ratings(first).records(Rating),
+            self.ratings(second).records(Rating),
+            self.curated(first).column("id"),
+            self.curated(second).column("id"),
             iterations=(first, second),
         )
 
     def _losses(self) -> Iterator[HeldOutLoss]:
-        if self.done("evaluation"):
-            yield from self.run.stage("evaluation").records(HeldOutLoss)
+        if self.done(self.plan.evaluation):
+            yield from self.run.stage(self.plan.evaluation).records(HeldOutLoss)
 
     def _curves(self) -> Iterator[TrainingCurve]:
-        for stage in self.plan:
-            points = self.manifests.get(stage.name, {}).get("training", {}).get("curve", [])
+        for name, manifest in self.manifests.items():
+            points = manifest.get("training", {}).get("curve", [])
             if points:
                 yield TrainingCurve(
-                    stage.name,
+                    name,
                     tuple(point["step"] for point in points),
                     tuple(point["loss"] for point in points),
                     tuple(point["learning_rate"] for point in points),
-                    self.kept(stage.name),
+                    self.kept(name),
                 )
 
     def _samples(self) -> Iterator[Sample]:
         done = self.iterations()
         if done:
             t = done[-1]
-            rows = self.run.stage(f"curated-{t}").records(Curated)
+            rows = self.curated(t).records(Curated)
             yield from map(from_curated, choose(rows, _SAMPLES, key=lambda row: row.id))
             yield from self._rejected(t)
-        for name in ("segments", "lines", "unique", "candidates"):
+        for name in (*self.plan.filters, self.plan.candidates):
             if self.done(name):
                 dropped = choose(self.run.stage(name).dropped(), _SAMPLES // 2, key=_id)
                 yield from (from_dropped(row, name) for row in dropped)
 
     def _rejected(self, iteration: int) -> Iterator[Sample]:
         """Candidates that the last iteration left out, with what their rater said."""
-        dropped = choose(self.run.stage(f"curated-{iteration}").dropped(), _SAMPLES // 2, key=_id)
+        dropped = choose(self.curated(iteration).dropped(), _SAMPLES // 2, key=_id)
         wanted = {row.id: row for row in dropped}
-        ratings = {r.id: r for r in self.run.stage(f"ratings-{iteration}").records(Rating) if r.id in wanted}
-        for row in self.run.stage("candidates").records(Candidate):
+        ratings = {r.id: r for r in self.ratings(iteration).records(Rating) if r.id in wanted}
+        for row in self.run.stage(self.plan.candidates).records(Candidate):
             if row.id in ratings:
                 yield from_rating(row, ratings[row.id], wanted[row.id].reason)
 
     def _card_facts(self) -> CardFacts:
         facts, config = self._facts(), self.config
-        licence = models.licence(config.model)
         summaries = [self._rating_summary(t) for t in self.iterations()]
-        split = seed.hold_out(self.run.stage("seed").records(Pair), config.seed, config.run.seed)
+        split = self._seed_pairs()
         return CardFacts(
             name=facts.name,
             date=facts.date,
             version=__version__,
-            base_model=_shareable(facts.base_model),
+            base_model=_without_folders(facts.base_model),
             base_identity=facts.base_identity,
-            base_licence=Licence(licence.name, licence.notice),
-            scorer=config.curate.scorer,
+            base_licence=Licence(self.plan.base.licence, self.plan.base.notice),
+            scorer=self.plan.scorer,
             selection=_selection(config),
-            iterations=self.last,
-            curated=self.kept(f"curated-{self.last}"),
+            iterations=len(self.plan.curated),
+            curated=self.kept(self.plan.curated[-1]),
             seed_pairs=len(split.train),
-            seed_source=_shareable(config.seed.source),
-            corpus=tuple(map(_shareable, config.corpus.documents)),
+            seed_source=self.plan.seed_source,
+            corpus=self.plan.documents,
             tag_seed=config.tags.seed if config.tags.enabled else "",
             tag_augmented=config.tags.augmented if config.tags.enabled else "",
             languages=config.corpus.segment.languages,
-            base_hub_id=config.model.name if models.is_hub_id(config.model) else "",
+            base_hub_id=self.plan.base.hub_id,
             stages=tuple(
                 StageCount(s.name, s.records_in, s.records_out, tuple(CardReason(r.reason, r.count) for r in s.dropped))
                 for s in self._stage_facts()
@@ -283,9 +292,9 @@ class _Results:
         )
 
 
-def _shareable(name: str) -> str:
+def _without_folders(name: str) -> str:
     """A path without the folders it lies in: a card is made to be published."""
-    return Path(name).name if Path(name).is_absolute() or Path(name).exists() else name
+    return Path(name).name if Path(name).is_absolute() or name.startswith((".", "~")) else name
 
 
 def _selection(config: Config) -> str:
@@ -312,27 +321,25 @@ def _loss_line(row: LossSummary) -> LossLine:
 class _RatingsBeside:
     """The curated rows of a run with all their ratings, one shard in memory at a time."""
 
-    def __init__(self, run: Run, last: int) -> None:
-        self._run = run
-        self._last = last
-        self._found: dict[str, list[Rating]] = {}
+    def __init__(self, run: Run, plan: PlanRecord) -> None:
+        self._curated = run.stage(plan.curated[-1])
+        self._ratings = [run.stage(name) for name in plan.ratings]
+        self._of: dict[str, list[Rating]] = {}
 
     def rows(self) -> Iterator[Curated]:
         """The curated rows of the last iteration, in order."""
-        stage = self._run.stage(f"curated-{self._last}")
-        for index in stage.committed():
-            rows = stage.shard(index, Curated)
-            wanted = {row.id for row in rows}
-            self._found = {name: [] for name in wanted}
-            for t in range(1, self._last + 1):
-                for rating in self._run.stage(f"ratings-{t}").shard(index, Rating):
-                    if rating.id in wanted:
-                        self._found[rating.id].append(rating)
+        for index in self._curated.committed():
+            rows = self._curated.shard(index, Curated)
+            self._of = {row.id: [] for row in rows}
+            for stage in self._ratings:
+                for rating in stage.shard(index, Rating):
+                    if rating.id in self._of:
+                        self._of[rating.id].append(rating)
             yield from rows
 
     def of(self, record_id: str) -> list[Rating]:
         """The ratings of a row of the shard that is being read, earliest iteration first."""
-        return self._found.get(record_id, [])
+        return self._of.get(record_id, [])
 
 
 def _id(row: Dropped) -> str:

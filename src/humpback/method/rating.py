@@ -11,8 +11,9 @@ from humpback import prompts, seed
 from humpback.config import ASK_NO_MODEL, CascadeSettings, Config, CurateSettings, SingleScorer
 from humpback.config.flat import flat_settings
 from humpback.errors import StageError
+from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SignScale
-from humpback.runs.stage import Inputs, MapShards, Produce, Stage
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
 
 Rate = Callable[..., Outcome[Rating]]
 """Given the candidates of a shard, and their ratings by each scorer that came first."""
@@ -23,7 +24,7 @@ def rate(
     iteration: int,
     candidates: Stage,
     pairs: Stage,
-    by: Stage,
+    by: Stage | ExternalModel,
     called: Callable[[Stage], Stage] = lambda stage: stage,
 ) -> tuple[Stage, ...]:
     """M_{t-1} rates every candidate (section 2.3). The last stage has the ratings; before it is what they stand on.
@@ -43,7 +44,7 @@ def rate(
     return *good, *first, called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, good, first))
 
 
-def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
+def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | ExternalModel) -> Stage:
     """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours."""
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
@@ -56,9 +57,12 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed")
-    settings |= {"prompts": prompts.prompt_digest("forward", "backward")} | _follow_up(config)
-    name, does = f"calibration-{iteration}", f"how M_{iteration - 1} reads good pairs"
-    return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True, version=2)
+    settings |= {"prompts": prompts.prompt_digest("forward", "backward"), **identities(by)} | _follow_up(config)
+    name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
+    return Stage(
+        name, does, names_of(pairs, by), settings, Produce(shards), SignScale, model=True, version=2,
+        external=external_of(by),
+    )  # fmt: skip
 
 
 def _rate(
@@ -66,7 +70,7 @@ def _rate(
     name: str,
     iteration: int,
     candidates: Stage,
-    by: Stage,
+    by: Stage | ExternalModel,
     good: Sequence[Stage],
     first: Sequence[Stage],
 ) -> Stage:
@@ -92,10 +96,19 @@ def _rate(
                 yield lambda shard: scorer.score(shard, engine)
 
     over = ((candidates.name, Candidate), *((stage.name, Rating) for stage in first))
-    needs = (candidates.name, *((by.name,) if asks else ()), *(stage.name for stage in (*on, *first)))
-    does = f"M_{iteration - 1} rates the candidates: {wanted.scorer}" if asks else f"candidates by {wanted.scorer}"
+    asked = (by,) if asks else ()
+    needs = names_of(candidates, *asked, *on, *first)
+    rater = _rater(iteration, by)
+    does = f"{rater} rates the candidates: {wanted.scorer}" if asks else f"candidates by {wanted.scorer}"
     check = _enough_have_a_score(wanted, name)
-    return Stage(name, does, needs, _deciding(config), MapShards(over, opened), Rating, model=asks, check=check)
+    return Stage(
+        name, does, needs, _deciding(config) | identities(*asked), MapShards(over, opened), Rating, model=asks,
+        check=check, external=external_of(*asked),
+    )  # fmt: skip
+
+
+def _rater(iteration: int, by: Stage | ExternalModel) -> str:
+    return by.settings.name if isinstance(by, ExternalModel) else f"M_{iteration - 1}"
 
 
 def _alone(config: Config, scorer: SingleScorer) -> Config:

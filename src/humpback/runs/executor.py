@@ -17,7 +17,7 @@ from humpback.runs.inputs import RunInputs
 from humpback.runs.recipe import Counts, Recipe
 from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
 from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
-from humpback.runs.status import StageStatus, recipes, status
+from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run, StageFolder
 from humpback.runs.store.files import put_folder
 from humpback.runs.tasks import MapShardsJob, ProduceJob
@@ -31,6 +31,10 @@ _NAMED = 12
 
 class Progress(Protocol):
     """Whom to tell how far the work is."""
+
+    def prepare(self, stages: int, done: int) -> None:
+        """A plan of so many stages is carried out, of which so many are done already."""
+        ...
 
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts; `total` tasks or steps, None where it is not known."""
@@ -48,6 +52,9 @@ class Progress(Protocol):
 class NoProgress:
     """Tells nobody."""
 
+    def prepare(self, stages: int, done: int) -> None:
+        """Says nothing."""
+
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """Says nothing."""
 
@@ -59,7 +66,7 @@ class NoProgress:
 
 
 def execute(
-    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), watcher: Progress | None = None
+    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), progress: Progress | None = None
 ) -> None:
     """Brings every stage of a plan to 'done'. What is done already is left alone.
 
@@ -68,23 +75,24 @@ def execute(
         run: The run folder; locked by the caller.
         config: The settings that the plan was made from.
         redo: Stages to throw away first, with all that stands on them.
-        watcher: Whom to tell.
+        progress: Whom to tell.
 
     Raises:
         StoreError: Something is stale and not named in `redo`, or the disk is full.
         StageError: A stage left nothing, or too many failures.
     """
     refuse_stale(plan, run, redo)
-    inputs = RunInputs(run, config, recipes(plan))
+    inputs = RunInputs(run, config, plan)
     workers = workers_of(config)
-    work = _Work(inputs, workers, watcher or NoProgress())
+    progress = progress or NoProgress()
+    runner = _StageRunner(inputs, workers, progress)
+    pending = [item for item in status(plan, run) if item.state != "done"]
+    progress.prepare(len(plan), len(plan) - len(pending))
     try:
-        for item in status(plan, run):
-            if item.state == "done":
-                continue
+        for item in pending:
             run.log("begin", stage=item.stage.name, shards=item.shards)
             try:
-                work.carry_out(item.stage, item.recipe)
+                runner.carry_out(item.stage, item.recipe)
             except HumpbackError as error:
                 run.log("failed", stage=item.stage.name, error=str(error))
                 raise
@@ -119,19 +127,19 @@ def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
         raise StoreError(_staleness(stale), f"run again with --redo {stale[0].stage.name}, or into a new folder")
 
 
-class _Work:
+class _StageRunner:
     """Carries out one stage at a time.
 
     Args:
         inputs: What the stages may read.
-        crew: Who does the tasks.
-        watcher: Whom to tell.
+        workers: Who does the tasks.
+        progress: Whom to tell.
     """
 
-    def __init__(self, inputs: RunInputs, workers_of: Workers, watcher: Progress) -> None:
+    def __init__(self, inputs: RunInputs, workers: Workers, progress: Progress) -> None:
         self._inputs = inputs
-        self._crew = workers_of
-        self._watcher = watcher
+        self._workers = workers
+        self._progress = progress
 
     def carry_out(self, stage: Stage, recipe: Recipe) -> None:
         """Brings a stage to 'done'."""
@@ -157,7 +165,7 @@ class _Work:
         self._inputs.run.log(
             "end", stage=stage.name, kept=counts.kept, read=counts.read, seconds=round(counts.seconds, 1)
         )
-        self._watcher.end(stage, counts)
+        self._progress.end(stage, counts)
 
     def _tasks(self, stage: Stage) -> Iterator[int]:
         """Does what is left of a stage, task by task."""
@@ -170,17 +178,17 @@ class _Work:
             steps = (MapShardsJob(stage, stage.work, self._inputs),)
         else:
             raise TypeError(f"{stage.name} has no tasks")
-        self._watcher.begin(stage, 0, None)
+        self._progress.begin(stage, 0, None)
         for job in steps:
             pending = job.pending()
-            for done, task in enumerate(self._crew.run(job, pending, model=stage.model), 1):
-                self._watcher.advance(done, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
+            for done, task in enumerate(self._workers.run(job, pending, model=stage.model), 1):
+                self._progress.advance(done, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
                 yield task
 
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
-        self._watcher.begin(stage, 0, None)
-        self._crew.release()
+        self._progress.begin(stage, 0, None)
+        self._workers.release()
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
@@ -198,7 +206,7 @@ class _Work:
         return Counts(**facts["counts"]), {"training": facts["training"]}
 
     def _step(self, step: int, steps: int, loss: float) -> None:
-        self._watcher.advance(step, steps, f"loss {loss:.3f}")
+        self._progress.advance(step, steps, f"loss {loss:.3f}")
 
 
 def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:

@@ -30,10 +30,13 @@ from humpback.evaluate.ranking import (
 )
 from humpback.method.settings_file import with_changes
 from humpback.records import Pair, Rating, content_id
+from humpback.runs.store import Run, write_text
 from humpback.seed.pairs import normal_text
-from humpback.standalone.files import is_candidate
 from humpback.standalone.rate import read_ratings
+from humpback.standalone.tables import is_candidate
+from humpback.standalone.work import Command, How, carry_out
 
+_DEFAULT = How()
 _ID_NAMES = ("id", "pair_id", "candidate_id", "reply_id", "message_id")
 _SHARES = (0.1, 0.25, 0.5)
 """Parts of the pairs for precision and recall, where no numbers are given."""
@@ -100,7 +103,12 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
 
 
 def agreement_lines(
-    labelled: Labelled, ratings: Path, counts: Sequence[int], figures: Path | None, changes: list[str]
+    labelled: Labelled,
+    ratings: Path,
+    counts: Sequence[int],
+    figures: Path | None,
+    changes: list[str],
+    how: How = _DEFAULT,
 ) -> Iterator[str]:
     """How ratings agree with labels; lines of figures, and the same as JSON where a file is named.
 
@@ -109,6 +117,7 @@ def agreement_lines(
         ratings: What `humpback rate` wrote.
         counts: Numbers of best-scored pairs for precision and recall; a tenth, a quarter and half of all unless given.
         figures: JSON file to write.
+        how: How the figures are written.
         changes: Settings; of them `run.seed` counts, for the bootstrap.
 
     Raises:
@@ -122,9 +131,19 @@ def agreement_lines(
     result = _agreement(rows, labelled, dict(states), counts, with_changes(Config(), changes).run.seed)
     yield from _lines(result, labelled, len(found), len(rows))
     if figures:
-        facts = {"label": labelled.labels.column, "kind": labelled.labels.kind, "good": labelled.labels.rule}
-        figures.write_text(json.dumps({"labels": facts, **asdict(result)}, indent=1) + "\n", encoding="utf-8")
-        yield f"wrote {figures}"
+        yield from _write_figures(figures, result, labelled, ratings, how)
+
+
+def _write_figures(path: Path, result: Agreement, labelled: Labelled, ratings: Path, how: How) -> list[str]:
+    facts = {"label": labelled.labels.column, "kind": labelled.labels.kind, "good": labelled.labels.rule}
+    text = json.dumps({"labels": facts, **asdict(result)}, indent=1) + "\n"
+
+    def write(_: Run) -> list[str]:
+        write_text(path, text)
+        return [f"wrote {path}"]
+
+    decides = {"figures": content_id(text)}
+    return carry_out(Command([], Config(), path, write, (path,), (ratings,), decides), how)
 
 
 def _judged(labelled: Labelled, ratings: dict[str, Rating]) -> list[Judged]:

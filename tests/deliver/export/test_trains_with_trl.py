@@ -10,6 +10,8 @@ import pytest
 from humpback.deliver.export import CardFacts, data_card, export_data
 from humpback.records import Curated, Pair
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.parametrize("layout", ["messages", "prompt_completion", "training"])
 def test_one_step_of_plain_trl(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytestmark = pytest.mark.benchmark
 
 _BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -34,9 +35,7 @@ def pairs(tmp_path: Path) -> Path:
 def _run(script: str, *flags: str) -> tuple[dict[str, Any], str]:
     file = flags[flags.index("--json") + 1]
     command = [sys.executable, str(_BENCHMARKS / script), "--new-tokens", "4", "--device", "cpu", *flags]
-    done = subprocess.run(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(Path(file).read_text()), done.stderr
 

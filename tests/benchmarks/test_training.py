@@ -10,17 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from humpback.records import Pair
+pytestmark = pytest.mark.benchmark
 
 _BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def seed_file(pairs: list[Pair], tmp_path: Path) -> Path:
-    path = tmp_path / "pairs.jsonl"
-    rows = [{"instruction": pair.instruction, "response": pair.response} for pair in pairs]
-    path.write_text("\n".join(json.dumps(row) for row in rows))
-    return path
 
 
 def test_the_script_for_a_gpu_runs_and_goes_on_where_it_was_stopped(
@@ -31,7 +23,7 @@ def test_the_script_for_a_gpu_runs_and_goes_on_where_it_was_stopped(
     command += ["--seed-pairs", "15", "--heldout", "5", "--steps", "3", "--warmup", "1", "--rates", "1e-3", "3e-3"]
     environment = os.environ | {
         "DEVICE": "cpu", "MODEL": str(tiny_model), "STEPS": "2", "BATCH": "4", "PACK_TOKENS": "512",
-        "PYTHON": sys.executable, "HUMPBACK_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1",
+        "PYTHON": sys.executable, "HUMPBACK_CACHE": str(tmp_path / "cache"),
     }  # fmt: skip
     first = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr[-2000:]

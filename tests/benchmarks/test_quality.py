@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.benchmark
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SENTENCES = (
     "The bay lies open to the east, and fishing boats leave it before the sun has risen over the hills.",
