@@ -4,13 +4,11 @@ import pytest
 from typer.testing import CliRunner
 
 from humpback.cli.main import app
-from humpback.config import Config
 from humpback.errors import HumpbackError, StageError
 from humpback.evaluate.answers import Answering, read_prompt_set
 from humpback.evaluate.comparisons import read_comparisons, read_outputs
 from humpback.evaluate.leaderboard import read_difficulty, read_gamed, read_leaderboard
 from humpback.evaluate.winrate import Judging
-from humpback.records import content_id
 from humpback.standalone.answer import answer_files
 from humpback.standalone.judge import judge_files, winrate_files
 

@@ -69,7 +69,9 @@ class Dying(Loopback):
 @pytest.fixture
 def pairs(tmp_path):
     path = tmp_path / "pairs.jsonl"
-    rows = [{"instruction": f"What is {n} plus {n}?", "response": f"It is {2 * n}, as {n} twice."} for n in range(PAIRS)]
+    rows = [
+        {"instruction": f"What is {n} plus {n}?", "response": f"It is {2 * n}, as {n} twice."} for n in range(PAIRS)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
