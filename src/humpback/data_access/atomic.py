@@ -1,50 +1,101 @@
-"""Files and folders that appear under their name only once they are complete and on the disk.
+"""Files and folders that appear under their name only when they are complete.
 
-Each is made under a hidden temporary name beside its target, flushed to the disk and renamed. The temporary name is
-unique, so that several processes, on several machines of one file system too, may make the same target at once.
+Each is written under a hidden temporary name beside its target, flushed to the disk, and renamed. Whoever reads the
+target sees the previous content or the whole new one; a killed process leaves at most a temporary name behind.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from uuid import uuid4
+from typing import IO, Any, cast
+
+TEMPORARY = ".tmp"
+"""The ending of every temporary name."""
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[Path]:
-    """A temporary path to write a file to. The file takes the target's place when the block ends without an error."""
-    temporary = _temporary_name(target)
-    try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Opens a file for writing that replaces its target when the block ends without an error.
 
+    Args:
+        path: The target, on a disk or wherever fsspec reaches.
+        mode: 'wb', or 'w' for text, which is UTF-8 with line ends as they are written.
 
-@contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder to fill. It takes the target's name when the block ends without an error.
-
-    A target that another process has finished in the meantime stays, and this one's folder is deleted: this is for
-    folders whose content follows from their name.
+    Raises:
+        OSError: The file cannot be written, or the block raised it. The target is then as it was.
     """
-    temporary = _temporary_name(target)
-    temporary.mkdir(parents=True)
+    text = {"encoding": "utf-8", "newline": ""} if "b" not in mode else {}
+    if not isinstance(path, Path):
+        # An object store shows an object only once it is complete, so it needs no temporary name.
+        with io.BytesIO() as buffer:
+            file = io.TextIOWrapper(buffer, **text, write_through=True) if text else buffer
+            yield cast("IO[Any]", file)
+            remote = cast(Any, path)
+            remote.fs.pipe_file(remote.path, buffer.getvalue())
+        return
+    temporary = temporary_path(path)
+    try:
+        # Exclusive creation: two writers of one target never share a temporary file.
+        with temporary.open(mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+@contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Gives an empty folder to fill, which appears under its target's name when the block ends without an error.
+
+    Args:
+        path: The target, on a disk. Its parents are made where they are missing.
+        replace: Put the new folder in the place of one that is there by then. Otherwise that one stays and the new one
+            is deleted: for folders whose content follows from their name, another process's is as good, and in use.
+
+    Raises:
+        OSError: The folder cannot be written, or the block raised it. The target is then as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_path(path)
+    previous = temporary.with_suffix(".old")
+    temporary.mkdir()
     try:
         yield temporary
         sync_tree(temporary)
-        try:
-            temporary.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
+        _put(temporary, path, previous, replace=replace)
+        sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def _put(folder: Path, target: Path, previous: Path, *, replace: bool) -> None:
+    if replace and target.is_dir():
+        # A rename cannot replace a folder that holds files, so the previous one moves aside first.
+        target.rename(previous)
+    try:
+        folder.rename(target)
+    except OSError:
+        if previous.exists():
+            previous.rename(target)
+            raise
+        if replace or not target.is_dir():
+            raise
+
+
+def temporary_path(target: Path) -> Path:
+    """A name beside a target that no other process uses, hidden from whoever walks the folder."""
+    return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
 
 
 def sync_tree(folder: Path) -> None:
@@ -55,12 +106,10 @@ def sync_tree(folder: Path) -> None:
 
 def sync(path: Path) -> None:
     """Waits until a file's content, or a folder's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _temporary_name(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{uuid4().hex[:12]}")
+    # Some network file systems cannot flush a folder; for a file an error means that its content is lost.
+    with suppress(OSError) if path.is_dir() else nullcontext():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

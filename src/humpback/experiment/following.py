@@ -14,7 +14,7 @@ from humpback import prompts
 from humpback.config import Config
 from humpback.config.experiment import IfEvalSettings
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
 from humpback.evaluate.answers import EvalPrompt

@@ -12,7 +12,7 @@ from humpback import models, prompts
 from humpback.config import Config
 from humpback.config.experiment import WinRateSettings
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, StageError
 from humpback.evaluate.answers import Answering, EvalPrompt

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from humpback.data_access.atomic import atomic_file, sync, sync_tree
+from humpback.data_access.atomic import atomic_file, sync_tree
 from humpback.errors import StoreError
 from humpback.finetune.disk_space import training_disk_bytes
 from humpback.finetune.job import Job
@@ -49,9 +49,8 @@ class MarkComplete(TrainerCallback):
             return
         folder = self._work / f"checkpoint-{state.global_step}"
         sync_tree(folder)  # before the marker: it must never stand beside a weight that a power cut took
-        with atomic_file(folder / _MARKER) as temporary:
-            temporary.write_text(self._identity, encoding="utf-8")
-        sync(folder)
+        with atomic_file(folder / _MARKER, "w") as file:
+            file.write(self._identity)
         for old in _by_step(self._work)[: -self._keep]:
             shutil.rmtree(old)
 

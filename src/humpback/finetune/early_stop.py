@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from transformers import TrainerCallback
 
 from humpback.config import TrainSettings
@@ -95,5 +95,6 @@ class StopEarly(TrainerCallback):
     def _keep(self) -> None:
         if not self._trainer.accelerator.is_main_process:
             return
-        with atomic_file(self._work / _FILE) as temporary:
-            save_file({name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}, temporary)
+        weights = {name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}
+        with atomic_file(self._work / _FILE) as file:
+            file.write(save(weights))

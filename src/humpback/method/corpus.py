@@ -11,7 +11,7 @@ from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.corpus.reading.sources import list_sources, parts
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from humpback.config import Config
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.evaluate.answers import Answering, EvalPrompt, read_prompt_set
 from humpback.evaluate.comparisons import Output, write_outputs
 from humpback.method.evaluation import answer_prompts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from humpback.config import Config
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.errors import InputError
 from humpback.evaluate.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
 from humpback.evaluate.comparisons import only_model, pair_up, read_outputs, write_comparisons

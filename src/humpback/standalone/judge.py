@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from humpback.config import Config
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.errors import ConfigError, InputError, StageError
 from humpback.evaluate.comparisons import (
     Comparison,

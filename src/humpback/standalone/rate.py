@@ -11,8 +11,7 @@ from pathlib import Path
 
 from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.stored import file_digest
-from humpback.data_access.rows import file_rows
+from humpback.data_access.rows import file_digest, file_rows
 from humpback.errors import ConfigError, InputError
 from humpback.method.auto import resolve_auto
 from humpback.method.corpus import read_seed

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.stored import file_digest
 from humpback.data_access.record_tables import TableWriter
-from humpback.data_access.rows import Values, file_rows
+from humpback.data_access.rows import Values, file_digest, file_rows
 from humpback.errors import InputError
 from humpback.method.rows import read_rows
 from humpback.records import Candidate, Dropped, Pair, Segment, content_id

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from humpback.config import CorpusSettings
 from humpback.corpus.reading.documents import as_document, as_dropped
-from humpback.corpus.reading.stored import SourceFile
+from humpback.data_access.source_file import SourceFile
 from humpback.records import Document, Dropped
 
 _NEEDS = {".docx": "mammoth", ".pdf": "pypdfium2"}

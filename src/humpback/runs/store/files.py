@@ -7,7 +7,6 @@ whole, so there it is put in one go.
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from humpback.data_access.atomic import atomic_file
 from humpback.errors import StoreError
 
 if TYPE_CHECKING:
@@ -149,19 +149,8 @@ def local_copy(source: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    if is_remote(path):
-        buffer = io.BytesIO()
-        write(buffer)
-        place = cast(Any, path)
-        place.fs.pipe_file(place.path, buffer.getvalue())
-        return
-    temporary = path.with_name(path.name + ".tmp")
-    with disk(path):
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    with disk(path), atomic_file(path) as file:
+        write(file)
 
 
 @contextmanager

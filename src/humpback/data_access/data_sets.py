@@ -1,4 +1,4 @@
-"""Hugging Face data sets as documents: `hf:NAME`, where the name is one on the hub or a folder here.
+"""Hugging Face data sets as files and streams of rows: `hf:NAME`, where the name is one on the hub or a folder here.
 
 Where a data set is made of files that are read here anyway, it becomes those files, so that they are shared out and
 split as others are; where not, `datasets` streams its rows, shard by shard. Of several splits 'train' is taken unless
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from humpback.corpus.reading.stored import SourceFile
+from humpback.data_access.source_file import SourceFile
 from humpback.errors import InputError
 from humpback.records import content_id
 
@@ -78,9 +78,9 @@ def list_data_set(entry: str) -> list[Member | SourceFile]:
         if is_saved(folder):
             return list(saved_files(folder, wanted.split))
     elif not _HUB_NAME.fullmatch(wanted.name):
-        raise InputError(f"no folder {wanted.name!r}, and no name of a data set", "check corpus.documents")
+        raise InputError(f"no folder {wanted.name!r}, and no name of a data set", "check the name")
     else:
-        revision = wanted.revision or _newest(wanted.name)
+        revision = wanted.revision or newest_commit(wanted.name)
         if not revision:
             return list(_fetched(wanted))
         wanted = replace(wanted, revision=revision)
@@ -142,7 +142,7 @@ def _split(wanted: DataSet, there: Sequence[str]) -> str:
         what = f"split {wanted.split!r}" if wanted.split else "split 'train'"
         raise InputError(
             f"the data set {wanted.name} has no {what}, but {', '.join(there) or 'none'}",
-            f"name one in corpus.documents: hf:{wanted.name}:{wanted.config}/SPLIT",
+            f"name one, as in hf:{wanted.name}:{wanted.config}/SPLIT",
         )
     return split
 
@@ -170,7 +170,7 @@ def unreadable(wanted: DataSet, error: Exception) -> InputError:
     )
 
 
-def _newest(name: str) -> str:
+def newest_commit(name: str) -> str:
     """The newest commit of a data set; empty where the hub cannot be reached."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -180,7 +180,7 @@ def _newest(name: str) -> str:
     except RepositoryNotFoundError:
         raise InputError(
             f"no folder {name!r} here, and no data set of that name on the hub",
-            "check corpus.documents, or log in to the hub where the data set is private",
+            "check the name, or log in to the hub where the data set is private",
         ) from None
     except Exception:  # its transport's errors are no part of its interface: all of them mean 'not now'
         return ""

@@ -1,4 +1,4 @@
-"""The guess of a document's format from the look of its text."""
+"""Guesses the format of a document from the beginning of its text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RST_MARKS = ("\n.. ", "\n====", "\n~~~~", "\n^^^^", "\n****", "\n----", "`")
 """Of these a text holds one, or the pattern finds nothing: looking for them first is 30 times as fast."""
 
 
-def look(text: str) -> DocumentFormat:
+def guess_format(text: str) -> DocumentFormat:
     """The format that the beginning of a text looks like."""
     head = text[:_LOOK]
     if _HTML.search(head):

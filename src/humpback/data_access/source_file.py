@@ -1,4 +1,4 @@
-"""A file of documents as it is stored, here or at a URL: opened, unpacked, and recognised when it has changed."""
+"""A file that is read, here or at a URL: opened, unpacked, and recognised when it has changed."""
 
 from __future__ import annotations
 
@@ -7,34 +7,48 @@ import gzip
 import hashlib
 import io
 import lzma
+import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from humpback.corpus.reading.fetch import is_url, open_url
-from humpback.corpus.reading.installed import description
-from humpback.errors import InputError
+from humpback.data_access.installed import description
+from humpback.data_access.urls import is_url, open_url
 from humpback.records import content_id
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
-READ_WHOLE = 16 << 20
+FULLY_READ = 16 << 20
 """Bytes up to which all of a file counts for its fingerprint."""
 _SAMPLES = 8
-"""Of a larger file so many stretches of a MiB count, evenly spread from the first to the last."""
+"""Number of samples of one MiB that count of a larger file, evenly spread from the first byte to the last."""
 _CHUNK = 1 << 20
 _XZ_MEMORY = 256 << 20
 """Memory that unpacking .xz may take: `xz -9` asks for a quarter of it, a hostile file for gigabytes."""
+_SIGNATURES = {
+    b"\x1f\x8b\x08": ".gz",
+    b"\x28\xb5\x2f\xfd": ".zst",
+    **{b"BZh%d1AY&SY" % level: ".bz2" for level in range(1, 10)},
+    b"\xfd7zXZ\x00": ".xz",
+}
+_LONGEST_SIGNATURE = max(map(len, _SIGNATURES))
+
+
+def ending_and_compression(name: str) -> tuple[str, str]:
+    """The ending that says what a file holds, and the one that says how it is compressed; either may be empty."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
+    compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSIONS else ""
+    return suffixes[-1] if suffixes else "", compression
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of documents or a stretch of one, or the description of an installed distribution.
+    """A file or a span of one, or the description of an installed distribution.
 
-    A stretch has the records whose first stored byte lies in it: the line, the row group, the compressed member. So
-    the stretches of a file have each of its records once, under the names they have in the whole file.
+    A span has the records whose first stored byte lies in it: the line, the row group, the compressed member. So the
+    spans of a file have each of its records once, under the names they have in the whole file.
     """
 
     path: str
@@ -46,18 +60,19 @@ class SourceFile:
     ending: str = ""
     """The ending that says what is in it, in lower case; empty for a distribution and where there is none."""
     compression: str = ""
+    """The compression that its name says."""
     distribution: str = ""
     """Name of the installed distribution, where it is one."""
     begin: int = 0
-    """Stored byte that the stretch begins with."""
+    """Stored byte that the span begins with."""
     end: int = 0
-    """Stored byte that the stretch ends before; 0 is the end of the file."""
+    """Stored byte that the span ends before; 0 is the end of the file."""
     mark: str = ""
     """What a server tells of its content: changes with it."""
 
     @property
     def whole(self) -> bool:
-        """Whether it is the file and not a stretch of it."""
+        """Whether it is the file and not a span of it."""
         return not (self.begin or self.end)
 
     @property
@@ -74,17 +89,30 @@ class SourceFile:
 
         Reading it raises OSError, EOFError, zlib.error, lzma.LZMAError or ValueError where it is damaged.
         """
-        if not self.compression:
-            return self.open_stored()
-        if self.compression == ".zst":
+        stored = self.open_stored()
+        # A file that is read in spans is not compressed: `parts` made sure of that.
+        compression = (self.whole and _signature(stored)) or self.compression
+        if not compression:
+            return stored
+        if compression == ".xz":
+            return cast(BinaryIO, io.BufferedReader(_Xz(stored), _CHUNK))
+        if not self.remote:
+            stored.close()  # those below read faster by the path, and close what they opened
+        if compression == ".zst":
             import pyarrow as pa  # here because a plan must not wait for it
 
-            stored = pa.PythonFile(self.open_stored(), "r") if self.remote else pa.OSFile(self.path)
-            return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(stored, "zstd"), _CHUNK))
-        if self.compression == ".xz":
-            return cast(BinaryIO, io.BufferedReader(_Xz(self.open_stored()), _CHUNK))
-        unpack = gzip.open if self.compression == ".gz" else bz2.open
-        return cast(BinaryIO, unpack(self.open_stored() if self.remote else self.path, "rb"))
+            source = pa.PythonFile(stored, "r") if self.remote else pa.OSFile(self.path)
+            return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(source, "zstd"), _CHUNK))
+        unpack = gzip.open if compression == ".gz" else bz2.open
+        return cast(BinaryIO, unpack(stored if self.remote else self.path, "rb"))
+
+    @property
+    def compressed(self) -> bool:
+        """Whether its name or its first bytes say that it is compressed. Reads from the file."""
+        if self.compression:
+            return True
+        with self.open_stored() as stored:
+            return bool(_signature(stored))
 
     def open_stored(self) -> BinaryIO:
         """The bytes of the whole file as they are stored; can be sought in."""
@@ -103,31 +131,36 @@ class SourceFile:
         """
         if self.mark:
             return content_id(self.mark)
+        if self.size <= FULLY_READ:
+            return self._digest_of_bytes(FULLY_READ)
         digest = hashlib.blake2b(digest_size=16)
         with self.open_stored() as stream:
-            if self.size <= READ_WHOLE:
-                left = READ_WHOLE
-                while left and (chunk := stream.read(min(_CHUNK, left))):
-                    digest.update(chunk)
-                    left -= len(chunk)
-                return digest.hexdigest()
             digest.update(str(self.size).encode())
             for number in range(_SAMPLES):
                 stream.seek((self.size - _CHUNK) * number // (_SAMPLES - 1))
                 digest.update(stream.read(_CHUNK))
         return digest.hexdigest()
 
+    def full_digest(self) -> str:
+        """As `digest`, but all of a file counts, however large it is. For data that every stage depends on."""
+        return content_id(self.mark) if self.mark else self._digest_of_bytes(sys.maxsize)
 
-def file_digest(name: str) -> str:
-    """The digest of a file that settings name.
+    def _digest_of_bytes(self, most: int) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        with self.open_stored() as stream:
+            while most and (chunk := stream.read(min(_CHUNK, most))):
+                digest.update(chunk)
+                most -= len(chunk)
+        return digest.hexdigest()
 
-    Raises:
-        InputError: It is not there.
+
+def _signature(stored: BinaryIO) -> str:
+    """The compression that the first bytes of a file are the signature of; empty where they are of none.
+
+    A name that says .gz before bytes that are not compressed stays an error of the unpacker: such a file is damaged.
     """
-    try:
-        return SourceFile(name, name, Path(name).stat().st_size).digest()
-    except OSError as error:
-        raise InputError(f"cannot read {name} ({error.strerror})", "check the path in the settings") from None
+    head = stored.peek(_LONGEST_SIGNATURE) if isinstance(stored, io.BufferedReader) else b""
+    return next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), "")
 
 
 class _Xz(io.RawIOBase):
@@ -146,6 +179,7 @@ class _Xz(io.RawIOBase):
         while not data:
             packed = b""
             if self._unpacker.eof:
+                # A file may hold several streams, with null bytes between them.
                 packed = self._unpacker.unused_data.lstrip(b"\0") or self._stored.read(_CHUNK).lstrip(b"\0")
                 if not packed:
                     return 0

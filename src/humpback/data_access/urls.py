@@ -1,7 +1,7 @@
-"""Files at URLs, read through fsspec with read-ahead and patience.
+"""Files at URLs, read through fsspec with read-ahead and retries.
 
-What cannot be reached is one `InputError`: a network that fails must end the run, which can go on later, and not look
-like damaged documents. Passwords and signatures of URLs stand in no message.
+What cannot be reached is one `InputError`: a network that fails must end the run, which can continue later, and must
+not look like damaged files. No message shows the passwords and signatures of URLs.
 """
 
 from __future__ import annotations
@@ -185,9 +185,9 @@ def reaching(url: str) -> Iterator[None]:
     except Exception as error:  # each backend has its own errors
         error = _real(error)
         if isinstance(error, FileNotFoundError) or getattr(error, "status", None) == 404:
-            raise InputError(f"nothing at {public(url)!r}", "check corpus.documents") from None
+            raise InputError(f"nothing at {public(url)!r}", "check the address") from None
         hint = "check the address, the network, and your rights there; what is done is kept, so run again"
-        raise InputError(f"cannot read {public(url)!r} ({_said(error)})", hint) from None
+        raise InputError(f"cannot read {public(url)!r} ({_message(error)})", hint) from None
 
 
 def _real(error: Exception) -> Exception:
@@ -207,10 +207,10 @@ def filesystem(url: str) -> tuple[Any, str]:
         return cast("tuple[Any, str]", url_to_fs(url, **_options(scheme)))
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
-        hint = f"pip install 'humpback-align[{extra}]'" if extra else _said(error)
+        hint = f"pip install 'humpback-align[{extra}]'" if extra else _message(error)
         raise InputError(f"what reads {scheme}:// is not installed, for {public(url)!r}", hint) from None
     except ValueError as error:
-        raise InputError(f"cannot read {public(url)!r} ({_said(error)})", "check corpus.documents") from None
+        raise InputError(f"cannot read {public(url)!r} ({_message(error)})", "check the address") from None
 
 
 def _options(scheme: str) -> dict[str, Any]:
@@ -231,5 +231,5 @@ def _is_final(error: Exception) -> bool:
     return refused or isinstance(error, FileNotFoundError | PermissionError | ImportError)
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return public(" ".join(str(error).split()))[:200] or type(error).__name__
