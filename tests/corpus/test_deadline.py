@@ -10,7 +10,7 @@ from types import FrameType
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.deadline import TookTooLong, within
 from tests.corpus.samples import BREAD_TEXT, distinct, document
 
