@@ -11,7 +11,7 @@ from humpback.corpus.cutting.piece import Piece, segment_id
 from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.judging.filters import Objection, objections
-from humpback.corpus.judging.language import identify
+from humpback.corpus.judging.language import identify, load
 from humpback.corpus.judging.personal import mask, mask_piece
 from humpback.corpus.judging.urls import Addresses, addresses
 from humpback.corpus.parsing.extract import extract
@@ -46,6 +46,7 @@ def cut(
         contamination: The evaluation prompts; a segment that holds one is dropped. None where nothing is measured.
     """
     rules = addresses(settings.urls)
+    load()
     kept: list[Segment] = []
     dropped: list[Dropped] = []
     for document in documents:
