@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import SegmentSettings
-from humpback.corpus.cutting.segments import is_navigation, pieces
-from humpback.corpus.judging.piece import Piece
+from humpback.corpus.cutting.navigation import is_navigation
+from humpback.corpus.cutting.piece import Piece
+from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.parsing.extract import extract
 from humpback.corpus.reading.format_guess import guess_format
 from humpback.records import Document

@@ -40,7 +40,7 @@ def cut_segments(config: Config) -> Stage:
     every = parts(sources, config.corpus)
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
-        from humpback.corpus.cutting.cut import cut
+        from humpback.corpus.cut import cut
         from humpback.corpus.readers import read_documents
 
         rows = config.run.shard_rows

@@ -75,7 +75,7 @@ class _Worker:
             return dict(json.loads(line))
         code = process.wait()
         self.end()
-        if code == -signal.SIGALRM:
+        if code == -signal.SIGPROF:
             return {"reason": "took too long", "detail": f"more than {seconds:g} seconds to convert"}
         return {"reason": "damaged file", "detail": f"what converts it ended with {code}"}
 

@@ -20,7 +20,7 @@ from humpback.runs.workers.base import DEATHS, InProcess
 
 _PRELOAD = [
     *("humpback.runs.workers.processes", "humpback.runs.shuffle"),
-    *("pyarrow.parquet", "humpback.corpus.cutting.cut"),
+    *("pyarrow.parquet", "humpback.corpus.cut"),
 ]
 _AHEAD = 2
 """Tasks that wait for each worker: enough to keep it busy, few enough to lose."""

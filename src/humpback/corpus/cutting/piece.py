@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from humpback.corpus.parsing.sections import prose
+from humpback.records import content_id
 
 CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
 _TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
 """Where a link leads, its words left out."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def segment_id(text: str) -> str:
+    """The identity of a segment: the same for texts that differ in case and white space only."""
+    return content_id(" ".join(text.lower().split()))
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from humpback.config import CorpusSettings
+from humpback.corpus.cutting.piece import Piece, segment_id
 from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.judging.filters import Objection, objections
-from humpback.corpus.judging.language import identify
+from humpback.corpus.judging.language import identify, load
 from humpback.corpus.judging.personal import mask, mask_piece
-from humpback.corpus.judging.piece import Piece
 from humpback.corpus.judging.urls import Addresses, addresses
 from humpback.corpus.parsing.extract import extract
 from humpback.corpus.parsing.sections import EXCERPT_CHARS, Section, Unusable, excerpt
 from humpback.corpus.parsing.titles import without_site
-from humpback.records import Document, Dropped, Outcome, Segment, content_id
+from humpback.records import Document, Dropped, Outcome, Segment
 
 HOLDS_PROMPT = "holds an evaluation prompt"
 """The reason of what is dropped because it would be measured with."""
@@ -46,6 +46,7 @@ def cut(
         contamination: The evaluation prompts; a segment that holds one is dropped. None where nothing is measured.
     """
     rules = addresses(settings.urls)
+    load()
     kept: list[Segment] = []
     dropped: list[Dropped] = []
     for document in documents:
@@ -55,11 +56,6 @@ def cut(
             else:
                 dropped.append(item)
     return Outcome(kept=tuple(kept), dropped=tuple(dropped), read=len(kept) + len(dropped))
-
-
-def segment_id(text: str) -> str:
-    """The identity of a segment: the same for texts that differ in case and white space only."""
-    return content_id(" ".join(text.lower().split()))
 
 
 def _in_time(
