@@ -238,6 +238,7 @@ def test_an_archive_packed_in_another_way_is_said_not_to_be_read(tmp_path: Path)
 
 @pytest.mark.data
 @pytest.mark.skipif(not DATA.exists(), reason="no data beside the checkout")
+@pytest.mark.slow
 def test_of_a_crawl_with_planted_damage_every_page_is_read_that_can_be(tmp_path: Path):
     path = tmp_path / "crawl.warc.gz"
     command = [sys.executable, "benchmarks/make_warc.py", "--pages", "60", "--damage", "11", "--out", str(path)]

@@ -54,6 +54,7 @@ def test_the_weights_of_the_best_check_are_kept(
     assert again.heldout[0][1] == pytest.approx(best, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_end_early_together(train: Train, heldout: list[Pair]) -> None:
     settings = {"steps": 40, "heldout": heldout, "early_stop_checks": 2, "early_stop_steps": 2, **_FAST}
     one, two = train("one", **settings), train("two", devices=2, **settings)

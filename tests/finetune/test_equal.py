@@ -53,7 +53,7 @@ def test_an_accumulated_batch_is_one_large_batch(train: Train, tmp_path: Path, t
     assert _apart(tmp_path / "whole", tmp_path / "pieces", tiny_model) < 1e-2
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_two_processes_train_as_one_does(train: Train, tmp_path: Path, tiny_model: Path, method: str) -> None:
     """Each computes its part of every step's examples, and they share gradients (DDP by gloo)."""
     settings = {"method": method, "steps": 5, "batch_size": 5, "pack_tokens": 150}
@@ -103,6 +103,7 @@ def test_half_precision_computes_the_same_loss_roughly(train: Train, tiny_model:
     assert load_file(tmp_path / "half" / "model.safetensors")["model.norm.weight"].dtype is torch.bfloat16
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_a_process_is_told_as_if_it_were_here(train: Train, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="diverged"):
         train(devices=2, learning_rate=1e30, final_learning_rate=1e30, max_grad_norm=0, steps=6)

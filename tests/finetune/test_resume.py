@@ -75,16 +75,16 @@ def _trains_in(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
+@pytest.mark.kill
 @pytest.mark.parametrize(
     "how",
     [
-        {"method": "full"},
-        {"method": "lora"},
-        {"method": "full", "packing": False},
-        {"method": "full", "devices": 2},
-        {"method": "lora", "devices": 2},
+        pytest.param({"method": "full"}, id="full"),
+        pytest.param({"method": "lora"}, id="lora", marks=pytest.mark.slow),
+        pytest.param({"method": "full", "packing": False}, id="full-padded", marks=pytest.mark.slow),
+        pytest.param({"method": "full", "devices": 2}, id="full-2", marks=pytest.mark.slow),
+        pytest.param({"method": "lora", "devices": 2}, id="lora-2", marks=pytest.mark.slow),
     ],
-    ids=lambda how: "-".join(map(str, how.values())),
 )
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(
     train: Any, pairs: list[Pair], tiny_model: Path, tmp_path: Path, how: dict[str, Any]

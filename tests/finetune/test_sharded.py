@@ -70,6 +70,7 @@ def _apart(one: Path, other: Path, base: Path) -> float:
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.slow
 def test_a_model_that_is_split_learns_what_a_whole_one_does(make: Make, tiny_model: Path, method: str) -> None:
     """Sums are made in another order, and nothing else is different: 1e-4 of each loss, 1e-3 of what the weights moved.
 

@@ -97,6 +97,7 @@ def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_pat
     assert list(far.stage("unique").records(Segment))
 
 
+@pytest.mark.slow
 def test_models_on_actors_make_the_records_that_one_makes_here(tiny_chat_model, tmp_path):
     near, far = (instructed_and_rated(tmp_path / executor, tiny_chat_model, executor) for executor in ("local", "ray"))
     for stage, kind, numbers in (
