@@ -28,7 +28,7 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
     """
     config = read_config(name, changes)
     stages = plan(config, models.identify(config.model))
-    wanted = _until(stages, until)
+    selected = _until(stages, until)
     run = Run(_folder(name, out))
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
@@ -38,7 +38,7 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
         # Only now: a run that is refused must not change what the folder says of itself.
         run.save_config(resolved(config))
         save_record(run, record_of(stages, config))
-        _carry_out(config, wanted, run, console)
+        _carry_out(config, selected, run, console)
         if not until:
             _deliver(run, console)
 
@@ -114,8 +114,8 @@ def disk_line(config: Config, stages: Sequence[Stage]) -> str:
         return ""
     count = sum(stage.makes is None for stage in stages)
     model = size * (2 if config.model.dtype == "bfloat16" else BYTES)
-    full = [room for room in (config.backward, config.forward) if room.method == "full"]
-    meanwhile = max((training_disk_bytes(room, size) for room in full), default=0)
+    full = [training for training in (config.backward, config.forward) if training.method == "full"]
+    meanwhile = max((training_disk_bytes(training, size) for training in full), default=0)
     line = f"disk: {count} models of {model / _GIB:.1f} GiB"
     return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
 
@@ -129,9 +129,9 @@ def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
     return stages[: names.index(last) + 1]
 
 
-def _print_status(found: list[StageStatus], console: Console) -> None:
-    width = max(len(item.stage.name) for item in found)
-    for item in found:
+def _print_status(states: list[StageStatus], console: Console) -> None:
+    width = max(len(item.stage.name) for item in states)
+    for item in states:
         note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
             item.state, item.stage.does
         )

@@ -186,12 +186,12 @@ class _Results:
     def _rating_summary(self, iteration: int) -> RatingSummary:
         stage = self.ratings(iteration)
         scores = array("d", (score for score in stage.column("score") if score is not None))
-        kept = min(self.curated(iteration).column("score"), default=None)
+        lowest_kept = min(self.curated(iteration).column("score"), default=None)
         return rating_summary(
             stage.records(Rating),
             iteration=iteration,
             kept=self.kept(self.plan.curated[iteration - 1]),
-            threshold=kept,
+            threshold=lowest_kept,
             separation=separation(scores, self.plan.scorer) if scores else None,
             model=self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
@@ -230,9 +230,9 @@ class _Results:
                 )
 
     def _samples(self) -> Iterator[Sample]:
-        done = self.iterations()
-        if done:
-            t = done[-1]
+        finished = self.iterations()
+        if finished:
+            t = finished[-1]
             rows = self.curated(t).records(Curated)
             yield from map(from_curated, choose(rows, _SAMPLES, key=lambda row: row.id))
             yield from self._rejected(t)
@@ -244,11 +244,11 @@ class _Results:
     def _rejected(self, iteration: int) -> Iterator[Sample]:
         """Candidates that the last iteration left out, with what their rater said."""
         dropped = choose(self.curated(iteration).dropped(), _SAMPLES // 2, key=_id)
-        wanted = {row.id: row for row in dropped}
-        ratings = {r.id: r for r in self.ratings(iteration).records(Rating) if r.id in wanted}
+        dropped_by_id = {row.id: row for row in dropped}
+        ratings = {r.id: r for r in self.ratings(iteration).records(Rating) if r.id in dropped_by_id}
         for row in self.run.stage(self.plan.candidates).records(Candidate):
             if row.id in ratings:
-                yield from_rating(row, ratings[row.id], wanted[row.id].reason)
+                yield from_rating(row, ratings[row.id], dropped_by_id[row.id].reason)
 
     def _card_facts(self) -> CardFacts:
         facts, config = self._facts(), self.config

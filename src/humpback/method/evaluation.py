@@ -69,7 +69,7 @@ def pair_losses(config: Config, name: str, pairs: Stage, model: ExternalModel, d
 def answer_prompts(
     config: Config,
     name: str,
-    asked: Stage,
+    prompt_rows: Stage,
     by: Stage | ExternalModel | None,
     how: Answering,
     generator: str,
@@ -80,7 +80,7 @@ def answer_prompts(
     Args:
         config: Tags and bounds of the model.
         name: What to call the stage.
-        asked: The stage of the prompts.
+        prompt_rows: The stage of the prompts.
         by: Who answers; None is the base model.
         how: How answers are drawn.
         generator: What the answers call the model.
@@ -95,12 +95,12 @@ def answer_prompts(
         with inputs.engine(model) as engine:
             yield lambda shard: answer(shard, engine, generator, config.tags, how)
 
-    every = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
-    every |= batch_settings(config.model)
-    every |= {**settings, "model.stage": model, "prompts": prompts.prompt_digest("forward"), **identities(*asks)}
-    work = MapShards(((asked.name, EvalPrompt),), opened)
+    deciding = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
+    deciding |= batch_settings(config.model)
+    deciding |= {**settings, "model.stage": model, "prompts": prompts.prompt_digest("forward"), **identities(*asks)}
+    work = MapShards(((prompt_rows.name, EvalPrompt),), opened)
     return Stage(
-        name, f"let {model} answer the prompts", names_of(asked, *asks), every, work, Output, model=True,
+        name, f"let {model} answer the prompts", names_of(prompt_rows, *asks), deciding, work, Output, model=True,
         external=external_of(*asks), hint="look at the reasons, and at the model",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def judge_pairs(name: str, pairs: Stage, judge: ExternalModel, how: Judging, set
 
             yield step
 
-    every = {**settings, "prompts": prompts.prompt_digest("judge"), **identities(judge)}
+    deciding = {**settings, "prompts": prompts.prompt_digest("judge"), **identities(judge)}
     work = MapShards(((pairs.name, Comparison),), opened)
     does = f"{judge.settings.name} compares the answers"
-    return Stage(name, does, names_of(pairs), every, work, Comparison, model=True, external=(judge,))
+    return Stage(name, does, names_of(pairs), deciding, work, Comparison, model=True, external=(judge,))

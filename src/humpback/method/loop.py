@@ -126,8 +126,8 @@ def self_augment(config: Config, segments: Stage, by: Stage | ExternalModel) -> 
 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
     """The best-rated candidates: A_k^(t) (section 2.3)."""
-    wanted = config.curate.select
-    if not spec_of(config.curate.scorer).takes_threshold and wanted.top_share is None and wanted.top_n is None:
+    rule = config.curate.select
+    if not spec_of(config.curate.scorer).takes_threshold and rule.top_share is None and rule.top_n is None:
         raise ConfigError(
             f"curate.scorer {config.curate.scorer} does not score from 1 to 5, so that no threshold fits it",
             "set curate.select.top_share or curate.select.top_n",

@@ -79,8 +79,8 @@ def _rate(
     first: Sequence[Stage],
 ) -> Stage:
     """Ratings by one scorer, or the mean ranks by several that came first."""
-    wanted = config.curate
-    spec = SCORERS[wanted.scorer]
+    curate = config.curate
+    spec = SCORERS[curate.scorer]
     on = good if spec.needs == "calibration" else []
     asks = spec.asks_model
 
@@ -89,26 +89,26 @@ def _rate(
         from humpback.curate import NoModel, make_scorer, rate_within, reach
 
         if spec.needs == "members":
-            yield _by_mean_rank(wanted, iteration, inputs, first)
+            yield _by_mean_rank(curate, iteration, inputs, first)
             return
         scales = [scale for stage in on for scale in inputs.records(stage.name, SignScale)]
-        scorer = make_scorer(wanted, config.run.seed, iteration, name, config.tags, scales)
+        scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, scales)
         with inputs.engine(by.name) if asks else nullcontext(NoModel()) as engine:
             if first:
-                within = reach(lambda: _scores(inputs, first[0]), wanted.cascade)
+                within = reach(lambda: _scores(inputs, first[0]), curate.cascade)
                 yield lambda shard, cheap: rate_within(shard, cheap, within, scorer, engine)
             else:
                 yield lambda shard: scorer.score(shard, engine)
 
     over = ((candidates.name, Candidate), *((stage.name, Rating) for stage in first))
-    asked = (by,) if asks else ()
-    needs = names_of(candidates, *asked, *on, *first)
+    raters = (by,) if asks else ()
+    needs = names_of(candidates, *raters, *on, *first)
     rater = _rater(iteration, by)
-    does = f"{rater} rates the candidates: {wanted.scorer}" if asks else f"candidates by {wanted.scorer}"
-    check = _enough_have_a_score(wanted, name)
+    does = f"{rater} rates the candidates: {curate.scorer}" if asks else f"candidates by {curate.scorer}"
+    check = _enough_have_a_score(curate, name)
     return Stage(
-        name, does, needs, _deciding(config) | identities(*asked), MapShards(over, opened), Rating, model=asks,
-        check=check, external=external_of(*asked),
+        name, does, needs, _deciding(config) | identities(*raters), MapShards(over, opened), Rating, model=asks,
+        check=check, external=external_of(*raters),
     )  # fmt: skip
 
 

@@ -56,20 +56,20 @@ class PlanRecord:
     documents: tuple[str, ...]
 
 
-def record_of(made: Plan, config: Config) -> PlanRecord:
+def record_of(plan_: Plan, config: Config) -> PlanRecord:
     """The record of a plan that was made from these settings on this machine."""
     licence = models.licence(config.model)
     hub_id = config.model.name if models.is_hub_id(config.model) else ""
     return PlanRecord(
-        stages=tuple(stage.name for stage in made),
-        seed=made.seed.name,
-        segments=made.segments.name,
-        filters=tuple(stage.name for stage in made.corpus[: -1 if config.corpus.limit else None]),
-        candidates=made.candidates.name,
-        models=tuple(stage.name for stage in made.models),
-        ratings=tuple(stage.name for stage in made.ratings),
-        curated=tuple(stage.name for stage in made.curated),
-        evaluation=made.evaluation.name if made.evaluation else "",
+        stages=tuple(stage.name for stage in plan_),
+        seed=plan_.seed.name,
+        segments=plan_.segments.name,
+        filters=tuple(stage.name for stage in plan_.corpus[: -1 if config.corpus.limit else None]),
+        candidates=plan_.candidates.name,
+        models=tuple(stage.name for stage in plan_.models),
+        ratings=tuple(stage.name for stage in plan_.ratings),
+        curated=tuple(stage.name for stage in plan_.curated),
+        evaluation=plan_.evaluation.name if plan_.evaluation else "",
         scorer=resolve_auto(config).curate.scorer,
         base=BaseModel(config.model.name, models.identify(config.model), licence.name, licence.notice, hub_id),
         seed_source=_without_folders(config.seed.source),

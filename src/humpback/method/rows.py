@@ -38,6 +38,6 @@ def read_rows(
             records = tuple(row for row in window if not isinstance(row, Dropped))
             yield Outcome(records, dropped, len(window))
 
-    every = {**settings, "run.shard_rows": config.run.shard_rows}
+    deciding = {**settings, "run.shard_rows": config.run.shard_rows}
     hint = "give a file with rows, in the columns that the docs name"
-    return Stage(name, f"read the {name}", (), every, Produce(shards), kind, hint=hint)
+    return Stage(name, f"read the {name}", (), deciding, Produce(shards), kind, hint=hint)

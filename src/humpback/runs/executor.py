@@ -32,15 +32,15 @@ _NAMED = 12
 class Progress(Protocol):
     """Whom to tell how far the work is."""
 
-    def prepare(self, stages: int, done: int) -> None:
+    def prepare(self, stages: int, completed: int) -> None:
         """A plan of so many stages is carried out, of which so many are done already."""
         ...
 
-    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+    def begin(self, stage: Stage, completed: int, total: int | None) -> None:
         """A stage starts; `total` tasks or steps, None where it is not known."""
         ...
 
-    def advance(self, done: int, total: int | None, write_note: str) -> None:
+    def advance(self, completed: int, total: int | None, note: str) -> None:
         """So many tasks or steps are done now."""
         ...
 
@@ -52,13 +52,13 @@ class Progress(Protocol):
 class NoProgress:
     """Tells nobody."""
 
-    def prepare(self, stages: int, done: int) -> None:
+    def prepare(self, stages: int, completed: int) -> None:
         """Says nothing."""
 
-    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+    def begin(self, stage: Stage, completed: int, total: int | None) -> None:
         """Says nothing."""
 
-    def advance(self, done: int, total: int | None, write_note: str) -> None:
+    def advance(self, completed: int, total: int | None, note: str) -> None:
         """Says nothing."""
 
     def end(self, stage: Stage, counts: Counts) -> None:
@@ -170,8 +170,8 @@ class _StageRunner:
     def _tasks(self, stage: Stage) -> Iterator[int]:
         """Does what is left of a stage, task by task."""
         if isinstance(stage.work, Shuffle):
-            of = ShuffleContext(stage, stage.work, self._inputs)
-            steps: tuple[Any, ...] = (MapJob(of), ReduceJob(of), ApplyJob(of))
+            context = ShuffleContext(stage, stage.work, self._inputs)
+            steps: tuple[Any, ...] = (MapJob(context), ReduceJob(context), ApplyJob(context))
         elif isinstance(stage.work, Produce):
             steps = (ProduceJob(stage, stage.work, self._inputs),)
         elif isinstance(stage.work, MapShards):
@@ -181,8 +181,8 @@ class _StageRunner:
         self._progress.begin(stage, 0, None)
         for job in steps:
             pending = job.pending()
-            for done, task in enumerate(self._workers.run(job, pending, model=stage.model), 1):
-                self._progress.advance(done, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
+            for completed, task in enumerate(self._workers.run(job, pending, model=stage.model), 1):
+                self._progress.advance(completed, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
                 yield task
 
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
@@ -211,15 +211,15 @@ class _StageRunner:
 
 def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
     """Throws away the named stages and whatever stands on them."""
-    known = [stage.name for stage in plan]
+    stage_names = [stage.name for stage in plan]
     for name in redo:
-        if name not in known:
-            raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(known)}")
+        if name not in stage_names:
+            raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(stage_names)}")
     doomed = set(redo)
     for stage in plan:
         if doomed.intersection(stage.needs):
             doomed.add(stage.name)
-    for name in (name for name in reversed(known) if name in doomed):
+    for name in (name for name in reversed(stage_names) if name in doomed):
         run.stage(name).clear()
         run.log("cleared", stage=name)
 
@@ -229,8 +229,8 @@ def _staleness(stale: Sequence[StageStatus]) -> str:
     names = [item.stage.name for item in stale[1:]]
     if len(names) > _NAMED:
         names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
-    others = f" (and with it {', '.join(names)})" if names else ""
-    return f"{first.stage.name} was made with other settings{others}: {'; '.join(first.why)}"
+    dependents = f" (and with it {', '.join(names)})" if names else ""
+    return f"{first.stage.name} was made with other settings{dependents}: {'; '.join(first.why)}"
 
 
 def _reasons(counts: Counts) -> str:
@@ -239,13 +239,13 @@ def _reasons(counts: Counts) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _machine() -> str:

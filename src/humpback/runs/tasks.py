@@ -78,8 +78,8 @@ class MapShardsJob:
 
     def pending(self) -> list[int]:
         """The shards that are not done."""
-        done = set(self.inputs.run.stage(self.stage.name).committed())
-        return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in done]
+        committed = set(self.inputs.run.stage(self.stage.name).committed())
+        return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in committed]
 
     @contextmanager
     def open(self) -> Iterator[Do]:

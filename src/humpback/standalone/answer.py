@@ -39,10 +39,10 @@ def answer_files(
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     generator = name or Path(model).name
     content = {"content": file_digest(str(prompts))}
-    asked = read_rows("prompts", lambda: read_prompt_set(prompts), EvalPrompt, config, content)
+    prompt_rows = read_rows("prompts", lambda: read_prompt_set(prompts), EvalPrompt, config, content)
     settings = {"generator": generator, **asdict(answering)}
     by = ExternalModel("model", config.model)
-    stage = answer_prompts(config, "answers", asked, by, answering, generator, settings)
+    stage = answer_prompts(config, "answers", prompt_rows, by, answering, generator, settings)
 
     def write(run: Run) -> list[str]:
         answers = run.stage(stage.name)
@@ -51,4 +51,4 @@ def answer_files(
         line = f"wrote {out}: {counts.kept} of {counts.read} prompts answered by {generator}"
         return [line + reasons_of(counts, "not"), *spent_lines(run)]
 
-    return carry_out(Command([asked, stage], config, out, write, (out,), (prompts,)), how)
+    return carry_out(Command([prompt_rows, stage], config, out, write, (out,), (prompts,)), how)

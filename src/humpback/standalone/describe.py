@@ -37,23 +37,24 @@ def diversity_lines(files: Sequence[Path], sample: int, seed: int, parser: str =
     names = ("distinct 1", "2", "3", "4-grams", "entropy", "rare words", "nearest", "clusters", "alone", "largest")
     yield "  ".join(names) + "  file"
     for path, texts in zip(files, drawn, strict=True):
-        found = diversity(texts, size, seed)
-        figures = (*found.distinct, found.entropy, found.rare_words, found.nearest, found.clusters, found.alone)
-        shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in (*figures, found.largest)]
-        yield "  ".join(value.rjust(len(name)) for value, name in zip(shown, names, strict=True)) + f"  {path}"
+        measured = diversity(texts, size, seed)
+        figures: tuple[float, ...] = (*measured.distinct, measured.entropy, measured.rare_words, measured.nearest)
+        figures += (measured.clusters, measured.alone, measured.largest)
+        cells = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in figures]
+        yield "  ".join(value.rjust(len(name)) for value, name in zip(cells, names, strict=True)) + f"  {path}"
     if parser:
         for path, texts in zip(files, drawn, strict=True):
-            some = random.Random(seed).sample(texts, size)  # noqa: S311
-            yield from requests_lines(str(path), requests_of(some, parser))
+            drawn_texts = random.Random(seed).sample(texts, size)  # noqa: S311
+            yield from requests_lines(str(path), requests_of(drawn_texts, parser))
 
 
 def _reservoir(texts: Iterable[str], size: int, seed: int) -> list[str]:
     """A seeded sample of a stream, each text as likely as another; all where there are no more."""
     draw = random.Random(seed)  # noqa: S311
-    kept: list[str] = []
+    reservoir: list[str] = []
     for number, text in enumerate(texts):
         if number < size:
-            kept.append(text)
-        elif (place := draw.randrange(number + 1)) < size:
-            kept[place] = text
-    return kept
+            reservoir.append(text)
+        elif (slot := draw.randrange(number + 1)) < size:
+            reservoir[slot] = text
+    return reservoir

@@ -47,9 +47,9 @@ def finetune_files(
     def write(run: Run) -> list[str]:
         manifest = run.stage(train.name).manifest() or {}
         # After a kill between the two moves below the folder is in its place already.
-        if (made := run.stage(train.name).model_path).exists():
+        if (trained := run.stage(train.name).model_path).exists():
             shutil.rmtree(out, ignore_errors=True)
-            shutil.move(made, out)
+            shutil.move(trained, out)
         facts, dropped = manifest["training"], sum(manifest["counts"]["dropped"].values())
         left_out = f", {dropped} dropped" if dropped else ""
         resumed = f" (the first {facts['resumed_from']} before)" if facts["resumed_from"] else ""
@@ -76,5 +76,5 @@ def show_training(
     base = models.resolve(config.model).path
     template = Template(load_tokenizer(base, config.model))
     longest = longest_example(base, config.model)
-    some = seed.read_seed(config.seed, config.run.seed).kept[:count]
-    yield from show_examples(some, direction, template, config.tags, longest, colour=colour)
+    shown_pairs = seed.read_seed(config.seed, config.run.seed).kept[:count]
+    yield from show_examples(shown_pairs, direction, template, config.tags, longest, colour=colour)

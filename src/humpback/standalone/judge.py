@@ -67,10 +67,10 @@ def judge_files(
 
     def begun() -> Iterator[Comparison]:
         try:
-            known = {row.id: row for row in read_comparisons(out)} if out.exists() else {}
+            previous = {row.id: row for row in read_comparisons(out)} if out.exists() else {}
         except InputError:  # no annotations, which --force overwrites
-            known = {}
-        return (_with_verdicts(pair, known.get(pair.id)) for pair in pairs)
+            previous = {}
+        return (_with_verdicts(pair, previous.get(pair.id)) for pair in pairs)
 
     digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
     read = read_rows("pairs", begun, Comparison, config, digests)
@@ -120,11 +120,11 @@ def winrate_files(
         hard = joint_difficulty(models)
     elif difficulty:
         hard = read_difficulty(Path(difficulty))
-    held = read_gamed(gamed)
+    gamed_rows = read_gamed(gamed)
     for path, rows in zip(annotations, models, strict=True):
         _, model = only_model(rows)
         rate = win_rate(rows, seed)
-        controlled = length_controlled(rows, hard, held)
+        controlled = length_controlled(rows, hard, gamed_rows)
         yield from winrate_lines(path, rows[0], rate, controlled)
         if leaderboard is not None:
             update_leaderboard(leaderboard, model, rate, controlled)
@@ -132,16 +132,18 @@ def winrate_files(
         yield f"wrote {leaderboard}"
 
 
-def _with_verdicts(pair: Comparison, known: Comparison | None) -> Comparison:
+def _with_verdicts(pair: Comparison, previous: Comparison | None) -> Comparison:
     """The pair with what a judge said of it before, whichever judge that was."""
-    if known is None:
+    if previous is None:
         return pair
-    return replace(known, dataset=pair.dataset, index=pair.index)
+    return replace(previous, dataset=pair.dataset, index=pair.index)
 
 
-def winrate_lines(path: Path, one: Comparison, rate: WinRate, controlled: LengthControlled | None) -> Iterator[str]:
+def winrate_lines(
+    path: Path, comparison: Comparison, rate: WinRate, controlled: LengthControlled | None
+) -> Iterator[str]:
     """The figures of one file of annotations, line by line."""
-    yield f"{path}: {one.generator_2} against {one.generator_1}"
+    yield f"{path}: {comparison.generator_2} against {comparison.generator_1}"
     if rate.n_total:
         yield (
             f"  win rate {rate.win_rate:.2f} % (95 % {rate.interval.low:.2f} to {rate.interval.high:.2f}, "
@@ -151,8 +153,8 @@ def winrate_lines(path: Path, one: Comparison, rate: WinRate, controlled: Length
     if rate.reasons:
         yield f"  verdicts missing: {_listed(Counter(dict(rate.reasons)))}"
     if rate.agreement is not None:
-        place = "" if rate.first_share is None else f"; of those for one side {rate.first_share:.0%} name the first"
-        yield f"  both orders agree on {rate.agreement:.0%} of the pairs{place}"
+        leaning = "" if rate.first_share is None else f"; of those for one side {rate.first_share:.0%} name the first"
+        yield f"  both orders agree on {rate.agreement:.0%} of the pairs{leaning}"
     if controlled is not None:
         yield (
             f"  length-controlled {controlled.win_rate:.2f} % (standard error {controlled.standard_error:.2f}; "

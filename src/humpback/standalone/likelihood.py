@@ -60,18 +60,19 @@ def likelihood_lines(
 
 def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Direction) -> Iterator[str]:
     read = {name: {0: [Measured(row.id, row.nats, row.tokens) for row in rows if row.model == name]} for name in names}
-    found, left_out = line_up(read)
-    first = found[names[0]]
+    losses, left_out = line_up(read)
+    first = losses[names[0]]
     if not first.totals.size:
         raise StageError("the models have no pair in common that they can read", "raise model.max_tokens")
-    left = f"; {left_out} that one of the models cannot read are left out" if left_out else ""
-    yield f"{first.totals.shape[1]} pairs, {direction}s, nats per target token; 95 %, paired bootstrap over pairs{left}"
+    unread = f"; {left_out} that one of the models cannot read are left out" if left_out else ""
+    measure = "nats per target token; 95 %, paired bootstrap over pairs"
+    yield f"{first.totals.shape[1]} pairs, {direction}s, {measure}{unread}"
     width = max(map(len, names))
     for name in names:
-        here = interval_of(draws(found[name]))
-        line = f"{name:<{width}}  {found[name].value:.4f} ({here.low:.4f} to {here.high:.4f})"
+        interval = interval_of(draws(losses[name]))
+        line = f"{name:<{width}}  {losses[name].value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
         if name != names[0]:
-            apart = difference(found[name], first)
+            apart = difference(losses[name], first)
             low, high = apart.interval.low, apart.interval.high
             verdict = "not told apart" if low <= 0 <= high else "better" if high < 0 else "worse"
             line += f"  against {names[0]} {apart.difference:+.4f} ({low:+.4f} to {high:+.4f}): {verdict}"

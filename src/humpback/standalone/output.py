@@ -59,16 +59,16 @@ class Output:
         Raises:
             StoreError: A file is there already; with what made it.
         """
-        there = next((path for path in self.paths if path.exists()), None)
-        if there is None:
+        existing = next((path for path in self.paths if path.exists()), None)
+        if existing is None:
             return
         note = self._note()
         if note is None:
-            raise StoreError(f"{there} is there already, and nothing says what made it", _ANOTHER)
+            raise StoreError(f"{existing} is there already, and nothing says what made it", _ANOTHER)
         if changes := self._changes(note):
-            raise StoreError(f"{there} is there already, made with other settings: {'; '.join(changes)}", _ANOTHER)
+            raise StoreError(f"{existing} is there already, made with other settings: {'; '.join(changes)}", _ANOTHER)
         if note["files"] != self._digests():
-            raise StoreError(f"{there} is there already, and was changed after it was written", _ANOTHER)
+            raise StoreError(f"{existing} is there already, and was changed after it was written", _ANOTHER)
 
     def note(self, lines: Sequence[str], *, complete: bool) -> None:
         """Says beside the files what made them, and whether the same command has nothing left to do."""

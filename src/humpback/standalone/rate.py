@@ -54,8 +54,8 @@ def rate_files(
     read = candidates_stage(pairs, config)
     plan = [read]
     if backward:
-        named = config.model.model_copy(update={"name": backward})
-        plan.append(_gains(config, read, ExternalModel("backward", named)))
+        backward_settings = config.model.model_copy(update={"name": backward})
+        plan.append(_gains(config, read, ExternalModel("backward", backward_settings)))
     seed = [read_seed(without_holdout(config))] if "calibration" in needs else []
     by = ExternalModel("rater", config.model)
     plan += seed

@@ -82,35 +82,35 @@ def suite_lines(asking: Asking, changes: list[str], how: How = _DEFAULT) -> Iter
         raise ConfigError(f"suites need {', '.join(missing)}", "pip install 'humpback-align[suites]'")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")  # the harness draws its bars wherever it runs
-    wanted = _wanted(asking.suites)
-    config = _config(asking, wanted, changes)
+    paths = _wanted(asking.suites)
+    config = _config(asking, paths, changes)
     results = _Results(asking, config, how.force)
     # Every file is read before a model is made ready: a wrong name costs seconds.
-    tasks = ifeval.read_tasks(wanted[IFEVAL]) if IFEVAL in wanted else []
-    rows = {name: _rows(name, path, asking) for name, path in wanted.items() if name != IFEVAL}
+    tasks = ifeval.read_tasks(paths[IFEVAL]) if IFEVAL in paths else []
+    rows = {name: _rows(name, path, asking) for name, path in paths.items() if name != IFEVAL}
     yield from _read(rows, asking, config, results, how)
-    if IFEVAL in wanted:
+    if IFEVAL in paths:
         yield from _follow(tasks, asking, changes, results, how)
     yield f"wrote {asking.out}"
 
 
 def _wanted(suites: Sequence[str]) -> dict[str, Path | None]:
-    found: dict[str, Path | None] = {}
+    suite_paths: dict[str, Path | None] = {}
     for suite in suites:
-        name, given, path = suite.partition("=")
-        if known(name) in found:
+        name, equals_sign, path = suite.partition("=")
+        if known(name) in suite_paths:
             raise ConfigError(f"{name} is named twice", "name each suite once")
-        if given and not Path(path).exists():
+        if equals_sign and not Path(path).exists():
             raise InputError(f"no file or folder {path}", f"write {name}=PATH, or {name} alone for the hub's rows")
-        found[name] = Path(path) if given else None
-    return found
+        suite_paths[name] = Path(path) if equals_sign else None
+    return suite_paths
 
 
-def _config(asking: Asking, wanted: Mapping[str, Path | None], changes: list[str]) -> Config:
-    reads = [name for name in wanted if name != IFEVAL]
+def _config(asking: Asking, paths: Mapping[str, Path | None], changes: list[str]) -> Config:
+    reads = [name for name in paths if name != IFEVAL]
     if not asking.model and (reads or asking.outputs is None):
         raise ConfigError("no model is named", "give --model, or ifeval alone with --outputs")
-    if asking.outputs is not None and IFEVAL not in wanted:
+    if asking.outputs is not None and IFEVAL not in paths:
         raise ConfigError("--outputs are answers to ifeval, which is not among the suites", "name ifeval too")
     config = with_changes(
         Config.model_validate({"model": {"name": asking.model}}) if asking.model else Config(), changes
@@ -133,7 +133,10 @@ def _read(rows: Mapping[str, Rows], asking: Asking, config: Config, results: _Re
     from humpback.evaluate.suites.harness import harness_version
 
     read_by = (harness_version(), config.model.dtype, str(asking.template))
-    keys = {name: content_id(_VERSION, results.identity, name, of.digest, *read_by) for name, of in rows.items()}
+    keys = {
+        name: content_id(_VERSION, results.identity, name, suite_rows.digest, *read_by)
+        for name, suite_rows in rows.items()
+    }
     shared = _SharedReader(config)
     missing = [name for name in rows if not results.figures(name, keys[name])]
     plan = [_suite_stage(name, rows[name], shared, asking, keys[name]) for name in missing]
@@ -141,17 +144,17 @@ def _read(rows: Mapping[str, Rows], asking: Asking, config: Config, results: _Re
     def write(run: Run) -> list[str]:
         for name in missing:
             read = [_row(json.loads(stored.values)) for stored in run.stage(name).records(StoredRow)]
-            about: Values = {"rows_there": rows[name].total, "seed": asking.seed, "chat_template": asking.template}
-            results.add(name, keys[name], figures(read, SUITES[name].metrics, asking.seed), read, about)
+            facts: Values = {"rows_there": rows[name].total, "seed": asking.seed, "chat_template": asking.template}
+            results.add(name, keys[name], figures(read, SUITES[name].metrics, asking.seed), read, facts)
         return []
 
     if plan:
         carry_out(Command(plan, config, asking.out, write, (), ()), how)
-    for name, of in rows.items():
-        yield from _drawn(name, of.count, of.total, asking.seed)
+    for name, suite_rows in rows.items():
+        yield from _drawn(name, suite_rows.count, suite_rows.total, asking.seed)
         # Subjects are in the file: 57 of them would hide the rest.
-        shown = [figure for figure in results.figures(name, keys[name]) if not figure.group or name == "crows_pairs"]
-        yield from lines(name, shown)
+        overall = [figure for figure in results.figures(name, keys[name]) if not figure.group or name == "crows_pairs"]
+        yield from lines(name, overall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +171,8 @@ def _suite_stage(name: str, rows: Rows, shared: _SharedReader, asking: Asking, k
         from humpback.evaluate.suites.harness import read
 
         if not done:
-            made = read(SUITES[name], rows, shared.reader(), template=asking.template)
-            stored = tuple(StoredRow(f"{row.task}#{row.number}", json.dumps(row.values())) for row in made)
+            checked_rows = read(SUITES[name], rows, shared.reader(), template=asking.template)
+            stored = tuple(StoredRow(f"{row.task}#{row.number}", json.dumps(row.values())) for row in checked_rows)
             yield Outcome(stored, (), len(stored))
 
     return Stage(name, f"read {rows.count} rows of {name}", (), {"key": key}, Produce(shards), StoredRow, model=True)
@@ -203,30 +206,37 @@ def _follow(
 
     drawn = list(tasks)
     if asking.limit is not None and asking.limit < len(tasks):
-        places = random.Random(record_rng_seed(asking.seed, "suites", IFEVAL)).sample(range(len(tasks)), asking.limit)  # noqa: S311
-        drawn = [tasks[place] for place in sorted(places)]
+        draw = random.Random(record_rng_seed(asking.seed, "suites", IFEVAL))  # noqa: S311
+        positions = draw.sample(range(len(tasks)), asking.limit)
+        drawn = [tasks[position] for position in sorted(positions)]
     yield from _drawn(IFEVAL, len(drawn), len(tasks), asking.seed)
-    given = {one.instruction: one.output for one in read_outputs(asking.outputs)} if asking.outputs else {}
-    key = content_id(_VERSION, results.identity, repr(drawn), repr(sorted(given.items())), harness_version())
-    if found := results.figures(IFEVAL, key):
-        yield from lines(IFEVAL, found)
+    answers_by_prompt = _outputs_by_prompt(asking.outputs) if asking.outputs else {}
+    read_from = (repr(drawn), repr(sorted(answers_by_prompt.items())))
+    key = content_id(_VERSION, results.identity, *read_from, harness_version())
+    if done := results.figures(IFEVAL, key):
+        yield from lines(IFEVAL, done)
         return
     if asking.outputs is None:
         answers = asking.out.with_name(f"{asking.out.stem}-ifeval.json")
         yield from _answer(drawn, answers, asking, changes, how)
-        given = {one.instruction: one.output for one in read_outputs(answers)}
-    if not given.keys() & {task.prompt for task in drawn}:
+        answers_by_prompt = _outputs_by_prompt(answers)
+    if not answers_by_prompt.keys() & {task.prompt for task in drawn}:
         raise InputError(f"{asking.outputs} answers none of IFEval's prompts", "give the answers to these prompts")
-    if silent := sum(task.prompt not in given for task in drawn):
+    if silent := sum(task.prompt not in answers_by_prompt for task in drawn):
         yield f"{silent} of {len(drawn)} prompts have no answer: they count as not followed"
-    made = ifeval.check(drawn, given)
-    found = figures(made, ifeval.METRICS, asking.seed)
+    checked_rows = ifeval.check(drawn, answers_by_prompt)
+    shares = figures(checked_rows, ifeval.METRICS, asking.seed)
     kinds: Values = {
-        kind: {"asked": asked, "strict": strict, "loose": loose}
-        for kind, (asked, strict, loose) in ifeval.by_kind(drawn, made).items()
+        kind: {"asked": instructions, "strict": strict, "loose": loose}
+        for kind, (instructions, strict, loose) in ifeval.by_kind(drawn, checked_rows).items()
     }
-    results.add(IFEVAL, key, found, made, {"rows_there": len(tasks), "seed": asking.seed, "kinds": kinds})
-    yield from lines(IFEVAL, found)
+    facts: Values = {"rows_there": len(tasks), "seed": asking.seed, "kinds": kinds}
+    results.add(IFEVAL, key, shares, checked_rows, facts)
+    yield from lines(IFEVAL, shares)
+
+
+def _outputs_by_prompt(path: Path) -> dict[str, str]:
+    return {output.instruction: output.output for output in read_outputs(path)}
 
 
 def _answer(tasks: Sequence[ifeval.Task], out: Path, asking: Asking, changes: list[str], how: How) -> list[str]:
@@ -256,7 +266,7 @@ class _Results:
         if asking.model:
             name, self.identity = asking.model, models.identify(config.model)
         else:
-            names = {one.generator for one in read_outputs(asking.outputs)} if asking.outputs else set()
+            names = {entry.generator for entry in read_outputs(asking.outputs)} if asking.outputs else set()
             name = self.identity = ", ".join(sorted(names))
         self._content: dict[str, Values] = {"model": {"name": name, "identity": self.identity}, "suites": {}}
         if not self._path.exists():
@@ -286,13 +296,13 @@ class _Results:
                 raise InputError(f"{self._path} holds {name} on other rows or settings", _ANOTHER)
             return []
         return [
-            Figure(one["metric"], one["value"], Interval(one["low"], one["high"]), one["interval"], one["rows"],
-                   one["group"])
-            for one in entry["figures"]
+            Figure(figure["metric"], figure["value"], Interval(figure["low"], figure["high"]), figure["interval"],
+                   figure["rows"], figure["group"])
+            for figure in entry["figures"]
         ]  # fmt: skip
 
-    def add(self, name: str, key: str, found: Sequence[Figure], rows: Sequence[Row], about: Values) -> None:
+    def add(self, name: str, key: str, shares: Sequence[Figure], rows: Sequence[Row], facts: Values) -> None:
         """Writes a suite: there whole or not at all."""
-        values = {"figures": [one.values() for one in found], "rows": [row.values() for row in rows]}
-        self._content["suites"][name] = {"key": key, **about, **values}
+        values = {"figures": [figure.values() for figure in shares], "rows": [row.values() for row in rows]}
+        self._content["suites"][name] = {"key": key, **facts, **values}
         write_json(self._path, self._content)

@@ -40,8 +40,8 @@ def candidates_stage(
         read: Reads them, where not all of the file are wanted.
         settings: What decides which are.
     """
-    every = {"content": file_digest(str(path)), **flat_settings(config, *_LAYOUT), **(settings or {})}
-    return read_rows("pairs", read or (lambda: read_candidates(path, config)), Candidate, config, every)
+    deciding = {"content": file_digest(str(path)), **flat_settings(config, *_LAYOUT), **(settings or {})}
+    return read_rows("pairs", read or (lambda: read_candidates(path, config)), Candidate, config, deciding)
 
 
 def segments_stage(path: Path, config: Config) -> Stage:
@@ -117,16 +117,16 @@ def write_records(
     out: Path, kind: type, records: Iterable[object], ledger: Path | None = None, dropped: Iterable[Dropped] = ()
 ) -> str:
     """Writes records to one file and what was dropped to another, each there whole or not at all; a line of counts."""
-    kept, reasons = 0, Counter[str]()
+    written, reasons = 0, Counter[str]()
     with TableWriter(out, kind) as table, TableWriter(ledger, Dropped) as dropped_table:
         for chunk in _chunks(records):
             table.write(chunk)
-            kept += len(chunk)
+            written += len(chunk)
         for part in _chunks(dropped):
             dropped_table.write(part)
             reasons.update(row.reason for row in part)
     counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    return f"wrote {out}: {kept:,} kept" + (f", {reasons.total():,} dropped: {counts}" if counts else "")
+    return f"wrote {out}: {written:,} kept" + (f", {reasons.total():,} dropped: {counts}" if counts else "")
 
 
 def _chunks(rows: Iterable[Record], size: int = 256) -> Iterator[list[Record]]:

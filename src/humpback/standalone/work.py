@@ -63,9 +63,9 @@ class Command:
     @property
     def output(self) -> Output:
         """The files with what makes them."""
-        made = recipes(self.plan)
-        last = {stage.name: made[stage.name].fingerprint for stage in self.plan[-1:]}
-        return Output(self.writes, (*made.values(), Recipe("output", 1, self.decides, last)))
+        by_name = recipes(self.plan)
+        last = {stage.name: by_name[stage.name].fingerprint for stage in self.plan[-1:]}
+        return Output(self.writes, (*by_name.values(), Recipe("output", 1, self.decides, last)))
 
 
 def carry_out(command: Command, how: How) -> list[str]:
@@ -80,8 +80,8 @@ def carry_out(command: Command, how: How) -> list[str]:
     """
     output, run = command.output, command.work
     output.refuse_inputs(command.reads)
-    begun = (run.path / "stages").is_dir()
-    if not begun and not how.force and (lines := output.finished()) is not None:
+    unfinished = (run.path / "stages").is_dir()
+    if not unfinished and not how.force and (lines := output.finished()) is not None:
         return lines
     claim = {"fingerprint": output.recipes[-1].fingerprint}
     with run.locked():
@@ -129,10 +129,10 @@ def spent_lines(run: Run) -> list[str]:
     return [f"{event['stage']}: {event['spent']}" for event in run.logged("spent")]
 
 
-def reasons_of(counts: Counts, what: str) -> str:
+def reasons_of(counts: Counts, verb: str) -> str:
     """How many were dropped and why, as the end of a line; empty where none was."""
     if not counts.dropped:
         return ""
     ordered = sorted(counts.dropped.items(), key=lambda item: -item[1])
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in ordered)
-    return f", {sum(counts.dropped.values()):,} {what}: {reasons}"
+    return f", {sum(counts.dropped.values()):,} {verb}: {reasons}"

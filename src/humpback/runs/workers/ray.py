@@ -77,7 +77,7 @@ class RayWorkers:
                     if team.dismiss(number):
                         deaths += 1
                         self._give_up_at(deaths, task)
-                        free = [other for other in free if other != number] + team.hire(1) * _AHEAD
+                        free = [actor for actor in free if actor != number] + team.hire(1) * _AHEAD
         finally:
             if running:
                 team.disband()
