@@ -11,7 +11,7 @@ from humpback import models
 from humpback.config import Config, ModelSettings
 from humpback.errors import ModelError
 from humpback.method.auto import SMALL, resolve_auto
-from humpback.models.packages import carried_names
+from humpback.models.packages import package_models
 from humpback.models.size import parameters
 
 
@@ -59,7 +59,7 @@ def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp
 
 
 def test_what_is_said_of_carried_models_is_so():
-    for name in carried_names():
+    for name in package_models():
         with suppress(ModelError):  # its package is not installed
             assert parameters(settings(name)) == parameters(settings(models.resolve(settings(name)).path))
 

@@ -106,14 +106,14 @@ def _folder(name: str, out: str) -> Path:
 
 def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     """How much room the run's models take at most; empty where the base model's size is not known yet."""
-    from humpback.finetune.disk_space import BYTES, training_disk_bytes
+    from humpback.finetune.disk_space import PARAMETER_BYTES, training_disk_bytes
     from humpback.models.size import parameters
 
     size = parameters(config.model)
     if size is None:
         return ""
     count = sum(stage.makes is None for stage in stages)
-    model = size * (2 if config.model.dtype == "bfloat16" else BYTES)
+    model = size * (2 if config.model.dtype == "bfloat16" else PARAMETER_BYTES)
     full = [training for training in (config.backward, config.forward) if training.method == "full"]
     meanwhile = max((training_disk_bytes(training, size) for training in full), default=0)
     line = f"disk: {count} models of {model / _GIB:.1f} GiB"

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from humpback.data_access.atomic import atomic_file, sync_tree
 from humpback.errors import StoreError
 from humpback.finetune.disk_space import training_disk_bytes
-from humpback.finetune.job import Job
+from humpback.finetune.training_job import TrainingJob
 
 _MARKER = "complete"
 _GIB = 1 << 30
@@ -67,7 +67,7 @@ def last_complete(work: Path, identity: str) -> Path | None:
     return valid[-1] if valid else None
 
 
-def check_disk(job: Job, weights: int, trained: int) -> int:
+def check_disk(job: TrainingJob, weights: int, trained: int) -> int:
     """How much room a training takes on the disk at most, beyond what it holds already.
 
     Args:

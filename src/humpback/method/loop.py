@@ -71,7 +71,7 @@ def finetune(
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
             count = sum(1 for _ in _training_pairs(inputs, config, on))
             return Trained(count, count, {}, 0, {"steps": 0})
-        from humpback.finetune.launch import train_together
+        from humpback.finetune.processes import train_in_processes
         from humpback.finetune.ray import train_on_ray
         from humpback.finetune.train import finetune as train
 
@@ -87,7 +87,7 @@ def finetune(
             work=work,
             heldout=seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout,
             progress=step,
-            together=train_on_ray if config.run.executor == "ray" else train_together,
+            together=train_on_ray if config.run.executor == "ray" else train_in_processes,
         )
         facts = asdict(summary) | {"dropped": sum(summary.dropped.values())}
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)

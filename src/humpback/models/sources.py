@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from humpback.config import ModelSettings
 from humpback.data_access.atomic import atomic_folder
 from humpback.errors import ConfigError, ModelError
-from humpback.models.packages import Carried, installed
+from humpback.models.packages import PackagedModel, installed_model
 
 _BLOCK = 1 << 20
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md"]
@@ -69,8 +69,8 @@ def identify(settings: ModelSettings) -> str:
         return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
     name = settings.name
     if name.startswith("package:"):
-        carried = installed(name)
-        return carried.sha256 or _digest(carried.place())
+        packaged = installed_model(name)
+        return packaged.sha256 or _digest(packaged.file_path())
     path = Path(name).expanduser()
     if path.is_file():
         return _digest(path)
@@ -99,8 +99,8 @@ def licence(settings: ModelSettings) -> Licence:
     if settings.engine_spec.is_server:
         return Licence()
     if settings.engine_spec.needs_files and settings.name.startswith("package:"):
-        carried = installed(settings.name)
-        return Licence(carried.licence, carried.notice)
+        packaged = installed_model(settings.name)
+        return Licence(packaged.licence, packaged.notice)
     path = Path(settings.name).expanduser()
     return Licence(_licence(path)) if path.is_dir() else Licence()
 
@@ -123,8 +123,8 @@ def resolve(settings: ModelSettings) -> ModelFolder:
     name = settings.name
     path = Path(name).expanduser()
     if name.startswith("package:"):
-        carried = installed(name)
-        return ModelFolder(_from_package(carried, identity), name, identity)
+        packaged = installed_model(name)
+        return ModelFolder(_from_package(packaged, identity), name, identity)
     if path.is_file():
         return ModelFolder(_from_gguf(path, identity), name, identity)
     folder = path if path.is_dir() else _from_hub(settings)
@@ -138,20 +138,20 @@ def _looks_like_path(name: str) -> bool:
     return name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith(".gguf")
 
 
-def _from_package(carried: Carried, identity: str) -> Path:
-    if carried.file:
-        return _from_gguf(carried.place(), identity)
+def _from_package(packaged: PackagedModel, identity: str) -> Path:
+    if packaged.file:
+        return _from_gguf(packaged.file_path(), identity)
     target = cache_folder() / "models" / identity
     if (target / "config.json").exists():
         return target
     with tempfile.TemporaryDirectory(prefix="humpback-") as folder:
         path = Path(folder) / "model.gguf"
         try:
-            importlib.import_module(carried.module).assemble(path)
+            importlib.import_module(packaged.module).assemble(path)
         except (OSError, ValueError, FileExistsError) as error:
-            raise ModelError(f"{carried.distribution} cannot be assembled ({error})", "reinstall it") from None
-        if _digest(path) != carried.sha256:
-            raise ModelError(f"{carried.distribution} does not have the weights it promises", "reinstall it")
+            raise ModelError(f"{packaged.distribution} cannot be assembled ({error})", "reinstall it") from None
+        if _digest(path) != packaged.sha256:
+            raise ModelError(f"{packaged.distribution} does not have the weights it promises", "reinstall it")
         return _from_gguf(path, identity)
 
 
@@ -163,14 +163,15 @@ def _from_gguf(path: Path, identity: str) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with without_bars(), atomic_folder(target) as folder:
+    with without_progress_bars(), atomic_folder(target) as folder:
         try:
-            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-            tokenizer = AutoTokenizer.from_pretrained(**where)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+            source = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+            tokenizer = AutoTokenizer.from_pretrained(**source)
+            # float32 holds what a quantised weight stands for; bfloat16 would round it a second time.
+            model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be read as a GGUF model ({_line(error)})", "check the file") from None
-        # The weights are whole numbers of floats now; saved as they are, the folder must not claim to be quantised.
+        # The weights are no longer quantised: loaders must not be told that they are.
         model.config.__dict__.pop("quantization_config", None)
         model.hf_quantizer = None
         model.is_quantized = False
@@ -242,16 +243,16 @@ def _folder_identity(folder: Path) -> str:
 
 
 @contextmanager
-def without_bars() -> Iterator[None]:
-    """Loading and saving without the bars of transformers: progress is told by the stages."""
+def without_progress_bars() -> Iterator[None]:
+    """Loads and saves without the progress bars of transformers: the stages report progress themselves."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    were_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if were_shown:
             logging.enable_progress_bar()
 
 

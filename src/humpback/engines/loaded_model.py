@@ -1,10 +1,10 @@
-"""A causal language model in memory, with what reading and writing need of it."""
+"""A causal language model in memory, with what the computation of its logits needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -17,17 +17,17 @@ _LOGIT_CELLS = 250_000_000
 MAX_ROWS = 64
 """Most rows in one batch."""
 
-_ENOUGH_CPU, _ENOUGH_GPU = 512, 4096
-"""Tokens in a batch from which on more make products no faster: from there a row that would be padding is left out."""
+_SATURATED_CPU, _SATURATED_GPU = 512, 4096
+"""Tokens from which a larger batch computes no faster: from there a row that adds much padding waits."""
 
 _PADDING = 16
-"""Padding may be one in so many."""
+"""In a batch of that size padding may be one token in so many."""
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model that is ready to be called, its tokenizer's template, and the bounds of a batch."""
 
     network: Any
@@ -39,28 +39,28 @@ class Loaded:
     """Tokens, padding included, in one batch."""
     vocabulary: int
 
-    def call(self, **inputs: object) -> torch.Tensor:
+    def logits(self, **inputs: object) -> torch.Tensor:
         """The logits of one forward pass.
 
         Raises:
             EngineError: The memory does not suffice.
         """
         try:
-            logits: torch.Tensor = self.network(**inputs).logits
+            return cast(torch.Tensor, self.network(**inputs).logits)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise EngineError(f"out of memory ({error})", "lower model.batch_tokens or model.max_tokens") from None
-        return logits
 
-    def call_at(self, places: tuple[torch.Tensor, torch.Tensor], **inputs: object) -> torch.Tensor:
-        """The logits behind the given (row, token) places alone, of shape (places, vocabulary)."""
+    def logits_at(self, positions: tuple[torch.Tensor, torch.Tensor], **inputs: object) -> torch.Tensor:
+        """The logits at the given (row, token) positions alone, of shape (positions, vocabulary)."""
 
         def keep(module: object, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
-            return (args[0][places][None],)
+            return (args[0][positions][None],)
 
-        # A hook in front of the head keeps these places; whatever the model does behind it stays its own affair.
+        # A hook before the head keeps these positions. Architectures differ in what follows the head (scales, caps):
+        # the model still does it itself.
         hook = self.network.get_output_embeddings().register_forward_pre_hook(keep)
         try:
-            return self.call(**inputs)[0]
+            return self.logits(**inputs)[0]
         finally:
             hook.remove()
 
@@ -74,13 +74,13 @@ class Loaded:
 
     def batches(self, items: list[_Item], lengths: list[int], logits: list[int]) -> Iterator[list[_Item]]:
         """Cuts items into batches whose padded tokens, logits and rows stay within bounds."""
-        enough = _ENOUGH_CPU if self.device.type == "cpu" else _ENOUGH_GPU
+        saturated = _SATURATED_CPU if self.device.type == "cpu" else _SATURATED_GPU
         start = longest = positions = real = 0
         for end, length in enumerate(lengths):
             rows = end - start + 1
             longest, positions = max(longest, length), max(positions, logits[end])
             full = rows * longest > self.batch_tokens or rows * positions * self.vocabulary > _LOGIT_CELLS
-            wasteful = real >= enough and rows * longest - real - length > real / _PADDING
+            wasteful = real >= saturated and rows * longest - real - length > real / _PADDING
             if rows > 1 and (full or wasteful or rows > MAX_ROWS):
                 yield items[start:end]
                 start, longest, positions, real = end, length, logits[end], 0

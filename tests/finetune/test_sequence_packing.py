@@ -24,10 +24,10 @@ from transformers import (
     MistralForCausalLM,
 )
 
-from humpback.finetune.attention import NAME, packed, use_packing
+from humpback.finetune.attention import ATTENTION_NAME, packed_inputs, use_packing
 from humpback.finetune.cpu.loss import add_target_loss
-from humpback.finetune.packing import even_out, in_batches, pack, share_out
-from humpback.finetune.steps import Layout
+from humpback.finetune.sequence_packing import packed_rows, padded_rows, split_over_devices, with_equal_counts
+from humpback.finetune.step_rows import RowLayout
 from humpback.models.template import Example
 
 _LENGTHS = (30, 7, 19, 12)
@@ -74,7 +74,7 @@ def examples() -> list[Example]:
     return [Example(row, 1 + len(row) // 3) for row in ids]
 
 
-def _gradients(model: Any, layout: Layout, examples: list[Example]) -> tuple[float, dict[str, torch.Tensor]]:
+def _gradients(model: Any, layout: RowLayout, examples: list[Example]) -> tuple[float, dict[str, torch.Tensor]]:
     """Loss of all examples in one row, and its gradients."""
     model.zero_grad()
     loss = model(**layout.tensors(examples), summed_loss=True)
@@ -94,15 +94,15 @@ def test_packed_examples_give_the_loss_and_the_gradients_of_examples_alone(
     torch.manual_seed(0)
     model = make().train()
     add_target_loss(model)
-    alone = Layout(packing=False, room=0, batch=1, pad_id=0)
+    alone = RowLayout(packing=False, room=0, batch=1, pad_id=0)
     expected_loss, expected = 0.0, {name: torch.zeros_like(w) for name, w in model.named_parameters()}
     for example in examples:
         loss, gradients = _gradients(model, alone, [example])
         expected_loss += loss
         expected = {name: expected[name] + gradients[name] for name in expected}
     assert use_packing(model, [example.ids for example in examples])
-    assert model.config._attn_implementation == NAME
-    loss, gradients = _gradients(model, Layout(packing=True, room=999, batch=1, pad_id=0), examples)
+    assert model.config._attn_implementation == ATTENTION_NAME
+    loss, gradients = _gradients(model, RowLayout(packing=True, room=999, batch=1, pad_id=0), examples)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for name, gradient in expected.items():
         assert torch.allclose(gradients[name], gradient, rtol=1e-4, atol=1e-5), name
@@ -122,7 +122,7 @@ def test_a_row_without_restarts_would_be_noticed(examples: list[Example]) -> Non
     torch.manual_seed(0)
     model = gemma().eval()
     ids = [example.ids for example in examples]
-    inputs = packed(ids)
+    inputs = packed_inputs(ids)
     with torch.no_grad():
         right = model.base_model(**inputs, use_cache=False).last_hidden_state
         wrong = model.base_model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
@@ -178,14 +178,14 @@ def test_a_packed_training_is_the_padded_one_step_by_step(
     devices=st.integers(1, 4),
 )
 def test_every_example_is_in_one_row_and_no_row_is_overfull(lengths: list[int], room: int, devices: int) -> None:
-    shares = share_out(lengths, range(len(lengths)), devices)
+    shares = split_over_devices(lengths, range(len(lengths)), devices)
     assert sorted(index for share in shares for index in share) == list(range(len(lengths)))
     for share in shares:
-        rows = pack(lengths, share, room)
+        rows = packed_rows(lengths, share, room)
         assert sorted(index for row in rows for index in row) == sorted(share)
         for row in rows:
             assert len(row) == 1 or sum(lengths[index] for index in row) <= room
-        evened = even_out(rows, len(rows) + 2)
+        evened = with_equal_counts(rows, len(rows) + 2)
         assert len(evened) == len(rows) + 2
         assert sorted(index for row in evened for index in row) == sorted(share)
     loads = [sum(lengths[index] for index in share) for share in shares]
@@ -194,14 +194,14 @@ def test_every_example_is_in_one_row_and_no_row_is_overfull(lengths: list[int], 
 
 def test_best_fit_takes_the_fullest_row_that_has_room() -> None:
     lengths = [60, 50, 40, 35, 10]
-    assert pack(lengths, range(5), 100) == [[0, 2], [1, 3, 4]]
+    assert packed_rows(lengths, range(5), 100) == [[0, 2], [1, 3, 4]]
 
 
 def test_packing_takes_few_rows_and_padding_wastes_little() -> None:
     lengths = np.random.default_rng(0).integers(20, 400, 256)
-    rows = pack(lengths, range(256), 2048)
+    rows = packed_rows(lengths, range(256), 2048)
     assert len(rows) == int(np.ceil(lengths.sum() / 2048))
-    padded = in_batches(lengths, range(256), 8)
+    padded = padded_rows(lengths, range(256), 8)
     positions = sum(len(row) * max(lengths[i] for i in row) for row in padded)
     assert positions < 1.1 * lengths.sum()
 
@@ -210,6 +210,6 @@ def test_a_device_without_examples_computes_nothing_that_counts(examples: list[E
     torch.manual_seed(0)
     model = gemma()
     add_target_loss(model)
-    loss, gradients = _gradients(model, Layout(packing=True, room=9, batch=1, pad_id=0), [])
+    loss, gradients = _gradients(model, RowLayout(packing=True, room=9, batch=1, pad_id=0), [])
     assert loss == 0.0
     assert all(not gradient.any() for gradient in gradients.values())

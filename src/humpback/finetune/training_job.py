@@ -1,4 +1,4 @@
-"""One training, in words that another process can read."""
+"""All that one training needs, as a record that can be passed to another process as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from humpback.records import Direction
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """Everything that decides one training, and where it reads and writes.
 
     Attributes:
@@ -21,14 +21,14 @@ class Job:
         model: Device, dtype and longest sequence.
         settings: The training.
         tags: S_a and S_w, for the model's own record.
-        seed: Fixes order, dropout and adapters.
+        seed: Starts the generators of order, dropout and adapters.
         tokens: Folder of the tokenised pairs.
         heldout: Folder of the tokenised held-out pairs; None where nothing is held out.
         schedule: Steps and batch.
         out: Folder to write the finished model to.
         work: Folder of the checkpoints.
         checkpoint: Folder to go on from.
-        identity: Names the training in its checkpoints.
+        identity: Digest of all that decides the training; its checkpoints carry it.
     """
 
     direction: Direction
@@ -66,18 +66,18 @@ class Job:
         )
 
     @classmethod
-    def load(cls, text: str) -> Job:
+    def load(cls, text: str) -> TrainingJob:
         """From what `dump` gave."""
-        held = json.loads(text)
-        paths = {name: Path(path) for name, path in held["paths"].items()}
+        fields = json.loads(text)
+        paths = {name: Path(path) for name, path in fields["paths"].items()}
         return cls(
-            direction=held["direction"],
-            seed=held["seed"],
-            identity=held["identity"],
-            model=ModelSettings.model_validate(held["model"]),
-            settings=TrainSettings.model_validate(held["settings"]),
-            tags=TagSettings.model_validate(held["tags"]),
-            schedule=Schedule(*held["schedule"]),
+            direction=fields["direction"],
+            seed=fields["seed"],
+            identity=fields["identity"],
+            model=ModelSettings.model_validate(fields["model"]),
+            settings=TrainSettings.model_validate(fields["settings"]),
+            tags=TagSettings.model_validate(fields["tags"]),
+            schedule=Schedule(*fields["schedule"]),
             base=paths["base"],
             tokens=paths["tokens"],
             heldout=paths.get("heldout"),

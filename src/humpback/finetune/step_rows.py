@@ -10,9 +10,16 @@ import torch
 from torch.utils.data import Dataset
 
 from humpback.config import TrainSettings
-from humpback.finetune.attention import packed
-from humpback.finetune.packing import Lengths, Row, even_out, in_batches, pack, share_out
+from humpback.finetune.attention import packed_inputs
 from humpback.finetune.schedule import Order, Schedule
+from humpback.finetune.sequence_packing import (
+    Lengths,
+    Row,
+    packed_rows,
+    padded_rows,
+    split_over_devices,
+    with_equal_counts,
+)
 from humpback.finetune.tokens import Tokens
 from humpback.models.template import Example
 
@@ -20,48 +27,50 @@ _NO_LABEL = -100
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RowLayout:
     """How a step's examples go through the model.
 
     Attributes:
-        packing: Behind one another, or beside one another with padding.
-        room: Tokens in a packed row.
-        batch: Examples in a padded row.
+        packing: Whether examples stand behind one another in a row; else each has its own, with padding.
+        row_tokens: Tokens in a packed row.
+        batch: Examples in a padded batch.
         pad_id: What fills padded rows.
         devices: How many share a step.
     """
 
     packing: bool
-    room: int
+    row_tokens: int
     batch: int
     pad_id: int
     devices: int = 1
 
     @classmethod
-    def of(cls, settings: TrainSettings, schedule: Schedule, pad_id: int, packing: bool, devices: int) -> Layout:
+    def of(cls, settings: TrainSettings, schedule: Schedule, pad_id: int, packing: bool, devices: int) -> RowLayout:
         """The layout that the settings ask for."""
         return cls(packing, settings.pack_tokens, schedule.micro_batch_size, pad_id, devices)
 
     def rows(self, lengths: Lengths, examples: Sequence[int]) -> list[list[Row]]:
         """The rows of each device for the examples of one step."""
-        shares = share_out(lengths, examples, self.devices) if self.devices > 1 else [list(examples)]
+        shares = split_over_devices(lengths, examples, self.devices) if self.devices > 1 else [list(examples)]
         if self.packing:
-            rows = [pack(lengths, share, self.room) for share in shares]
+            rows = [packed_rows(lengths, share, self.row_tokens) for share in shares]
         else:
-            rows = [in_batches(lengths, share, self.batch) for share in shares]
+            rows = [padded_rows(lengths, share, self.batch) for share in shares]
         most = max(map(len, rows))
-        return [even_out(part, most) for part in rows]
+        return [with_equal_counts(part, most) for part in rows]
 
     def tensors(self, examples: Sequence[Example]) -> dict[str, Any]:
         """One row as the model's inputs, with labels.
 
         The first token of an example has no label: what comes before it in the row is another example.
         """
-        if not examples:  # nothing to learn from, but the other devices wait for this one to compute
+        if not examples:  # no loss, but the other devices wait for this one to compute
             examples = [Example((self.pad_id, self.pad_id), 2)]
         labels = [[_NO_LABEL] * max(1, e.start) + list(e.ids[max(1, e.start) :]) for e in examples]
         if self.packing:
-            return packed([e.ids for e in examples]) | {"labels": torch.tensor([[x for row in labels for x in row]])}
+            return packed_inputs([e.ids for e in examples]) | {
+                "labels": torch.tensor([[x for row in labels for x in row]])
+            }
         width = max(len(e.ids) for e in examples)
         missing = [width - len(e.ids) for e in examples]
         return {
@@ -73,7 +82,7 @@ class Layout:
         }
 
 
-class Steps(Dataset[dict[str, Any]]):
+class StepRows(Dataset[dict[str, Any]]):
     """The rows of every step of a training, for one device; read from the disk when they are asked for.
 
     Args:
@@ -84,7 +93,7 @@ class Steps(Dataset[dict[str, Any]]):
         device: Which of the devices this is.
     """
 
-    def __init__(self, tokens: Tokens, order: Order, schedule: Schedule, layout: Layout, device: int) -> None:
+    def __init__(self, tokens: Tokens, order: Order, schedule: Schedule, layout: RowLayout, device: int) -> None:
         self._tokens = tokens
         self._order = order
         self._schedule = schedule

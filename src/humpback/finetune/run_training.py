@@ -17,25 +17,25 @@ from humpback.config import ModelSettings
 from humpback.errors import StageError
 from humpback.finetune.checkpoints import check_disk
 from humpback.finetune.early_stop import StopEarly
-from humpback.finetune.job import Job
-from humpback.finetune.load import Loaded, load, merge_adapters, save_model
+from humpback.finetune.load import TrainableModel, load, merge_adapters, save_model
 from humpback.finetune.memory_limits import limits_explained
 from humpback.finetune.summary import CurvePoint, curve_of
 from humpback.finetune.tokens import open_tokens
 from humpback.finetune.trainer import Progress, TargetTrainer, adapters, make_trainer
+from humpback.finetune.training_job import TrainingJob
 from humpback.models.sources import identify
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a training leaves besides its folder.
+class TrainingResult:
+    """What a training gives besides the model's folder.
 
     Attributes:
         curve: Its loss.
         steps: Steps made; fewer than planned where it ended early.
         packed: Whether examples were packed.
         sharded: Whether the model was split over devices.
-        disk_bytes: Most room it could take on the disk.
+        disk_bytes: The most disk space that it could take.
         checks: Step and held-out loss of each check.
     """
 
@@ -47,7 +47,7 @@ class Result:
     checks: tuple[tuple[int, float], ...]
 
 
-def train_here(job: Job, progress: Progress | None = None) -> Result:
+def run_training(job: TrainingJob, progress: Progress | None = None) -> TrainingResult:
     """Trains and writes the model to the job's folder; the model is freed before this returns.
 
     Raises:
@@ -68,7 +68,7 @@ def train_here(job: Job, progress: Progress | None = None) -> Result:
                 torch.cuda.empty_cache()
 
 
-def _train(job: Job, loaded: Loaded, trainer: TargetTrainer) -> Result:
+def _train(job: TrainingJob, loaded: TrainableModel, trainer: TargetTrainer) -> TrainingResult:
     trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     disk = check_disk(job, loaded.model.num_parameters() * loaded.dtype.itemsize, trained)
     stop = None
@@ -82,13 +82,15 @@ def _train(job: Job, loaded: Loaded, trainer: TargetTrainer) -> Result:
         raise StageError(f"the {job.direction} training diverged", f"lower {job.direction}.learning_rate")
     if stop is not None:
         stop.restore_best()
-    write_model(trainer, job, loaded, about(job, final, trainer.state.global_step))
+    write_model(trainer, job, loaded, model_record(job, final, trainer.state.global_step))
     checks = stop.checks if stop is not None else ()
-    return Result(curve, trainer.state.global_step, trainer.layout.packing, trainer.is_fsdp_enabled, disk, checks)
+    return TrainingResult(
+        curve, trainer.state.global_step, trainer.layout.packing, trainer.is_fsdp_enabled, disk, checks
+    )
 
 
-def write_model(trainer: TargetTrainer, job: Job, loaded: Loaded, words: dict[str, object]) -> None:
-    """Writes the finished model: adapters merged, in one piece whatever it was trained on."""
+def write_model(trainer: TargetTrainer, job: TrainingJob, loaded: TrainableModel, record: dict[str, object]) -> None:
+    """Writes the finished model: adapters merged, and in one piece, also where it was trained on several devices."""
     sharded = trainer.is_fsdp_enabled
     state = trainer.accelerator.get_state_dict(trainer.model) if sharded else None
     if not trainer.accelerator.is_main_process:
@@ -102,13 +104,14 @@ def write_model(trainer: TargetTrainer, job: Job, loaded: Loaded, words: dict[st
     if state is None:
         network = network.to(loaded.dtype)
     else:
-        tied = getattr(network, "all_tied_weights_keys", None) or {}  # once gathered, they are no longer one tensor
+        # Once they are gathered, tied weights are no longer one tensor: only the first of them is saved.
+        tied = getattr(network, "all_tied_weights_keys", None) or {}
         state = {name: weight.to(loaded.dtype) for name, weight in state.items() if name not in tied}
-    save_model(network, loaded.tokenizer, loaded.template, job.out, words, state)
+    save_model(network, loaded.tokenizer, loaded.template, job.out, record, state)
 
 
-def about(job: Job, final: float, steps: int) -> dict[str, Any]:
-    """What the folder of a finished model says of itself."""
+def model_record(job: TrainingJob, final: float, steps: int) -> dict[str, Any]:
+    """The record in a finished model's folder: what it was trained from and how."""
     tokens = open_tokens(job.tokens)
     return {
         "humpback": version("humpback-align"),

@@ -1,7 +1,7 @@
-"""Which examples of an optimiser step go through the model together, and on which device.
+"""Sequence packing: which examples of an optimiser step share a row, and on which device.
 
-A step's examples are fixed before (`order_of_examples`); here they are only shared out, so that packed or not, on one
-device or on many, each step learns from the same ones.
+The examples of a step are fixed before (`order_of_examples`), and here they are only distributed. So each step learns
+from the same examples, packed or not, on one device or on several.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ Row = list[int]
 """The indices of the examples of one forward pass."""
 
 
-def pack(lengths: Lengths, examples: Sequence[int], room: int) -> list[Row]:
-    """Best fit, longest first: each example goes into the fullest row that still has room for it.
+def packed_rows(lengths: Lengths, examples: Sequence[int], row_tokens: int) -> list[Row]:
+    """Best fit, longest first: each example goes into the fullest row that it still fits into.
 
     Args:
         lengths: Of all examples, by index.
         examples: The indices to pack; one may come twice.
-        room: Tokens in a row. A longer example has a row to itself.
+        row_tokens: Tokens in a row. A longer example has a row to itself.
 
     Returns:
         The rows. At most 11 in 9 more than the fewest possible (Johnson 1973).
     """
     rows: list[Row] = []
-    left: list[int] = []
+    free: list[int] = []
     for index in sorted(examples, key=lambda i: (-lengths[i], i)):
         length = int(lengths[index])
-        fits = [number for number, space in enumerate(left) if space >= length]
+        fits = [number for number, space in enumerate(free) if space >= length]
         if fits:
-            best = min(fits, key=lambda number: left[number])
+            best = min(fits, key=lambda number: free[number])
             rows[best].append(index)
-            left[best] -= length
+            free[best] -= length
         else:
             rows.append([index])
-            left.append(room - length)
+            free.append(row_tokens - length)
     return rows
 
 
-def in_batches(lengths: Lengths, examples: Sequence[int], size: int) -> list[Row]:
-    """The examples by length, so many in each padded row: little padding."""
+def padded_rows(lengths: Lengths, examples: Sequence[int], size: int) -> list[Row]:
+    """The examples in the order of their lengths, `size` in each padded batch, so that there is little padding."""
     ordered = sorted(examples, key=lambda i: (lengths[i], i))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def share_out(lengths: Lengths, examples: Sequence[int], devices: int) -> list[list[int]]:
-    """The examples of a step over devices, about the same number of tokens on each: longest first, to the emptiest."""
+def split_over_devices(lengths: Lengths, examples: Sequence[int], devices: int) -> list[list[int]]:
+    """Distributes a step's examples, about as many tokens to each device: the longest first, to the emptiest."""
     shares: list[list[int]] = [[] for _ in range(devices)]
     loads = [0] * devices
     for index in sorted(examples, key=lambda i: (-lengths[i], i)):
@@ -61,10 +61,10 @@ def share_out(lengths: Lengths, examples: Sequence[int], devices: int) -> list[l
     return shares
 
 
-def even_out(rows: list[Row], count: int) -> list[Row]:
-    """As many rows as the other devices have, by cutting the fullest in two; empty ones where that does not do.
+def with_equal_counts(rows: list[Row], count: int) -> list[Row]:
+    """Cuts the fullest rows in two until there are `count`, and adds empty ones where that does not suffice.
 
-    Devices that split a model wait for one another in every forward pass.
+    All devices need the same number of rows: those that split a model wait for one another in every forward pass.
     """
     rows = [list(row) for row in rows]
     while len(rows) < count:
