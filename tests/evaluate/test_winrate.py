@@ -8,7 +8,6 @@ from humpback.engines.transformers import TransformersEngine
 from humpback.evaluate.comparisons import Comparison
 from humpback.evaluate.winrate import Judging, judge, win_rate
 from humpback.records import Completion
-from humpback.statistics.intervals import bootstrap_mean, wilson
 
 
 def comparison(output_1="A bad one", output_2="A good one", number=0, **more):
@@ -138,29 +137,3 @@ def test_nothing_judged_has_no_win_rate():
     rate = win_rate([comparison()])
     assert math.isnan(rate.win_rate)
     assert math.isnan(rate.interval.low)
-
-
-def test_the_bootstrap_is_as_wide_as_the_normal_interval_and_repeats():
-    values = [float(n % 5 == 0) for n in range(500)]
-    prompts = [str(n) for n in range(500)]
-    found = bootstrap_mean(values, prompts, 1)
-    half = 1.96 * math.sqrt(0.2 * 0.8 / 500)
-    assert found.low == pytest.approx(0.2 - half, abs=0.006)
-    assert found.high == pytest.approx(0.2 + half, abs=0.006)
-    assert found == bootstrap_mean(values, prompts, 1)
-
-
-def test_comparisons_of_one_prompt_are_drawn_together():
-    values = [float(n % 2) for n in range(100)]
-    alone = bootstrap_mean(values * 4, [str(n) for n in range(400)], 0)
-    together = bootstrap_mean(values * 4, [str(n) for n in range(100)] * 4, 0)
-    assert together.high - together.low == pytest.approx(2 * (alone.high - alone.low), rel=0.15)
-
-
-@pytest.mark.parametrize(
-    ("count", "total", "low", "high"), [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (50, 100, 0.4038, 0.5962)]
-)
-def test_wilson(count, total, low, high):
-    found = wilson(count, total)
-    assert found.low == pytest.approx(low, abs=1e-4)
-    assert found.high == pytest.approx(high, abs=1e-4)

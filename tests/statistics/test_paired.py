@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from humpback.statistics.paired import Measured, Trainings, difference, draws, interval_of, line_up
+from humpback.statistics.intervals import Interval, percentile_interval
+from humpback.statistics.paired import Measured, Trainings, difference, draws, line_up
 
 
 def trainings(values: np.ndarray, seeds: tuple[int, ...] | None = None) -> Trainings:
@@ -33,7 +34,7 @@ def test_only_items_that_every_model_was_measured_on_count():
 def test_a_small_steady_difference_is_told_apart_where_the_figures_themselves_overlap():
     hard = np.random.default_rng(0).normal(2.0, 1.0, 80)
     ours, theirs = trainings(np.tile(hard - 0.05, (3, 1))), trainings(np.tile(hard, (3, 1)))
-    assert interval_of(draws(ours)).high > interval_of(draws(theirs)).low
+    assert percentile_interval(draws(ours)).high > percentile_interval(draws(theirs)).low
     found = difference(ours, theirs)
     assert found.difference == pytest.approx(-0.05)
     assert found.interval.low == pytest.approx(-0.05)
@@ -76,6 +77,22 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     generator = np.random.default_rng(3)
     held = 0
     for _ in range(200):
-        interval = interval_of(draws(trainings(generator.normal(1.0, 1.0, (1, 60)))))
+        interval = percentile_interval(draws(trainings(generator.normal(1.0, 1.0, (1, 60)))))
         held += interval.low <= 1.0 <= interval.high
     assert 0.89 <= held / 200 <= 0.99
+
+
+def test_a_recorded_difference_is_found_again_to_the_last_digit():
+    generator = np.random.default_rng(7)
+    readings = {
+        name: {
+            seed: [Measured(str(item), generator.gamma(3, 5), generator.integers(1, 9)) for item in range(25)]
+            for seed in (1, 2, 3)
+        }
+        for name in "ab"
+    }
+    lined_up, _ = line_up(readings)
+    result = difference(lined_up["a"], lined_up["b"], 5)
+    assert result.difference == -0.10292992941645585
+    assert result.interval == Interval(-1.3632034929641206, 1.1270420153367224)
+    assert (result.seeds, result.lower) == (3, 2)

@@ -18,6 +18,7 @@ from humpback.curate.signs import GRADE, SIGNS, Signs, read_signs
 from humpback.engines.base import Engine
 from humpback.errors import StageError
 from humpback.records import Outcome, Pair, SignScale, Usage, record_rng_seed
+from humpback.statistics.ranks import auroc
 
 FEWEST = 8
 """Good pairs, and faulty ones, that a calibration needs at least."""
@@ -67,9 +68,9 @@ def calibrate(
     scales = {name: _scale([values[name] for values in good if name in values]) for name in names}
     near, far = (np.log1p([distance(values, scales) for values in kind]) for kind in (good, bad))
     offset, slope = _logistic(near, far)
-    auroc = float((near[:, None] < far[None]).mean() + (near[:, None] == far[None]).mean() / 2)
+    separation = auroc(near, far)
     sign_scales = tuple(
-        SignScale(name, centre, scale, offset, slope, auroc, len(good), len(bad))
+        SignScale(name, centre, scale, offset, slope, separation, len(good), len(bad))
         for name, (centre, scale) in scales.items()
     )
     return Outcome(sign_scales, (), len(sign_scales), good_usage + faulty_usage)

@@ -10,9 +10,9 @@ itself, where they are given, hold the length term down.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -92,7 +92,7 @@ def length_controlled(
     predicted = 1 / (1 + np.exp(-(x @ found)))
     form = "tanh(length)" + (" + difficulty" if hard is not None else "") + " + model"
     form += ", held down by gamed comparisons" if gamed else ""
-    error = 100 * statistics.stdev(predicted.tolist()) / math.sqrt(len(predicted))
+    error = 100 * stdev(predicted.tolist()) / math.sqrt(len(predicted))
     return LengthControlled(100 * float(predicted.mean()), error, form, tuple(map(float, found)))
 
 

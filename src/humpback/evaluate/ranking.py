@@ -1,8 +1,8 @@
 """How well scores agree with labels: the paper's table of curator quality, for any scorer and any labels.
 
-Takes pairs with a score and a label, gives figures with 95 % intervals from a bootstrap over groups (pairs that share a
-prompt are drawn together). A pair without a score is not left out: it counts as worse than all that have one, as
-selection treats it. Scores that are equal are in no order, so each figure is its mean over all orders of them.
+Takes pairs with a score and a label. Gives figures with 95 % intervals from a bootstrap over groups: pairs that share a
+prompt are drawn together. A pair without a score is not left out: it counts as worse than all that have one, as in
+selection. Equal scores have no order, so each figure is its mean over all orders of them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humpback.errors import ConfigError
-from humpback.statistics.intervals import Interval, bootstrap_mean
+from humpback.statistics.intervals import FloatArray, Interval, bootstrap_mean, percentile_interval, resample_counts
+from humpback.statistics.ranks import TieBlocks, ratio, spearman
 
-Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], Floats]
+Statistic = Callable[[FloatArray], FloatArray]
 """From the weight of every pair in some draws (draws x pairs) to the figures of each draw (draws x figures)."""
 
 _DRAWS = 1000
@@ -26,19 +25,18 @@ _CORRELATION_DRAWS = 200
 _CHUNK = 2_000_000
 """Weights that are held at a time."""
 _BINS = 10
-_TAIL = 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A pair with what a scorer and what its label say of it."""
+    """A pair with its score and its label."""
 
     id: str
     score: float | None
     label: float
     """Higher is better."""
     good: bool | None
-    """None where the label does not say so."""
+    """None where the label does not say it."""
     group: str
     """Pairs of one group (answers to one prompt, a pair and its faulty twin) are compared with one another."""
 
@@ -51,7 +49,7 @@ class Figure:
     value: float
     interval: Interval
     of: int
-    """Pairs it is about; for figures within groups, groups."""
+    """Pairs that it is about; for figures within groups, groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,197 +74,172 @@ class Calibration:
     """Expected calibration error: the mean distance of `predicted` from `good` over all pairs (Guo et al. 2017)."""
 
 
-def auroc(rows: Sequence[Judged], seed: int = 0) -> Figure:
-    """The probability that a good pair scores above one that is not; nan where there are none of either.
+def auroc(rows: Sequence[Judged], rng_seed: int = 0) -> Figure:
+    """The probability that a good pair scores above a bad one; nan where there are none of either.
 
     Pairs whose label does not say whether they are good are left out.
     """
-    known, good = _known(rows)
-    order = _Order(known)
+    labelled, good = _labelled(rows)
+    blocks = TieBlocks(_scores(labelled))
 
-    def statistic(weights: Floats) -> Floats:
-        own, bad = order.sums(weights * good), order.sums(weights * (1 - good))
-        below = np.cumsum(bad, axis=1) - bad / 2
-        return _ratio((own * below).sum(axis=1), own.sum(axis=1) * bad.sum(axis=1))[:, None]
+    def statistic(weights: FloatArray) -> FloatArray:
+        return blocks.auroc(weights * (1 - good), weights * good)[:, None]
 
-    ((value, interval),) = _estimate(statistic, known, seed)
-    return Figure("AUROC", value, interval, len(known))
+    ((value, interval),) = _estimate(statistic, labelled, rng_seed)
+    return Figure("AUROC", value, interval, len(labelled))
 
 
-def at_k(rows: Sequence[Judged], counts: Sequence[int], seed: int = 0) -> tuple[Figure, ...]:
+def at_k(rows: Sequence[Judged], counts: Sequence[int], rng_seed: int = 0) -> tuple[Figure, ...]:
     """Precision and recall of the best-scored so many pairs, for each of some numbers.
 
     In a draw of the bootstrap it is the same part of the pairs.
     """
-    known, good = _known(rows)
-    order = _Order(known)
-    counts = [min(count, len(known)) for count in counts]
-    shares = np.array(counts) / max(1, len(known))
+    labelled, good = _labelled(rows)
+    blocks = TieBlocks(_scores(labelled))
+    counts = [min(count, len(labelled)) for count in counts]
+    shares = np.array(counts) / max(1, len(labelled))
 
-    def statistic(weights: Floats) -> Floats:
-        held = np.cumsum(order.sums(weights)[:, ::-1], axis=1)
-        hits = np.cumsum(order.sums(weights * good)[:, ::-1], axis=1)
-        start = np.zeros((len(weights), 1))
-        wanted = shares * held[:, -1:]
-        lines = zip(wanted, np.hstack((start, held)), np.hstack((start, hits)), strict=True)
-        taken = np.array([np.interp(ends, x, y) for ends, x, y in lines])
-        return np.hstack((_ratio(taken, wanted), _ratio(taken, hits[:, -1:])))
+    def statistic(weights: FloatArray) -> FloatArray:
+        # From the best block on. A cut inside a block takes each of its pairs in part: the mean over all orders.
+        pairs = np.cumsum(blocks.sums(weights)[:, ::-1], axis=1)
+        hits = np.cumsum(blocks.sums(weights * good)[:, ::-1], axis=1)
+        zero = np.zeros((len(weights), 1))
+        cuts = shares * pairs[:, -1:]
+        curves = zip(cuts, np.hstack((zero, pairs)), np.hstack((zero, hits)), strict=True)
+        hits_at_cuts = np.array([np.interp(cut, x, y) for cut, x, y in curves])
+        return np.hstack((ratio(hits_at_cuts, cuts), ratio(hits_at_cuts, hits[:, -1:])))
 
-    names = [f"{what} at {count}" for what in ("precision", "recall") for count in counts]
-    found = _estimate(statistic, known, seed) if known else [(math.nan, Interval(math.nan, math.nan))] * len(names)
-    return tuple(Figure(name, *estimate, len(known)) for name, estimate in zip(names, found, strict=True))
+    names = [f"{measure} at {count}" for measure in ("precision", "recall") for count in counts]
+    if not labelled:
+        return tuple(Figure(name, math.nan, Interval(math.nan, math.nan), 0) for name in names)
+    estimates = _estimate(statistic, labelled, rng_seed)
+    return tuple(Figure(name, *estimate, len(labelled)) for name, estimate in zip(names, estimates, strict=True))
 
 
-def pairwise_accuracy(rows: Sequence[Judged], seed: int = 0) -> Figure:
+def pairwise_accuracy(rows: Sequence[Judged], rng_seed: int = 0) -> Figure:
     """Of two pairs of one group, how often the better-labelled one has the higher score; equal scores count half."""
-    right: list[float] = []
-    where: list[str] = []
+    points: list[float] = []
+    groups: list[str] = []
     for name, members in groups_of(rows).items():
-        values = np.array([_value(row) for row in members])
+        scores = _scores(members)
         labels = np.array([row.label for row in members])
         better = np.argwhere(labels[:, None] > labels[None, :])
-        right += [0.5 if values[i] == values[j] else float(values[i] > values[j]) for i, j in better]
-        where += [name] * len(better)
-    value = float(np.mean(right)) if right else math.nan
-    return Figure("pairwise accuracy within groups", value, bootstrap_mean(right, where, seed), len(set(where)))
+        points += [0.5 if scores[i] == scores[j] else float(scores[i] > scores[j]) for i, j in better]
+        groups += [name] * len(better)
+    value = float(np.mean(points)) if points else math.nan
+    interval = bootstrap_mean(points, groups, rng_seed)
+    return Figure("pairwise accuracy within groups", value, interval, len(set(groups)))
 
 
-def correlations(rows: Sequence[Judged], seed: int = 0) -> tuple[Figure, ...]:
+def correlations(rows: Sequence[Judged], rng_seed: int = 0) -> tuple[Figure, ...]:
     """Spearman's rho and Kendall's tau-b of score and label over all pairs; 0 where all scores are equal.
 
     Raises:
         ConfigError: scipy is not installed.
     """
     members = list(groups_of(rows).values())
-    draw = np.random.default_rng(seed)
-    found = np.empty((_CORRELATION_DRAWS + 1, 2))
-    found[0] = _correlation(rows)
-    for number in range(1, len(found)):
-        drawn = [members[place] for place in draw.integers(0, len(members), len(members))]
-        found[number] = _correlation([row for group in drawn for row in group])
+    generator = np.random.default_rng(rng_seed)
+    figures = np.empty((_CORRELATION_DRAWS + 1, 2))
+    figures[0] = _correlation(rows)
+    for draw in range(1, len(figures)):
+        picked = [members[index] for index in generator.integers(0, len(members), len(members))]
+        figures[draw] = _correlation([row for group in picked for row in group])
     return tuple(
-        Figure(name, float(found[0, column]), _interval(found[1:, column]), len(rows))
+        Figure(name, float(figures[0, column]), percentile_interval(figures[1:, column]), len(rows))
         for column, name in enumerate(("Spearman", "Kendall"))
     )
 
 
-def correlations_within(rows: Sequence[Judged], seed: int = 0) -> tuple[Figure, ...]:
+def correlations_within(rows: Sequence[Judged], rng_seed: int = 0) -> tuple[Figure, ...]:
     """The same within each group, and the mean over the groups that have different labels.
 
     Raises:
         ConfigError: scipy is not installed.
     """
-    some = {name: group for name, group in groups_of(rows).items() if len({row.label for row in group}) > 1}
-    found = [_correlation(group) for group in some.values()]
+    groups = {name: group for name, group in groups_of(rows).items() if len({row.label for row in group}) > 1}
+    by_group = [_correlation(group) for group in groups.values()]
     figures = []
     for column, name in enumerate(("Spearman", "Kendall")):
-        values = [values[column] for values in found]
+        values = [correlation[column] for correlation in by_group]
         mean = float(np.mean(values)) if values else math.nan
-        interval = bootstrap_mean(values, list(some), seed)
-        figures.append(Figure(f"{name} within groups", mean, interval, len(some)))
+        interval = bootstrap_mean(values, list(groups), rng_seed)
+        figures.append(Figure(f"{name} within groups", mean, interval, len(groups)))
     return tuple(figures)
 
 
-def calibration(rows: Sequence[Judged], seed: int = 0) -> Calibration | None:
+def calibration(rows: Sequence[Judged], rng_seed: int = 0) -> Calibration | None:
     """Scores as probabilities that a pair is good, against how many are; None where they are no probabilities.
 
-    Scores from 0 to 1 are taken as they are, grades from 1 to 5 as (grade - 1) / 4. Pairs without a score do not count.
+    Scores from 0 to 1 are used as they are, grades from 1 to 5 as (grade - 1) / 4. Pairs without a score do not count.
     """
-    known, good = _known([row for row in rows if row.score is not None])
-    predicted = _probabilities(np.array([_value(row) for row in known]))
+    labelled, good = _labelled([row for row in rows if row.score is not None])
+    predicted = _probabilities(_scores(labelled))
     if predicted is None:
         return None
-    places = np.minimum((predicted * _BINS).astype(int), _BINS - 1)
-    inside = np.eye(_BINS)[places]
+    bin_numbers = np.minimum((predicted * _BINS).astype(int), _BINS - 1)
+    one_hot = np.eye(_BINS)[bin_numbers]
 
-    def statistic(weights: Floats) -> Floats:
-        gaps = np.abs((weights * (predicted - good)) @ inside)
-        return _ratio(gaps.sum(axis=1), weights.sum(axis=1))[:, None]
+    def statistic(weights: FloatArray) -> FloatArray:
+        gaps = np.abs((weights * (predicted - good)) @ one_hot)
+        return ratio(gaps.sum(axis=1), weights.sum(axis=1))[:, None]
 
-    ((value, interval),) = _estimate(statistic, known, seed)
-    bins = tuple(
-        Bin(
-            place / _BINS, (place + 1) / _BINS, int(here.sum()), float(predicted[here].mean()), float(good[here].mean())
-        )
-        for place in range(_BINS)
-        if (here := places == place).any()
-    )
-    return Calibration(bins, Figure("calibration error", value, interval, len(known)))
+    ((value, interval),) = _estimate(statistic, labelled, rng_seed)
+    bins = []
+    for number in sorted(set(bin_numbers.tolist())):
+        members = bin_numbers == number
+        means = float(predicted[members].mean()), float(good[members].mean())
+        bins.append(Bin(number / _BINS, (number + 1) / _BINS, int(members.sum()), *means))
+    return Calibration(tuple(bins), Figure("calibration error", value, interval, len(labelled)))
 
 
 def groups_of(rows: Sequence[Judged]) -> dict[str, list[Judged]]:
     """The pairs of each group, groups in the order in which they come first."""
-    found: dict[str, list[Judged]] = {}
+    groups: dict[str, list[Judged]] = {}
     for row in rows:
-        found.setdefault(row.group, []).append(row)
-    return found
+        groups.setdefault(row.group, []).append(row)
+    return groups
 
 
-class _Order:
-    """Pairs sorted by score, equal scores in one block."""
-
-    def __init__(self, rows: Sequence[Judged]) -> None:
-        values = np.array([_value(row) for row in rows])
-        self._by_score = np.argsort(values, kind="stable")
-        ranked = values[self._by_score]
-        self._starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])[: len(ranked)])
-
-    def sums(self, weights: Floats) -> Floats:
-        """The weight of each block in each draw, from the lowest score to the highest."""
-        if not len(self._starts):
-            return weights
-        return np.add.reduceat(weights[:, self._by_score], self._starts, axis=1)
+def _labelled(rows: Sequence[Judged]) -> tuple[list[Judged], FloatArray]:
+    """The pairs whose label says whether they are good, and 1 for each good one."""
+    labelled = [row for row in rows if row.good is not None]
+    return labelled, np.array([bool(row.good) for row in labelled], np.float64)
 
 
-def _known(rows: Sequence[Judged]) -> tuple[list[Judged], Floats]:
-    known = [row for row in rows if row.good is not None]
-    return known, np.array([bool(row.good) for row in known], np.float64)
+def _scores(rows: Sequence[Judged]) -> FloatArray:
+    """Scores; what has none is below all others."""
+    missing = -math.inf
+    scores = [missing if row.score is None or math.isnan(row.score) else row.score for row in rows]
+    return np.array(scores, np.float64)
 
 
-def _value(row: Judged) -> float:
-    return -math.inf if row.score is None or math.isnan(row.score) else row.score
-
-
-def _estimate(statistic: Statistic, rows: Sequence[Judged], seed: int) -> list[tuple[float, Interval]]:
+def _estimate(statistic: Statistic, rows: Sequence[Judged], rng_seed: int) -> list[tuple[float, Interval]]:
     """Each figure, and its percentile bootstrap over groups: how often each is drawn is the weight of its pairs."""
-    names = {name: number for number, name in enumerate(groups_of(rows))}
-    places = np.array([names[row.group] for row in rows], np.int64)
-    value = statistic(np.ones((1, len(rows))))[0]
-    draw, drawn = np.random.default_rng(seed), []
-    size = max(1, min(_DRAWS, _CHUNK // max(1, len(rows))))
-    for start in range(0, _DRAWS if names else 0, size):
-        counts = draw.multinomial(len(names), np.full(len(names), 1 / len(names)), min(size, _DRAWS - start))
-        drawn.append(statistic(counts[:, places].astype(np.float64)))
-    draws = np.concatenate(drawn) if drawn else np.full((1, len(value)), math.nan)
-    return [(float(one), _interval(draws[:, column])) for column, one in enumerate(value)]
-
-
-def _interval(draws: Floats) -> Interval:
-    """From the 2.5th to the 97.5th percentile of the draws in which there is a figure."""
-    some = draws[~np.isnan(draws)]
-    if not len(some):
-        return Interval(math.nan, math.nan)
-    low, high = np.percentile(some, [_TAIL, 100 - _TAIL])
-    return Interval(float(low), float(high))
-
-
-def _ratio(over: Floats, under: Floats) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(under > 0, over / under, math.nan)
+    numbers = {name: number for number, name in enumerate(groups_of(rows))}
+    groups = np.array([numbers[row.group] for row in rows], np.int64)
+    values = statistic(np.ones((1, len(rows))))[0]
+    if not numbers:
+        return [(float(value), Interval(math.nan, math.nan)) for value in values]
+    chunk = max(1, min(_DRAWS, _CHUNK // len(rows)))
+    draws = np.concatenate([
+        statistic(counts[:, groups].astype(np.float64))
+        for counts in resample_counts(len(numbers), _DRAWS, chunk, rng_seed)
+    ])  # fmt: skip
+    return [(float(value), percentile_interval(draws[:, column])) for column, value in enumerate(values)]
 
 
 def _correlation(rows: Sequence[Judged]) -> tuple[float, float]:
+    """Spearman's and Kendall's, both 0 where a side does not vary: such scores order nothing."""
     try:
-        from scipy import stats
+        from scipy.stats import kendalltau
     except ImportError:
         raise ConfigError("rank correlations need scipy", "pip install 'humpback-align[evaluate]'") from None
-    scores, labels = [_value(row) for row in rows], [row.label for row in rows]
-    if len(set(scores)) < 2 or len(set(labels)) < 2:
-        return 0.0, 0.0
-    return float(stats.spearmanr(stats.rankdata(scores), labels)[0]), float(stats.kendalltau(scores, labels)[0])
+    scores, labels = _scores(rows), np.array([row.label for row in rows], np.float64)
+    rho = spearman(scores, labels)
+    return (0.0, 0.0) if rho is None else (rho, float(kendalltau(scores, labels)[0]))
 
 
-def _probabilities(scores: Floats) -> Floats | None:
+def _probabilities(scores: FloatArray) -> FloatArray | None:
     if not len(scores):
         return None
     for low, high in ((0, 1), (1, 5)):

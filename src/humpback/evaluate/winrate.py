@@ -8,10 +8,10 @@ none in one of the orders has no preference. It is counted, and it is not in the
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean, stdev
 
 from humpback.engines.base import Engine
 from humpback.evaluate.comparisons import Comparison
@@ -112,14 +112,14 @@ def win_rate(comparisons: Sequence[Comparison], seed: int = 0) -> WinRate:
         n_wins_base=losses,
         n_draws=draws,
         unjudged=len(comparisons) - len(points),
-        win_rate=100 * statistics.fmean(points) if points else math.nan,
-        standard_error=100 * statistics.stdev(points) / math.sqrt(len(points)) if len(points) > 1 else math.nan,
+        win_rate=100 * fmean(points) if points else math.nan,
+        standard_error=100 * stdev(points) / math.sqrt(len(points)) if len(points) > 1 else math.nan,
         interval=Interval(100 * interval.low, 100 * interval.high),
         discrete_win_rate=100 * (wins + draws / 2) / len(points) if points else math.nan,
         agreement=sum(one == two for one, two in both) / len(both) if both else None,
         first_share=sum(first) / len(first) if first else None,
         reasons=tuple(sorted(missing.items())),
-        avg_length=statistics.fmean(len(one.output_2) for one in comparisons) if comparisons else math.nan,
+        avg_length=fmean(len(one.output_2) for one in comparisons) if comparisons else math.nan,
     )
 
 

@@ -12,8 +12,8 @@ from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.measures import Measure, measures_of
 from humpback.experiment.plan import BASE, Cell, Grid, Row
 from humpback.runs.store import Run
-from humpback.statistics.intervals import Interval
-from humpback.statistics.paired import Measured, Trainings, difference, draws, interval_of, line_up
+from humpback.statistics.intervals import Interval, percentile_interval
+from humpback.statistics.paired import Measured, Trainings, difference, draws, line_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
                 pairs=_pairs(run, next(iter(cells[row].values()))),
                 seeds=len(found.seeds),
                 value=found.value,
-                interval=interval_of(draws(found)),
+                interval=percentile_interval(draws(found)),
                 spread=float(np.std(found.by_seed, ddof=1)) if len(found.seeds) > 1 else math.nan,
                 against=against,
             )
@@ -177,7 +177,12 @@ def _slopes(results: Sequence[Result], trainings: Mapping[Row, Trainings]) -> li
         sizes = tuple(one.pairs for one in points)
         slopes.append(
             Slope(
-                arm, iteration, sizes, alpha, interval_of(np.asarray(drawn)), float(values.mean() - alpha * logs.mean())
+                arm,
+                iteration,
+                sizes,
+                alpha,
+                percentile_interval(np.asarray(drawn)),
+                float(values.mean() - alpha * logs.mean()),
             )
         )
     return slopes

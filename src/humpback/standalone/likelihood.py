@@ -15,7 +15,8 @@ from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
 from humpback.standalone.tables import write_records
 from humpback.standalone.work import Command, How, carry_out
-from humpback.statistics.paired import Measured, difference, draws, interval_of, line_up
+from humpback.statistics.intervals import percentile_interval
+from humpback.statistics.paired import Measured, difference, draws, line_up
 
 _DEFAULT = How()
 
@@ -69,7 +70,7 @@ def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Dire
     yield f"{first.totals.shape[1]} pairs, {direction}s, {measure}{unread}"
     width = max(map(len, names))
     for name in names:
-        interval = interval_of(draws(losses[name]))
+        interval = percentile_interval(draws(losses[name]))
         line = f"{name:<{width}}  {losses[name].value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
         if name != names[0]:
             apart = difference(losses[name], first)

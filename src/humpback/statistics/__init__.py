@@ -1,1 +1,1 @@
-"""Intervals and comparisons: the bootstrap, paired differences, Wilson."""
+"""Intervals and comparisons, each once: the bootstrap, paired differences, Wilson's interval, ranks."""

@@ -1,9 +1,9 @@
 """Models compared on the same items, over several trainings: a bootstrap that draws both items and trainings.
 
-A figure here is a ratio of sums, such as nats over target tokens, or points over prompts. Two sources of chance are in
-it: which items were measured, and how the training went. Items are drawn alike for all models, so models are compared
-item by item. Of S trainings S - 1 are drawn: with so few, drawing S would make the variance (S - 1) / S of what it is
-(Rao and Wu 1988). Trainings with the same seeds are drawn alike too.
+A figure here is a ratio of sums, such as nats over target tokens, or points over prompts. Chance enters twice: by the
+items that were measured, and by how the training went. Items are drawn alike for all models, so models are compared
+item by item. That is far sharper than comparing two means. Of S trainings S - 1 are drawn: with so few, drawing S would
+make the variance (S - 1) / S of what it is (Rao and Wu 1988). Trainings with the same seeds are drawn alike too.
 """
 
 from __future__ import annotations
@@ -14,30 +14,28 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from humpback.statistics.intervals import DRAWS, Interval
+from humpback.statistics.intervals import DRAWS, FloatArray, Interval, percentile_interval, resample_counts
 
 Name = TypeVar("Name")
-FloatArray = npt.NDArray[np.float64]
-_AT_ONCE = 100
+_CHUNK = 100
 """Draws made at a time: bounds the memory for many items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a measure found for one model on one item."""
+    """What a measure gives for one model on one item."""
 
     item: str
     total: float
     """What is summed, such as nats."""
     weight: float = 1.0
-    """What it is divided by once it is summed, such as tokens."""
+    """What the sum is divided by, such as tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """What a measure found for one way to train: rows are trainings, columns the items all models have in common."""
+    """Measurements of one way to train: rows are trainings, columns the items that all models have in common."""
 
     seeds: tuple[int, ...]
     totals: FloatArray
@@ -55,79 +53,75 @@ class Trainings:
 
     def only(self, seeds: Sequence[int]) -> Trainings:
         """The trainings with these seeds."""
-        rows = [place for place, seed in enumerate(self.seeds) if seed in seeds]
+        rows = [row for row, seed in enumerate(self.seeds) if seed in seeds]
         return Trainings(tuple(self.seeds[row] for row in rows), self.totals[rows], self.weights[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way to train against another, over the seeds that both have (all of each where they have none in common)."""
+    """One way to train minus another, over the seeds that both have (all of each where they have none in common)."""
 
     difference: float
+    standard_error: float
     interval: Interval
     seeds: int
     """Trainings of each; of the one that has fewer."""
     lower: int
-    """Seeds in which the first one's figure is below the other's, of those in common."""
+    """Common seeds in which the first one's figure is below the other's."""
 
 
-def line_up(found: Mapping[Name, Mapping[int, Sequence[Measured]]]) -> tuple[dict[Name, Trainings], int]:
+def line_up(readings: Mapping[Name, Mapping[int, Sequence[Measured]]]) -> tuple[dict[Name, Trainings], int]:
     """Brings readings of many models to one set of items.
 
     Args:
-        found: By name and seed, what was read of each item.
+        readings: By name and seed, what was read of each item.
 
     Returns:
         The trainings by name, and how many items were left out because one model or another lacks them.
     """
-    tables = [{row.item: row for row in rows} for seeds in found.values() for rows in seeds.values()]
-    every = set().union(*tables) if tables else set()
-    items = sorted(every.intersection(*tables)) if tables else []
-    made = {}
-    for name, seeds in found.items():
-        order = sorted(seeds)
-        rows = [{row.item: row for row in seeds[seed]} for seed in order]
-        made[name] = Trainings(
-            tuple(order),
-            np.array([[row[item].total for item in items] for row in rows], np.float64),
-            np.array([[row[item].weight for item in items] for row in rows], np.float64),
+    tables = {
+        name: {seed: {row.item: row for row in seeds[seed]} for seed in sorted(seeds)}
+        for name, seeds in readings.items()
+    }
+    item_sets = [table.keys() for by_seed in tables.values() for table in by_seed.values()]
+    union = set().union(*item_sets)
+    items = sorted(union.intersection(*item_sets))
+    trainings = {
+        name: Trainings(
+            tuple(by_seed),
+            np.array([[table[item].total for item in items] for table in by_seed.values()], np.float64),
+            np.array([[table[item].weight for item in items] for table in by_seed.values()], np.float64),
         )
-    return made, len(every) - len(items)
+        for name, by_seed in tables.items()
+    }
+    return trainings, len(union) - len(items)
 
 
-def draws(trainings: Trainings, seed: int = 0) -> FloatArray:
-    """The figure in each of `DRAWS` draws; the same items are drawn for all trainings on them."""
+def draws(trainings: Trainings, rng_seed: int = 0) -> FloatArray:
+    """The figure in each of `DRAWS` draws. The same items are drawn for all trainings that share a number of items."""
     items, rows = trainings.totals.shape[1], len(trainings.seeds)
-    picked = _seed_draws(trainings.seeds, seed) if rows > 1 else np.ones((DRAWS, rows))
-    generator = np.random.default_rng(seed)
-    parts = []
-    for start in range(0, DRAWS, _AT_ONCE):
-        counts = generator.multinomial(items, np.full(items, 1 / items), size=min(_AT_ONCE, DRAWS - start))
-        drawn = picked[start : start + _AT_ONCE]
+    picked = _training_counts(trainings.seeds, rng_seed) if rows > 1 else np.ones((DRAWS, rows))
+    figures = np.empty(DRAWS)
+    for chunk, counts in enumerate(resample_counts(items, DRAWS, _CHUNK, rng_seed)):
+        span = slice(chunk * _CHUNK, chunk * _CHUNK + len(counts))
         totals, weights = counts @ trainings.totals.T, counts @ trainings.weights.T
-        parts.append((drawn * totals).sum(axis=1) / (drawn * weights).sum(axis=1))
-    return np.concatenate(parts)
+        figures[span] = (picked[span] * totals).sum(axis=1) / (picked[span] * weights).sum(axis=1)
+    return figures
 
 
-def interval_of(values: FloatArray) -> Interval:
-    """The 95 % percentile interval of draws."""
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Interval(float(low), float(high))
-
-
-def difference(ours: Trainings, theirs: Trainings, seed: int = 0) -> Difference:
-    """What the first way to train is above the second, with its interval."""
+def difference(ours: Trainings, theirs: Trainings, rng_seed: int = 0) -> Difference:
+    """How much the first way to train is above the second, with its interval."""
     common = sorted(set(ours.seeds) & set(theirs.seeds))
     if common:
         ours, theirs = ours.only(common), theirs.only(common)
-    below = sum(one < other for one, other in zip(ours.by_seed, theirs.by_seed, strict=True)) if common else 0
-    found = draws(ours, seed) - draws(theirs, seed)
+    lower = sum(first < second for first, second in zip(ours.by_seed, theirs.by_seed, strict=True)) if common else 0
+    drawn = draws(ours, rng_seed) - draws(theirs, rng_seed)
     fewest = min(len(ours.seeds), len(theirs.seeds))
-    return Difference(ours.value - theirs.value, interval_of(found), fewest, below)
+    return Difference(ours.value - theirs.value, float(drawn.std()), percentile_interval(drawn), fewest, lower)
 
 
-def _seed_draws(seeds: tuple[int, ...], seed: int) -> FloatArray:
+def _training_counts(seeds: tuple[int, ...], rng_seed: int) -> FloatArray:
     """How often each training counts in each draw; follows from the seeds, so that the same ones are drawn alike."""
-    generator = np.random.default_rng([seed, zlib.crc32(repr(seeds).encode())])
+    generator = np.random.default_rng([rng_seed, zlib.crc32(repr(seeds).encode())])
     rows = len(seeds)
     return generator.multinomial(rows - 1, np.full(rows, 1 / rows), size=DRAWS).astype(np.float64)

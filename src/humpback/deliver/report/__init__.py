@@ -24,7 +24,7 @@ from humpback.deliver.report.data import (
 from humpback.deliver.report.losses import loss_summaries, paired_difference
 from humpback.deliver.report.render import render
 from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
-from humpback.deliver.report.statistics import length_summary, movement, rating_summary, spearman
+from humpback.deliver.report.statistics import length_summary, movement, rating_summary
 from humpback.deliver.report.verdict import Verdict, verdict
 
 __all__ = [
@@ -53,6 +53,5 @@ __all__ = [
     "paired_difference",
     "rating_summary",
     "render",
-    "spearman",
     "verdict",
 ]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from humpback.deliver.report.data import RatingSummary
-
-_Z = 1.959964
-"""Of a 95 % interval."""
+from humpback.statistics.intervals import wilson
 
 
 def cascade_sentence(item: RatingSummary) -> str:
@@ -18,20 +14,12 @@ def cascade_sentence(item: RatingSummary) -> str:
     text = f"The cascade left {item.skipped:,} of {item.total:,} candidates unrated ({item.skipped / item.total:.0%})."
     if not item.checked:
         return f"{text} None of those it left out was rated all the same, so what that cost is not known."
-    low, high = wilson(item.checked_kept, item.checked)
+    share = wilson(item.checked_kept, item.checked)
     kept = "was" if item.checked_kept == 1 else "were"
     missed = item.skipped * item.checked_kept / item.checked
-    span = f"{item.skipped * low:,.0f} to {item.skipped * high:,.0f}"
+    span = f"{item.skipped * share.low:,.0f} to {item.skipped * share.high:,.0f}"
     return (
         f"{text} Of {item.checked:,} more of the {out:,} it would have left out, which were rated all the same, "
         f"{item.checked_kept:,} {kept} kept: about {missed:,.0f} ({span}, "
         "Wilson's 95 % interval) of those unrated would have been."
     )
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share: sound where the share is near 0, and where the trials are few."""
-    share, spread = successes / trials, _Z * _Z / trials
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
-    return (max(0.0, middle - half) if successes else 0.0), (min(1.0, middle + half) if successes < trials else 1.0)

@@ -1,25 +1,15 @@
-"""Held-out losses to a table of differences with their uncertainty.
-
-The models are measured on the same pairs, so that they are compared pair by pair: a bootstrap draws pairs, with all
-their losses, again and again. That is far sharper than comparing two means, and honest about how few the pairs are.
-"""
+"""Held-out losses to a table of differences with their uncertainty, compared pair by pair (`statistics.paired`)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from humpback.deliver.report.data import Difference, LossSummary
 from humpback.records import Direction, HeldOutLoss
-
-DRAWS = 2000
-DRAWS_AT_ONCE = 100
+from humpback.statistics import paired
 
 ByPair = Mapping[str, HeldOutLoss]
-FloatArray = npt.NDArray[np.float64]
 
 
 def loss_summaries(rows: Iterable[HeldOutLoss], *, seed: int = 0) -> tuple[LossSummary, ...]:
@@ -70,37 +60,23 @@ def paired_difference(ours: ByPair, theirs: ByPair, *, against: str, seed: int =
     Returns:
         None where they have no pair in common.
     """
-    ids = sorted(ours.keys() & theirs.keys())
-    if not ids:
+    trainings, _ = paired.line_up({"ours": {0: _readings(ours)}, "theirs": {0: _readings(theirs)}})
+    pairs = trainings["ours"].totals.shape[1]
+    if not pairs:
         return None
-    table = np.array(
-        [(ours[item].nats, ours[item].tokens, theirs[item].nats, theirs[item].tokens) for item in ids], dtype=np.float64
-    )
-    drawn = _bootstrap(table, np.random.default_rng(seed))
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    result = paired.difference(trainings["ours"], trainings["theirs"], seed)
     return Difference(
         against=against,
-        difference=float(_ratio_difference(table.sum(axis=0))),
-        standard_error=float(drawn.std()),
-        low=float(low),
-        high=float(high),
-        pairs=len(ids),
+        difference=result.difference,
+        standard_error=result.standard_error,
+        low=result.interval.low,
+        high=result.interval.high,
+        pairs=pairs,
     )
 
 
-def _bootstrap(table: FloatArray, generator: np.random.Generator) -> FloatArray:
-    n = len(table)
-    # Multinomial weights are draws with replacement; a few at a time bound the memory for many pairs.
-    parts = [
-        _ratio_difference(generator.multinomial(n, np.full(n, 1.0 / n), size=DRAWS_AT_ONCE) @ table)
-        for _ in range(DRAWS // DRAWS_AT_ONCE)
-    ]
-    return np.concatenate(parts)
-
-
-def _ratio_difference(sums: FloatArray) -> FloatArray:
-    difference: FloatArray = sums[..., 0] / sums[..., 1] - sums[..., 2] / sums[..., 3]
-    return difference
+def _readings(losses: ByPair) -> list[paired.Measured]:
+    return [paired.Measured(item, loss.nats, loss.tokens) for item, loss in losses.items()]
 
 
 def _order(model: str) -> tuple[int, int, str]:

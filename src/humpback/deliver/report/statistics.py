@@ -21,6 +21,7 @@ import numpy.typing as npt
 from humpback.config import spec_of
 from humpback.deliver.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary, SeparationLike
 from humpback.records import Rating, RatingState
+from humpback.statistics.ranks import spearman
 
 BINS_PER_DECADE = 20
 LENGTH_EDGES: tuple[float, ...] = tuple(10 ** (step / BINS_PER_DECADE) for step in range(5 * BINS_PER_DECADE + 1))
@@ -199,23 +200,6 @@ def movement_edges(before: FloatArray, after: FloatArray) -> FloatArray:
     if high - low < 1e-6:
         low, high = low - 0.5, low + 0.5
     return np.linspace(low, high, MOVEMENT_BINS + 1)
-
-
-def spearman(before: FloatArray, after: FloatArray) -> float | None:
-    """Spearman's rank correlation with ties at their mean rank; None where a side does not vary."""
-    if len(before) < 2:
-        return None
-    ranks_a, ranks_b = _ranks(before), _ranks(after)
-    if ranks_a.std() == 0 or ranks_b.std() == 0:
-        return None
-    return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: FloatArray = (last - (counts - 1) / 2.0)[places]
-    return ranks
 
 
 def _inside(values: FloatArray, edges: FloatArray) -> FloatArray:
