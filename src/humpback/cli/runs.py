@@ -101,7 +101,7 @@ def report(folder: RunFolder) -> None:
 
     Example: humpback report runs/demo
     """
-    from humpback.deliver.results import write_report
+    from humpback.deliver.reporting import write_report
     from humpback.runs.store import Run, path_of
 
     typer.echo(f"wrote {write_report(Run.existing(path_of(folder)))}")
@@ -112,7 +112,7 @@ def export(folder: RunFolder) -> None:
 
     Example: humpback export runs/demo
     """
-    from humpback.deliver.results import write_export
+    from humpback.deliver.exporting import write_export
     from humpback.runs.store import Run, path_of
 
     for path in write_export(Run.existing(path_of(folder))).values():

@@ -88,7 +88,9 @@ def _carry_out(config: Config, stages: Sequence[Stage], run: Run, console: Conso
 
 
 def _deliver(run: Run, console: Console) -> None:
-    from humpback.deliver.results import some_pairs, write_export, write_report
+    from humpback.deliver.exporting import write_export
+    from humpback.deliver.reporting import write_report
+    from humpback.deliver.results import some_pairs
 
     written = write_export(run)
     report = write_report(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from humpback.deliver.report.data import Difference, LossSummary
+from humpback.deliver.facts import Difference, LossSummary
 from humpback.records import Direction, HeldOutLoss
 from humpback.statistics import paired
 

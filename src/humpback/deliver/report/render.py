@@ -10,9 +10,10 @@ from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report import charts
 from humpback.deliver.report.cascade import cascade_sentence
-from humpback.deliver.report.data import Difference, LossSummary, Movement, RatingSummary, ReportData, Sample
+from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sample
 from humpback.deliver.report.verdict import SEED, direction_of_change, display_name, signed, verdict
 from humpback.records import RatingState
 from humpback.statistics.axis import Axis

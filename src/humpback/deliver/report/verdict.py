@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from humpback.deliver.report.data import Difference, LossSummary, RatingSummary, ReportData
+from humpback.deliver.facts import Difference, LossSummary
+from humpback.deliver.report.data import RatingSummary, ReportData
 
 Tone = Literal["good", "neutral", "bad"]
 
