@@ -30,7 +30,7 @@ _NAMED = 12
 
 
 class Progress(Protocol):
-    """Whom to tell how far the work is."""
+    """Is told how far the work is."""
 
     def prepare(self, stages: int, completed: int) -> None:
         """A plan of so many stages is carried out, of which so many are done already."""
@@ -50,7 +50,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Tells nobody."""
+    """Shows nothing."""
 
     def prepare(self, stages: int, completed: int) -> None:
         """Says nothing."""
@@ -75,11 +75,11 @@ def execute(
         run: The run folder; locked by the caller.
         config: The settings that the plan was made from.
         redo: Stages to throw away first, with all that stands on them.
-        progress: Whom to tell.
+        progress: Is told of each stage and task.
 
     Raises:
         StoreError: Something is stale and not named in `redo`, or the disk is full.
-        StageError: A stage left nothing, or too many failures.
+        StageError: A stage kept no record, or has too many failures.
     """
     refuse_stale(plan, run, redo)
     inputs = RunInputs(run, config, plan)
@@ -101,7 +101,7 @@ def execute(
 
 
 def workers_of(config: Config) -> Workers:
-    """Who does the work.
+    """The workers that the settings ask for.
 
     Raises:
         ConfigError: There is no Ray, or its cluster does not answer.
@@ -153,6 +153,7 @@ class _StageRunner:
             for _ in self._tasks(stage):
                 pass
             counts = folder.counts()
+            # An empty result is never passed on: the next stage would fail with a message about something else.
             if counts.kept == 0:
                 folder.clear()
                 raise StageError(f"{stage.name} kept none of {counts.read} ({_reasons(counts)})", stage.hint)
@@ -188,10 +189,12 @@ class _StageRunner:
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
         self._progress.begin(stage, 0, None)
+        # A worker that still holds a model would leave no room on the device.
         self._workers.release()
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
+        # A kill between the end of the training and the manifest must not train again.
         if facts is None:
             since = time.monotonic()
             shutil.rmtree(out, ignore_errors=True)
