@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from speeds import Clock, Row
 
-from humpback.engines.loaded import Loaded
+from humpback.engines.loaded_model import LoadedModel
 from humpback.models.template import common_prefix
 from humpback.prompts import EXPECTED_RATING_PREFIX, expected_rating_messages
 from humpback.records import Pair
@@ -16,7 +16,7 @@ from humpback.records import Pair
 class BarePass:
     """Over the tokens that only one prompt has, in the engine's own batches."""
 
-    def __init__(self, loaded: Loaded, pairs: list[Pair]) -> None:
+    def __init__(self, loaded: LoadedModel, pairs: list[Pair]) -> None:
         prompts = [
             loaded.template.prompt(
                 expected_rating_messages(pair.instruction, pair.response), EXPECTED_RATING_PREFIX, loaded.max_tokens

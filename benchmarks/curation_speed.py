@@ -116,7 +116,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     pairs = read_pairs(arguments.pairs, arguments.count + OTHERS, arguments.max_chars)
     pairs, others = pairs[: arguments.count], pairs[arguments.count :]
     engine = TransformersEngine(folder.path, folder.identity, model)
-    loaded = engine._open()
+    loaded = engine._open_model()
     plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32).to(loaded.device).eval()
     limit = BarePass(loaded, pairs)
     tokens = {"shared": limit.shared, "own_per_pair": rounded(limit.tokens / len(pairs))}

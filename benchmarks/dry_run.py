@@ -26,7 +26,8 @@ from pathlib import Path
 
 from humpback import __version__, models
 from humpback.config import Config
-from humpback.deliver.results import write_export, write_report
+from humpback.deliver.exporting import write_export
+from humpback.deliver.reporting import write_report
 from humpback.method.plan import plan
 from humpback.method.settings_file import resolved
 from humpback.records import Outcome, Segment, content_id

@@ -21,7 +21,7 @@ from humpback.config import CurateSettings, ModelSettings
 from humpback.curate.scorers import make_scorer
 from humpback.engines.open import open_engine
 from humpback.records import Candidate, content_id
-from humpback.standalone.files import read_candidates
+from humpback.standalone.tables import read_candidates
 
 PLANTED = {
     "neutral": "Thank you for reading this page to its end.",

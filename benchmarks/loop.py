@@ -24,8 +24,9 @@ import torch
 from humpback import models
 from humpback.config import Config
 from humpback.curate.separation import separation
+from humpback.deliver.exporting import write_export
 from humpback.deliver.report.losses import loss_summaries
-from humpback.deliver.results import write_export, write_report
+from humpback.deliver.reporting import write_report
 from humpback.method.plan import plan
 from humpback.method.settings_file import resolved
 from humpback.records import HeldOutLoss

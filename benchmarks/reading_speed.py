@@ -163,11 +163,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     engine = TransformersEngine(folder.path, folder.identity, model)
     reading(engine, pairs[:2], work)
     writing(engine, pairs[:2], work, 2)
-    bare = BarePass(engine._open(), pairs)
+    bare = BarePass(engine._open_model(), pairs)
     plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=dtype).to(device).eval()
     works: dict[str, Callable[[], Done]] = {
         "reading": partial(reading, engine, pairs, work),
-        "pass": partial(passing, engine._open().network, bare, work),
+        "pass": partial(passing, engine._open_model().network, bare, work),
         "pass-plain": partial(passing, plain, bare, work),
         "writing": partial(writing, engine, pairs, work, arguments.new_tokens),
     }

@@ -77,7 +77,7 @@ def main() -> None:
 def measure(config: Config, run: Run) -> tuple[list[Step], dict[str, Any]]:
     """Carries the stages out, one task after the other."""
     plan = plan_corpus(config)
-    inputs = RunInputs(run, config, recipes(plan))
+    inputs = RunInputs(run, config, plan)
     steps: list[Step] = []
     counts = {}
     with run.locked():

@@ -25,7 +25,7 @@ from humpback import models, seed
 from humpback.config import Config, ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.examples import build_example
 from humpback.finetune.schedule import order_of_examples, steps_and_batch
-from humpback.finetune.steps import Layout, Steps
+from humpback.finetune.step_rows import RowLayout, StepRows
 from humpback.finetune.tokens import open_tokens, write_tokens
 from humpback.models.template import Example, Template
 
@@ -57,7 +57,7 @@ def measure(count: int, folder: Path) -> dict[str, Any]:
     order = order_of_examples(count, schedule, 0)
     found |= {"steps": schedule.steps, "order_seconds": round(time.perf_counter() - started, 1)}
     found["own_mib_ordered"] = own_mib()
-    steps = Steps(tokens, order, schedule, Layout(True, 2048, 4, 0), 0)
+    steps = StepRows(tokens, order, schedule, RowLayout(True, 2048, 4, 0), 0)
     started, some = time.perf_counter(), min(500, schedule.steps)
     targets = sum(int(steps[index * (schedule.steps // some)]["targets"]) for index in range(some))
     found["milliseconds_per_step"] = round(1000 * (time.perf_counter() - started) / some, 1)

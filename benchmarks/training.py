@@ -48,7 +48,7 @@ def read_pairs(arguments: argparse.Namespace) -> list[Pair]:
     if not arguments.documents:
         config = Config.model_validate({"seed": {"source": arguments.pairs, "without_context": True}})
         return list(seed.read_seed(config.seed, 0).kept)
-    from humpback.corpus.cutting.cut import cut
+    from humpback.corpus.cut import cut
     from humpback.corpus.readers import read_documents
     from humpback.corpus.reading.sources import list_sources, parts
 

@@ -83,12 +83,12 @@ class Clock(TrainerCallback):
 def humpback(spec: dict[str, Any], clock: Clock, *, packing: bool) -> tuple[list[float], bool]:
     """Our trainer, set up as a run sets it up."""
     from humpback.config import ModelSettings, TagSettings, TrainSettings
-    from humpback.finetune.job import Job
     from humpback.finetune.load import load
     from humpback.finetune.schedule import Schedule
-    from humpback.finetune.steps import Steps
+    from humpback.finetune.step_rows import StepRows
     from humpback.finetune.tokens import open_tokens
     from humpback.finetune.trainer import make_trainer
+    from humpback.finetune.training_job import TrainingJob
 
     size = spec["batch"]
     settings = TrainSettings(
@@ -100,7 +100,7 @@ def humpback(spec: dict[str, Any], clock: Clock, *, packing: bool) -> tuple[list
     work = Path(spec["work"])
     schedule = Schedule(spec["steps"], size, size)
     tokens, base = Path(spec["tokens"]), Path(spec["base"])
-    job = Job(
+    job = TrainingJob(
         "forward",
         base,
         model,
@@ -117,7 +117,7 @@ def humpback(spec: dict[str, Any], clock: Clock, *, packing: bool) -> tuple[list
     )
     loaded = load(base, model, settings)
     trainer = make_trainer(job, loaded, None)
-    trainer.steps = Steps(open_tokens(tokens), spec["order"], schedule, trainer.layout, 0)
+    trainer.steps = StepRows(open_tokens(tokens), spec["order"], schedule, trainer.layout, 0)
     trainer.args.logging_steps = 1
     trainer.add_callback(clock)
     trainer.train()

@@ -24,6 +24,9 @@ checked: scored although the cascade would have left it out, a sample that shows
 Three have no score. skipped: left out by the cascade. unparsed: the reply states none, or the engine gave no answer.
 truncated: the reply ends before it."""
 
+PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge"]
+"""The prompts, each a text file in `humpback.prompts`."""
+
 FinishReason = Literal["stop", "length", "error"]
 Role = Literal["system", "user", "assistant"]
 

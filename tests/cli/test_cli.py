@@ -82,12 +82,20 @@ def test_from_a_shell_the_shipped_configuration_is_planned_and_a_mistake_is_one_
     assert wrong.stderr.count("\n") == 1
 
 
-def test_a_plan_waits_for_no_heavy_library():
-    look = (
-        "import sys; from humpback.cli.session import show_plan; show_plan('package:demo', None, []);"
-        "print(sorted({'torch', 'transformers', 'trl', 'datasets', 'pyarrow', 'lxml'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "from humpback.cli.main import app",
+        "from humpback.cli.session import show_plan; show_plan('package:demo', '', [])",
+        "from humpback.cli.session import show_status; show_status('run')",
+    ],
+)
+def test_help_plan_and_status_wait_for_no_heavy_library(call, config_file, tmp_path):
+    if "run" in call:
+        assert humpback("run", config_file, "--out", tmp_path / "run", "--until", "segments").returncode == 0
+    heavy = {"torch", "transformers", "trl", "datasets", "peft", "accelerate", "pyarrow", "lxml", "ray"}
+    code = f"import sys; {call}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

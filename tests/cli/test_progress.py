@@ -20,7 +20,7 @@ def test_every_stage_is_told_with_its_counts(settings, tmp_path, terminal):
     config = Config.model_validate(settings)
     stages = plan(config, models.identify(config.model))
     run = Run(tmp_path / "run")
-    with run.locked(), Bars(console, len(stages), 0) as bars:
+    with run.locked(), Bars(console) as bars:
         execute(stages, run, config, (), bars)
     text = out.getvalue()
     for number, stage in enumerate(stages, 1):

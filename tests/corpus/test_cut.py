@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings, SegmentSettings
-from humpback.corpus.cutting.cut import cut, segment_id
+from humpback.corpus.cut import cut
+from humpback.corpus.cutting.piece import segment_id
 from humpback.records import Document, DocumentFormat, Dropped, Segment
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, document
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import DeduplicateSettings
-from humpback.corpus.cutting.cut import segment_id
+from humpback.corpus.cutting.piece import segment_id
 from humpback.corpus.duplicates import SKETCH_BYTES, WINDOW, apply, map_shard, reduce_keys
 from humpback.records import Outcome, Segment
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT

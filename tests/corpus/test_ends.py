@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.ends import without_furniture
 from humpback.corpus.cutting.segments import pieces
-from humpback.corpus.judging.ends import without_furniture
 from humpback.corpus.parsing.extract import extract
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT, document
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.explain import MOST_DOCUMENTS, explain
 from humpback.corpus.readers import list_sources, read_documents
 from tests.command import humpback, mistake

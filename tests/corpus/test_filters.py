@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from humpback.config import FilterName, SegmentSettings
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.filters import FILTERS, judge, objections
 from humpback.corpus.judging.language import identify
-from humpback.corpus.judging.piece import Piece
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct
 
 SETTINGS = SegmentSettings()

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from humpback.config import SegmentSettings, UrlSettings
-from humpback.corpus.cutting.segments import is_navigation
-from humpback.corpus.judging.ends import without_furniture
+from humpback.corpus.cutting.ends import without_furniture
+from humpback.corpus.cutting.navigation import is_navigation
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.filters import FILTERS, objections
 from humpback.corpus.judging.personal import mask
-from humpback.corpus.judging.piece import Piece
 from humpback.corpus.judging.urls import addresses
 
 SETTINGS = SegmentSettings()

@@ -81,7 +81,7 @@ def test_of_several_splits_train_is_read_unless_one_is_named(tmp_path: Path):
     datasets.DatasetDict(train=datasets.Dataset.from_dict(FLOUR), test=other).save_to_disk(tmp_path / "baking")
     assert texts(tmp_path / "baking") == ["Flour.", "Salt."]
     assert texts(f"hf:{tmp_path}/baking:/test") == ["Held out."]
-    with pytest.raises(InputError, match=r"has no split 'dev', but train, test: name one .*:/SPLIT$"):
+    with pytest.raises(InputError, match=r"has no split 'dev', but train, test: name one, as in .*:/SPLIT$"):
         texts(f"hf:{tmp_path}/baking:/dev")
     datasets.DatasetDict(a=other, b=other).save_to_disk(tmp_path / "two")
     with pytest.raises(InputError, match="has no split 'train', but a, b"):

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.filters import wrong_language
 from humpback.corpus.judging.language import identify
-from humpback.corpus.judging.piece import Piece
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
 
 PAGES = {

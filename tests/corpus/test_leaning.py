@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.leaning import leans_on_page, misses_something, opens_inside
-from humpback.corpus.judging.piece import Piece
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
 
 SETTINGS = SegmentSettings()

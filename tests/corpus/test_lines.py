@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings, LineSettings, SegmentSettings
-from humpback.corpus.cutting.cut import cut, segment_id
+from humpback.corpus.cut import cut
+from humpback.corpus.cutting.piece import segment_id
 from humpback.corpus.lines import apply, map_shard, reduce_keys, site_of
 from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Outcome, Segment, content_id

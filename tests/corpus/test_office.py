@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Document, Dropped
 from tests.corpus.book_files import Chapter, Text, column, paragraph, table, write_docx, write_epub, write_pdf

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings, SegmentSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.judging.personal import find, mask
 from tests.corpus.samples import BREAD_TEXT, document
 

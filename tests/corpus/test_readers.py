@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
-from humpback.corpus.readers import SourceFile, list_sources, read_documents
-from humpback.corpus.reading import jsonl
+from humpback.corpus.readers import list_sources, read_documents
+from humpback.data_access import lines as json_lines
+from humpback.data_access.source_file import SourceFile
 from humpback.errors import InputError
 from humpback.records import Document, Dropped, content_id
 
@@ -294,10 +295,10 @@ def test_wherever_a_file_is_split_its_documents_are_the_same(
 def test_the_lines_of_a_big_file_are_named_by_their_place(tmp_path: Path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "first"}\n{"text": "second"}\n')
-    source = SourceFile(str(path), "a.jsonl", jsonl.COUNTED + 1, ".jsonl")
+    source = SourceFile(str(path), "a.jsonl", json_lines.COUNTED + 1, ".jsonl")
     names = ["a.jsonl#byte=0", "a.jsonl#byte=18"]
-    assert [line.name for line in jsonl.read_lines(source, 100)] == names
-    assert [line.name for part in spans(source, 5, 18, 20) for line in jsonl.read_lines(part, 100)] == names
+    assert [line.name for line in json_lines.read_lines(source, 100)] == names
+    assert [line.name for part in spans(source, 5, 18, 20) for line in json_lines.read_lines(part, 100)] == names
 
 
 def test_the_columns_are_those_of_the_first_object_of_the_file_in_every_stretch(tmp_path: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.parsing.html import parse_html
 from humpback.corpus.parsing.sections import Header
 from humpback.corpus.readers import list_sources, read_documents

@@ -15,8 +15,9 @@ import pytest
 
 from humpback.config import CorpusSettings
 from humpback.corpus.readers import read_documents
-from humpback.corpus.reading.fetch import open_url, public
-from humpback.corpus.reading.sources import SourceFile, list_sources, parts
+from humpback.corpus.reading.sources import list_sources, parts
+from humpback.data_access.source_file import SourceFile
+from humpback.data_access.urls import open_url, public
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
 from tests.corpus.web_server import WebServer, serve

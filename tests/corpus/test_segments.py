@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humpback.config import SegmentSettings
-from humpback.corpus.cutting.segments import is_navigation, pieces
-from humpback.corpus.judging.piece import Piece
+from humpback.corpus.cutting.navigation import is_navigation
+from humpback.corpus.cutting.piece import Piece
+from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.parsing.extract import extract
-from humpback.corpus.reading.look import look
+from humpback.corpus.reading.format_guess import guess_format
 from humpback.records import Document
 from tests.corpus.samples import BREAD, BREAD_TEXT, TIDES_TEXT, distinct, document
 
@@ -133,7 +134,7 @@ def test_navigation_headers(header: str, navigation: bool):
     ],
 )
 def test_the_format_is_told_from_the_look_of_the_text(text: str, form: str):
-    assert look(text) == form
+    assert guess_format(text) == form
 
 
 HEADINGS = st.tuples(st.integers(1, 6), st.integers(1, 30))

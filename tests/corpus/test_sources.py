@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.reading.sources import SourceFile, list_sources, parts
-from humpback.corpus.reading.stored import READ_WHOLE
+from humpback.corpus.readers import read_documents
+from humpback.corpus.reading.sources import list_sources, parts
+from humpback.data_access.source_file import FULLY_READ, SourceFile
 from humpback.errors import InputError
 
 
@@ -98,7 +99,7 @@ def test_the_digest_of_a_big_file_looks_at_its_size_and_at_samples_of_it(tmp_pat
             stream.write(b"x")
         return SourceFile(str(path), "a.txt", size, ".txt").digest()
 
-    small, big = READ_WHOLE, 10 * READ_WHOLE
+    small, big = FULLY_READ, 10 * FULLY_READ
     assert len({digest(small, changed) for changed in (0, small // 2, small // 2 + 1, small - 1)}) == 4
     seen = [0, (1 << 20) - 1, (big - (1 << 20)) * 3 // 7, big - 1]
     assert len({digest(big, changed) for changed in seen}) == len(seen)
@@ -123,12 +124,19 @@ def test_the_installed_distributions_are_sources():
     assert len(sources[0].digest()) == 32
 
 
-def test_small_files_come_together_and_big_ones_are_split():
+def a_file(folder: Path, name: str, size: int, ending: str, compression: str = "") -> SourceFile:
+    """A file of null bytes, which takes no space on the disk."""
+    with (folder / name).open("wb") as stream:
+        stream.truncate(size)
+    return SourceFile(str(folder / name), name, size, ending, compression)
+
+
+def test_small_files_come_together_and_big_ones_are_split(tmp_path: Path):
     mib = 1 << 20
     sources = [
         SourceFile("a", "a.txt", mib, ".txt"),
         SourceFile("b", "b.txt", mib, ".txt"),
-        SourceFile("c", "c.jsonl", 3 * mib + 1, ".jsonl"),
+        a_file(tmp_path, "c.jsonl", 3 * mib + 1, ".jsonl"),
         SourceFile("d", "d.jsonl.gz", 9 * mib, ".jsonl", ".gz"),
         SourceFile("e", "e.txt", 1, ".txt"),
         *(SourceFile(str(number), f"f{number}", 0) for number in range(600)),
@@ -149,8 +157,19 @@ def test_small_files_come_together_and_big_ones_are_split():
     assert parts(sources, CorpusSettings(part_mib=2)) == found
 
 
-def test_every_record_of_a_split_file_is_in_one_stretch():
-    whole = SourceFile("a", "a.parquet", 10 * (1 << 20) + 3, ".parquet")
+def test_a_big_file_is_not_split_where_its_content_is_compressed(tmp_path: Path):
+    lines = "".join(f'{{"text": "{number * 7919 % 10007} {number}"}}\n' for number in range(200_000))
+    (tmp_path / "a.jsonl").write_bytes(gzip.compress(lines.encode(), 1))
+    settings = CorpusSettings(documents=(str(tmp_path),), part_mib=1)
+    [[source]] = parts(list_sources(settings), settings)
+    assert source.size > 1 << 20
+    assert source.whole
+    documents = list(read_documents(settings, [source]))
+    assert [documents[0].source, documents[-1].source] == [f"{tmp_path.name}/a.jsonl#{row}" for row in (1, 200_000)]
+
+
+def test_every_record_of_a_split_file_is_in_one_span(tmp_path: Path):
+    whole = a_file(tmp_path, "a.parquet", 10 * (1 << 20) + 3, ".parquet")
     spans = [source for part in parts([whole], CorpusSettings(part_mib=1)) for source in part]
     assert len(spans) == 11
     for offset in (0, 4, whole.size // 2, whole.size - 1, *(source.begin for source in spans)):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.parsing.titles import without_site
 from tests.corpus.samples import BREAD_TEXT, document
 

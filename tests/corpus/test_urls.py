@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from humpback.config import CorpusSettings, UrlSettings
-from humpback.corpus.cutting.cut import cut
+from humpback.corpus.cut import cut
 from humpback.corpus.judging.urls import addresses
 from humpback.errors import InputError
 from tests.corpus.samples import BREAD_TEXT, document

@@ -8,7 +8,9 @@ import yaml
 
 from humpback import models
 from humpback.config import Config
-from humpback.deliver.results import some_pairs, write_export, write_report
+from humpback.deliver.exporting import write_export
+from humpback.deliver.reporting import write_report
+from humpback.deliver.results import some_pairs
 from humpback.errors import StoreError
 from humpback.method.plan import plan
 from humpback.method.settings_file import resolved

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from humpback.config import EngineSpec
 from humpback.engines.base import Engine
 from humpback.errors import EngineError
 from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
@@ -46,11 +47,11 @@ def stretched(index: int) -> LikelihoodRequest:
 class EngineContract:
     """The suite. `too_long` is a text that the engine of the fixture cannot read."""
 
+    spec: EngineSpec
+    """The engine's entry in the table."""
     too_long = "whale " * 20_000
     tolerance = 1e-3
     """How far log-probabilities may move with the batch they are computed in."""
-    reads_stretches = True
-    """Whether it says how likely parts of a conversation are; a server cannot."""
 
     @pytest.fixture
     def engine(self) -> Iterator[Engine]:
@@ -175,7 +176,7 @@ class EngineContract:
 
     def test_stretches_are_read_in_order_whatever_the_batch(self, engine: Engine):
         requests = [stretched(i) for i in range(7)]
-        if not self.reads_stretches:
+        if not self.spec.reads_spans:
             with pytest.raises(EngineError, match=r"curate\.scorer"):
                 list(engine.loglikelihood(requests))
             return
@@ -189,7 +190,7 @@ class EngineContract:
                 )  # fmt: skip
 
     def test_stretches_are_of_probabilities_and_count_tokens(self, engine: Engine):
-        if not self.reads_stretches:
+        if not self.spec.reads_spans:
             return
         for answer in engine.loglikelihood([stretched(i) for i in range(7)]):
             whole, opening, some, nothing = answer.spans
@@ -200,7 +201,7 @@ class EngineContract:
             assert len(answer.log_probabilities) == 1
 
     def test_a_stretch_can_hold_the_end_of_its_turn_before_another_turn_too(self, engine: Engine):
-        if not self.reads_stretches:
+        if not self.spec.reads_spans:
             return
         text = "The harbour lies behind a wall."
         open_ = (*ask(TEXTS[0]), Message("assistant", (Part(text, cut=True),)))

@@ -212,7 +212,7 @@ class Model:
 
     def _read(self, body: Json, ids: tuple[int, ...]) -> Json:
         with torch.inference_mode():
-            values = self._engine._open().network(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+            values = self._engine._open_model().network(torch.tensor([ids])).logits[0].float().log_softmax(-1)
         answer = reply("x", finish="length")
         answer["usage"] = {"prompt_tokens": len(ids), "completion_tokens": 1}
         decode = self._engine.template.tokens

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from humpback.augment import clean, validate
-from humpback.config import AugmentSettings, TagSettings
+from humpback.config import ENGINES, AugmentSettings, TagSettings
 from humpback.engines.base import Engine
 from humpback.engines.fake import FakeEngine
 from humpback.errors import ConfigError
@@ -22,6 +22,8 @@ SEGMENT = "Humpback whales sing long songs that change from year to year. Males 
 
 
 class TestContract(EngineContract):
+    spec = ENGINES["fake"]
+
     @pytest.fixture
     def engine(self):
         return FakeEngine(max_chars=10_000)

@@ -94,7 +94,7 @@ MENDED = {
 
 
 @pytest.mark.parametrize("fault", MENDED.values(), ids=MENDED)
-def test_what_another_try_may_mend_is_tried_again(fault):
+def test_what_another_try_may_repair_is_tried_again(fault):
     with serving(first(fault, fault)) as server:
         found = answers(server)
     assert found["r0"].text == "Fine."
@@ -148,7 +148,7 @@ def test_a_server_that_never_answers_is_an_error_that_may_pass(fault):
     with serving(Loopback(fault)) as server, pytest.raises(EngineError, match="tried 3 times") as caught:
         answers(server, 2, retries=2, timeout=0.3)
     assert caught.value.retryable
-    assert "the same command goes on" in caught.value.hint
+    assert "run the command again to continue" in caught.value.hint
 
 
 def test_a_server_that_is_not_there_is_an_error_that_may_pass():

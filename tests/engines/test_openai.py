@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from humpback.config import ModelSettings
+from humpback.config import ENGINES, ModelSettings
 from humpback.curate.scorers import make_scorer
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import TransformersEngine
@@ -23,7 +23,7 @@ def served(tiny_chat_model) -> Iterator[Loopback]:
 
 
 class TestContract(EngineContract):
-    reads_stretches = False
+    spec = ENGINES["openai"]
 
     @pytest.fixture
     def engine(self, served):

@@ -97,5 +97,5 @@ def test_a_server_that_is_gone_is_one_line(seed_file, tmp_path):
     options = ("--model", "m", "--set", "model.engine=openai", "--set", f"model.server.base_url={URL}")
     line = mistake("rate", seed_file, *options, "--set", "model.server.retries=1", "--out", tmp_path / "r.jsonl")
     assert f"no answer from {URL}" in line
-    assert "see that the server runs" in line
+    assert "check that the server runs" in line
     assert not (tmp_path / "r.jsonl").exists()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from humpback.config import ModelSettings
+from humpback.config import ENGINES, ModelSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError, ModelError
 from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
@@ -18,6 +18,8 @@ def ask(text: str) -> tuple[Message, ...]:
 
 
 class TestContract(EngineContract):
+    spec = ENGINES["transformers"]
+
     @pytest.fixture(params=["tiny_model", "tiny_chat_model"])
     def engine(self, request):
         engine = TransformersEngine(request.getfixturevalue(request.param), "tiny", SETTINGS)

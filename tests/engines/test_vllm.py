@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from humpback import models
-from humpback.config import ModelSettings
+from humpback.config import ENGINES, ModelSettings
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError
@@ -45,6 +45,8 @@ def embedded():
 
 
 class TestContract(EngineContract):
+    spec = ENGINES["vllm"]
+
     @pytest.fixture
     def engine(self, vllm):
         return vllm

@@ -14,9 +14,9 @@ from transformers import (
     Lfm2ForCausalLM,
 )
 
-from humpback.config import ModelSettings
-from humpback.engines.packed import PackedLinear, pack, packs
+from humpback.config import ENGINES, ModelSettings
 from humpback.engines.transformers import TransformersEngine
+from humpback.engines.weight_packing import PackedLinear, can_pack, pack_linear_layers
 from humpback.records import Message, Part, Request, Sampling
 from tests.engines.contract import EngineContract
 
@@ -101,6 +101,8 @@ def engine(folder):
 class TestContractOfOtherMemories(EngineContract):
     """Windows and states keep the contract as plain attention does."""
 
+    spec = ENGINES["transformers"]
+
     @pytest.fixture(params=["windows", "states"])
     def engine(self, request, tiny_model, tmp_path):
         make = windowed_model if request.param == "windows" else state_model
@@ -131,7 +133,7 @@ def test_rows_that_join_later_get_the_answer_they_get_alone(engine):
         assert together[one.id].log_probability == pytest.approx(alone.log_probability, abs=1e-3)
 
 
-@pytest.mark.skipif(not packs(torch.device("cpu")), reason="no oneDNN here")
+@pytest.mark.skipif(not can_pack(torch.device("cpu")), reason="no oneDNN here")
 @pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
 def test_a_packed_layer_multiplies_as_the_linear_one_does_whatever_the_batch(dtype, off):
     torch.manual_seed(0)
@@ -139,7 +141,7 @@ def test_a_packed_layer_multiplies_as_the_linear_one_does_whatever_the_batch(dty
     inputs = torch.randn(3, 17, 48)
     with torch.inference_mode():
         expected = network(inputs)
-        pack(network, dtype)
+        pack_linear_layers(network, dtype)
         found = network(inputs)
         some = network(inputs[:1])
 

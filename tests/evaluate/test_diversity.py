@@ -6,7 +6,7 @@ import pytest
 
 from humpback.errors import InputError
 from humpback.evaluate.diversity import diversity
-from humpback.standalone.measures import diversity_lines
+from humpback.standalone.describe import diversity_lines
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

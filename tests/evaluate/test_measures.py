@@ -4,14 +4,13 @@ import pytest
 from typer.testing import CliRunner
 
 from humpback.cli.main import app
-from humpback.config import Config
 from humpback.errors import HumpbackError, StageError
 from humpback.evaluate.answers import Answering, read_prompt_set
 from humpback.evaluate.comparisons import read_comparisons, read_outputs
 from humpback.evaluate.leaderboard import read_difficulty, read_gamed, read_leaderboard
 from humpback.evaluate.winrate import Judging
-from humpback.records import content_id
-from humpback.standalone.measures import answer_files, judge_files, winrate_files
+from humpback.standalone.answer import answer_files
+from humpback.standalone.judge import judge_files, winrate_files
 
 FAKE = ["model.engine=fake"]
 
@@ -60,28 +59,6 @@ def test_outputs_are_those_of_the_prompts_in_order(two_models, prompts):
     assert {one.dataset for one in found} == {"prompts"}
 
 
-def test_answering_goes_on_after_a_kill(tmp_path, prompts):
-    whole = tmp_path / "whole.json"
-    list(answer_files(prompts, "fake", whole, "m", Answering(), FAKE))
-    first = tmp_path / "first.jsonl"
-    first.write_text("".join(prompts.read_text().splitlines(keepends=True)[:64]))
-    out = tmp_path / "out.json"
-    list(answer_files(first, "fake", out, "m", Answering(), FAKE))
-    # What a kill leaves: the journal with a line cut short, and no file.
-    journal = tmp_path / ".out.json.work.jsonl"
-    kept = read_outputs(out)
-    out.unlink()
-    assert not journal.exists()
-    how = content_id("fake", repr(Answering()), Config().tags.model_dump_json(), "m")
-    lines = [json.dumps({"key": content_id(how, one.instruction), "output": "kept " + one.output}) for one in kept]
-    journal.write_text("\n".join(lines) + '\n{"key": "ab')
-    list(answer_files(prompts, "fake", out, "m", Answering(), FAKE))
-    found, wanted = read_outputs(out), read_outputs(whole)
-    assert [one.output for one in found[:64]] == ["kept " + one.output for one in kept]
-    assert found[64:] == wanted[64:]
-    assert not journal.exists()
-
-
 def test_judging_again_asks_only_where_there_is_no_verdict(tmp_path, two_models):
     out = tmp_path / "annotations.json"
     list(judge_files(two_models[1], two_models[0], "fake", out, Judging(tries=1), FAKE, 0.2))
@@ -92,20 +69,6 @@ def test_judging_again_asks_only_where_there_is_no_verdict(tmp_path, two_models)
     again = read_comparisons(out)
     assert all(new == old for new, old in zip(again, once, strict=True) if old.preference is not None)
     assert sum(one.preference is None for one in again) < sum(one.preference is None for one in once)
-
-
-def test_a_journal_of_judgements_is_taken_up(tmp_path, two_models):
-    out = tmp_path / "annotations.json"
-    list(judge_files(two_models[1], two_models[0], "fake", out, Judging(), FAKE, 0.2))
-    rows = json.loads(out.read_text())
-    for row in rows[:64]:
-        row["raw_completion"] = ["from the journal"] * 2
-    (tmp_path / ".annotations.json.work.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:64]))
-    out.unlink()
-    list(judge_files(two_models[1], two_models[0], "fake", out, Judging(), FAKE, 0.2))
-    judged = [one for one in read_comparisons(out)[:64] if one.preference is not None]
-    assert len(judged) > 50
-    assert {one.replies for one in judged} == {("from the journal",) * 2}
 
 
 def test_too_many_without_a_verdict_fail_but_keep_the_others(tmp_path, two_models):

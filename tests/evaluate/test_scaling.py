@@ -5,7 +5,7 @@ import pytest
 
 from humpback.errors import InputError
 from humpback.evaluate.scaling import Point, fit_scaling, read_points
-from humpback.standalone.measures import scaling_lines
+from humpback.standalone.describe import scaling_lines
 
 
 def line(data, alpha, constant, sizes, noise=None):

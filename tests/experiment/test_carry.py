@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from humpback.config.loop import ScorerName
+from humpback.config import ScorerName
 from humpback.errors import HumpbackError, StoreError
 from humpback.experiment.carry import carry_out
 from humpback.experiment.forecast import forecast, forecast_lines

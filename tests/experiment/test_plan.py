@@ -112,7 +112,7 @@ def test_later_iterations_are_rated_by_the_model_before(grid_of):
 @pytest.mark.parametrize(
     ("arms", "message"),
     [
-        ({"mine": {"scorer": "guess"}}, "curate.scorer"),
+        ({"mine": {"scorer": "guess"}}, "arms.mine.scorer input should be '', 'auto', 'rating'"),
         ({"mine": {"scorer": "random", "settings": {"seed.limit": 3}}}, "seed.limit is not an arm's to change"),
         ({"mine": {"scorer": "random", "settings": {"curate.select.top_n": 3}}}, "follows from the arm's"),
         ({"mine": {"scorer": "random", "settings": {"forward.speed": 3}}}, "forward.speed is not a setting"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
-from humpback.finetune.launch import train_together
+from humpback.finetune.processes import train_in_processes
 from humpback.finetune.train import finetune
 from humpback.records import Pair, content_id
 
@@ -61,7 +61,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
             work=own.get("work", tmp_path / f"{name}-work"),
             heldout=own.get("heldout", ()),
             progress=own.get("progress"),
-            together=own.get("together", train_together),
+            together=own.get("together", train_in_processes),
         )
 
     return run

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from humpback.config import ModelSettings, TrainSettings
 from humpback.errors import ConfigError, StageError
-from humpback.finetune.launch import how_many
+from humpback.finetune.processes import device_count, read_message
 
 pytestmark = pytest.mark.training
 
@@ -53,10 +53,12 @@ def test_an_accumulated_batch_is_one_large_batch(train: Train, tmp_path: Path, t
     assert _apart(tmp_path / "whole", tmp_path / "pieces", tiny_model) < 1e-2
 
 
-@pytest.mark.parametrize("method", ["full", pytest.param("lora", marks=pytest.mark.slow)])
-def test_two_processes_train_as_one_does(train: Train, tmp_path: Path, tiny_model: Path, method: str) -> None:
-    """Each computes its part of every step's examples, and they share gradients (DDP by gloo)."""
-    settings = {"method": method, "steps": 5, "batch_size": 5, "pack_tokens": 150}
+def test_two_processes_train_as_one_does(train: Train, tmp_path: Path, tiny_model: Path) -> None:
+    """Each computes its part of every step's examples, and they share gradients (DDP by gloo).
+
+    With adapters here; test_ending compares two processes with one on all weights.
+    """
+    settings = {"method": "lora", "steps": 5, "batch_size": 5, "pack_tokens": 150}
     seen: list[tuple[int, int, float]] = []
     one = train("one", **settings)
     two = train("two", devices=2, progress=lambda *step: seen.append(step), **settings)
@@ -110,21 +112,26 @@ def test_what_goes_wrong_in_a_process_is_told_as_if_it_were_here(train: Train, t
     assert not (tmp_path / "model").exists()
 
 
+def test_an_error_of_any_process_is_raised_as_it_was_there() -> None:
+    with pytest.raises(StageError, match="the forward training diverged: lower the rate"):
+        read_message({"error": "StageError", "arguments": ["the forward training diverged", "lower the rate"]}, None)
+
+
 def test_more_devices_than_there_are_processors_for_is_fine_without_a_gpu() -> None:
     cpu = ModelSettings(device="cpu")
-    assert how_many(TrainSettings(devices=3), cpu) == 3
-    assert how_many(TrainSettings(devices=0), cpu) == 1
+    assert device_count(TrainSettings(devices=3), cpu) == 3
+    assert device_count(TrainSettings(devices=0), cpu) == 1
 
 
 def test_a_model_is_split_over_gpus_alone() -> None:
     with pytest.raises(ConfigError, match="no GPU"):
-        how_many(TrainSettings(devices=2, shard=True), ModelSettings(device="cpu"))
+        device_count(TrainSettings(devices=2, shard=True), ModelSettings(device="cpu"))
     with pytest.raises(ConfigError, match="both set"):
-        how_many(TrainSettings(devices=2, shard=True, early_stop_checks=1), ModelSettings(device="cpu"))
+        device_count(TrainSettings(devices=2, shard=True, early_stop_checks=1), ModelSettings(device="cpu"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
-def test_4_bits_without_bitsandbytes_are_refused_with_the_mend(train: Train) -> None:
+def test_4_bits_without_bitsandbytes_are_refused_with_a_hint(train: Train) -> None:
     with pytest.raises(StageError, match="needs the package bitsandbytes: pip install"):
         train(method="qlora")
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from humpback.config import ModelSettings, TrainSettings
-from humpback.engines.packed import packs
+from humpback.engines.weight_packing import can_pack
 from humpback.finetune.cpu.loss import spare_embeddings, target_loss
 from humpback.finetune.cpu.products import product, use_products
 from humpback.finetune.load import load
@@ -38,7 +38,7 @@ def test_a_layer_and_its_gradients_are_those_of_pytorch(bias: bool, learnt: str)
     ours = nn.Sequential(nn.Linear(24, 40, bias=bias))
     ours.load_state_dict(plain.state_dict())
     use_products(ours)
-    assert (type(ours[0]) is not nn.Linear) == packs(torch.device("cpu"))
+    assert (type(ours[0]) is not nn.Linear) == can_pack(torch.device("cpu"))
     assert list(ours.state_dict()) == list(plain.state_dict())
     found = []
     for layer in (plain, ours):

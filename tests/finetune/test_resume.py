@@ -80,9 +80,8 @@ def _trains_in(process: psutil.Process, folder: Path) -> bool:
     "how",
     [
         pytest.param({"method": "full"}, id="full"),
-        pytest.param({"method": "lora"}, id="lora", marks=pytest.mark.slow),
-        pytest.param({"method": "full", "packing": False}, id="full-padded", marks=pytest.mark.slow),
-        pytest.param({"method": "full", "devices": 2}, id="full-2", marks=pytest.mark.slow),
+        pytest.param({"method": "lora", "packing": False}, id="lora-padded", marks=pytest.mark.slow),
+        # All weights of two processes: test_sharded continues those.
         pytest.param({"method": "lora", "devices": 2}, id="lora-2", marks=pytest.mark.slow),
     ],
 )

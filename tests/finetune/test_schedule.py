@@ -1,4 +1,4 @@
-"""Steps and batch of the paper's table, the order of the examples, and the learning rate."""
+"""StepRows and batch of the paper's table, the order of the examples, and the learning rate."""
 
 from __future__ import annotations
 

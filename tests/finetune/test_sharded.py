@@ -15,10 +15,10 @@ import pytest
 from safetensors.torch import load_file
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
-from humpback.finetune.job import Job
-from humpback.finetune.launch import train_together
-from humpback.finetune.one import train_here
+from humpback.finetune.processes import train_in_processes
+from humpback.finetune.run_training import run_training
 from humpback.finetune.train import prepare
+from humpback.finetune.training_job import TrainingJob
 from humpback.records import Pair
 
 pytestmark = pytest.mark.training
@@ -39,7 +39,7 @@ if int(os.environ.get("WORLD_SIZE", "1")) > 1:
     PartialState.__init__ = as_gpus
 """
 
-Make = Callable[..., Job]
+Make = Callable[..., TrainingJob]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def make(pairs: list[Pair], tiny_model: Path, tmp_path: Path, monkeypatch: pytes
     (tmp_path / "as-gpus" / "sitecustomize.py").write_text(_AS_GPUS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "as-gpus"))
 
-    def prepared(name: str, **settings: Any) -> Job:
+    def prepared(name: str, **settings: Any) -> TrainingJob:
         chosen = TrainSettings(
             steps=5, batch_size=5, pack_tokens=150, dropout=0.0, learning_rate=1e-3, final_learning_rate=1e-4,
             checkpoint_steps=2, **settings,
@@ -77,7 +77,7 @@ def test_a_model_that_is_split_learns_what_a_whole_one_does(make: Make, tiny_mod
     Gone on with from its last checkpoint, the split training ends where it ended before.
     """
     whole, split = make("whole", method=method), make("split", method=method, devices=2, shard=True)
-    one, two = train_here(whole), train_together(split, 2, None)
+    one, two = run_training(whole), train_in_processes(split, 2, None)
     assert (one.sharded, two.sharded) == (False, True)
     assert [point.loss for point in two.curve] == pytest.approx([point.loss for point in one.curve], rel=1e-4)
     assert _apart(whole.out, split.out, tiny_model) < 1e-3
@@ -85,7 +85,7 @@ def test_a_model_that_is_split_learns_what_a_whole_one_does(make: Make, tiny_mod
     again = make("split", method=method, devices=2, shard=True)
     assert again.checkpoint is not None
     assert again.checkpoint.name == "checkpoint-4"
-    resumed = train_together(again, 2, None)
+    resumed = train_in_processes(again, 2, None)
     assert [point.loss for point in resumed.curve] == [point.loss for point in two.curve]
     assert _apart(first, split.out, tiny_model) < 1e-6
     shutil.rmtree(first)

@@ -19,14 +19,14 @@ from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.errors import ConfigError, ModelError, StageError, StoreError
 from humpback.finetune.cpu.loss import can_compute, target_loss
 from humpback.finetune.examples import build_examples
-from humpback.finetune.job import Job
 from humpback.finetune.load import load, merge_adapters, set_dropout
 from humpback.finetune.memory_limits import limits_explained
-from humpback.finetune.one import write_model
+from humpback.finetune.run_training import write_model
 from humpback.finetune.schedule import order_of_examples
 from humpback.finetune.tokens import open_tokens
 from humpback.finetune.train import prepare
 from humpback.finetune.trainer import adapters, make_trainer
+from humpback.finetune.training_job import TrainingJob
 from humpback.models.template import Template, check_template
 from humpback.records import Pair
 
@@ -44,7 +44,7 @@ def distance(one: Path, other: Path) -> float:
 
 
 @pytest.fixture
-def job(tiny_model: Path, tmp_path: Path, pairs: list[Pair]) -> Job:
+def job(tiny_model: Path, tmp_path: Path, pairs: list[Pair]) -> TrainingJob:
     """A training with adapters, prepared and not yet begun."""
     model = ModelSettings(name=str(tiny_model), device="cpu", max_tokens=256)
     settings = TrainSettings(method="lora", steps=3, batch_size=4, micro_batch_size=2, learning_rate=1e-2)
@@ -184,7 +184,9 @@ def test_the_loss_of_target_positions_is_that_of_all_logits(
         assert torch.allclose(gradients[name], parameter.grad, atol=1e-5), name
 
 
-def test_the_merged_model_answers_as_the_model_with_its_adapter(job: Job, tmp_path: Path, tiny_model: Path) -> None:
+def test_the_merged_model_answers_as_the_model_with_its_adapter(
+    job: TrainingJob, tmp_path: Path, tiny_model: Path
+) -> None:
     loaded = load(job.base, job.model, job.settings)
     trainer = make_trainer(job, loaded, None)
     trainer.train()
@@ -204,7 +206,7 @@ def test_the_merged_model_answers_as_the_model_with_its_adapter(job: Job, tmp_pa
     assert len(changed) == 2 * 7
 
 
-def test_adapters_merged_into_a_fresh_base_are_the_same_model(job: Job, tmp_path: Path) -> None:
+def test_adapters_merged_into_a_fresh_base_are_the_same_model(job: TrainingJob, tmp_path: Path) -> None:
     """The way of adapters trained on a base in 4 bits, or split over devices, into the weights."""
     loaded = load(job.base, job.model, job.settings)
     trainer = make_trainer(job, loaded, None)
@@ -271,7 +273,7 @@ def test_other_errors_stay_bugs() -> None:
 
 
 @pytest.mark.parametrize("packing", [True, False])
-def test_trl_trains_on_exactly_our_tokens(job: Job, packing: bool) -> None:
+def test_trl_trains_on_exactly_our_tokens(job: TrainingJob, packing: bool) -> None:
     job = dataclasses.replace(job, settings=job.settings.model_copy(update={"packing": packing, "pack_tokens": 100}))
     trainer = make_trainer(job, load(job.base, job.model, job.settings), None)
     tokens = open_tokens(job.tokens)

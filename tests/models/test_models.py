@@ -11,7 +11,7 @@ from humpback import models
 from humpback.config import Config, ModelSettings
 from humpback.errors import ModelError
 from humpback.method.auto import SMALL, resolve_auto
-from humpback.models.packages import carried_names
+from humpback.models.packages import package_models
 from humpback.models.size import parameters
 
 
@@ -59,7 +59,7 @@ def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp
 
 
 def test_what_is_said_of_carried_models_is_so():
-    for name in carried_names():
+    for name in package_models():
         with suppress(ModelError):  # its package is not installed
             assert parameters(settings(name)) == parameters(settings(models.resolve(settings(name)).path))
 
@@ -118,16 +118,3 @@ def test_a_file_that_is_not_gguf(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="cannot be read as a GGUF model"):
         models.resolve(settings(path))
     assert not [p for p in (tmp_path / "cache" / "models").iterdir() if not p.name.startswith(".")]
-
-
-def test_a_folder_that_fails_half_way_leaves_nothing(tmp_path):
-    target = tmp_path / "made"
-
-    def fail() -> None:
-        with models.new_folder(target) as folder:
-            (folder / "half").write_text("x", encoding="utf-8")
-            raise OSError("stop")
-
-    with pytest.raises(OSError, match="stop"):
-        fail()
-    assert list(tmp_path.iterdir()) == []

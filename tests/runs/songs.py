@@ -17,7 +17,6 @@ from humpback.records import Dropped, Outcome, Segment
 from humpback.runs.executor import execute
 from humpback.runs.inputs import RunInputs
 from humpback.runs.stage import Inputs, MapShards, Produce, Shuffle, Stage
-from humpback.runs.status import recipes
 from humpback.runs.store import Run
 
 
@@ -100,7 +99,7 @@ def carry_out(folder: Path, *stages: Stage, **settings: object) -> Run:
 
 def inputs(run: Run, *stages: Stage) -> RunInputs:
     """What the stages may read."""
-    return RunInputs(run, Config(), recipes(stages))
+    return RunInputs(run, Config(), stages)
 
 
 def texts(run: Run, stage: str) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from humpback.runs.executor import execute
 from humpback.runs.stage import Stage, Train, Trained
 from humpback.runs.store import Run
 from humpback.runs.workers.ray import RayWorkers
+from humpback.standalone.rate import rate_files
 from tests.runs.models import instructed_and_rated
 from tests.runs.songs import carry_out, first_only, firsts, shouted, songs, texts
 
@@ -95,6 +96,15 @@ def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_pat
         assert list(far.stage(stage).records(Segment)) == list(near.stage(stage).records(Segment))
         assert list(far.stage(stage).dropped()) == list(near.stage(stage).dropped())
     assert list(far.stage("unique").records(Segment))
+
+
+def test_a_single_command_is_shared_too_and_writes_the_same_file(seed_file, tmp_path):
+    changes = ["model.engine=fake", "curate.scorer=expected-rating", "run.shard_rows=2"]
+    near, far = tmp_path / "near.jsonl", tmp_path / "far.jsonl"
+    rate_files(seed_file, "fake", near, changes)
+    rate_files(seed_file, "fake", far, [*changes, "run.executor=ray"])
+    assert far.read_bytes() == near.read_bytes()
+    assert near.read_text(encoding="utf-8").count("\n") == 24
 
 
 @pytest.mark.slow

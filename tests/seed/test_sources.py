@@ -14,8 +14,9 @@ import pytest
 
 from humpback.config import SeedSettings
 from humpback.errors import InputError
-from humpback.seed import read_pairs, source_digest
-from humpback.seed.sources import source_rows
+from humpback.seed import source_digest
+from tests.corpus.hub_server import REVISION, serve_hub
+from tests.corpus.test_hub import run
 
 from .reading import (
     BEES,
@@ -90,29 +91,38 @@ def test_a_saved_data_set_is_read_and_of_several_splits_train(tmp_path: Path) ->
     with pytest.raises(InputError, match="no split 'train', but dev, test"):
         read(tmp_path / "neither")
     (tmp_path / "one" / "data-00000-of-00001.arrow").write_bytes(b"broken")
-    with pytest.raises(InputError, match="cannot read the data set saved in"):
+    with pytest.raises(InputError, match=r"cannot read the file .*00001\.arrow"):
         read(tmp_path / "one")
 
 
-class StubHub:
-    """A hub that knows one data set."""
-
-    def __init__(self, commit: str) -> None:
-        self.commit = commit
-
-    def revision(self, name: str) -> str:
-        return self.commit
-
-    def load(self, name: str, revision: str) -> object:
-        return {"train": [{"prompt": PRIME[0], "response": f"{PRIME[1]} ({revision})"}]}
+SEED_OF_HUB = """
+import sys
+from humpback.config import SeedSettings
+from humpback.seed import read_pairs, source_digest
+settings = SeedSettings(source=sys.argv[1])
+print(source_digest(settings))
+print([(pair.source, pair.instruction, pair.response) for pair in read_pairs(settings)])
+"""
 
 
-def test_a_hub_data_set_is_read_at_the_commit_its_digest_names() -> None:
-    settings = SeedSettings(source="org/name")
-    assert texts(list(read_pairs(settings, StubHub("abc")))) == [(PRIME[0], "Seven. (abc)")]
-    assert [row.place for row in source_rows("org/name", StubHub("abc"))] == ["org/name#1"]
-    assert source_digest(settings, StubHub("abc")) == "org/name@abc"
-    assert source_digest(settings, StubHub("")) == "org/name"
+def test_a_hub_data_set_is_read_at_the_commit_its_digest_names(tmp_path: Path) -> None:
+    lines = [json.dumps({"prompt": prompt, "response": response}) + "\n" for prompt, response in (PRIME, BEES)]
+    files = {f"data/train-{number}.jsonl": line.encode() for number, line in enumerate(lines)}
+    with serve_hub("org/name", files) as (hub, _):
+        printed = run(SEED_OF_HUB, "org/name", hub, tmp_path).stdout.splitlines()
+        named = run(SEED_OF_HUB, "hf:org/name", hub, tmp_path).stdout.splitlines()
+    assert printed == [f"org/name@{REVISION}", str([("org/name#1", *PRIME), ("org/name#2", *BEES)])]
+    places = [f"hf:org/name/data/train-{number}.jsonl#1" for number in (0, 1)]
+    assert named[1] == str([(places[0], *PRIME), (places[1], *BEES)])
+
+
+def test_without_a_hub_the_seed_that_was_fetched_earlier_is_read(tmp_path: Path) -> None:
+    fetch = "import datasets, sys; datasets.load_dataset(sys.argv[1])"
+    files = {"train.jsonl": json.dumps({"prompt": PRIME[0], "response": PRIME[1]}).encode()}
+    with serve_hub("org/name", files) as (hub, _):
+        run(fetch, "org/name", hub, tmp_path).check_returncode()
+    printed = run(SEED_OF_HUB, "org/name", "http://127.0.0.1:1", tmp_path).stdout.splitlines()
+    assert printed == ["org/name", str([("org/name#1", *PRIME)])]
 
 
 def test_the_digest_follows_the_content(tmp_path: Path) -> None:

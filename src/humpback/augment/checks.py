@@ -118,7 +118,7 @@ def _repeats_itself(instruction: str, response: str, settings: AugmentSettings) 
     lines = [line for line in map(str.strip, instruction.splitlines()) if line]
     return (
         any(grams.count(gram) >= REPEATS for gram in set(grams))
-        or any(one == other for one, other in pairwise(lines))
+        or any(line == following for line, following in pairwise(lines))
         or bool(_STUTTER.search(instruction))
     )
 

@@ -13,19 +13,19 @@ from humpback.records import Candidate, Likelihood, LikelihoodRequest, Usage
 def with_gains(candidates: Sequence[Candidate], engine: Engine) -> tuple[list[Candidate], Usage]:
     """Adds log p(x|y) - log p(x) for a token of x, both under M_yx: the second with an empty text to write x for.
 
-    Mutual information (Li et al. 2016, 'A diversity-promoting objective function'). All such prompts are the same, so
-    that only the instructions are read. A candidate that cannot be read is left as it is.
+    Mutual information (Li et al. 2016, 'A diversity-promoting objective function'). The empty prompt is the same for
+    all, so an engine reads only the instructions. A candidate that cannot be read is left as it is.
 
     Args:
         candidates: With the mean log-probability of a token of their instruction, as M_yx wrote it.
         engine: The backward model M_yx.
     """
-    alone, read = _means([(one, "") for one in candidates], engine)
-    kept = [
-        one if prior is None else replace(one, gain=one.log_probability - prior)
-        for one, prior in zip(candidates, alone, strict=True)
+    alone, usage = _means([(candidate, "") for candidate in candidates], engine)
+    with_gain = [
+        candidate if prior is None else replace(candidate, gain=candidate.log_probability - prior)
+        for candidate, prior in zip(candidates, alone, strict=True)
     ]
-    return kept, read
+    return with_gain, usage
 
 
 def read_by(candidates: Sequence[Candidate], engine: Engine) -> tuple[list[Candidate], Usage]:
@@ -37,23 +37,26 @@ def read_by(candidates: Sequence[Candidate], engine: Engine) -> tuple[list[Candi
         candidates: Pairs of whatever origin.
         engine: The backward model M_yx.
     """
-    given, read = _means([(one, one.response) for one in candidates], engine)
-    known = [
-        one if mean is None else replace(one, log_probability=mean) for one, mean in zip(candidates, given, strict=True)
+    means, usage = _means([(candidate, candidate.response) for candidate in candidates], engine)
+    with_means = [
+        candidate if mean is None else replace(candidate, log_probability=mean)
+        for candidate, mean in zip(candidates, means, strict=True)
     ]
-    found, more = with_gains(known, engine)
-    kept = [one if mean is None else new for one, new, mean in zip(candidates, found, given, strict=True)]
-    return kept, read + more
+    with_both, gain_usage = with_gains(with_means, engine)
+    # Where the mean could not be read, the gain would be the difference to a log-probability that nobody measured.
+    read = [before if mean is None else after for before, after, mean in zip(candidates, with_both, means, strict=True)]
+    return read, usage + gain_usage
 
 
-def _means(asked: Sequence[tuple[Candidate, str]], engine: Engine) -> tuple[list[float | None], Usage]:
-    """Of each instruction the mean log-probability of a token, end included, as what a text asks for; None: unread."""
+def _means(questions: Sequence[tuple[Candidate, str]], engine: Engine) -> tuple[list[float | None], Usage]:
+    """The mean log-probability of a token of each instruction, end included, after a text; None: it was not read."""
     requests = [
-        LikelihoodRequest(one.id, backward_messages(text), (one.instruction,), ends=True) for one, text in asked
+        LikelihoodRequest(candidate.id, backward_messages(text), (candidate.instruction,), ends=True)
+        for candidate, text in questions
     ]
     answers = {answer.id: answer for answer in engine.loglikelihood(requests)}
     usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
-    return [_mean(answers.get(one.id)) for one, _ in asked], usage
+    return [_mean(answers.get(candidate.id)) for candidate, _ in questions], usage
 
 
 def _mean(answer: Likelihood | None) -> float | None:

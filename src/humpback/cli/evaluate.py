@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
 import typer
+
+from humpback.cli.options import Force, Sets, at_work, print_lines
 
 app = typer.Typer(
     help="Measure models and data: win rates, scaling, diversity, blind comparison.",
@@ -14,10 +15,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Sets = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-    typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as model.device=cpu. Repeatable."),
-]
 _Seed = Annotated[int, typer.Option(help="Of everything drawn at random.")]
 _Outputs = Annotated[Path, typer.Argument(help="The model's outputs (model_outputs.json, or a table).")]
 _Baseline = Annotated[Path, typer.Argument(help="The baseline's outputs on the same prompts.")]
@@ -34,17 +31,19 @@ def answer_(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 1024,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
     seed: _Seed = 0,
-    settings: _Sets = None,
+    force: Force = False,
+    settings: Sets = None,
 ) -> None:
     """Let a model answer an evaluation set.
 
     Example: humpback evaluate answer prompts.jsonl --model runs/demo/stages/forward-2/model --out m-2.json
     """
     from humpback.evaluate.answers import Answering
-    from humpback.standalone.measures import answer_files
+    from humpback.standalone.answer import answer_files
 
-    how = Answering(seed, max_new_tokens, temperature)
-    _print(answer_files(prompts, model, out, name, how, settings or []))
+    answering = Answering(seed, max_new_tokens, temperature)
+    with at_work(force=force) as how:
+        print_lines(answer_files(prompts, model, out, name, answering, settings or [], how))
 
 
 @app.command("judge")
@@ -59,17 +58,19 @@ def judge_(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply of the judge.")] = 512,
     max_unjudged: Annotated[float, typer.Option(min=0, max=1, help="Fail where more pairs have no verdict.")] = 0.2,
     seed: _Seed = 0,
-    settings: _Sets = None,
+    force: Force = False,
+    settings: Sets = None,
 ) -> None:
     """Let a model judge which of two answers is better, each pair in both orders.
 
     Example: humpback evaluate judge m-2.json m-0.json --model judge --out annotations.json
     """
     from humpback.evaluate.winrate import Judging
-    from humpback.standalone.measures import judge_files
+    from humpback.standalone.judge import judge_files
 
-    how = Judging(seed, max_new_tokens, tries)
-    _print(judge_files(outputs, baseline, model, out, how, settings or [], max_unjudged))
+    judging = Judging(seed, max_new_tokens, tries)
+    with at_work(force=force) as how:
+        print_lines(judge_files(outputs, baseline, model, out, judging, settings or [], max_unjudged, how))
 
 
 @app.command()
@@ -89,9 +90,9 @@ def winrate(
 
     Example: humpback evaluate winrate annotations.json --leaderboard leaderboard.csv
     """
-    from humpback.standalone.measures import winrate_files
+    from humpback.standalone.judge import winrate_files
 
-    _print(winrate_files(annotations, difficulty, gamed or [], leaderboard, seed))
+    print_lines(winrate_files(annotations, difficulty, gamed or [], leaderboard, seed))
 
 
 @app.command()
@@ -102,9 +103,9 @@ def scaling(
 
     Example: humpback evaluate scaling points.csv
     """
-    from humpback.standalone.measures import scaling_lines
+    from humpback.standalone.describe import scaling_lines
 
-    _print(scaling_lines(table))
+    print_lines(scaling_lines(table))
 
 
 @app.command()
@@ -120,9 +121,9 @@ def diversity(
 
     Example: humpback evaluate diversity seed.jsonl curated.jsonl
     """
-    from humpback.standalone.measures import diversity_lines
+    from humpback.standalone.describe import diversity_lines
 
-    _print(diversity_lines(files, sample, seed, parser))
+    print_lines(diversity_lines(files, sample, seed, parser))
 
 
 @app.command()
@@ -133,14 +134,16 @@ def blind(
     key: Annotated[Path, typer.Option(help="File that says which model stands where.")] = Path("blind-key.json"),
     count: Annotated[Optional[int], typer.Option(min=1, help="Pairs to draw [default: all].")] = None,  # noqa: UP045
     seed: _Seed = 0,
+    force: Force = False,
 ) -> None:
     """Write pairs of answers without names, in random order, for people to compare.
 
     Example: humpback evaluate blind m-2.json m-0.json --count 100 --out blind.csv
     """
-    from humpback.standalone.measures import blind_files
+    from humpback.standalone.blind import blind_files
 
-    _print(blind_files(outputs, baseline, out, key, count, seed))
+    with at_work(force=force) as how:
+        print_lines(blind_files(outputs, baseline, out, key, count, seed, how))
 
 
 @app.command()
@@ -149,14 +152,16 @@ def unblind(
     key: Annotated[Path, typer.Option(help="The key that was written with the sheet.")] = Path("blind-key.json"),
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Annotations to write.")] = None,  # noqa: UP045
     seed: _Seed = 0,
+    force: Force = False,
 ) -> None:
     """Turn a sheet that people filled in into win, tie and loss with intervals.
 
     Example: humpback evaluate unblind blind.csv --key blind-key.json
     """
-    from humpback.standalone.measures import unblind_files
+    from humpback.standalone.blind import unblind_files
 
-    _print(unblind_files(answers, key, out, seed))
+    with at_work(force=force) as how:
+        print_lines(unblind_files(answers, key, out, seed, how))
 
 
 @app.command()
@@ -168,7 +173,8 @@ def suites(
     limit: Annotated[Optional[int], typer.Option(min=1, help="Most rows of a suite [default: all].")] = None,  # noqa: UP045
     chat_template: Annotated[bool, typer.Option("--chat-template", help="Put questions into it.")] = False,
     seed: _Seed = 0,
-    settings: _Sets = None,
+    force: Force = False,
+    settings: Sets = None,
 ) -> None:
     """Measure a model without a judge, by lm-evaluation-harness: rows of a file or folder, or of the hub.
 
@@ -179,7 +185,8 @@ def suites(
     from humpback.standalone.suites import Asking, suite_lines
 
     asking = Asking(tuple(names), model, outputs, out, limit, seed, chat_template)
-    _print(suite_lines(asking, settings or []))
+    with at_work(force=force) as how:
+        print_lines(suite_lines(asking, settings or [], how))
 
 
 @app.command()
@@ -188,7 +195,8 @@ def likelihood(
     model: Annotated[list[str], typer.Option(help="A model. Repeatable: each is compared with the first.")],
     direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is predicted.")] = "forward",
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="File for each model's loss on each pair.")] = None,  # noqa: UP045
-    settings: _Sets = None,
+    force: Force = False,
+    settings: Sets = None,
 ) -> None:
     """Measure how likely models find pairs: loss per target token, compared pair by pair.
 
@@ -196,9 +204,5 @@ def likelihood(
     """
     from humpback.standalone.likelihood import likelihood_lines
 
-    _print(likelihood_lines(pairs, model, direction, out, settings or []))
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        typer.echo(line)
+    with at_work(force=force) as how:
+        print_lines(likelihood_lines(pairs, model, direction, out, settings or [], how))

@@ -41,8 +41,9 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
         prepare(grid, run, redo)
         run.save_config(resolved(config))
         write_text(run.path / "experiment.yaml", resolved(experiment))
-        done = sum(item.state == "done" for item in grid.standing(run))
-        with Bars(console, len(grid.stages), done) as bars:
+        completed = sum(item.state == "done" for item in grid.standing(run))
+        with Bars(console) as bars:
+            bars.prepare(len(grid.stages), completed)
             failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, on_cell=on_cell)
         written = _write(experiment, grid, run, failed)
     for name, why in failed.items():
@@ -66,11 +67,12 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
     Raises:
         ConfigError: A setting is not right.
     """
-    own = ExperimentSettings.model_fields
-    named = [
-        change if change.partition("=")[0].partition(".")[0] in own else f"settings.{change}" for change in changes
+    experiment_settings = ExperimentSettings.model_fields
+    full_names = [
+        change if change.partition("=")[0].partition(".")[0] in experiment_settings else f"settings.{change}"
+        for change in changes
     ]
-    return with_changes(load_settings(file, ExperimentSettings), named)
+    return with_changes(load_settings(file, ExperimentSettings), full_names)
 
 
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
@@ -86,13 +88,13 @@ def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping
     from humpback.experiment.selections import selections
     from humpback.experiment.tables import Findings, markdown, plain
 
-    made, where = tables(experiment, grid, run), forecast(grid, run)
+    result_tables, standing = tables(experiment, grid, run), forecast(grid, run)
     ended = [cell for cell in grid.cells if all(run.stage(name).manifest() for name in cell.measured.values())]
-    found = Findings(made, selections(ended, run), failed, where.ended, where.cells)
+    findings = Findings(result_tables, selections(ended, run), failed, standing.ended, standing.cells)
     paths = [run.path / "results.md", run.path / "results.json"]
-    write_text(paths[0], markdown(found))
-    write_json(paths[1], plain(found))
-    for table in made:
+    write_text(paths[0], markdown(findings))
+    write_json(paths[1], plain(findings))
+    for table in result_tables:
         for kind, figure in (("scaling", scaling_figure(table)), ("comparison", comparison_figure(table))):
             if figure is not None:
                 paths.append(run.path / f"{kind}-{table.measure.name}.svg")

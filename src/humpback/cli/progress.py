@@ -25,13 +25,14 @@ class Bars:
 
     Args:
         console: Where to print.
-        stages: Number of stages in the plan, for '3/14'.
+        announce: Whether each stage is named when it starts too, off a terminal.
     """
 
-    def __init__(self, console: Console, stages: int, done: int) -> None:
+    def __init__(self, console: Console, *, announce: bool = True) -> None:
         self._console = console
-        self._stages = stages
-        self._position = done
+        self._announce = announce
+        self._stages = 0
+        self._position = 0
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -56,10 +57,14 @@ class Bars:
     ) -> None:
         self._bars.stop()
 
+    def prepare(self, stages: int, done: int) -> None:
+        """A plan of so many stages is carried out, of which so many are done already: for '3/14'."""
+        self._stages, self._position = stages, done
+
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts."""
         self._position += 1
-        if not self._console.is_terminal:
+        if self._announce and not self._console.is_terminal:
             self._console.print(f"[{self._position}/{self._stages}] {stage.name}: {stage.does} ...", markup=False)
         self._task = self._bars.add_task(
             f"\\[{self._position}/{self._stages}] {stage.name}: {stage.does}", completed=done, total=total, note=""

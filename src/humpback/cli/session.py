@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +11,8 @@ from humpback import models
 from humpback.config import Config
 from humpback.errors import StoreError
 from humpback.method.plan import plan
-from humpback.method.settings_file import load_config, read_config, resolved
+from humpback.method.record import read_record, record_of, save_record
+from humpback.method.settings_file import read_config, resolved
 from humpback.runs.stage import Stage
 from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run, path_of
@@ -26,17 +28,17 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
     """
     config = read_config(name, changes)
     stages = plan(config, models.identify(config.model))
-    wanted = _until(stages, until)
+    selected = _until(stages, until)
     run = Run(_folder(name, out))
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
         console.print(f"base model {config.model.name}: {notice}", markup=False)
     with run.locked():
         _refuse_stale(stages, run, redo)
-        run.save_config(
-            resolved(config)
-        )  # only now: a run that is refused must not change what the folder says of itself
-        _carry_out(config, wanted, run, console)
+        # Only now: a run that is refused must not change what the folder says of itself.
+        run.save_config(resolved(config))
+        save_record(run, record_of(stages, config))
+        _carry_out(config, selected, run, console)
         if not until:
             _deliver(run, console)
 
@@ -53,43 +55,42 @@ def show_plan(name: str, out: str, changes: list[str]) -> None:
 
 
 def show_status(folder: str) -> None:
-    """Prints how far a run is."""
+    """Prints how far a run is, from its own files alone."""
     run = Run.existing(path_of(folder))
-    config = load_config(run.config_path)
+    names = read_record(run).stages
     console = Console(highlight=False, soft_wrap=True)
-    stages = plan(config, models.identify(config.model))
-    width = max(len(stage.name) for stage in stages)
-    for stage in stages:
-        manifest = run.stage(stage.name).manifest()
-        shards = len(run.stage(stage.name).committed())
+    width = max(map(len, names))
+    for name in names:
+        stage = run.stage(name)
+        manifest = stage.manifest()
         if manifest is None:
-            console.print(
-                f"{stage.name:<{width}} {'begun, ' + str(shards) + ' shards' if shards else 'to do'}", markup=False
-            )
+            shards = len(stage.committed())
+            console.print(f"{name:<{width}} {f'begun, {shards} shards' if shards else 'to do'}", markup=False)
             continue
         counts = manifest["counts"]
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(counts["dropped"].items(), key=lambda i: -i[1]))
-        line = f"{stage.name:<{width}} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s"
-        console.print(f"{line}  {reasons}", markup=False)
+        reasons = sorted(counts["dropped"].items(), key=lambda item: -item[1])
+        line = f"{name:<{width}} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s  "
+        console.print(line + ", ".join(f"{count:,} {reason}" for reason, count in reasons), markup=False)
 
 
-def _refuse_stale(stages: tuple[Stage, ...], run: Run, redo: list[str]) -> None:
+def _refuse_stale(stages: Sequence[Stage], run: Run, redo: list[str]) -> None:
     from humpback.runs.executor import refuse_stale
 
     refuse_stale(stages, run, redo)
 
 
-def _carry_out(config: Config, stages: tuple[Stage, ...], run: Run, console: Console) -> None:
+def _carry_out(config: Config, stages: Sequence[Stage], run: Run, console: Console) -> None:
     from humpback.cli.progress import Bars
     from humpback.runs.executor import execute
 
-    done = sum(item.state == "done" for item in status(stages, run))
-    with Bars(console, len(stages), done) as bars:
-        execute(stages, run, config, watcher=bars)
+    with Bars(console) as bars:
+        execute(stages, run, config, progress=bars)
 
 
 def _deliver(run: Run, console: Console) -> None:
-    from humpback.deliver.results import some_pairs, write_export, write_report
+    from humpback.deliver.exporting import write_export
+    from humpback.deliver.reporting import write_report
+    from humpback.deliver.results import some_pairs
 
     written = write_export(run)
     report = write_report(run)
@@ -105,23 +106,23 @@ def _folder(name: str, out: str) -> Path:
     return path_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
 
 
-def disk_line(config: Config, stages: tuple[Stage, ...]) -> str:
+def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     """How much room the run's models take at most; empty where the base model's size is not known yet."""
-    from humpback.finetune.disk_space import BYTES, training_disk_bytes
+    from humpback.finetune.disk_space import PARAMETER_BYTES, training_disk_bytes
     from humpback.models.size import parameters
 
     size = parameters(config.model)
     if size is None:
         return ""
     count = sum(stage.makes is None for stage in stages)
-    model = size * (2 if config.model.dtype == "bfloat16" else BYTES)
-    full = [room for room in (config.backward, config.forward) if room.method == "full"]
-    meanwhile = max((training_disk_bytes(room, size) for room in full), default=0)
+    model = size * (2 if config.model.dtype == "bfloat16" else PARAMETER_BYTES)
+    full = [training for training in (config.backward, config.forward) if training.method == "full"]
+    meanwhile = max((training_disk_bytes(training, size) for training in full), default=0)
     line = f"disk: {count} models of {model / _GIB:.1f} GiB"
     return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
 
 
-def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
+def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
     names = [stage.name for stage in stages]
     if not last:
         return stages
@@ -130,9 +131,9 @@ def _until(stages: tuple[Stage, ...], last: str) -> tuple[Stage, ...]:
     return stages[: names.index(last) + 1]
 
 
-def _print_status(found: list[StageStatus], console: Console) -> None:
-    width = max(len(item.stage.name) for item in found)
-    for item in found:
+def _print_status(states: list[StageStatus], console: Console) -> None:
+    width = max(len(item.stage.name) for item in states)
+    for item in states:
         note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
             item.state, item.stage.does
         )

@@ -20,25 +20,23 @@ from humpback.config.corpus import (
     UrlSettings,
 )
 from humpback.config.data import ColumnSettings, DecontaminateSettings, SeedSettings
+from humpback.config.engines import ENGINES, EngineName, EngineSpec
 from humpback.config.loop import (
-    ASK_NO_MODEL,
-    OFF_SCALE,
     AugmentSettings,
     CascadeSettings,
     CurateSettings,
     EvaluateSettings,
     LoraSettings,
-    ScorerName,
     SelectSettings,
-    SingleScorer,
     TagSettings,
     TrainSettings,
 )
 from humpback.config.model import ModelSettings, ServerSettings
+from humpback.config.scorers import SCORERS, ScorerName, ScorerSpec, SingleScorer, spec_of
 
 __all__ = [
-    "ASK_NO_MODEL",
-    "OFF_SCALE",
+    "ENGINES",
+    "SCORERS",
     "AugmentSettings",
     "CascadeSettings",
     "ColumnSettings",
@@ -47,6 +45,8 @@ __all__ = [
     "CurateSettings",
     "DecontaminateSettings",
     "DeduplicateSettings",
+    "EngineName",
+    "EngineSpec",
     "EvaluateSettings",
     "FilterName",
     "LineSettings",
@@ -54,6 +54,7 @@ __all__ = [
     "ModelSettings",
     "RunSettings",
     "ScorerName",
+    "ScorerSpec",
     "SeedSettings",
     "SegmentSettings",
     "SelectSettings",
@@ -63,6 +64,7 @@ __all__ = [
     "TagSettings",
     "TrainSettings",
     "UrlSettings",
+    "spec_of",
 ]
 
 

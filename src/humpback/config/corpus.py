@@ -204,7 +204,7 @@ class CorpusSettings(Settings):
     max_document_chars: Positive = 5_000_000
     """A longer document is dropped and counted."""
     max_document_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """A document that takes longer to parse and cut is dropped and counted."""
+    """A document that takes more seconds of processor time to parse and cut is dropped and counted."""
     part_mib: Positive = 64
     """Stored size of the parts that the documents are worked on in, each by one worker, in MiB."""
     memory_mib: Positive = 256

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from humpback.config import Config, ModelSettings
+from humpback.config import Config, ModelSettings, ScorerName
 from humpback.config.base import Positive, Settings, Share
 
 Size = Positive | Literal["all"]
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 class ArmSettings(Settings):
     """One way to train, at each size and with each seed."""
 
-    scorer: str = ""
+    scorer: Literal["", ScorerName] = ""
     """What the candidates are ranked by, as in `curate.scorer`; the best are trained on. `random` and `length` are what
     others have to beat. Empty takes no candidates: the seed pairs alone."""
     sizes: tuple[Size, ...] = ()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from humpback.config.base import Positive, Settings, Share
+from humpback.config.scorers import SCORERS, ScorerName, SingleScorer, spec_of
 
 
 class LoraSettings(Settings):
@@ -144,27 +145,12 @@ class SelectSettings(Settings):
 
     @model_validator(mode="after")
     def _one(self) -> SelectSettings:
-        given = [name for name in ("threshold", "top_share", "top_n") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"give only one of threshold, top_share, top_n, not {' and '.join(given)}")
+        rules = [name for name in ("threshold", "top_share", "top_n") if getattr(self, name) is not None]
+        if len(rules) > 1:
+            raise ValueError(f"give only one of threshold, top_share, top_n, not {' and '.join(rules)}")
         if self.clusters and self.top_share is None and self.top_n is None:
             raise ValueError("clusters share out a number that is kept: give top_share or top_n with it")
         return self
-
-
-SingleScorer = Literal[
-    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
-    "cycle", "stored-gain", "length", "random",
-]  # fmt: skip
-ScorerName = Literal["auto", SingleScorer, "ensemble"]
-
-OFF_SCALE: tuple[ScorerName, ...] = (
-    *("ifd", "gain", "backward-gain", "end-of-sequence", "cycle", "stored-gain", "length", "ensemble"),
-)
-"""Scorers whose scores lie on no scale from 1 to 5, so that no threshold fits them."""
-
-ASK_NO_MODEL: tuple[ScorerName, ...] = ("stored-gain", "length", "random", "ensemble")
-"""Scorers for which no model is opened."""
 
 
 class CascadeSettings(Settings):
@@ -178,17 +164,19 @@ class CascadeSettings(Settings):
     """Of those left out rate so many all the same, drawn by chance: the report says what the cascade loses by them."""
 
 
+_SCORER_HELP = "\n".join(
+    (
+        "What gives each candidate a score; docs/curation.md says more of each.",
+        "auto: calibrated for a base model that is known to have less than a billion parameters, else rating.",
+        *(f"{spec.name}: {spec.does}." for spec in SCORERS.values()),
+    )
+)
+
+
 class CurateSettings(Settings):
     """Self-curation: M_{t-1} rates every candidate, the best are kept (paper, section 2.3)."""
 
-    scorer: ScorerName = "auto"
-    """auto: calibrated for a base model that is known to have less than a billion parameters, else rating. rating: the
-    model reasons and writes a score, as in the paper. expected-rating: the mean of the distribution over 1 to 5 read at
-    the answer position; never unparsed. calibrated: how likely the model finds what it reads, held against the seed's
-    own pairs; never unparsed. yes-no, additive: the probability of 'Yes', once or for five criteria. ifd, gain,
-    backward-gain, end-of-sequence: one likelihood each. cycle: does the model's own answer to the instruction resemble
-    the response? stored-gain: what augmentation kept. ensemble: the mean rank by several. length and random ask no
-    model: what every other scorer has to beat. Every one is described in docs/curation.md."""
+    scorer: ScorerName = Field(default="auto", description=_SCORER_HELP)
     select: SelectSettings = SelectSettings()
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature of `rating`."""
@@ -215,7 +203,7 @@ class CurateSettings(Settings):
     @property
     def first(self) -> tuple[SingleScorer, ...]:
         """The scorers that all candidates are scored by before `scorer` has its turn."""
-        if self.scorer == "ensemble":
+        if spec_of(self.scorer).needs == "members":
             return tuple(self.ensemble)
         return (self.cascade.scorer,) if self.cascade.share < 1 else ()
 
@@ -227,13 +215,13 @@ class CurateSettings(Settings):
 
     @model_validator(mode="after")
     def _cascade_fits(self) -> CurateSettings:
-        share, kept = self.cascade.share, self.select.top_share
+        share, top_share = self.cascade.share, self.select.top_share
         if share == 1:
             return self
-        if self.scorer in (self.cascade.scorer, "ensemble"):
+        if self.scorer == self.cascade.scorer or spec_of(self.scorer).needs == "members":
             raise ValueError(f"cascade.share has no use with the scorer {self.scorer}: leave it at 1")
-        if kept is not None and kept > share:
-            raise ValueError(f"select.top_share {kept:g} keeps more than cascade.share {share:g} lets be rated")
+        if top_share is not None and top_share > share:
+            raise ValueError(f"select.top_share {top_share:g} keeps more than cascade.share {share:g} lets be rated")
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from humpback.config.base import Positive, Settings
+from humpback.config.engines import ENGINES, EngineName, EngineSpec
 
 
 class ServerSettings(Settings):
@@ -96,7 +97,7 @@ class ModelSettings(Settings):
     engine 'openai' the name that the server knows it by."""
     revision: str = ""
     """Commit or tag of a hub model; empty takes the newest and records what it was."""
-    engine: Literal["transformers", "vllm", "openai", "fake"] = "transformers"
+    engine: EngineName = "transformers"
     """What answers requests. 'vllm' is for GPUs and much work. 'openai' is any server that speaks its protocol, for
     `instruct` and `rate`: a run trains, and needs the model here. 'fake' needs no model at all: for dry runs."""
     server: ServerSettings = ServerSettings()
@@ -115,10 +116,15 @@ class ModelSettings(Settings):
     trust_remote_code: bool = False
     """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
 
+    @property
+    def engine_spec(self) -> EngineSpec:
+        """The entry of the engine in the table of engines."""
+        return ENGINES[self.engine]
+
     @model_validator(mode="after")
     def _served(self) -> ModelSettings:
-        if self.engine == "openai" and not self.server.base_url:
-            raise ValueError("engine 'openai' needs server.base_url, such as http://localhost:8000/v1")
-        if self.engine == "openai" and self.name.startswith("package:"):
-            raise ValueError("engine 'openai' needs in name what the server calls the model")
+        if self.engine_spec.is_server and not self.server.base_url:
+            raise ValueError(f"engine '{self.engine}' needs server.base_url, such as http://localhost:8000/v1")
+        if self.engine_spec.is_server and self.name.startswith("package:"):
+            raise ValueError(f"engine '{self.engine}' needs in name what the server calls the model")
         return self

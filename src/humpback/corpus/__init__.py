@@ -1,6 +1,6 @@
 """Documents to self-contained segments, the responses y of the paper (section 2.1).
 
-Takes the user's files (`readers`), parses each into a tree of sections (`extract`), cuts the tree into candidates that
-do not overlap (`segments`) and judges them (`filters`); `cut` does the last three for one window of documents. Refuses
-nothing silently: whatever does not become a segment is a `Dropped` with a reason that can be counted.
+The modules here are the steps, in this order: `readers` reads documents, `cut` makes segments of them, `lines` and
+`duplicates` remove what only the whole corpus shows; `explain` says what the first two do to one document. The rooms
+hold their parts. Nothing is lost silently: what does not become a segment is a `Dropped` with a reason.
 """

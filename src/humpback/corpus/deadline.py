@@ -1,7 +1,7 @@
-"""A limit on the time that one piece of work may take, kept by the timer of the process.
+"""A limit on the processor time of one piece of work. Time in which the process waits or is stopped does not count.
 
-The timer is only there in the main thread of a process, where workers do their work; elsewhere there is no limit. A
-long call into C is interrupted when it comes back.
+A timer of the process (SIGVTALRM) interrupts the work. Python has such timers in its main thread only, where workers do
+their work; in other threads there is no limit. Limits do not nest. A long call into C is interrupted when it returns.
 """
 
 from __future__ import annotations
@@ -16,87 +16,45 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _AGAIN = 0.5
-"""Seconds after which the alarm sounds again, where what it raised was swallowed by the work."""
-_SOON = 1e-4
+"""Seconds after which the timer fires again: the work may have swallowed the exception, as a finaliser does."""
 
 
 class TookTooLong(Exception):
     """The work was not done in time."""
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
-    """What the work returns, if it does so in time.
+class _Expired(BaseException):
+    """What interrupts the work. It is no Exception, so the work does not handle it as an error of its own."""
 
-    Whoever set the alarm before keeps it: where it is due while the work goes on, its handler is called, and afterwards
-    handler and timer are put back. So limits may be nested.
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What the work returns, if it takes no more seconds of this thread's processor time.
 
     Raises:
-        TookTooLong: It did not.
+        TookTooLong: It takes more.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         return work()
-    limit = _Limit(seconds)
+    end = time.thread_time() + seconds
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        # A signal may also arrive before the work begins or after it ends, where nothing would catch the exception. So
+        # it is raised only if the interrupted code was called by `_run`. The handler stays installed for late signals.
+        while frame is not None and frame.f_code is not _run.__code__:
+            frame = frame.f_back
+        # The timer counts all threads of the process, the limit only this one.
+        if frame is not None and time.thread_time() >= end:
+            raise _Expired
+
     try:
-        try:
-            limit.arm()
-            return work()
-        finally:
-            limit.disarm()
-    except _Alarm as heard:
-        if heard is not limit.alarm:
-            raise
+        signal.signal(signal.SIGVTALRM, interrupt)
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, min(seconds, _AGAIN))
+        return _run(work)
+    except _Expired:
         raise TookTooLong(f"more than {seconds:g} seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-class _Alarm(BaseException):
-    """What the alarm raises: not an Exception, so that the work does not take it for an error of its own."""
-
-
-class _Limit:
-    """The timer while one piece of work has it."""
-
-    def __init__(self, seconds: float) -> None:
-        self.alarm = _Alarm()
-        self._begun = time.monotonic()
-        self._seconds = seconds
-        self._former = signal.getsignal(signal.SIGALRM)
-        left, self._interval = signal.getitimer(signal.ITIMER_REAL)
-        self._former_due = left or None
-        """Seconds after the beginning at which the former alarm sounds; None where there is none."""
-
-    def arm(self) -> None:
-        signal.signal(signal.SIGALRM, self._sound)
-        self._set(self._seconds)
-
-    def disarm(self) -> None:
-        """Puts the former handler and timer back, whatever still sounds meanwhile."""
-        pending: BaseException | None = None
-        while True:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, self._former if self._former is not None else signal.SIG_DFL)
-                break
-            except BaseException as heard:
-                pending = pending if heard is self.alarm else heard
-        if self._former_due is not None:
-            left = self._former_due - (time.monotonic() - self._begun)
-            signal.setitimer(signal.ITIMER_REAL, max(_SOON, left), self._interval)
-        if pending is not None:
-            raise pending
-
-    def _sound(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic() - self._begun
-        if self._former_due is not None and now >= self._former_due:
-            self._former_due = now + self._interval if self._interval else None
-            self._set(self._seconds - now)
-            if callable(self._former):
-                self._former(number, frame)
-        elif now >= self._seconds:
-            raise self.alarm
-        else:
-            self._set(self._seconds - now)
-
-    def _set(self, seconds: float) -> None:
-        if self._former_due is not None:
-            seconds = min(seconds, self._former_due - (time.monotonic() - self._begun))
-        signal.setitimer(signal.ITIMER_REAL, max(_SOON, seconds), _AGAIN)
+def _run(work: Callable[[], T]) -> T:
+    return work()

@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cutting.cut import Prompts, parse, refusals
+from humpback.corpus.cut import Prompts, parse, refusals
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.judging.language import identify
 from humpback.corpus.judging.personal import mask_piece
-from humpback.corpus.judging.piece import Piece
 from humpback.corpus.judging.urls import addresses
 from humpback.corpus.parsing.sections import Section, Unusable
 from humpback.corpus.readers import read_documents

@@ -26,7 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from humpback.config import LineSettings, SegmentSettings
-from humpback.corpus.cutting.cut import segment_id
+from humpback.corpus.cutting.piece import segment_id
 from humpback.corpus.parsing.sections import excerpt
 from humpback.records import Dropped, Outcome, Segment
 from humpback.text.shingles import Hashes

@@ -6,8 +6,6 @@ A reader is a function from a source to documents; which one reads a file is loo
 
 from __future__ import annotations
 
-import lzma
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pyarrow as pa
@@ -17,12 +15,14 @@ from humpback.corpus.archives.warc import read_archive
 from humpback.corpus.office.conversion import read_office
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
-from humpback.corpus.reading.hub import ROWS
-from humpback.corpus.reading.installed import description_type
-from humpback.corpus.reading.look import look
-from humpback.corpus.reading.rows import read_rows
-from humpback.corpus.reading.sources import OFFICE, SourceFile, list_sources
-from humpback.corpus.reading.tables import read_arrow, read_json_lines, read_parquet
+from humpback.corpus.reading.format_guess import guess_format
+from humpback.corpus.reading.sources import ARCHIVES, OFFICE, list_sources
+from humpback.corpus.reading.tables import read_table
+from humpback.data_access.data_sets import ROWS
+from humpback.data_access.installed import description_type
+from humpback.data_access.source_file import SourceFile
+from humpback.data_access.sources import TABLES
+from humpback.data_access.tables import DAMAGE, DamagedFile
 from humpback.records import Document, DocumentFormat, Dropped
 
 __all__ = ["READERS", "SourceFile", "list_sources", "read_documents"]
@@ -30,8 +30,6 @@ __all__ = ["READERS", "SourceFile", "list_sources", "read_documents"]
 Reader = Callable[[SourceFile, CorpusSettings], Iterator[Document | Dropped]]
 
 _BYTES_PER_CHARACTER = 4
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowMemoryError, ValueError)
-"""What compressed and columnar files raise where they are damaged; Arrow's other errors are among these."""
 
 _FORMATS: Mapping[str, DocumentFormat] = {
     ".html": "html",
@@ -56,8 +54,9 @@ def read_documents(settings: CorpusSettings, sources: Iterable[SourceFile]) -> I
         reader = READERS.get(source.ending, read_single)
         try:
             yield from reader(source, settings)
-        except DAMAGE as error:
-            yield as_dropped(source.name, "damaged file", f"{type(error).__name__}: {error}", "")
+        except (*DAMAGE, pa.ArrowMemoryError) as error:
+            detail = str(error) if isinstance(error, DamagedFile) else f"{type(error).__name__}: {error}"
+            yield as_dropped(source.name, "damaged file", detail, "")
 
 
 def read_single(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
@@ -75,19 +74,15 @@ def read_single(source: SourceFile, settings: CorpusSettings) -> Iterator[Docume
         yield as_dropped(source.name, "not text", str(error), decode(data[:1000], lenient=True))
         return
     if source.distribution:
-        form = description_type(source.distribution) or look(text)
+        form = description_type(source.distribution) or guess_format(text)
         text = "" if text.strip() == "UNKNOWN" else text
-    yield as_document(source.name, form or look(text), source.distribution, text, settings)
+    yield as_document(source.name, form or guess_format(text), source.distribution, text, settings)
 
 
 READERS: Mapping[str, Reader] = {
     **dict.fromkeys(_FORMATS, read_single),
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".parquet": read_parquet,
-    ".arrow": read_arrow,
-    ROWS: read_rows,
-    **dict.fromkeys((".warc", ".wet"), read_archive),
+    **dict.fromkeys((*TABLES, ROWS), read_table),
+    **dict.fromkeys(ARCHIVES, read_archive),
     **dict.fromkeys(OFFICE, read_office),
 }
 """Which reader takes which ending; what has no ending is a single document."""

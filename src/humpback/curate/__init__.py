@@ -6,11 +6,12 @@ scores of a scorer tell candidates apart at all. `cascade` lets the expensive sc
 reach; `ensemble` makes one score of several.
 """
 
+from humpback.curate.base import Scorer
 from humpback.curate.baselines import NoModel
 from humpback.curate.cascade import Reach, rate_within, reach
 from humpback.curate.ensemble import Ranks, mean_ranks
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
-from humpback.curate.scorers import Scorer, make_scorer
+from humpback.curate.scorers import make_scorer
 from humpback.curate.select import DEFAULT_THRESHOLD, Cutoff, curate, cutoff, explain_empty
 from humpback.curate.separation import Separation, separation
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from humpback.curate.base import IterationScorer
 from humpback.engines.base import Engine
 from humpback.errors import EngineError
 from humpback.records import (
@@ -50,24 +51,24 @@ class LengthScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard."""
-        return _rated(self, candidates, engine, lambda one: float(len(one.response)))
+        return _rate(self, candidates, engine, lambda candidate: float(len(candidate.response)))
 
 
 @dataclass(frozen=True, slots=True)
 class RandomScorer:
     """A seeded draw from 1 to 5: what a selection of the same size is worth when nothing is known of the candidates."""
 
-    seed: int
+    rng_seed: int
     iteration: int
     stage: str
     name: str = "random"
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. What a candidate gets follows from the run's seed, the stage and its id."""
-        return _rated(self, candidates, engine, self._drawn)
+        return _rate(self, candidates, engine, self._draw)
 
-    def _drawn(self, candidate: Candidate) -> float:
-        return random.Random(record_rng_seed(self.seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
+    def _draw(self, candidate: Candidate) -> float:
+        return random.Random(record_rng_seed(self.rng_seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class StoredGainScorer:
     """By how many nats the response makes a token of its instruction likelier, as M_yx had it when it wrote it.
 
     The backward gain without a pass: mutual information (Li et al. 2016, 'A diversity-promoting objective function').
-    Candidates that do not know it are 'unparsed'.
+    Candidates without a stored gain are 'unparsed'.
     """
 
     iteration: int
@@ -83,19 +84,22 @@ class StoredGainScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard."""
-        return _rated(self, candidates, engine, lambda one: one.gain)
+        return _rate(self, candidates, engine, lambda candidate: candidate.gain)
 
 
-def _rated(
-    scorer: LengthScorer | RandomScorer | StoredGainScorer,
+def _rate(
+    scorer: IterationScorer,
     candidates: Sequence[Candidate],
     engine: Engine,
     score: Callable[[Candidate], float | None],
 ) -> Outcome[Rating]:
     ratings = []
-    for one in candidates:
-        found = score(one)
-        state: RatingState = "unparsed" if found is None else "scored"
-        reply = "nothing was kept of it when the instruction was written (augment.gain)" if found is None else ""
-        ratings.append(Rating(one.id, scorer.iteration, scorer.name, engine.model, state, found, reply, "stop"))
+    for candidate in candidates:
+        value = score(candidate)
+        # Nothing failed where there is no gain, so the rating ends with 'stop' and not with 'error'.
+        reply = "nothing was kept of it when the instruction was written (augment.gain)" if value is None else ""
+        state: RatingState = "unparsed" if value is None else "scored"
+        ratings.append(
+            Rating(candidate.id, scorer.iteration, scorer.name, engine.model, state, value, reply, "stop")
+        )  # fmt: skip
     return Outcome(tuple(ratings), (), len(candidates))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from humpback.config import CascadeSettings, SelectSettings
-from humpback.curate.scorers import Scorer
+from humpback.curate.base import Scorer
 from humpback.curate.select import Cutoff, cutoff
 from humpback.engines.base import Engine
 from humpback.errors import StageError
@@ -27,16 +27,16 @@ class Reach:
     """Those left out are rated all the same up to this digest of their id; -1 for none."""
 
     def holds(self, record_id: str, cheap: float | None) -> bool:
-        """Whether a candidate is within reach; one that the cheap scorer says nothing of is."""
+        """Whether a candidate is within reach. One without a cheap score is: nothing speaks against it."""
         return cheap is None or self.line.keeps(record_id, cheap)
 
     def checks(self, record_id: str) -> bool:
-        """Whether one that is not is rated all the same."""
+        """Whether a candidate out of reach is rated all the same, as a check."""
         return _digest(record_id) <= self.last
 
 
 def reach(scores: Scores, settings: CascadeSettings) -> Reach:
-    """Draws the line between what is rated and what is not; needs 16 bytes for each candidate while it does.
+    """Decides what is rated and what is not; takes 16 bytes for each candidate while it does.
 
     Args:
         scores: What the cheap scorer gave.
@@ -52,6 +52,7 @@ def reach(scores: Scores, settings: CascadeSettings) -> Reach:
             "set curate.cascade.scorer to end-of-sequence, which asks the model, or set augment.gain",
         )
     left_out = (_digest(id_) for id_, cheap in scores() if cheap is not None and not line.keeps(id_, cheap))
+    # The lowest digests are as good as a draw, and a worker needs only the last of them to know which were drawn.
     drawn = heapq.nsmallest(settings.check, left_out)
     return Reach(line, drawn[-1] if drawn else -1)
 
@@ -68,17 +69,17 @@ def rate_within(
         scorer: The expensive one.
         engine: The model it asks.
     """
-    found = {rating.id: rating for rating in cheap}
-    held = {one.id for one in candidates if within.holds(one.id, found[one.id].score)}
-    asked = [one for one in candidates if one.id in held or within.checks(one.id)]
-    outcome = scorer.score(asked, engine)
+    cheap_ratings = {rating.id: rating for rating in cheap}
+    reached = {rating.id for rating in cheap_ratings.values() if within.holds(rating.id, rating.score)}
+    selected = [candidate for candidate in candidates if candidate.id in reached or within.checks(candidate.id)]
+    outcome = scorer.score(selected, engine)
     rated = {rating.id: rating for rating in outcome.kept}
     ratings = []
-    for one in candidates:
-        rating = rated.get(one.id)
+    for candidate in candidates:
+        rating = rated.get(candidate.id)
         if rating is None:
-            rating = _skipped(found[one.id], scorer.name, engine.model)
-        elif one.id not in held and rating.score is not None:
+            rating = _skipped(cheap_ratings[candidate.id], scorer.name, engine.model)
+        elif candidate.id not in reached and rating.score is not None:
             rating = replace(rating, state="checked")
         ratings.append(rating)
     return Outcome(tuple(ratings), (), len(candidates), outcome.usage)

@@ -35,7 +35,7 @@ def mean_ranks(
     weights: Mapping[SingleScorer, float],
     iteration: int,
 ) -> Outcome[Rating]:
-    """Rates one shard: the weighted mean of the ranks, from 0 to 1. Where a scorer says nothing the others decide.
+    """Rates one shard: the weighted mean of the ranks, from 0 to 1. Where a scorer gives no score the others decide.
 
     Args:
         candidates: One shard.
@@ -47,15 +47,16 @@ def mean_ranks(
     weight = {str(name): value for name, value in weights.items()}
     members = [{rating.id: rating for rating in ratings} for ratings in rated]
     ratings = []
-    for one in candidates:
-        found = [(member[one.id], where) for member, where in zip(members, ranks, strict=True)]
-        shares = {rating.scorer: where.share(rating.score) for rating, where in found if rating.score is not None}
-        model = next((rating.model for rating, _ in found if rating.score is not None), found[0][0].model)
+    for candidate in candidates:
+        rated_by = [(member[candidate.id], rank) for member, rank in zip(members, ranks, strict=True)]
+        shares = {rating.scorer: rank.share(rating.score) for rating, rank in rated_by if rating.score is not None}
+        model = next((rating.model for rating, _ in rated_by if rating.score is not None), rated_by[0][0].model)
         if not shares:
-            ratings.append(Rating(one.id, iteration, NAME, model, "unparsed", None, found[0][0].reply, "error"))
+            reason = rated_by[0][0].reply
+            ratings.append(Rating(candidate.id, iteration, NAME, model, "unparsed", None, reason, "error"))
             continue
         total = sum(weight[name] for name in shares)
         score = sum(weight[name] * share for name, share in shares.items()) / total
         reply = " ".join(f"{name}={share:.3f}" for name, share in shares.items())
-        ratings.append(Rating(one.id, iteration, NAME, model, "scored", score, reply, "stop"))
+        ratings.append(Rating(candidate.id, iteration, NAME, model, "scored", score, reply, "stop"))
     return Outcome(tuple(ratings), (), len(candidates))

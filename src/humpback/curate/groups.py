@@ -1,11 +1,11 @@
-"""Groups of like instructions, found without a model: spherical k-means (Dhillon & Modha 2001) over rare words.
+"""Groups of like instructions without a model: spherical k-means (Dhillon & Modha 2001) over rare words.
 
-An instruction is a vector of its words, each weighed by how rare it is and hashed to one of 512 places with a sign
-(feature hashing: Weinberger et al. 2009), of one length. A word of all instructions or of one alone tells nothing and
-counts for nothing. Pairs of words are left out, as they make groups of a way to ask ('What is the'): of 30 planted
-topics, asked about in ten ways, 30 groups hold 93 % together, and with pairs 69 %.
-The centres are learned from a sample; every instruction then belongs to the centre it is most like, and one that is
-like none to a last group of what is left.
+An instruction is a vector of its words, each weighed by how rare it is and hashed to one of 512 cells with a sign
+(feature hashing: Weinberger et al. 2009). All vectors have the same length. A word that is in all instructions, or in
+one alone, counts for nothing. Pairs of words are left out, for they make groups of ways to ask ('What is the'): of 30
+planted topics, asked about in ten ways, 30 groups hold 93 % together, and with pairs 69 %.
+The centres are learned from a sample. Every instruction then belongs to the centre it is most like; those that are like
+none make a last group.
 
 All vectors hold whole numbers small enough for float32 to add them without an error. So the groups are the same in
 every process, on every machine, whatever the order or the number of threads.
@@ -30,7 +30,7 @@ SAMPLE = 16_384
 WINDOW = 1024
 """Instructions that are looked at together; memory follows it."""
 
-_PLACES = 512
+_CELLS = 512
 _LENGTH = 1024
 """Of each vector, rounded to whole numbers: products of two add up to 2**20, and float32 is exact to 2**24."""
 _BUCKETS = 1 << 20
@@ -66,8 +66,8 @@ def learn(texts: Sequence[str], count: int) -> Groups:
     weights = _rarity(texts)
     parts = [_vectors(texts[at : at + WINDOW], weights) for at in range(0, len(texts), WINDOW)]
     vectors = np.concatenate([part[part.any(axis=1)] for part in parts]) if parts else _vectors([], weights)
-    found = [_settled(vectors, _start(vectors, count, start)) for start in range(_STARTS)]
-    return Groups(weights, max(found, key=lambda one: one[1])[0])
+    groupings = [_converged(vectors, _start(vectors, count, start)) for start in range(_STARTS)]
+    return Groups(weights, max(groupings, key=lambda grouping: grouping[1])[0])
 
 
 def _buckets(hashes: NDArray[np.uint64]) -> Numbers:
@@ -84,13 +84,13 @@ def _rarity(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _vectors(texts: Sequence[str], weights: NDArray[np.float32]) -> Vectors:
-    found = words(texts)
-    spread = mixed(found.hashes)
+    hashed = words(texts)
+    spread = mixed(hashed.hashes)
     signs = 1.0 - 2.0 * (spread & np.uint64(1)).astype(np.float64)
-    owners = np.repeat(np.arange(len(texts)), np.diff(found.ends))
-    places = owners * _PLACES + ((spread >> np.uint64(1)) % np.uint64(_PLACES)).astype(np.int64)
-    sums = np.bincount(places, signs * weights[_buckets(found.hashes)], len(texts) * _PLACES).astype(np.float64)
-    return _of_one_length(sums.reshape(-1, _PLACES))
+    owners = np.repeat(np.arange(len(texts)), np.diff(hashed.ends))
+    cells = owners * _CELLS + ((spread >> np.uint64(1)) % np.uint64(_CELLS)).astype(np.int64)
+    sums = np.bincount(cells, signs * weights[_buckets(hashed.hashes)], len(texts) * _CELLS).astype(np.float64)
+    return _of_one_length(sums.reshape(-1, _CELLS))
 
 
 def _of_one_length(sums: NDArray[np.float64]) -> Vectors:
@@ -107,28 +107,28 @@ def _nearest(vectors: Vectors, centres: Vectors) -> tuple[Numbers, Vectors]:
     return np.where(best > 0, likeness.argmax(axis=1), len(centres)), best
 
 
-def _start(vectors: Vectors, count: int, seed: int) -> Vectors:
+def _start(vectors: Vectors, count: int, rng_seed: int) -> Vectors:
     """Vectors far from one another (k-means++: Arthur & Vassilvitskii 2007), of a part of them all."""
-    draw = np.random.default_rng(seed)
-    some = vectors[: max(8 * count, 2000)]
-    chosen: list[int] = []
-    distance = np.full(len(some), float(_LENGTH**2))
-    while len(chosen) < count and distance.any():
+    draw = np.random.default_rng(rng_seed)
+    sample = vectors[: max(8 * count, 2000)]
+    indices: list[int] = []
+    distance = np.full(len(sample), float(_LENGTH**2))
+    while len(indices) < count and distance.any():
         sums = np.cumsum(distance)
-        chosen.append(int(np.searchsorted(sums, draw.random() * sums[-1], side="right")))
+        indices.append(int(np.searchsorted(sums, draw.random() * sums[-1], side="right")))
         # Of itself a vector may be off the full length by its rounding.
-        likeness = (some @ some[chosen[-1]]).astype(np.float64)
+        likeness = (sample @ sample[indices[-1]]).astype(np.float64)
         distance = np.minimum(distance, np.maximum(_LENGTH**2 - likeness, 0))
-        distance[likeness >= likeness[chosen[-1]]] = 0
-    return some[chosen]
+        distance[likeness >= likeness[indices[-1]]] = 0
+    return sample[indices]
 
 
-def _settled(vectors: Vectors, centres: Vectors) -> tuple[Vectors, float]:
+def _converged(vectors: Vectors, centres: Vectors) -> tuple[Vectors, float]:
     """Centres that no longer move, or hardly, and how like them the vectors are."""
     nearest, best = _nearest(vectors, centres)
     for _ in range(_STEPS):
         groups = [vectors[nearest == number] for number in range(len(centres))]
-        sums = np.array([group.sum(axis=0, dtype=np.float64) for group in groups]).reshape(-1, _PLACES)
+        sums = np.array([group.sum(axis=0, dtype=np.float64) for group in groups]).reshape(-1, _CELLS)
         centres = np.where(sums.any(axis=1, keepdims=True), _of_one_length(sums), centres)
         before = nearest
         nearest, best = _nearest(vectors, centres)

@@ -1,7 +1,7 @@
 """Scorers that are one likelihood: no rubric, no writing, one or two passes over a pair.
 
-Their scores are in nats or are ratios, not on a scale from 1 to 5, so a share or a number of candidates is to be kept
-and not what lies above a threshold.
+Their scores are in nats or are ratios, not on a scale from 1 to 5. So keep a share or a number of candidates: no
+threshold fits.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from humpback.config import TagSettings
+from humpback.curate.base import error_of, unparsed, usage_of
 from humpback.engines.base import Engine
 from humpback.prompts import backward_messages, forward_messages
 from humpback.records import (
@@ -41,47 +42,51 @@ class LikelihoodScorer:
         """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
         asks, value = LIKELIHOODS[self.name]
         passes = [
-            {answer.id: answer for answer in engine.loglikelihood([ask(one, self.tags) for one in candidates])}
+            {
+                answer.id: answer
+                for answer in engine.loglikelihood([ask(candidate, self.tags) for candidate in candidates])
+            }
             for ask in asks
         ]
         ratings = tuple(
-            self._rating(one.id, [answers.get(one.id) for answers in passes], value, engine.model) for one in candidates
+            self._rating(candidate.id, [answers.get(candidate.id) for answers in passes], value, engine.model)
+            for candidate in candidates
         )
-        usage = Usage(sum(answer.prompt_tokens for answers in passes for answer in answers.values()), 0)
+        usage = sum((usage_of(answers.values()) for answers in passes), Usage())
         return Outcome(ratings, (), len(candidates), usage)
 
     def _rating(self, record_id: str, answers: Sequence[Likelihood | None], value: Value, model: str) -> Rating:
-        found = [answer for answer in answers if answer]
-        error = next((answer.error for answer in found if answer.error), "")
-        if not error and len(found) < len(answers):
-            error = "the engine gave no answer"
-        if error:
-            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, error, "error")
-        return Rating(record_id, self.iteration, self.name, model, "scored", value(found), "", "stop")
+        # What the engine says is wrong tells more than that an answer is missing.
+        errors = [error_of(answer) for answer in sorted(answers, key=lambda answer: answer is None)]
+        if error := next(filter(None, errors), ""):
+            return unparsed(self, record_id, model, error)
+        score = value([answer for answer in answers if answer])
+        return Rating(record_id, self.iteration, self.name, model, "scored", score, "", "stop")
 
 
-def _answering(one: Candidate, tags: TagSettings, *wanted: Span) -> LikelihoodRequest:
-    asked = forward_messages(one.instruction, tags, ("seed",))
-    messages = (*asked, Message("assistant", (Part(one.response, cut=True),)))
-    return LikelihoodRequest(one.id, messages, ("",), ends=True, spans=wanted)
+def _answering(candidate: Candidate, tags: TagSettings, *spans: Span) -> LikelihoodRequest:
+    question = forward_messages(candidate.instruction, tags, ("seed",))
+    messages = (*question, Message("assistant", (Part(candidate.response, cut=True),)))
+    return LikelihoodRequest(candidate.id, messages, ("",), ends=True, spans=spans)
 
 
-def _response(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    parts = sum(len(message.parts) for message in forward_messages(one.instruction, tags, ("seed",)))
-    return _answering(one, tags, Span(parts))
+def _response(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    # The response is the part behind those of the question.
+    parts = sum(len(message.parts) for message in forward_messages(candidate.instruction, tags, ("seed",)))
+    return _answering(candidate, tags, Span(parts))
 
 
-def _response_alone(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    return LikelihoodRequest(one.id, backward_messages(one.response), (), spans=(Span(1),))
+def _response_alone(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    return LikelihoodRequest(candidate.id, backward_messages(candidate.response), (), spans=(Span(1),))
 
 
-def _instruction(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    return LikelihoodRequest(one.id, backward_messages(one.response), (one.instruction,))
+def _instruction(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    return LikelihoodRequest(candidate.id, backward_messages(candidate.response), (candidate.instruction,))
 
 
-def _instruction_alone(one: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    asked = forward_messages(one.instruction, tags, ("seed",))
-    return LikelihoodRequest(one.id, asked, (), spans=(Span(0),))
+def _instruction_alone(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    question = forward_messages(candidate.instruction, tags, ("seed",))
+    return LikelihoodRequest(candidate.id, question, (), spans=(Span(0),))
 
 
 def _mean(reading: SpanLikelihood) -> float:
@@ -89,19 +94,19 @@ def _mean(reading: SpanLikelihood) -> float:
 
 
 def _ifd(answers: Sequence[Likelihood]) -> float:
-    given, alone = (_mean(answer.spans[0]) for answer in answers)
-    ratio = given / alone if alone else 1.0
+    with_instruction, alone = (_mean(answer.spans[0]) for answer in answers)
+    ratio = with_instruction / alone if alone else 1.0
     return ratio if ratio < 1 else 1 - ratio
 
 
 def _gain(answers: Sequence[Likelihood]) -> float:
-    given, alone = (_mean(answer.spans[0]) for answer in answers)
-    return given - alone
+    with_instruction, alone = (_mean(answer.spans[0]) for answer in answers)
+    return with_instruction - alone
 
 
 def _backward_gain(answers: Sequence[Likelihood]) -> float:
-    given, alone = answers
-    return given.log_probabilities[0] - alone.spans[0].log_probability
+    with_response, alone = answers
+    return with_response.log_probabilities[0] - alone.spans[0].log_probability
 
 
 LIKELIHOODS: dict[str, tuple[tuple[Ask, ...], Value]] = {

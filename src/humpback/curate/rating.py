@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from humpback.config import CurateSettings
+from humpback.curate.base import error_of, rate_each, unparsed, usage_of
 from humpback.engines.base import Engine
 from humpback.errors import UnsupportedError
 from humpback.prompts import (
@@ -34,48 +35,43 @@ from humpback.records import (
     record_rng_seed,
 )
 
-_NO_ANSWER = "the engine gave no answer"
-
 
 @dataclass(frozen=True, slots=True)
 class RatingScorer:
     """The model reasons and writes a score on its last line (paper, section 2.3).
 
     Where its reply states none it is asked once more: how likely is each of the five grades, as the last line of what
-    it wrote? The rating is then 'asked-again', its score the mean of that distribution, and its reply shows what was
-    read on a line of its own. The paper does not ask again. A reply that does state a score, though one that is no
-    grade ('10', '3-4'), is left as it is: see `humpback.prompts.reasons`.
+    it wrote? The rating is then 'asked-again', its score the mean of that distribution, and its reply shows the
+    distribution on a line of its own. The paper does not ask again. A reply that does state a score, though one that is
+    no grade ('10', '3-4'), is left as it is: see `humpback.prompts.reasons`.
     """
 
     settings: CurateSettings
-    seed: int
+    rng_seed: int
     iteration: int
     stage: str
     name: str = "rating"
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. Each reply is drawn with a seed that follows from the run's seed, the stage and the id."""
-        answers = {answer.id: answer for answer in engine.generate(self._request(one) for one in candidates)}
-        ratings = tuple(self._rating(one.id, answers.get(one.id), engine.model) for one in candidates)
-        usage = Usage(
-            sum(answer.prompt_tokens for answer in answers.values()),
-            sum(answer.completion_tokens for answer in answers.values()),
-        )
+        answers = {answer.id: answer for answer in engine.generate(map(self._request, candidates))}
+        ratings = tuple(self._rating(candidate.id, answers.get(candidate.id), engine.model) for candidate in candidates)
+        usage = usage_of(answers.values())
         if self.settings.ask_again:
-            ratings, more = _asked_again(candidates, ratings, engine)
-            usage += more
+            ratings, more_usage = _ask_again(candidates, ratings, engine)
+            usage += more_usage
         return Outcome(ratings, (), len(candidates), usage)
 
     def _request(self, candidate: Candidate) -> Request:
         settings = self.settings
-        seed = record_rng_seed(self.seed, self.stage, candidate.id)
-        sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, seed)
+        rng_seed = record_rng_seed(self.rng_seed, self.stage, candidate.id)
+        sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, rng_seed)
         return Request(candidate.id, rating_messages(candidate.instruction, candidate.response), sampling)
 
     def _rating(self, record_id: str, answer: Completion | None, model: str) -> Rating:
-        if answer is None or answer.error or answer.finish_reason == "error":
-            reply = answer.error if answer else _NO_ANSWER
-            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, reply, "error")
+        if error := error_of(answer):
+            return unparsed(self, record_id, model, error)
+        assert answer is not None
         parsed = parse_rating(answer.text, answer.finish_reason)
         return Rating(
             id=record_id,
@@ -102,22 +98,19 @@ class ExpectedRatingScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
-        answers = {answer.id: answer for answer in engine.loglikelihood(self._request(one) for one in candidates)}
-        ratings = tuple(self._rating(one.id, answers.get(one.id), engine.model) for one in candidates)
-        usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
-        return Outcome(ratings, (), len(candidates), usage)
+        return rate_each(self, candidates, engine, engine.loglikelihood(map(_ask_grade, candidates)), _expected_grade)
 
-    def _request(self, candidate: Candidate) -> LikelihoodRequest:
-        messages = expected_rating_messages(candidate.instruction, candidate.response)
-        return LikelihoodRequest(candidate.id, messages, GRADES, EXPECTED_RATING_PREFIX)
 
-    def _rating(self, record_id: str, answer: Likelihood | None, model: str) -> Rating:
-        error = answer.error if answer else _NO_ANSWER
-        shares = grade_shares(answer.log_probabilities) if answer and not error else None
-        if shares is None:
-            reply = error or "the engine gave no distribution over the grades"
-            return Rating(record_id, self.iteration, self.name, model, "unparsed", None, reply, "error")
-        return Rating(record_id, self.iteration, self.name, model, "scored", mean_grade(shares), _shown(shares), "stop")
+def _ask_grade(candidate: Candidate) -> LikelihoodRequest:
+    messages = expected_rating_messages(candidate.instruction, candidate.response)
+    return LikelihoodRequest(candidate.id, messages, GRADES, EXPECTED_RATING_PREFIX)
+
+
+def _expected_grade(candidate: Candidate, answer: Likelihood) -> tuple[float | None, str]:
+    shares = grade_shares(answer.log_probabilities)
+    if shares is None:
+        return None, "the engine gave no distribution over the grades"
+    return mean_grade(shares), _in_short(shares)
 
 
 def grade_shares(log_probabilities: Sequence[float]) -> tuple[float, ...] | None:
@@ -127,44 +120,46 @@ def grade_shares(log_probabilities: Sequence[float]) -> tuple[float, ...] | None
     highest = max(log_probabilities)
     if not math.isfinite(highest):
         return None
+    # Less the highest, so that exp neither overflows nor gives five zeros.
     weights = [math.exp(value - highest) for value in log_probabilities]
     return tuple(weight / sum(weights) for weight in weights)
 
 
-def _asked_again(
+def _ask_again(
     candidates: Sequence[Candidate], ratings: Sequence[Rating], engine: Engine
 ) -> tuple[tuple[Rating, ...], Usage]:
-    """Ratings without a score replaced by what the model says when it is asked for the grade alone, all in one batch.
+    """Asks for the grade alone where a rating has no score, all in one batch; the other ratings stay as they are.
 
-    An engine that cannot say, about all or about one, leaves what it cannot as it was.
+    An engine that gives no likelihoods, for all or for one of them, leaves those ratings as they are too.
     """
-    again = []
+    requests = []
     for candidate, rating in zip(candidates, ratings, strict=True):
-        said = None if rating.finish_reason == "error" else reasons(rating.reply, rating.finish_reason)
-        if rating.score is None and said is not None:
+        reasoning = None if rating.finish_reason == "error" else reasons(rating.reply, rating.finish_reason)
+        if rating.score is None and reasoning is not None:
             messages = rating_messages(candidate.instruction, candidate.response)
-            prefix = f"{said}\n{EXPECTED_RATING_PREFIX}" if said else EXPECTED_RATING_PREFIX
-            again.append(LikelihoodRequest(candidate.id, messages, GRADES, prefix))
+            prefix = f"{reasoning}\n{EXPECTED_RATING_PREFIX}" if reasoning else EXPECTED_RATING_PREFIX
+            requests.append(LikelihoodRequest(candidate.id, messages, GRADES, prefix))
     try:
-        answers = {answer.id: answer for answer in engine.loglikelihood(again)} if again else {}
+        answers = {answer.id: answer for answer in engine.loglikelihood(requests)} if requests else {}
     except UnsupportedError:
+        # A server without log-probabilities can still rate; only the second question is not for it.
         answers = {}
-    usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
-    return tuple(_with_grade(rating, answers.get(rating.id)) for rating in ratings), usage
+    return tuple(_with_grade(rating, answers.get(rating.id)) for rating in ratings), usage_of(answers.values())
 
 
 def _with_grade(rating: Rating, answer: Likelihood | None) -> Rating:
     shares = grade_shares(answer.log_probabilities) if answer and not answer.error else None
     if rating.score is not None or shares is None:
         return rating
-    reply = f"{rating.reply}\n[asked again: {_shown(shares)}]"
+    reply = f"{rating.reply}\n[asked again: {_in_short(shares)}]"
     return replace(rating, state="asked-again", score=mean_grade(shares), reply=reply)
 
 
 def mean_grade(shares: Sequence[float]) -> float:
     """The mean of such a distribution, from 1 to 5."""
+    # Rounding of the shares may put the sum a little outside the scale.
     return min(max(sum(int(grade) * share for grade, share in zip(GRADES, shares, strict=True)), 1.0), 5.0)
 
 
-def _shown(shares: Sequence[float]) -> str:
+def _in_short(shares: Sequence[float]) -> str:
     return "p=" + ",".join(f"{share:.4f}" for share in shares)

@@ -1,15 +1,17 @@
-"""Scorers: what gives each candidate a score.
+"""How each scorer is made.
 
 A scorer takes candidates and an engine that runs M_{t-1}, and gives exactly one rating for each candidate, in their
 order. A candidate that gets no score keeps its rating with the state that says why; it is never given a default.
+What is known of a scorer before it is made is in `humpback.config.scorers`, under the same names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from humpback.config import CurateSettings, TagSettings
+from humpback.curate.base import Scorer
 from humpback.curate.baselines import LengthScorer, RandomScorer, StoredGainScorer
 from humpback.curate.calibrated import CalibratedScorer
 from humpback.curate.cycle import CycleScorer
@@ -17,27 +19,25 @@ from humpback.curate.graded import AdditiveScorer, YesNoScorer
 from humpback.curate.likelihood import LIKELIHOODS, LikelihoodScorer
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
 from humpback.curate.samples import SampledScorer
-from humpback.engines.base import Engine
 from humpback.errors import ConfigError
-from humpback.records import Candidate, Outcome, Rating, SignScale
+from humpback.records import SignScale
 
 
-class Scorer(Protocol):
-    """Gives candidates a score."""
+@dataclass(frozen=True, slots=True)
+class ScorerContext:
+    """What a scorer may be made from."""
 
-    @property
-    def name(self) -> str:
-        """What is written into each rating, and what the setting `curate.scorer` calls it."""
-        ...
-
-    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
-        """Rates one shard: one rating for each candidate, in order; nothing is dropped."""
-        ...
+    settings: CurateSettings
+    rng_seed: int
+    iteration: int
+    stage: str
+    tags: TagSettings
+    scales: tuple[SignScale, ...]
 
 
 def make_scorer(
     settings: CurateSettings,
-    seed: int,
+    rng_seed: int,
     iteration: int,
     stage: str,
     tags: TagSettings | None = None,
@@ -47,44 +47,54 @@ def make_scorer(
 
     Args:
         settings: Which, and how.
-        seed: The run's seed.
+        rng_seed: The run's seed.
         iteration: t; M_{t-1} rates.
         stage: The stage's name; with the candidate's id it decides the random numbers of each request.
         tags: What the model was trained to see behind an instruction; the defaults unless given.
-        scales: For `calibrated`: what `calibrate` found out about the model.
+        scales: For `calibrated`: what `calibrate` measured of the model.
 
     Raises:
-        ConfigError: `calibrated` is asked for without them, `auto` is not settled yet, or an `ensemble` (`mean_ranks`).
+        ConfigError: There are no scales for `calibrated`, `auto` is not resolved yet, or it is an `ensemble`, which
+            `mean_ranks` makes.
     """
-    name = settings.scorer
-    tags = tags or TagSettings()
-    if name in LIKELIHOODS:
-        return LikelihoodScorer(iteration, name, tags)
-    match name:
-        case "expected-rating":
-            return ExpectedRatingScorer(iteration)
-        case "yes-no":
-            return YesNoScorer(iteration)
-        case "additive":
-            return AdditiveScorer(iteration)
-        case "cycle":
-            return CycleScorer(iteration, settings, tags)
-        case "stored-gain":
-            return StoredGainScorer(iteration)
-        case "length":
-            return LengthScorer(iteration)
-        case "random":
-            return RandomScorer(seed, iteration, stage)
-        case "ensemble":
-            raise ConfigError("curate.scorer ensemble is made of ratings, not of candidates", "rate by its members")
-        case "auto":
-            raise ConfigError("curate.scorer is auto, and no base model has decided it", "name a scorer")
-        case "calibrated":
-            if not scales:
-                raise ConfigError(
-                    "curate.scorer calibrated has not seen good pairs", "calibrate it on seed pairs first"
-                )
-            return CalibratedScorer(iteration, tuple(scales), tags)
-    stages = (stage, *(f"{stage} sample {number}" for number in range(2, settings.samples + 1)))
-    each = tuple(RatingScorer(settings, seed, iteration, name) for name in stages)
-    return each[0] if len(each) == 1 else SampledScorer(each)
+    if settings.scorer == "auto":
+        raise ConfigError("curate.scorer is auto, and no base model has decided it", "name a scorer")
+    context = ScorerContext(settings, rng_seed, iteration, stage, tags or TagSettings(), tuple(scales))
+    return MAKERS[settings.scorer](context)
+
+
+def _rating(context: ScorerContext) -> Scorer:
+    # The first reply has the stage's own name, so that it is the reply that would be drawn alone.
+    stages = (context.stage, *(f"{context.stage} sample {number}" for number in range(2, context.settings.samples + 1)))
+    scorers = tuple(RatingScorer(context.settings, context.rng_seed, context.iteration, stage) for stage in stages)
+    return scorers[0] if len(scorers) == 1 else SampledScorer(scorers)
+
+
+def _calibrated(context: ScorerContext) -> Scorer:
+    if not context.scales:
+        raise ConfigError("curate.scorer calibrated has not seen good pairs", "calibrate it on seed pairs first")
+    return CalibratedScorer(context.iteration, context.scales, context.tags)
+
+
+def _likelihood(context: ScorerContext) -> Scorer:
+    return LikelihoodScorer(context.iteration, context.settings.scorer, context.tags)
+
+
+def _ensemble(context: ScorerContext) -> Scorer:
+    raise ConfigError("curate.scorer ensemble is made of ratings, not of candidates", "rate by its members")
+
+
+MAKERS: Mapping[str, Callable[[ScorerContext], Scorer]] = {
+    "rating": _rating,
+    "expected-rating": lambda context: ExpectedRatingScorer(context.iteration),
+    "calibrated": _calibrated,
+    "yes-no": lambda context: YesNoScorer(context.iteration),
+    "additive": lambda context: AdditiveScorer(context.iteration),
+    **dict.fromkeys(LIKELIHOODS, _likelihood),
+    "cycle": lambda context: CycleScorer(context.iteration, context.settings, context.tags),
+    "stored-gain": lambda context: StoredGainScorer(context.iteration),
+    "length": lambda context: LengthScorer(context.iteration),
+    "random": lambda context: RandomScorer(context.rng_seed, context.iteration, context.stage),
+    "ensemble": _ensemble,
+}
+"""How each is made, by the name that `curate.scorer` takes."""

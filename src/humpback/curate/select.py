@@ -82,44 +82,44 @@ def cutoff(scores: Iterable[tuple[str, float | None]], settings: SelectSettings)
             values.append(score)
             digests.append(tie_digest(record_id))
     if settings.top_n is not None:
-        wanted, rule = settings.top_n, f"curate.select.top_n {settings.top_n}"
+        count, rule = settings.top_n, f"curate.select.top_n {settings.top_n}"
     else:
         share = settings.top_share or 0.0
         # 0.29 * 100 is 28.999999999999996.
-        wanted, rule = max(1, math.floor(share * candidates + 1e-9)), f"curate.select.top_share {share:g}"
-    found = np.frombuffer(values) if values else np.empty(0)
+        count, rule = max(1, math.floor(share * candidates + 1e-9)), f"curate.select.top_share {share:g}"
+    score_array = np.frombuffer(values) if values else np.empty(0)
     ties = np.frombuffer(digests, dtype=np.uint64) if digests else np.empty(0, dtype=np.uint64)
-    return _at_rank(found, ties, candidates, wanted, rule)
+    return _at_rank(score_array, ties, candidates, count, rule)
 
 
 def _at_threshold(scores: Iterable[tuple[str, float | None]], threshold: float) -> Cutoff:
-    candidates = scored = kept = 0
+    candidates = scored = reached = 0
     best: float | None = None
     for _, score in scores:
         candidates += 1
         if score is None or not math.isfinite(score):
             continue
         scored += 1
-        kept += score >= threshold
+        reached += score >= threshold
         best = score if best is None else max(best, score)
     rule = f"curate.select.threshold {threshold:g}"
-    return Cutoff(threshold, _LAST_TIE, candidates, scored, kept, best, rule)
+    return Cutoff(threshold, _LAST_TIE, candidates, scored, reached, best, rule)
 
 
 def _at_rank(
     scores: np.ndarray[tuple[int], np.dtype[np.float64]],
     digests: np.ndarray[tuple[int], np.dtype[np.uint64]],
     candidates: int,
-    wanted: int,
+    count: int,
     rule: str,
 ) -> Cutoff:
     if not len(scores):
         return Cutoff(math.inf, _LAST_TIE, candidates, 0, 0, None, rule)
-    kept = min(wanted, len(scores))
-    line = float(np.partition(scores, len(scores) - kept)[len(scores) - kept])
-    wanted_ties = kept - int(np.count_nonzero(scores > line))
+    selected = min(count, len(scores))
+    line = float(np.partition(scores, len(scores) - selected)[len(scores) - selected])
+    wanted_ties = selected - int(np.count_nonzero(scores > line))
     tie = int(np.partition(digests[scores == line], wanted_ties - 1)[wanted_ties - 1])
-    return Cutoff(line, tie, candidates, len(scores), kept, float(scores.max()), rule)
+    return Cutoff(line, tie, candidates, len(scores), selected, float(scores.max()), rule)
 
 
 def curate(candidates: Sequence[Candidate], ratings: Iterable[Rating], line: Cutoff) -> Outcome[Curated]:
@@ -130,16 +130,16 @@ def curate(candidates: Sequence[Candidate], ratings: Iterable[Rating], line: Cut
         ratings: Their ratings, in any order, joined by id; others are ignored.
         line: The cutoff of the iteration.
     """
-    found = {rating.id: rating for rating in ratings}
-    kept: list[Curated] = []
+    by_id = {rating.id: rating for rating in ratings}
+    curated: list[Curated] = []
     dropped: list[Dropped] = []
     for candidate in candidates:
-        rating = found.get(candidate.id)
+        rating = by_id.get(candidate.id)
         if rating is not None and rating.score is not None and line.keeps(candidate.id, rating.score):
-            kept.append(_curated(candidate, rating, rating.score))
+            curated.append(_curated(candidate, rating, rating.score))
         else:
             dropped.append(_dropped(candidate, rating, line))
-    return Outcome(tuple(kept), tuple(dropped), len(candidates))
+    return Outcome(tuple(curated), tuple(dropped), len(candidates))
 
 
 def explain_empty(line: Cutoff, states: Mapping[RatingState, int] | Iterable[RatingState]) -> StageError:
@@ -158,9 +158,9 @@ def explain_empty(line: Cutoff, states: Mapping[RatingState, int] | Iterable[Rat
             f"none of {line.candidates} candidates got a score ({unrated or 'no ratings'})",
             "set curate.scorer to expected-rating, which is never unparsed, or raise curate.max_new_tokens",
         )
-    seen = f"the best of {line.candidates} scored {line.best:.4g}" + (f" ({unrated})" if unrated else "")
+    best = f"the best of {line.candidates} scored {line.best:.4g}" + (f" ({unrated})" if unrated else "")
     return StageError(
-        f"no candidate reached {line.score:.4g}: {seen}",
+        f"no candidate reached {line.score:.4g}: {best}",
         "lower curate.select.threshold, or use curate.select.top_share",
     )
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humpback.config import spec_of
+
 MODE_SHARE = 0.9
 """One value that holds more than this part of all scores leaves too little to choose from."""
-
-_FINE = ("expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence")
-_STEP = {"rating": 0.5} | dict.fromkeys(_FINE, 0.01)
-_SPREAD = {"rating": 0.15} | dict.fromkeys(_FINE, 0.05) | {"ifd": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Separation:
     """NaN where there are no scores."""
     standard_deviation: float
     mode: float
-    """The most common value, rounded to the scorer's step: 0.5 for ratings, 0.01 for what is read."""
+    """The most common value, rounded to the scorer's step."""
     mode_share: float
     """The part of all scores that has it."""
     flat: bool
@@ -41,29 +39,30 @@ class Separation:
 def separation(scores: Sequence[float], scorer: str = "rating") -> Separation:
     """Measures how far scores lie apart.
 
-    They are flat where there are fewer than two, where the standard deviation is below 0.15 (ratings) or 0.05 (expected
-    ratings, whose mean over five grades has less room to move), or where one value holds more than `MODE_SHARE`.
+    They are flat where there are fewer than two, where their standard deviation is below the scorer's least spread, or
+    where one value holds more than `MODE_SHARE`. Step and spread are in the table of scorers: written grades move in
+    halves, while the mean over five grades has less space to move.
 
     Args:
         scores: The scores of the candidates that have one.
-        scorer: What gave them, as in `Rating.scorer`; an unknown one is measured like 'rating'.
+        scorer: What gave them, as in `Rating.scorer`.
     """
     n = len(scores)
     if n == 0:
         sentence = "There are no scores, so nothing can be told apart."
         return Separation(0, math.nan, math.nan, math.nan, math.nan, True, sentence)
-    step, least = _STEP.get(scorer, _STEP["rating"]), _SPREAD.get(scorer, _SPREAD["rating"])
+    spec = spec_of(scorer)
     values = np.asarray(scores, dtype=np.float64)
     # Half up, not half to even, so that neighbouring values are treated alike. Of equal counts the lowest value wins.
-    buckets, counts = np.unique(np.floor(values / step + 0.5), return_counts=True)
-    mode, share = round(float(buckets[counts.argmax()]) * step, 2), float(counts.max()) / n
+    buckets, counts = np.unique(np.floor(values / spec.step + 0.5), return_counts=True)
+    mode, share = round(float(buckets[counts.argmax()]) * spec.step, 2), float(counts.max()) / n
     mean, deviation = float(values.mean()), float(values.std())
     facts = f"{n} scores, mean {mean:.2f}, standard deviation {deviation:.2f}; {share:.0%} of them are {mode:g}"
     if n < 2:
         flat, sentence = True, "One score alone says nothing about how candidates are told apart."
     elif share > MODE_SHARE:
         flat, sentence = True, f"The scorer does not separate: nearly all candidates get the same score ({facts})."
-    elif deviation < least:
+    elif deviation < spec.spread:
         flat, sentence = True, f"The scorer hardly separates: its scores lie within a narrow band ({facts})."
     else:
         flat, sentence = False, f"The scorer separates candidates ({facts})."

@@ -1,7 +1,7 @@
-"""Signs: what a model that reads a pair gives away of it, without writing a word.
+"""Signs: what the likelihoods of a pair show of its faults, without writing a word.
 
-Two passes. The first reads the response as the model's own answer to the instruction; the second reads the instruction
-as what the beginning of the response replies to. Each sign is a number that falls where something is wrong of one kind,
+There are two passes. The first reads the response as the model's own answer to the instruction; the second reads the
+instruction as what the beginning of the response replies to. Each sign is a number that is low for one kind of fault
 and says little of other kinds: none of them is a score by itself.
 """
 
@@ -34,8 +34,8 @@ belong together."""
 _FIRST_WORDS = 16
 """Characters at the start of the response: about three tokens."""
 _EVERY = 4
-"""The first of so many tokens of a sentence is read: they tell as much as all, and the head of a small model with a
-large vocabulary costs more than its layers."""
+"""Of so many tokens of a sentence the first is read: that tells as much as all of them, and the head of a small model
+with a large vocabulary costs more than its layers."""
 _GLANCE = 200
 """Characters of the response that the second pass reads: enough to know what it is about."""
 _NGRAM = 4
@@ -47,7 +47,7 @@ class Signs:
     """The signs of one pair, or why there are none."""
 
     values: Mapping[str, float]
-    """By name; a sign that could not be read (the end of a response that was cut) is not there."""
+    """By name. A sign that could not be read, such as the end of a response that was cut, is missing."""
     error: str = ""
 
 
@@ -62,22 +62,23 @@ def read_signs(
         tags: What the model was trained to see behind an instruction.
         follow_up: Whether the first pass asks for a grade too.
     """
-    asked = [forward_request(one, tags, follow_up) for one in pairs]
-    first = {answer.id: answer for answer in engine.loglikelihood(asked)}
-    second = {answer.id: answer for answer in engine.loglikelihood([_glance_request(one) for one in pairs])}
+    requests = [forward_request(pair, tags, follow_up) for pair in pairs]
+    first = {answer.id: answer for answer in engine.loglikelihood(requests)}
+    second = {answer.id: answer for answer in engine.loglikelihood([_glance_request(pair) for pair in pairs])}
     usage = Usage(sum(answer.prompt_tokens for answer in (*first.values(), *second.values())), 0)
-    return [_signs(one, first.get(one.id), second.get(one.id)) for one in pairs], usage
+    return [_signs(pair, first.get(pair.id), second.get(pair.id)) for pair in pairs], usage
 
 
 def forward_request(pair: Pair | Candidate, tags: TagSettings, follow_up: bool) -> LikelihoodRequest:
     """The response as an answer: the instruction, then sentence by sentence, and whether the turn ends there."""
-    asked = forward_messages(pair.instruction, tags, ("seed",))
-    place = sum(len(message.parts) for message in asked)
-    end_of_turn = Span(place, len(pair.response), ends=True)
-    spans = [Span(0), Span(place, 0, _FIRST_WORDS), end_of_turn]
+    question = forward_messages(pair.instruction, tags, ("seed",))
+    # The response is the part behind those of the question.
+    part = sum(len(message.parts) for message in question)
+    end_of_turn = Span(part, len(pair.response), ends=True)
+    spans = [Span(0), Span(part, 0, _FIRST_WORDS), end_of_turn]
     for start, end in _spans(pair.response):
-        spans += [Span(place, start, end, _EVERY), Span(place, start, start + 1)]
-    answered = (*asked, Message("assistant", (Part(pair.response, cut=True),)))
+        spans += [Span(part, start, end, _EVERY), Span(part, start, start + 1)]
+    answered = (*question, Message("assistant", (Part(pair.response, cut=True),)))
     if follow_up:
         graded = (*answered, *follow_up_messages())
         return LikelihoodRequest(pair.id, graded, GRADES, EXPECTED_RATING_PREFIX, spans=tuple(spans))
@@ -94,12 +95,13 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
             return Signs({}, answer.error if answer else "the engine gave no answer")
     assert first is not None
     assert second is not None
-    asked, opening, end_of_turn, *rest = first.spans
-    whole, starts = ([one for one in rest[k::2] if one.tokens] for k in range(2))
-    if not whole:
+    # In the order of `forward_request`: for each sentence its tokens and then its first token.
+    instruction, opening, end_of_turn, *sentence_spans = first.spans
+    wholes, starts = ([span for span in sentence_spans[k::2] if span.tokens] for k in range(2))
+    if not wholes:
         return Signs({}, "nothing of the response was read")
-    means = np.array([one.log_probability / one.tokens for one in whole])
-    thirds = _thirds(whole)
+    means = np.array([span.log_probability / span.tokens for span in wholes])
+    thirds = _thirds(wholes)
     values = {
         "opening": _mean([opening]),
         "starts": _mean(starts),
@@ -107,7 +109,7 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
         "beginning": thirds[0] - (thirds[1] + thirds[2]) / 2,
         "ending": thirds[2] - (thirds[0] + thirds[1]) / 2,
         "repetition": -_repeated(pair.response),
-        "answering": second.log_probabilities[0] - asked.log_probability,
+        "answering": second.log_probabilities[0] - instruction.log_probability,
     }
     if end_of_turn.tokens:
         values["closing"] = end_of_turn.log_probability
@@ -117,13 +119,13 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
 
 
 def _mean(readings: Sequence[SpanLikelihood]) -> float:
-    return sum(one.log_probability for one in readings) / max(1, sum(one.tokens for one in readings))
+    return sum(span.log_probability for span in readings) / max(1, sum(span.tokens for span in readings))
 
 
 def _thirds(readings: Sequence[SpanLikelihood]) -> list[float]:
     """Mean log-probability of each third of the tokens; a sentence that lies in two counts in both by its part."""
-    counts = np.array([one.tokens for one in readings], dtype=float)
-    means = np.array([one.log_probability / one.tokens for one in readings])
+    counts = np.array([span.tokens for span in readings], dtype=float)
+    means = np.array([span.log_probability / span.tokens for span in readings])
     ends = counts.cumsum()
     bounds = ends[-1] * np.arange(4) / 3
     shares = (
@@ -133,12 +135,12 @@ def _thirds(readings: Sequence[SpanLikelihood]) -> list[float]:
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
-    """Where the sentences and lines of a text are."""
-    spans, place = [], 0
+    """Start and end of each sentence or line of a text."""
+    spans, offset = [], 0
     for sentence in filter(None, sentences(text)[0]):
-        start = text.index(sentence, place)
-        place = start + len(sentence)
-        spans.append((start, place))
+        start = text.index(sentence, offset)
+        offset = start + len(sentence)
+        spans.append((start, offset))
     return spans
 
 

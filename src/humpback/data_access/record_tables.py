@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, get_type_hints
 
+from humpback.data_access.atomic import atomic_file
 from humpback.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 # pyarrow is imported where a table is really read or written: a plan must not wait for it.
 
@@ -89,20 +91,21 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
 
 
 class TableWriter:
-    """Streams records of one type to a JSONL or Parquet file that appears under its name when it is whole.
+    """Streams records of one type to a JSONL or Parquet file that appears under its name when it is complete.
 
     Args:
         path: File to write; None writes nothing.
         kind: Type of the records.
 
     Raises:
-        InputError: The ending is neither .jsonl nor .parquet, or the place cannot be written.
+        InputError: The ending is neither .jsonl nor .parquet, or the file cannot be written.
     """
 
     def __init__(self, path: Path | None, kind: type) -> None:
         self._path = path
         self._kind = kind
-        self._parquet: Any = None
+        self._open = ExitStack()
+        self._parquet: pq.ParquetWriter | None = None
         self._lines: IO[str] | None = None
         if path is not None and path.suffix not in (".jsonl", ".parquet"):
             raise InputError(f"cannot tell how to write {path}", "end its name with .jsonl or .parquet")
@@ -110,40 +113,36 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         if self._path is None:
             return self
-        temporary = self._temporary(self._path)
-        try:
+        with self._refused():
             if self._path.suffix == ".jsonl":
-                self._lines = temporary.open("w", encoding="utf-8")
+                self._lines = self._open.enter_context(atomic_file(self._path, "w"))
             else:
                 import pyarrow.parquet as pq
 
-                self._parquet = pq.ParquetWriter(temporary, arrow_schema(self._kind), compression="zstd")
-        except OSError as error:
-            raise InputError(f"cannot write {self._path} ({error.strerror or error})", "choose another place") from None
+                file = self._open.enter_context(atomic_file(self._path))
+                self._parquet = self._open.enter_context(
+                    pq.ParquetWriter(file, arrow_schema(self._kind), compression="zstd")
+                )
         return self
 
     def write(self, records: Iterable[Any]) -> None:
         """Adds records."""
         rows = tuple(records)
-        if self._lines is not None:
-            self._lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-        elif self._parquet is not None and rows:
-            self._parquet.write_table(table_of(rows, self._kind))
+        with self._refused():
+            if self._lines is not None:
+                self._lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+            elif self._parquet is not None and rows:
+                self._parquet.write_table(table_of(rows, self._kind))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in (self._lines, self._parquet):
-            if handle is not None:
-                handle.close()
-        if self._path is None:
-            return
-        temporary = self._temporary(self._path)
-        if error is None:
-            temporary.replace(self._path)
-        else:
-            temporary.unlink(missing_ok=True)
+        with self._refused() if error is None else nullcontext():
+            self._open.__exit__(kind, error, trace)
 
-    @staticmethod
-    def _temporary(path: Path) -> Path:
-        return path.with_name(path.name + ".tmp")
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"cannot write {self._path} ({error.strerror or error})", "choose another place") from None

@@ -1,183 +1,218 @@
-"""Reads one table file row by row: JSONL, JSON, CSV or Parquet, compressed or not.
+"""The rows of a source that holds tables or text lines, where every row counts.
 
-Gives each row with its number, counted from 1 as an editor or a table counts it. A file that cannot be read to its end
-is one `InputError`; nothing of a broken file is passed over silently.
+For seed data, pairs, segments, labels, ratings, prompt sets and evaluation tables. A source is whatever
+`data_access.sources` takes, the pairs that ship, or the bare name 'org/name' of a data set on the hub. What cannot be
+read to its end is one `InputError`: no row of a broken file is passed over silently.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-import zlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import TypeAlias
 
+from humpback.data_access.data_sets import ROWS, is_saved, newest_commit
+from humpback.data_access.source_file import SourceFile, ending_and_compression
+from humpback.data_access.sources import TABLES, Selection, find_files
+from humpback.data_access.tables import DAMAGE, LONGEST_ROW, BadRow, table_rows
+from humpback.data_access.tables import Row as Row
+from humpback.data_access.tables import Values as Values
+from humpback.data_access.urls import is_url, public
 from humpback.errors import InputError
-
-Values: TypeAlias = dict[str, object]
-"""One row: column name to value."""
+from humpback.records import content_id
 
 NumberedRow: TypeAlias = tuple[int, Values]
+"""A row with its number, counted from 1 through all files of its source."""
 
-PARQUET_BATCH_ROWS = 1024
-LONGEST_CSV_FIELD = 16 * 1024 * 1024
-ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
-COMPRESSIONS = (".gz", ".zst")
-
-
-def table_ending(path: Path) -> str:
-    """The ending that says how a file is to be read, its compression aside; empty where it is none of ours."""
-    name = path.name.lower()
-    for compression in COMPRESSIONS:
-        name = name.removesuffix(compression)
-    return next((ending for ending in ENDINGS if name.endswith(ending)), "")
+PACKAGED = {"package:demo": "demo_seed.jsonl"}
+"""The pairs that ship."""
+_HINTS = {
+    "not JSON": "write each row as an object with named fields, or delete it",
+    "too many fields": "put fields that hold commas or line breaks in double quotes",
+    "too long": "shorten it",
+}
+_NOT_UTF_8 = "'utf-8' codec can't decode"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
-def file_rows(path: Path) -> Iterator[NumberedRow]:
-    """Reads a table file.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files of a source, in the order in which their rows are read."""
+
+    files: tuple[SourceFile, ...]
+    name: str = ""
+    """Name of a data set of which the rows are numbered through all files; empty where each is called by its file."""
+
+
+def table_ending(path: str | Path) -> str:
+    """The ending that says how a table is read, its compression aside; empty where it is no table."""
+    ending = ending_and_compression(str(path))[0]
+    return ending if ending in TABLES else ""
+
+
+def read_rows(source: str | Path, *, setting: str = "") -> Iterator[Row]:
+    """Every row of a source, one at a time where its format allows.
+
+    Args:
+        source: A source of tables.
+        setting: The setting that names it, for messages.
 
     Raises:
-        InputError: The ending is unknown, or the file is missing, cut short, damaged, or not a table.
+        InputError: There is no such source, or it holds no table, or cannot be read, or a row is no object.
     """
-    reader = _READERS.get(table_ending(path))
-    if reader is None:
-        raise InputError(
-            f"cannot tell how to read the file {path}", f"use one of {', '.join(ENDINGS)} (also .gz or .zst)"
-        )
-    with _readable(path), _opened(path) as stream:
-        yield from reader(stream, path)
+    return rows_of(resolve(str(source), Selection(setting=setting, outside_links=True)))
 
 
-def file_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Reads the lines of a text file that are not blank, each with its number, counted from 1.
+def rows_of(source: Source) -> Iterator[Row]:
+    """Every row of a source that is resolved. Raises as `read_rows`."""
+    number = 0
+    for file in source.files:
+        for row in rows_of_file(file):
+            number += 1
+            yield row._replace(name=f"{source.name}#{number}") if source.name else row
+
+
+def file_rows(source: str | Path) -> Iterator[NumberedRow]:
+    """As `read_rows`, with numbers: of a file those of its lines or rows, of several files counted through all."""
+    resolved = resolve(str(source), Selection(outside_links=True))
+    for count, row in enumerate(rows_of(resolved), start=1):
+        yield int(row.name.rpartition("#")[2]) if len(resolved.files) == 1 else count, row.values
+
+
+def file_lines(source: str | Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, each with its number, counted from 1.
 
     Raises:
         InputError: The file is missing, damaged or not UTF-8.
     """
-    with _readable(path), _opened(path) as stream:
-        for number, line in enumerate(stream, start=1):
+    for file in find_files(str(source), Selection(any_ending=True)):
+        yield from lines_of(file)
+
+
+def lines_of(file: SourceFile) -> Iterator[tuple[int, str]]:
+    """As `file_lines`, of a file that is known to be there."""
+    with readable(file), file.open() as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_ROW), b""), start=1):
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             if text:
                 yield number, text
 
 
+def source_digest(source: str | Path, *, setting: str = "") -> str:
+    """What a source holds, as a short text that changes when its content does: for recipes.
+
+    Returns:
+        A digest of all bytes of a file, of names and bytes of several; 'org/name@commit' for a data set that is
+        named so, or its bare name where the hub cannot be reached.
+
+    Raises:
+        InputError: There is no such source, or it cannot be read.
+    """
+    name = str(source)
+    if _is_hub_name(name):
+        commit = newest_commit(name)
+        return f"{name}@{commit}" if commit else name
+    path = Path(name).expanduser()
+    if path.is_dir() and is_saved(path):
+        members = sorted(
+            member
+            for member in path.rglob("*")
+            if member.is_file() and not any(part.startswith(".") for part in member.relative_to(path).parts)
+        )
+        # All files count, not only the tables: the others say which of these are valid.
+        return content_id(
+            *names_and_digests(SourceFile(str(member), member.relative_to(path).as_posix(), 0) for member in members)
+        )
+    resolved = resolve(name, Selection(setting=setting, outside_links=True))
+    parts = names_and_digests(resolved.files)
+    return parts[1] if len(resolved.files) == 1 and not path.is_dir() else content_id(*parts)
+
+
+def names_and_digests(files: Iterable[SourceFile]) -> list[str]:
+    """The name of each file, and behind it the digest of all its bytes.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    texts = []
+    for file in files:
+        with readable(file):
+            texts += [file.name, file.full_digest()]
+    return texts
+
+
+def resolve(source: str, selection: Selection) -> Source:
+    """The files of a source of rows.
+
+    Raises:
+        InputError: There is no such source, or it holds nothing that is selected.
+    """
+    if source in PACKAGED:
+        return Source(tuple(find_files(str(files("humpback.demo") / PACKAGED[source]), selection)))
+    if source.startswith("package:"):
+        raise InputError(f"no data {source!r} are shipped", f"there is {' and '.join(PACKAGED)}")
+    if _is_hub_name(source):
+        return Source(tuple(find_files(f"hf:{source}", selection)), source)
+    found = find_files(source, selection)
+    path = Path(source).expanduser()
+    if path.is_dir() and is_saved(path):
+        return Source(tuple(found), path.name)
+    if any(file.distribution for file in found):
+        raise InputError(f"{source!r} holds documents, no tables", "name a file, a folder or a data set with tables")
+    # By the parts of their names, so that the files of a folder stay together.
+    return Source(tuple(sorted(found, key=lambda file: file.name.split("/"))) if path.is_dir() else tuple(found))
+
+
+def _is_hub_name(source: str) -> bool:
+    """Whether it is the bare name of a data set on the hub, and not a path."""
+    return bool(_HUB_NAME.fullmatch(source)) and not table_ending(source) and not Path(source).exists()
+
+
+def rows_of_file(file: SourceFile) -> Iterator[Row]:
+    """Every row of one file. Raises as `read_rows`."""
+    with readable(file):
+        for row in table_rows(file, counted=True):
+            if isinstance(row, BadRow):
+                where = f"row {row.name.rpartition('#')[2]} of the file {_shown(file)}"
+                if row.detail.startswith(_NOT_UTF_8):
+                    raise InputError(f"{where} is not UTF-8", "save the file as UTF-8")
+                raise InputError(f"{where} cannot be read: {row.reason} ({row.detail})", _HINTS[row.reason])
+            yield row
+
+
+def file_digest(name: str) -> str:
+    """The digest of a file that settings name; of other sources that of all their files.
+
+    Raises:
+        InputError: It is not there, or cannot be read.
+    """
+    path = Path(name)
+    if not path.is_file():
+        return content_id(*names_and_digests(resolve(name, Selection(any_ending=True)).files))
+    file = SourceFile(name, name, path.stat().st_size)
+    with readable(file):
+        return file.digest()
+
+
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(file: SourceFile) -> Iterator[None]:
     """Turns everything that a damaged file makes the libraries raise into one line for the user."""
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"no file {path}", "name a file that is there") from None
+        raise InputError(f"no file {_shown(file)}", "name a file that is there") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"the file {path} is not UTF-8 ({error.reason})", "save it as UTF-8") from None
-    except (OSError, EOFError, zlib.error, csv.Error, ValueError, RecursionError) as error:
-        # pyarrow's own errors are ValueError and OSError too.
+        raise InputError(f"the file {_shown(file)} is not UTF-8 ({error.reason})", "save it as UTF-8") from None
+    except DAMAGE as error:
         message = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read the file {path} ({message})", "check the file or fetch it again") from None
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    if path.name.lower().endswith(".gz"):
-        with gzip.open(path) as unpacked:
-            yield cast(BinaryIO, unpacked)
-    elif path.name.lower().endswith(".zst"):
-        import pyarrow as pa  # here because plans and `--help` must not wait for it
-
-        # pyarrow's stream has no lines of its own.
-        with pa.input_stream(str(path), compression="zstd") as stream, io.BufferedReader(stream) as lines:
-            yield cast(BinaryIO, lines)
-    else:
-        with path.open("rb") as plain:
-            yield plain
-
-
-def _read_lines(stream: BinaryIO, path: Path) -> Iterator[NumberedRow]:
-    for number, line in enumerate(stream, start=1):
-        # Split at \n only: str.splitlines would cut at U+2028, which JSON strings may hold.
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        if text.strip():
-            yield number, _json_row(text, path, number)
-
-
-def _json_row(text: str, path: Path, number: int) -> Values:
-    try:
-        row = json.loads(text)
-    except json.JSONDecodeError as error:
         raise InputError(
-            f"line {number} of the file {path} is not JSON ({error.msg})", "mend or delete the line"
+            f"cannot read the file {_shown(file)} ({message})", "check the file or fetch it again"
         ) from None
-    return _as_row(row, path, number)
 
 
-def _as_row(row: object, path: Path, number: int) -> Values:
-    if not isinstance(row, dict):
-        raise InputError(
-            f"row {number} of the file {path} is a {type(row).__name__}, not an object with named fields",
-            'write each row as {"instruction": ..., "response": ...}',
-        )
-    return row
-
-
-def _read_json(stream: BinaryIO, path: Path) -> Iterator[NumberedRow]:
-    """A list of objects, an object that holds one such list, or JSONL under the wrong name."""
-    data = stream.read()
-    try:
-        value = json.loads(data.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        if error.msg != "Extra data":
-            raise
-        yield from _read_lines(io.BytesIO(data), path)
-        return
-    if isinstance(value, dict):
-        lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
-        # One conversation alone in a file is an object that holds a list too: that list is its turns, not rows.
-        value = lists[0] if len(lists) == 1 and not _is_conversation(lists[0]) else [value]
-    if not isinstance(value, list):
-        raise InputError(f"the file {path} holds no list of rows", "write a JSON list of objects, or JSONL")
-    for number, row in enumerate(value, start=1):
-        yield number, _as_row(row, path, number)
-
-
-def _is_conversation(items: list[dict[str, object]]) -> bool:
-    return bool({"role", "from"} & items[0].keys())
-
-
-def _read_csv(stream: BinaryIO, path: Path) -> Iterator[NumberedRow]:
-    # The standard limit of 131,072 characters a field is below what documents reach; it is one for the process.
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CSV_FIELD))
-    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-        for number, row in enumerate(csv.DictReader(text, strict=True), start=1):
-            if None in row:
-                raise InputError(
-                    f"row {number} of the file {path} has more fields than its header names",
-                    "put fields that hold commas or line breaks in double quotes",
-                )
-            yield number, dict(row)
-
-
-def _read_parquet(stream: BinaryIO, path: Path) -> Iterator[NumberedRow]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    compressed = path.name.lower().endswith(COMPRESSIONS)
-    # Parquet is read from its end, which a compressed stream cannot jump to.
-    with pq.ParquetFile(pa.BufferReader(stream.read()) if compressed else stream) as table:
-        number = 0
-        for batch in table.iter_batches(batch_size=PARQUET_BATCH_ROWS):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
-
-
-_READERS: dict[str, Callable[[BinaryIO, Path], Iterator[NumberedRow]]] = {
-    ".jsonl": _read_lines,
-    ".ndjson": _read_lines,
-    ".json": _read_json,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-}
+def _shown(file: SourceFile) -> str:
+    return public(file.path) if is_url(file.path) and file.ending != ROWS else file.path

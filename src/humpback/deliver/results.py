@@ -1,160 +1,84 @@
-"""What a run hands over: the report, the data set, the model. Made from stored artefacts alone, as often as wanted."""
+"""The results of a run, read where they are needed: from its own files alone, finished or not."""
 
 from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
-from humpback import __version__, models, seed
+from humpback import __version__, seed
 from humpback.config import Config
-from humpback.config.flat import flat_settings
-from humpback.curate.select import DEFAULT_THRESHOLD
 from humpback.curate.separation import separation
-from humpback.deliver.export import (
-    CardFacts,
-    Licence,
-    LossLine,
-    Setting,
-    StageCount,
-    data_card,
-    export_data,
-    export_model,
-)
-from humpback.deliver.export import ReasonCount as CardReason
-from humpback.deliver.export import model_card as make_model_card
-from humpback.deliver.report.data import (
-    LengthSummary,
-    LossSummary,
-    Movement,
-    RatingSummary,
-    ReasonCount,
-    ReportData,
-    RunFacts,
-    Sample,
-    StageFacts,
-    TrainingCurve,
-)
+from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
+from humpback.deliver.report.data import RatingSummary, RunFacts
 from humpback.deliver.report.losses import loss_summaries
-from humpback.deliver.report.render import render
-from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
-from humpback.deliver.report.statistics import length_summary, movement, rating_summary
-from humpback.errors import StoreError
-from humpback.method.plan import plan
-from humpback.method.settings_file import load_config, resolved
-from humpback.records import Candidate, Curated, Dropped, HeldOutLoss, Pair, Rating
-from humpback.runs.stage import Stage
-from humpback.runs.store import Run, StageFolder, local_copy, local_output, write_text
-
-_SAMPLES = 12
-
-
-def write_report(run: Run) -> Path:
-    """Writes the report of a run, as far as it is.
-
-    Raises:
-        StoreError: Nothing is done yet, or the disk is full.
-    """
-    write_text(run.report_path, render(_Results(run).report()))
-    return run.report_path
-
-
-def write_export(run: Run) -> dict[str, Path]:
-    """Writes data set and model of a finished run, each with its card.
-
-    Returns:
-        Where they are, by what they are.
-
-    Raises:
-        StoreError: The run is not finished.
-    """
-    return _Results(run).export()
+from humpback.deliver.report.statistics import rating_summary
+from humpback.method.record import PlanRecord, read_record
+from humpback.method.settings_file import load_config
+from humpback.records import Curated, HeldOutLoss, Pair, Rating
+from humpback.runs.store import Run, StageFolder
 
 
 def some_pairs(run: Run, count: int) -> list[Curated]:
     """The best-rated pairs of the last iteration."""
-    results = _Results(run)
-    rows = run.stage(f"curated-{results.last}").records(Curated)
+    rows = run.stage(Results(run).plan.curated[-1]).records(Curated)
     return heapq.nlargest(count, rows, key=lambda row: (row.score, row.id))
 
 
-class _Results:
-    """The results of one run, read where they are needed."""
+class Results:
+    """The results of one run.
+
+    Args:
+        run: Its folder.
+    """
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.config: Config = load_config(run.config_path)
-        self.plan: Sequence[Stage] = plan(self.config, models.identify(self.config.model))
-        self.manifests = {s.name: m for s in self.plan if (m := run.stage(s.name).manifest()) is not None}
-        self.last = self.config.run.iterations
-        self.segments = next(stage.needs[0] for stage in self.plan if stage.name == "candidates")
+        self.plan: PlanRecord = read_record(run)
+        self.manifests = {name: m for name in self.plan.stages if (m := run.stage(name).manifest()) is not None}
 
     def done(self, *names: str) -> bool:
         """Whether all these stages are finished."""
         return all(name in self.manifests for name in names)
 
     def iterations(self) -> list[int]:
-        """The iterations whose selection is finished."""
-        return [t for t in range(1, self.last + 1) if self.done(f"curated-{t}")]
+        """The iterations whose selection is finished, counted from 1."""
+        return [t for t, name in enumerate(self.plan.curated, 1) if self.done(name)]
+
+    def ratings(self, iteration: int) -> StageFolder:
+        """The ratings of an iteration."""
+        return self.run.stage(self.plan.ratings[iteration - 1])
+
+    def curated(self, iteration: int) -> StageFolder:
+        """What an iteration kept."""
+        return self.run.stage(self.plan.curated[iteration - 1])
 
     def kept(self, stage: str) -> int:
         """Records that a stage kept; 0 while it is not finished."""
         return int(self.manifests[stage]["counts"]["kept"]) if self.done(stage) else 0
 
-    def report(self) -> ReportData:
-        """Everything that the report shows."""
-        if not self.manifests:
-            raise StoreError(f"nothing is finished in {self.run.path}", "let 'humpback run' finish a stage first")
-        notes = ("This was a dry run without a model: every text and score is made up.",)
-        return ReportData(
-            run=self._facts(),
-            segments=self.kept(self.segments),
-            candidates=self.kept("candidates"),
-            curated=self.kept(f"curated-{self.last}"),
-            stages=tuple(self._stage_facts()),
-            lengths=tuple(self._lengths()),
-            ratings=tuple(self._rating_summary(t) for t in self.iterations()),
-            movements=tuple(self._movement(t - 1, t) for t in self.iterations() if t > 1),
-            losses=loss_summaries(self._losses()),
-            curves=tuple(self._curves()),
-            samples=tuple(self._samples()),
-            settings=resolved(self.config),
-            notes=notes if self.config.model.engine == "fake" else (),
-        )
-
-    def export(self) -> dict[str, Path]:
-        """Writes data set and model."""
-        final = f"forward-{self.last}"
-        if not self.done(f"curated-{self.last}", final):
-            raise StoreError(f"{self.run.path} is not finished", "let 'humpback run' come to its end first")
-        facts = self._card_facts()
-        data = self.run.export_path / "dataset"
-        ratings = _RatingsBeside(self.run, self.last)
-        pairs = seed.hold_out(self.run.stage("seed").records(Pair), self.config.seed, self.config.run.seed).train
-        with local_output(data) as folder:
-            export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
-        if self.config.model.engine == "fake":
-            return {"data set": data}
-        model = self.run.export_path / "model"
-        with local_copy(self.run.stage(final).model_path) as source, local_output(model) as folder:
-            export_model(source, folder, make_model_card(facts), link=True)
-        return {"data set": data, "model": model}
-
-    def _facts(self) -> RunFacts:
+    def facts(self) -> RunFacts:
+        """Which run this is, on what and with what."""
         last = max(self.manifests.values(), key=lambda manifest: str(manifest["finished"]))
         return RunFacts(
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model=self.config.model.name if self.config.model.engine != "fake" else "none (dry run)",
-            base_identity=models.identify(self.config.model),
-            base_licence=models.licence(self.config.model).name,
+            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.config.model.name,
+            base_identity=self.plan.base.identity,
+            base_licence=self.plan.base.licence,
             machine=str(last["machine"]),
             seconds=sum(float(m["counts"]["seconds"]) for m in self.manifests.values()),
         )
 
-    def _stage_facts(self) -> Iterator[StageFacts]:
+    def seed_pairs(self) -> seed.Split:
+        """The seed pairs that were trained on, and those held out."""
+        pairs = self.run.stage(self.plan.seed).records(Pair)
+        return seed.hold_out(pairs, self.config.seed, self.config.run.seed)
+
+    def stage_facts(self) -> Iterator[StageFacts]:
+        """What each finished stage read, kept and dropped."""
         for name, manifest in self.manifests.items():
             counts = manifest["counts"]
             reasons = sorted(counts["dropped"].items(), key=lambda item: -item[1])
@@ -168,172 +92,30 @@ class _Results:
                 counts["tokens_written"],
             )
 
-    def _lengths(self) -> Iterator[LengthSummary]:
-        for name, kind in (("seed", Pair), ("candidates", Candidate)):
-            if self.done(name):
-                yield length_summary(name, self.run.stage(name).records(kind))
-        for t in self.iterations():
-            yield length_summary(f"curated-{t}", self.run.stage(f"curated-{t}").records(Curated))
-
-    def _rating_summary(self, iteration: int) -> RatingSummary:
-        stage = self.run.stage(f"ratings-{iteration}")
+    def rating_summary(self, iteration: int) -> RatingSummary:
+        """What the ratings of one iteration look like."""
+        stage = self.ratings(iteration)
         scores = array("d", (score for score in stage.column("score") if score is not None))
-        kept = min(self.run.stage(f"curated-{iteration}").column("score"), default=None)
+        lowest_kept = min(self.curated(iteration).column("score"), default=None)
         return rating_summary(
             stage.records(Rating),
             iteration=iteration,
-            kept=self.kept(f"curated-{iteration}"),
-            threshold=kept,
-            separation=separation(scores, self.config.curate.scorer) if scores else None,
-            model=f"forward-{iteration - 1}",
+            kept=self.kept(self.plan.curated[iteration - 1]),
+            threshold=lowest_kept,
+            separation=separation(scores, self.plan.scorer) if scores else None,
+            model=self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
         )
+
+    def losses(self) -> tuple[LossSummary, ...]:
+        """The held-out loss of each model; none while they are not measured."""
+        if not self.done(self.plan.evaluation):
+            return ()
+        return tuple(loss_summaries(self.run.stage(self.plan.evaluation).records(HeldOutLoss)))
 
     def _checked_kept(self, ratings: StageFolder, iteration: int) -> set[str]:
         """Ids that were kept of those a cascade would have left out: few, so that they may be held."""
         checked = {
             i for i, state in zip(ratings.column("id"), ratings.column("state"), strict=True) if state == "checked"
         }
-        return checked.intersection(self.run.stage(f"curated-{iteration}").column("id")) if checked else checked
-
-    def _movement(self, first: int, second: int) -> Movement:
-        return movement(
-            self.run.stage(f"ratings-{first}").records(Rating),
-            self.run.stage(f"ratings-{second}").records(Rating),
-            self.run.stage(f"curated-{first}").column("id"),
-            self.run.stage(f"curated-{second}").column("id"),
-            iterations=(first, second),
-        )
-
-    def _losses(self) -> Iterator[HeldOutLoss]:
-        if self.done("evaluation"):
-            yield from self.run.stage("evaluation").records(HeldOutLoss)
-
-    def _curves(self) -> Iterator[TrainingCurve]:
-        for stage in self.plan:
-            points = self.manifests.get(stage.name, {}).get("training", {}).get("curve", [])
-            if points:
-                yield TrainingCurve(
-                    stage.name,
-                    tuple(point["step"] for point in points),
-                    tuple(point["loss"] for point in points),
-                    tuple(point["learning_rate"] for point in points),
-                    self.kept(stage.name),
-                )
-
-    def _samples(self) -> Iterator[Sample]:
-        done = self.iterations()
-        if done:
-            t = done[-1]
-            rows = self.run.stage(f"curated-{t}").records(Curated)
-            yield from map(from_curated, choose(rows, _SAMPLES, key=lambda row: row.id))
-            yield from self._rejected(t)
-        for name in ("segments", "lines", "unique", "candidates"):
-            if self.done(name):
-                dropped = choose(self.run.stage(name).dropped(), _SAMPLES // 2, key=_id)
-                yield from (from_dropped(row, name) for row in dropped)
-
-    def _rejected(self, iteration: int) -> Iterator[Sample]:
-        """Candidates that the last iteration left out, with what their rater said."""
-        dropped = choose(self.run.stage(f"curated-{iteration}").dropped(), _SAMPLES // 2, key=_id)
-        wanted = {row.id: row for row in dropped}
-        ratings = {r.id: r for r in self.run.stage(f"ratings-{iteration}").records(Rating) if r.id in wanted}
-        for row in self.run.stage("candidates").records(Candidate):
-            if row.id in ratings:
-                yield from_rating(row, ratings[row.id], wanted[row.id].reason)
-
-    def _card_facts(self) -> CardFacts:
-        facts, config = self._facts(), self.config
-        licence = models.licence(config.model)
-        summaries = [self._rating_summary(t) for t in self.iterations()]
-        split = seed.hold_out(self.run.stage("seed").records(Pair), config.seed, config.run.seed)
-        return CardFacts(
-            name=facts.name,
-            date=facts.date,
-            version=__version__,
-            base_model=_shareable(facts.base_model),
-            base_identity=facts.base_identity,
-            base_licence=Licence(licence.name, licence.notice),
-            scorer=config.curate.scorer,
-            selection=_selection(config),
-            iterations=self.last,
-            curated=self.kept(f"curated-{self.last}"),
-            seed_pairs=len(split.train),
-            seed_source=_shareable(config.seed.source),
-            corpus=tuple(map(_shareable, config.corpus.documents)),
-            tag_seed=config.tags.seed if config.tags.enabled else "",
-            tag_augmented=config.tags.augmented if config.tags.enabled else "",
-            languages=config.corpus.segment.languages,
-            base_hub_id=config.model.name if models.is_hub_id(config.model) else "",
-            stages=tuple(
-                StageCount(s.name, s.records_in, s.records_out, tuple(CardReason(r.reason, r.count) for r in s.dropped))
-                for s in self._stage_facts()
-            ),
-            losses=tuple(_loss_line(row) for row in loss_summaries(self._losses())),
-            settings=tuple(
-                Setting(name, str(value))
-                for name, value in flat_settings(config, "augment", "curate", "forward").items()
-                if value is not None
-            ),
-            warnings=tuple(
-                f"Iteration {row.iteration}: {row.separation.sentence}"
-                for row in summaries
-                if row.separation is not None and row.separation.flat
-            ),
-        )
-
-
-def _shareable(name: str) -> str:
-    """A path without the folders it lies in: a card is made to be published."""
-    return Path(name).name if Path(name).is_absolute() or Path(name).exists() else name
-
-
-def _selection(config: Config) -> str:
-    select = config.curate.select
-    if select.top_share is not None:
-        return f"the best-rated {select.top_share:.0%} of all candidates"
-    if select.top_n is not None:
-        return f"the {select.top_n:,} best-rated candidates"
-    return f"a score of {DEFAULT_THRESHOLD if select.threshold is None else select.threshold:g} or more"
-
-
-def _loss_line(row: LossSummary) -> LossLine:
-    base = next((item for item in row.differences if item.against == "base"), None)
-    return LossLine(
-        row.model,
-        row.direction,
-        row.nats_per_token,
-        row.pairs,
-        base.difference if base else None,
-        base.standard_error if base else None,
-    )
-
-
-class _RatingsBeside:
-    """The curated rows of a run with all their ratings, one shard in memory at a time."""
-
-    def __init__(self, run: Run, last: int) -> None:
-        self._run = run
-        self._last = last
-        self._found: dict[str, list[Rating]] = {}
-
-    def rows(self) -> Iterator[Curated]:
-        """The curated rows of the last iteration, in order."""
-        stage = self._run.stage(f"curated-{self._last}")
-        for index in stage.committed():
-            rows = stage.shard(index, Curated)
-            wanted = {row.id for row in rows}
-            self._found = {name: [] for name in wanted}
-            for t in range(1, self._last + 1):
-                for rating in self._run.stage(f"ratings-{t}").shard(index, Rating):
-                    if rating.id in wanted:
-                        self._found[rating.id].append(rating)
-            yield from rows
-
-    def of(self, record_id: str) -> list[Rating]:
-        """The ratings of a row of the shard that is being read, earliest iteration first."""
-        return self._found.get(record_id, [])
-
-
-def _id(row: Dropped) -> str:
-    return row.id
+        return checked.intersection(self.curated(iteration).column("id")) if checked else checked

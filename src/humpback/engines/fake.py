@@ -11,16 +11,27 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
+from humpback.config import ModelSettings
 from humpback.errors import ConfigError
-from humpback.prompts import GRADES, PromptName, ending
-from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Message, Request, SpanLikelihood
+from humpback.prompts import GRADES, ending
+from humpback.records import (
+    Completion,
+    FinishReason,
+    Likelihood,
+    LikelihoodRequest,
+    Message,
+    PromptName,
+    Request,
+    SpanLikelihood,
+)
 
 Reply = Callable[[Request], str | Completion]
 Likelihoods = Callable[[LikelihoodRequest], Sequence[float]]
 
 CHARS_PER_TOKEN = 4
-"""What this engine takes for a token."""
+"""Length of a token of this engine."""
 
 _SCORES = ((0.075, "5"), (0.083, "4.5"), (0.388, "4"), (0.420, "3.5"), (0.680, "3"), (0.840, "2"), (1.0, "1"))
 """Cumulated: 8 % reach 4.5 and 39 % reach 4, as in the paper's table 1."""
@@ -109,20 +120,20 @@ class FakeEngine:
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
         """Answers each request in turn."""
-        return map(self._weigh, requests)
+        return map(self._score_continuations, requests)
 
     def close(self) -> None:
         """Nothing to free."""
 
     def _complete(self, request: Request) -> Completion:
-        prompt_tokens, error = self._read(request.messages, request.answer_prefix)
+        prompt_tokens, error = self._check_length(request.messages, request.answer_prefix)
         if error:
             return Completion(request.id, "", "error", 0, 0, 0.0, error)
         sampling = request.sampling
-        chance = self._chance(request.messages, request.answer_prefix, sampling.seed if sampling.temperature else 0)
+        draws = self._draws_for(request.messages, request.answer_prefix, sampling.seed if sampling.temperature else 0)
         finish: FinishReason = "stop"
         if self._reply is None:
-            text, finish = self._built_in(request.messages, chance)
+            text, finish = self._built_in(request.messages, draws)
         else:
             scripted = self._reply(request)
             if isinstance(scripted, Completion):
@@ -132,27 +143,27 @@ class FakeEngine:
         if len(text) > longest:
             text, finish = text[:longest], "length"
         written = sampling.max_new_tokens if finish == "length" else _tokens(text) + 1
-        return Completion(request.id, text, finish, prompt_tokens, written, -written * (0.8 + 1.2 * chance.share()))
+        return Completion(request.id, text, finish, prompt_tokens, written, -written * (0.8 + 1.2 * draws.share()))
 
-    def _built_in(self, messages: tuple[Message, ...], chance: _Chance) -> tuple[str, FinishReason]:
-        a, b = _topics(messages, chance)
-        flawed = chance.share() < self._flaws
-        if _is(messages, "rating"):
-            return _rating(chance, flawed)
-        if _is(messages, "expected-rating"):
-            return f"Score: {_score(chance)}", "stop"
-        if _is(messages, "judge"):
-            reasons = " ".join(dict.fromkeys(chance.pick(_REASONS) for _ in range(2)))
-            return (reasons if flawed else f"{reasons}\nVerdict: {chance.pick(('A', 'B', 'A', 'B', 'tie'))}"), "stop"
-        if _is(messages, "backward"):
-            text = chance.pick(_INSTRUCTIONS).format(a=a, b=b)
-            return _spoilt(text, chance) if flawed else (text, "stop")
-        sentences = (chance.pick(_SENTENCES).format(a=a, b=b) for _ in range(2 + int(chance.share() * 3)))
+    def _built_in(self, messages: tuple[Message, ...], draws: _Draws) -> tuple[str, FinishReason]:
+        a, b = _topics(messages, draws)
+        flawed = draws.share() < self._flaws
+        if _asks_for(messages, "rating"):
+            return _rating(draws, flawed)
+        if _asks_for(messages, "expected-rating"):
+            return f"Score: {_score(draws)}", "stop"
+        if _asks_for(messages, "judge"):
+            reasons = " ".join(dict.fromkeys(draws.pick(_REASONS) for _ in range(2)))
+            return (reasons if flawed else f"{reasons}\nVerdict: {draws.pick(('A', 'B', 'A', 'B', 'tie'))}"), "stop"
+        if _asks_for(messages, "backward"):
+            text = draws.pick(_INSTRUCTIONS).format(a=a, b=b)
+            return _flawed_instruction(text, draws) if flawed else (text, "stop")
+        sentences = (draws.pick(_SENTENCES).format(a=a, b=b) for _ in range(2 + int(draws.share() * 3)))
         return " ".join(dict.fromkeys(sentences)), "stop"
 
-    def _weigh(self, request: LikelihoodRequest) -> Likelihood:
+    def _score_continuations(self, request: LikelihoodRequest) -> Likelihood:
         longest = max(request.continuations, key=len, default="")
-        prompt_tokens, error = self._read(request.messages, request.answer_prefix + longest)
+        prompt_tokens, error = self._check_length(request.messages, request.answer_prefix + longest)
         if error:
             return Likelihood(request.id, error=error)
         tokens = tuple(_tokens(text) + request.ends for text in request.continuations)
@@ -160,10 +171,10 @@ class FakeEngine:
             values = tuple(self._likelihoods(request))
         else:
             values = self._log_probabilities(request, tokens)
-        return Likelihood(request.id, values, tokens, prompt_tokens, spans=self._stretches(request))
+        return Likelihood(request.id, values, tokens, prompt_tokens, spans=self._spans(request))
 
-    def _stretches(self, request: LikelihoodRequest) -> tuple[SpanLikelihood, ...]:
-        """A loss as models have it, here too; it hangs on the text of the stretch and all that stands before it."""
+    def _spans(self, request: LikelihoodRequest) -> tuple[SpanLikelihood, ...]:
+        """A loss as models have it, here too; it follows from the text of the span and all text before it."""
         texts = [part.text for message in request.messages for part in message.parts]
         readings = []
         for span in request.spans:
@@ -171,25 +182,25 @@ class FakeEngine:
             end = len(text) if span.end is None else span.end
             count = math.ceil(_tokens(text[span.start : end]) / span.step) if text[span.start : end] else 0
             count += span.ends
-            chance = _Chance("\x00".join((self._model, *before, text[:end], str(span.start))))
-            readings.append(SpanLikelihood(-count * (1.2 + 1.2 * chance.share()), count))
+            draws = _Draws("\x00".join((self._model, *before, text[:end], str(span.start))))
+            readings.append(SpanLikelihood(-count * (1.2 + 1.2 * draws.share()), count))
         return tuple(readings)
 
     def _log_probabilities(self, request: LikelihoodRequest, tokens: Sequence[int]) -> tuple[float, ...]:
         """A distribution over short answers; for longer ones a loss as models have it, 1.2 to 2.4 nats a token."""
         texts = request.continuations
         if set(texts) == set(GRADES):
-            chance = self._chance(request.messages, request.answer_prefix, 0)
-            centre, width = float(_score(chance)), 0.25 + 0.2 * chance.share()
+            draws = self._draws_for(request.messages, request.answer_prefix, 0)
+            centre, width = float(_score(draws)), 0.25 + 0.2 * draws.share()
             return _normalised([-((int(grade) - centre) ** 2) / (2 * width**2) for grade in texts])
-        shares = [self._chance(request.messages, request.answer_prefix + text, 0).share() for text in texts]
+        shares = [self._draws_for(request.messages, request.answer_prefix + text, 0).share() for text in texts]
         if texts and max(map(len, texts)) <= 2 * CHARS_PER_TOKEN:
             return _normalised([3 * share for share in shares])
         return tuple(-count * (1.2 + 1.2 * share) for count, share in zip(tokens, shares, strict=True))
 
-    def _read(self, messages: tuple[Message, ...], more: str) -> tuple[int, str]:
-        """Tokens of the prompt, and what is wrong with it."""
-        total, fixed = 0, len(more)
+    def _check_length(self, messages: tuple[Message, ...], suffix: str) -> tuple[int, str]:
+        """Tokens of the prompt, and an error where it cannot be answered."""
+        total, fixed = 0, len(suffix)
         for message in messages:
             for part in message.parts:
                 total += len(part.text)
@@ -202,14 +213,19 @@ class FakeEngine:
             return 0, f"the prompt is too long: {fixed} characters that may not be cut, {self._max_chars} allowed"
         return _tokens_of(min(total, self._max_chars)), ""
 
-    def _chance(self, messages: tuple[Message, ...], more: str, seed: int) -> _Chance:
+    def _draws_for(self, messages: tuple[Message, ...], suffix: str, seed: int) -> _Draws:
         content = "\x00".join(
-            (self._model, str(seed), more, *(text for message in messages for text in (message.role, message.text)))
+            (self._model, str(seed), suffix, *(text for message in messages for text in (message.role, message.text)))
         )
-        return _Chance(content)
+        return _Draws(content)
 
 
-class _Chance:
+def open_model(path: Path, identity: str, settings: ModelSettings) -> FakeEngine:
+    """A fake by this identity; it reads no files."""
+    return FakeEngine(identity or "fake")
+
+
+class _Draws:
     """A short stream of numbers that follow from a text."""
 
     def __init__(self, content: str) -> None:
@@ -227,21 +243,21 @@ class _Chance:
         return choices[int(self.share() * len(choices))]
 
 
-def _is(messages: tuple[Message, ...], name: PromptName) -> bool:
+def _asks_for(messages: tuple[Message, ...], name: PromptName) -> bool:
     return messages[-1].parts[-1].text.endswith(ending(name))
 
 
-def _topics(messages: tuple[Message, ...], chance: _Chance) -> tuple[str, str]:
+def _topics(messages: tuple[Message, ...], draws: _Draws) -> tuple[str, str]:
     """Two words of the content, the part that may be cut, or else of the whole prompt."""
     texts = [part.text for message in messages for part in message.parts if part.cut]
     text = texts[0] if texts else messages[-1].text
     words = _WORD.findall(text[:400].lower()) or ["this topic"]
-    first = chance.pick(words)
-    return first, chance.pick([word for word in words if word != first] or ["the rest"])
+    first = draws.pick(words)
+    return first, draws.pick([word for word in words if word != first] or ["the rest"])
 
 
-def _spoilt(text: str, chance: _Chance) -> tuple[str, FinishReason]:
-    kind = chance.share()
+def _flawed_instruction(text: str, draws: _Draws) -> tuple[str, FinishReason]:
+    kind = draws.share()
     if kind < 0.4:
         return text.rstrip(".?") + ", and then " + text[0].lower() + text[1:-1], "length"
     if kind < 0.7:
@@ -249,16 +265,16 @@ def _spoilt(text: str, chance: _Chance) -> tuple[str, FinishReason]:
     return ("I'm sorry, but I cannot help with that.", "stop") if kind < 0.85 else ("", "stop")
 
 
-def _score(chance: _Chance) -> str:
-    drawn = chance.share()
-    return next(score for upto, score in _SCORES if drawn < upto)
+def _score(draws: _Draws) -> str:
+    share = draws.share()
+    return next(score for upto, score in _SCORES if share < upto)
 
 
-def _rating(chance: _Chance, flawed: bool) -> tuple[str, FinishReason]:
-    reasons = " ".join(dict.fromkeys(chance.pick(_REASONS) for _ in range(2)))
+def _rating(draws: _Draws, flawed: bool) -> tuple[str, FinishReason]:
+    reasons = " ".join(dict.fromkeys(draws.pick(_REASONS) for _ in range(2)))
     if flawed:
-        return (f"{reasons} A good text.", "stop") if chance.share() < _FLAWED_REPLIES else (reasons[:-6], "length")
-    return f"{reasons}\n{chance.pick(_LAST_LINES).format(_score(chance))}", "stop"
+        return (f"{reasons} A good text.", "stop") if draws.share() < _FLAWED_REPLIES else (reasons[:-6], "length")
+    return f"{reasons}\n{draws.pick(_LAST_LINES).format(_score(draws))}", "stop"
 
 
 def _normalised(logits: Sequence[float]) -> tuple[float, ...]:

@@ -1,7 +1,7 @@
-"""Processes that must not outlive this one, even where it is killed and can end nothing itself.
+"""Ends other processes with this one, even where this one is killed and can clean up nothing itself.
 
-Another process, this module run by itself, listens on a pipe that closes when its parent is gone. Whatever is left of
-the processes that were named to it is killed then, so that no model stays in a GPU's memory without an owner.
+Another process, which runs this module, reads from a pipe that closes when its parent is gone. It then kills what
+is left of the processes that it was started for, so that no model stays in the memory of a GPU without an owner.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from subprocess import PIPE, Popen
 
 import psutil
 
-_PATIENCE = 30
+_KILL_SECONDS = 30
 """Seconds in which a killed process gives its memory back."""
 
 
 class Guard:
-    """Kills processes when this one is gone, or when it is told to.
+    """Kills processes when this one is gone, or at `end`.
 
     Args:
         processes: Which ones.
     """
 
     def __init__(self, processes: Iterable[psutil.Process]) -> None:
-        named = [str(process.pid) for process in processes]
-        # A session of its own: Ctrl-C is for those who clean up behind themselves.
+        process_ids = [str(process.pid) for process in processes]
+        # A session of its own, so that Ctrl-C does not reach it: it must be the last to go.
         self._listener = Popen(  # noqa: S603 - this very module
-            [sys.executable, "-m", __name__, *named], stdin=PIPE, stdout=PIPE, start_new_session=True
+            [sys.executable, "-m", __name__, *process_ids], stdin=PIPE, stdout=PIPE, start_new_session=True
         )
         if self._listener.stdout is not None:
-            self._listener.stdout.readline()  # it knows them now
+            self._listener.stdout.readline()  # wait until it has noted when they were started
 
     def end(self) -> None:
         """Kills what is left of them, and waits until their memory is free."""
         self._listener.communicate()
 
 
-def _wait_and_kill(numbers: Iterable[int]) -> None:
-    processes = [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
+def _wait_and_kill(process_ids: Iterable[int]) -> None:
+    processes = [psutil.Process(pid) for pid in process_ids if psutil.pid_exists(pid)]
     print("ready", flush=True)
     sys.stdin.read()
     for process in processes:
         with suppress(psutil.NoSuchProcess):
-            process.kill()  # not another one that has got its number since: psutil compares when they were started
-    until = time.monotonic() + _PATIENCE
-    while any(map(_holds_memory, processes)) and time.monotonic() < until:
+            process.kill()  # psutil compares start times: not another process that has the same id by now
+    deadline = time.monotonic() + _KILL_SECONDS
+    while any(map(_holds_memory, processes)) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

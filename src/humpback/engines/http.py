@@ -1,9 +1,9 @@
-"""A server spoken to over HTTP: a bounded number of requests at a time, each tried again for as long as that may help.
+"""A server spoken to over HTTP: a bounded number of requests at a time, each tried again as long as that may help.
 
-Takes JSON bodies, gives what a reader makes of the JSON that comes back. An event loop in a thread of its own does the
-waiting; outside there is a plain iterator. What went wrong is one of three things: `Refused`, the fault of one request;
-`EngineError`, the fault of the server or of the settings; or something that another try may mend, which becomes one of
-the two when no try is left. The key is never part of any of them, nor of a log.
+Sends JSON bodies, and gives what a reader makes of the JSON that comes back. An event loop in a thread of its own waits
+for the server; callers see a plain iterator. There are three kinds of failure: `Refused`, the fault of one request;
+`EngineError`, the fault of the server or of the settings; and a failure that another try may repair, which becomes one
+of the other two when no try is left. The key is never part of any of them, nor of a log.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from typing import TypeVar
 import httpx2
 
 from humpback.config import ServerSettings
-from humpback.engines.replies import Json, retry_after, said
+from humpback.engines.replies import Json, error_text, retry_after
 from humpback.errors import ConfigError, EngineError
 
 _LONGEST_WAIT = 60.0
 """Seconds between two tries, at most, where the server names none."""
 
-_LONGEST_ASKED = 600.0
+_LONGEST_RETRY_AFTER = 600.0
 """A server that asks for a longer wait is taken to be closed."""
 
-_CONNECT = 10.0
-_LARGEST_ANSWER = 64 << 20
-_AGAIN = {408, 409, 425, 429}
+_CONNECT_SECONDS = 10.0
+_MAX_ANSWER_BYTES = 64 << 20
+_RETRYABLE = {408, 409, 425, 429}
 _ONE_REQUEST = {400, 413, 422}
-_SHOWN = 300
+_SHOWN_CHARS = 300
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -47,16 +47,16 @@ class Refused(Exception):
 
 
 class _Failed(Exception):
-    """A try that came to nothing, and that another may mend.
+    """A try that failed, and that another may repair.
 
     Args:
-        what: What was seen.
+        reason: What was seen.
         wait: Seconds that the server asks for.
         busy: Whether the server says that it has no time, so that the request cannot be to blame.
     """
 
-    def __init__(self, what: str, wait: float = 0.0, *, busy: bool = False) -> None:
-        super().__init__(what)
+    def __init__(self, reason: str, wait: float = 0.0, *, busy: bool = False) -> None:
+        super().__init__(reason)
         self.wait, self.busy = wait, busy
 
 
@@ -89,7 +89,7 @@ class Server:
         self._closed = False
         self._client = self._open_client()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="humpback-server", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="humpback-server", daemon=True)
         self._thread.start()
         self._ready.wait()
 
@@ -111,7 +111,7 @@ class Server:
         """
         waiting = iter(items)
         running: set[concurrent.futures.Future[Out]] = set()
-        done: SimpleQueue[concurrent.futures.Future[Out]] = SimpleQueue()
+        finished: SimpleQueue[concurrent.futures.Future[Out]] = SimpleQueue()
 
         def fill() -> None:
             while len(running) < self._settings.concurrency:
@@ -121,12 +121,12 @@ class Server:
                     return
                 future = self._submit(item, work)
                 running.add(future)
-                future.add_done_callback(done.put)
+                future.add_done_callback(finished.put)
 
         try:
             fill()
             while running:
-                future = done.get()
+                future = finished.get()
                 running.discard(future)
                 fill()
                 yield self._result(future)
@@ -173,19 +173,19 @@ class Server:
         settings = self._settings
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         limits = httpx2.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
-        # One try has one deadline, set in `_once`; those of the client start again with every byte that drips in.
-        timeout = httpx2.Timeout(None, connect=min(_CONNECT, settings.timeout))
+        # One try has one deadline, set in `_try`; those of the client start again with every byte that drips in.
+        timeout = httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, settings.timeout))
         return httpx2.AsyncClient(headers=headers, limits=limits, timeout=timeout)
 
-    async def _live(self) -> None:
+    async def _serve(self) -> None:
         async with self._client:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             self._ready.set()
             await self._stop.wait()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]) -> Out:
         failed = _Failed("")
@@ -193,9 +193,9 @@ class Server:
             since = time.monotonic()
             if attempt:
                 await asyncio.sleep(max(failed.wait, self._pause(attempt)))
-            await self._turn()
+            await self._wait_for_turn()
             try:
-                return await self._once(method, path, body, read)
+                return await self._try(method, path, body, read)
             except _Failed as error:
                 failed = error
                 self._hold = max(self._hold, time.monotonic() + failed.wait)
@@ -204,7 +204,7 @@ class Server:
             raise Refused(f"no answer, while others are answered ({tried})")
         raise EngineError(
             f"no answer from {self._settings.base_url} ({tried})",
-            "see that the server runs; then the same command goes on, or raise model.server.retries",
+            "check that the server runs, then run the command again to continue; or raise model.server.retries",
             retryable=True,
         )
 
@@ -213,16 +213,16 @@ class Server:
         longest = min(self._first_wait * 2.0 ** (attempt - 1), _LONGEST_WAIT)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - decides no result
 
-    async def _turn(self) -> None:
+    async def _wait_for_turn(self) -> None:
         """Waits until another request may be sent: not above the rate, and not while the server asks for quiet."""
         if self._spacing:
             turn = max(time.monotonic(), self._next_turn, self._hold)
             self._next_turn = turn + self._spacing
             await asyncio.sleep(turn - time.monotonic())
-        while (rest := self._hold - time.monotonic()) > 0:
-            await asyncio.sleep(rest)
+        while (wait := self._hold - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
 
-    async def _once(self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]) -> Out:
+    async def _try(self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]) -> Out:
         self.tries += 1
         try:
             async with asyncio.timeout(self._settings.timeout):
@@ -232,14 +232,14 @@ class Server:
         except httpx2.HTTPError as error:
             raise _Failed(self._clean(f"{type(error).__name__}: {error}")) from None
         if reply.status != 200:
-            raise self._objection(reply)
+            raise self._error_of_status(reply)
         try:
-            found = json.loads(reply.body)
-            if not isinstance(found, dict):
+            content = json.loads(reply.body)
+            if not isinstance(content, dict):
                 raise ValueError("no object")
-            if found.get("error") and "choices" not in found:
-                raise ValueError(f"an error in place of an answer: {said(reply.body)}")
-            result = read(found)
+            if content.get("error") and "choices" not in content:
+                raise ValueError(f"an error in place of an answer: {error_text(reply.body)}")
+            result = read(content)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _Failed(self._clean(f"a damaged answer: {error}")) from None
         self._answered_at = time.monotonic()
@@ -252,37 +252,39 @@ class Server:
             pieces, size = [], 0
             async for piece in response.aiter_bytes():
                 size += len(piece)
-                if size > _LARGEST_ANSWER:
-                    raise _Failed(f"an answer of more than {_LARGEST_ANSWER >> 20} MiB")
+                if size > _MAX_ANSWER_BYTES:
+                    raise _Failed(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MiB")
                 pieces.append(piece)
             return _Reply(response.status_code, response.headers, b"".join(pieces))
 
-    def _objection(self, reply: _Reply) -> Exception:
+    def _error_of_status(self, reply: _Reply) -> Exception:
         """What a status other than 200 means."""
-        status, words = reply.status, self._clean(said(reply.body))
-        seen = f"status {status}" + (f": {words}" if words else "")
-        where = self._settings.base_url
+        status, words = reply.status, self._clean(error_text(reply.body))
+        summary = f"status {status}" + (f": {words}" if words else "")
+        url = self._settings.base_url
         if status in _ONE_REQUEST:
-            return Refused(words or seen)
+            return Refused(words or summary)
         if status == 429 and "insufficient_quota" in reply.body.decode(errors="replace"):
-            return EngineError(f"{where} says that the quota is used up", "see the account that the key belongs to")
-        if status in _AGAIN or status >= 500:
+            return EngineError(f"{url} says that the quota is used up", "see the account that the key belongs to")
+        if status in _RETRYABLE or status >= 500:
             wait = retry_after(reply.headers.get("retry-after", ""))
-            if wait > _LONGEST_ASKED:
-                return EngineError(f"{where} asks to come back in {wait:.0f} s", "go on then", retryable=True)
-            return _Failed(seen, wait, busy=status in _AGAIN or status == 503)
+            if wait > _LONGEST_RETRY_AFTER:
+                return EngineError(
+                    f"{url} asks to come back in {wait:.0f} s", "run the command again then", retryable=True
+                )
+            return _Failed(summary, wait, busy=status in _RETRYABLE or status == 503)
         if status in (401, 403):
             name = self._settings.api_key_env
-            held = f"the key in {name} is not right for it" if name else "name the key's variable in api_key_env"
-            return EngineError(f"{where} lets nobody in (status {status})", held)  # what it says may hold the key
+            hint = f"the key in {name} is not right for it" if name else "name the key's variable in api_key_env"
+            return EngineError(f"{url} lets nobody in (status {status})", hint)  # what it says may hold the key
         if status == 402:
-            return EngineError(f"{where} wants to be paid ({seen})", "see the account that the key belongs to")
-        return EngineError(f"{where} does not do that ({seen})", "check model.server.base_url and model.name")
+            return EngineError(f"{url} wants to be paid ({summary})", "see the account that the key belongs to")
+        return EngineError(f"{url} does not do that ({summary})", "check model.server.base_url and model.name")
 
     def _clean(self, text: str) -> str:
         """One line that does not hold the key."""
         line = " ".join(text.split())
-        return (line.replace(self._key, "***") if self._key else line)[:_SHOWN]
+        return (line.replace(self._key, "***") if self._key else line)[:_SHOWN_CHARS]
 
 
 def _key(name: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from humpback import models
-from humpback.config import ModelSettings
+from humpback.config import EngineSpec, ModelSettings
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
+
+Opener = Callable[[Path, str, ModelSettings], Engine]
+"""The function `open_model` of an engine's module: takes the model's folder, its identity, and the settings."""
 
 
 @contextmanager
@@ -19,59 +23,43 @@ def open_engine(settings: ModelSettings, path: Path | None = None, identity: str
 
     Args:
         settings: Which engine, and its bounds.
-        path: Model folder; else the model that the settings name is made ready. A server's model has none.
+        path: Model folder. Without it, the model that the settings name is resolved. A server's model has none.
         identity: What to call the model in records. A server's model is called after the server.
 
     Raises:
-        ConfigError: The key for a server is not where the settings say, or vLLM is not installed.
+        ConfigError: The key for a server is not where the settings say, or the engine's library is not installed.
         EngineError: A server does not answer.
         ModelError: The model cannot be used.
     """
-    if settings.engine == "fake":
-        from humpback.engines.fake import FakeEngine
-
-        engine: Engine = FakeEngine(identity or "fake")
-    elif settings.engine == "openai":
-        from humpback.engines.openai import OpenAIEngine
-
-        engine = OpenAIEngine(settings)
-    else:
-        if path is None:
-            folder = models.resolve(settings)
-            path, identity = folder.path, folder.identity
-        engine = _vllm(path, identity, settings) if settings.engine == "vllm" else _here(path, identity, settings)
+    open_model = _opener(settings.engine_spec)
+    if path is None and settings.engine_spec.needs_files:
+        folder = models.resolve(settings)
+        path, identity = folder.path, folder.identity
+    engine = open_model(path or Path(), identity, settings)
     try:
         yield engine
     finally:
         engine.close()
 
 
-def _here(path: Path, identity: str, settings: ModelSettings) -> Engine:
-    from humpback.engines.transformers import TransformersEngine
+def _opener(spec: EngineSpec) -> Opener:
+    """Imports the engine's module, which alone imports its libraries.
 
-    return TransformersEngine(path, identity, settings)
-
-
-_VLLM = {
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_NO_USAGE_STATS": "1",
-    # A fork of a process in which Arrow and PyTorch have threads can hang.
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-}
-"""What vLLM finds in the environment, unless the user has set it: quiet, and nothing sent to its makers."""
-
-
-def _vllm(path: Path, identity: str, settings: ModelSettings) -> Engine:
-    for name, value in _VLLM.items():
+    Raises:
+        ConfigError: A library that comes with an extra is not installed, or does not fit the others.
+    """
+    for name, value in spec.environment.items():
         os.environ.setdefault(name, value)
     try:
-        from humpback.engines.vllm import VllmEngine
+        opener: Opener = import_module(f"humpback.engines.{spec.name}").open_model
     except (ImportError, RuntimeError) as error:  # a wheel that does not fit the PyTorch at hand is a RuntimeError
+        if not spec.extra:
+            raise
         raise ConfigError(
-            f"model.engine is vllm, which cannot be imported ({str(error).partition(chr(10))[0]})",
-            "pip install 'humpback-align[vllm]', or set model.engine to transformers",
+            f"model.engine is {spec.name}, which cannot be imported ({str(error).partition(chr(10))[0]})",
+            f"pip install 'humpback-align[{spec.extra}]', or set model.engine to transformers",
         ) from None
-    return VllmEngine(path, identity, settings)
+    return opener
 
 
 def account(engine: Engine) -> str:

@@ -17,12 +17,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from humpback.config import ModelSettings
 from humpback.engines import replies
 from humpback.engines.http import Refused, Server
-from humpback.engines.replies import Json, Prompt, Written
+from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.errors import EngineError, UnsupportedError
 from humpback.models.sources import identify
 from humpback.records import Completion, Likelihood, LikelihoodRequest, Message, Part, Request
@@ -48,14 +49,14 @@ Out = TypeVar("Out")
 
 
 @dataclass(slots=True)
-class Spent:
+class ServerUsage:
     """What an engine has used.
 
     Attributes:
         requests: Requests answered.
         tries: Requests sent, further tries included.
         read: Tokens read, by the server's count.
-        written: Tokens written, by the server's count.
+        written: Tokens generated, by the server's count.
         cost: What those tokens cost at the prices in the settings.
     """
 
@@ -66,9 +67,9 @@ class Spent:
     cost: float = 0.0
 
     def __str__(self) -> str:
-        again = f" ({self.tries:,} sent)" if self.tries > self.requests else ""
+        sent = f" ({self.tries:,} sent)" if self.tries > self.requests else ""
         cost = f", cost {self.cost:.4f}" if self.cost else ""
-        return f"{self.requests:,} requests{again}, {self.read:,} tokens read, {self.written:,} written{cost}"
+        return f"{self.requests:,} requests{sent}, {self.read:,} tokens read, {self.written:,} written{cost}"
 
 
 class OpenAIEngine:
@@ -88,21 +89,21 @@ class OpenAIEngine:
         self._name = settings.name
         self._length_field = "max_tokens"
         self._refused = 0
-        self._spent = Spent()
+        self._spent = ServerUsage()
         self._server = Server(settings.server, first_wait=first_wait)
         try:
-            self._known = self._list_models()
+            models = self._list_models()
         except BaseException:
             self._server.close()
             raise
-        described = self._known.get(self._name, {})
-        if not described and len(self._known) == 1:
-            described = next(iter(self._known.values()))  # llama.cpp has one, by whatever name it is asked for
+        described = models.get(self._name, {})
+        if not described and len(models) == 1:
+            described = next(iter(models.values()))  # llama.cpp has one, by whatever name it is asked for
         digest = _digest(described)
         self._identity = identify(settings) + (f"+{digest}" if digest else "")
         self._owner = str(described.get("owned_by", ""))
-        found = _PREFILL.get(self._owner, "none")
-        self._prefill = found if settings.server.prefill == "auto" else settings.server.prefill
+        detected = _PREFILL.get(self._owner, "none")
+        self._prefill = detected if settings.server.prefill == "auto" else settings.server.prefill
 
     @property
     def model(self) -> str:
@@ -110,7 +111,7 @@ class OpenAIEngine:
         return self._identity
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> ServerUsage:
         """What has been used so far."""
         prices = self._settings
         self._spent.tries = self._server.tries
@@ -124,20 +125,20 @@ class OpenAIEngine:
         return self._server.each(requests, self._complete)
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
-        """Weighs continuations.
+        """Computes log-likelihoods of continuations.
 
         Several short answers are looked for among the 20 likeliest tokens of the position where the answer stands;
         tokens that differ in white space alone count together. An answer that is not among them is at most as likely as
         the last of them, and all that are missing share what the 20 leave of the whole: it gets the smaller of the two,
         divided evenly, an upper bound in all but the split. Where none is among them, the request has an error, or with
-        vLLM is weighed as longer texts are.
+        vLLM is scored as longer texts are.
 
-        Longer texts, and those whose end counts, are weighed by the log-probabilities of a prompt that holds them.
+        Longer texts, and those whose end counts, are scored by the log-probabilities of a prompt that holds them.
 
         Raises:
-            EngineError: The server gives no such log-probabilities, or stretches are asked for.
+            EngineError: The server gives no such log-probabilities, or spans are asked for.
         """
-        return self._server.each(requests, self._weigh)
+        return self._server.each(requests, self._loglikelihood)
 
     def close(self) -> None:
         """Gives up what is under way, and the connections."""
@@ -157,24 +158,22 @@ class OpenAIEngine:
             fields["logprobs"] = True
         prefix = request.answer_prefix
         try:
-            written = await self._ask(request.messages, prefix, fields, replies.read_completion)
+            reply = await self._ask(request.messages, prefix, fields, replies.read_completion)
         except Refused as refused:
             if self._settings.logprobs and _is_about_logprobs(refused) and not self._spent.requests:
                 raise EngineError(f"the server gives no log-probabilities ({refused})",
                                   "set model.server.logprobs to false") from None  # fmt: skip
             return Completion(request.id, "", "error", 0, 0, 0.0, str(refused))
-        if written.error:
-            return Completion(
-                request.id, "", "error", written.prompt_tokens, written.completion_tokens, 0.0, written.error
-            )
-        text = written.text
+        if reply.error:
+            return Completion(request.id, "", "error", reply.prompt_tokens, reply.completion_tokens, 0.0, reply.error)
+        text = reply.text
         if prefix.strip() and text.lstrip().startswith(prefix.strip()):
             text = text.lstrip()[len(prefix.strip()) :].lstrip()
         return Completion(
-            request.id, text, written.finish, written.prompt_tokens, written.completion_tokens, written.log_probability
+            request.id, text, reply.finish, reply.prompt_tokens, reply.completion_tokens, reply.log_probability
         )
 
-    async def _weigh(self, request: LikelihoodRequest) -> Likelihood:
+    async def _loglikelihood(self, request: LikelihoodRequest) -> Likelihood:
         if request.spans:
             raise UnsupportedError("a server does not say how likely parts of a conversation are",
                               "set curate.scorer to rating or expected-rating, or use an embedded engine")  # fmt: skip
@@ -182,48 +181,49 @@ class OpenAIEngine:
             return Likelihood(request.id, error="nothing to score")
         try:
             if replies.are_short(request):
-                return await self._weigh_answers(request)
-            return await self._weigh_texts(request)
+                return await self._score_answers(request)
+            return await self._score_texts(request)
         except Refused as refused:
             return Likelihood(request.id, error=str(refused))
 
-    async def _weigh_answers(self, request: LikelihoodRequest) -> Likelihood:
-        begun = not request.answer_prefix or self._prefill != "none"
+    async def _score_answers(self, request: LikelihoodRequest) -> Likelihood:
+        continued = not request.answer_prefix or self._prefill != "none"
         fields: Json = {
-            self._length_field: 1 if begun else _ANSWER_TOKENS,
+            self._length_field: 1 if continued else _ANSWER_TOKENS,
             "temperature": 0.0,
             "top_p": 1.0,
             "logprobs": True,
             "top_logprobs": replies.TOP,
         }
         try:
-            written = await self._ask(request.messages, request.answer_prefix, fields, replies.read_completion)
+            reply = await self._ask(request.messages, request.answer_prefix, fields, replies.read_completion)
         except Refused as refused:
             if not _is_about_logprobs(refused):
                 raise
-            written = None
-        if written is None or not any(place.top for place in written.places):
+            reply = None
+        if reply is None or not any(position.top for position in reply.positions):
             raise UnsupportedError("the server gives no distribution over the next token (top_logprobs)",
                               "set curate.scorer to rating, which needs none")  # fmt: skip
-        values, error = replies.weigh_answers(written.places, request, begun=begun)
-        if error and begun and self._owner == "vllm":
-            return await self._weigh_texts(request)
+        values, error = replies.score_answers(reply.positions, request, continued=continued)
+        if error and continued and self._owner == "vllm":
+            return await self._score_texts(request)
         tokens = (1,) * len(values)
-        return Likelihood(request.id, values, tokens, written.prompt_tokens, error)
+        return Likelihood(request.id, values, tokens, reply.prompt_tokens, error)
 
-    async def _weigh_texts(self, request: LikelihoodRequest) -> Likelihood:
+    async def _score_texts(self, request: LikelihoodRequest) -> Likelihood:
         """The tokens that each whole conversation has more than what all begin with are the continuation's."""
-        head = await self._read(request.messages, request.answer_prefix, ends=False)
-        wholes = [
-            await self._read(request.messages, request.answer_prefix + text, ends=request.ends)
+        head = await self._read_prompt(request.messages, request.answer_prefix, ends=False)
+        conversations = [
+            await self._read_prompt(request.messages, request.answer_prefix + text, ends=request.ends)
             for text in request.continuations
         ]
-        start = min(replies.shared(head.ids, whole.ids) for whole in wholes)
-        values = tuple(min(0.0, sum(whole.log_probabilities[start:])) for whole in wholes)
-        counts = tuple(len(whole.ids) - start for whole in wholes)
-        return Likelihood(request.id, values, counts, head.tokens + sum(whole.tokens for whole in wholes))
+        start = min(replies.shared_tokens(head.ids, conversation.ids) for conversation in conversations)
+        values = tuple(min(0.0, sum(conversation.log_probabilities[start:])) for conversation in conversations)
+        tokens = head.tokens + sum(conversation.tokens for conversation in conversations)
+        counts = tuple(len(conversation.ids) - start for conversation in conversations)
+        return Likelihood(request.id, values, counts, tokens)
 
-    async def _read(self, messages: tuple[Message, ...], answer: str, *, ends: bool) -> Prompt:
+    async def _read_prompt(self, messages: tuple[Message, ...], answer: str, *, ends: bool) -> Prompt:
         fields: Json = {self._length_field: 1, "temperature": 0.0, "prompt_logprobs": 1}
         if answer:
             messages = (*messages, Message("assistant", (Part(answer),)))
@@ -244,13 +244,13 @@ class OpenAIEngine:
                 if "max_tokens" in body and "max_completion_tokens" in str(refused):
                     self._length_field = "max_completion_tokens"  # what newer models call it
                     continue
-                shorter = replies.cut(messages, str(refused))
+                shorter = replies.cut_longest(messages, str(refused))
                 if shorter is None:
                     self._count_refusal(refused)
                     raise
                 messages = shorter
                 continue
-            self._account(answer)
+            self._count_usage(answer)
             return answer
         raise Refused("the prompt is too long, however much is cut")
 
@@ -266,9 +266,9 @@ class OpenAIEngine:
         body |= self._settings.extra_body
         return {name: value for name, value in body.items() if value is not None}
 
-    def _account(self, answer: object) -> None:
+    def _count_usage(self, answer: object) -> None:
         self._spent.requests += 1
-        if isinstance(answer, Written):
+        if isinstance(answer, ChatReply):
             self._spent.read += answer.prompt_tokens
             self._spent.written += answer.completion_tokens
         elif isinstance(answer, Prompt):
@@ -278,7 +278,9 @@ class OpenAIEngine:
     def _count_refusal(self, refused: Refused) -> None:
         self._refused += 1
         if not self._spent.requests and self._refused >= _REFUSALS:
-            raise EngineError(f"the server refuses every request ({refused})", "mend that") from None
+            raise EngineError(
+                f"the server refuses every request ({refused})", "check model.name and model.server.extra_body"
+            ) from None
 
     def _list_models(self) -> dict[str, Json]:
         """What the server says of its models; nothing where it does not say."""
@@ -292,6 +294,11 @@ class OpenAIEngine:
             return {}
         finally:
             self._server.tries = 0
+
+
+def open_model(path: Path, identity: str, settings: ModelSettings) -> OpenAIEngine:
+    """The model that the settings name on their server, which says itself what it is."""
+    return OpenAIEngine(settings)
 
 
 def _is_about_logprobs(refused: Refused) -> bool:

@@ -24,10 +24,10 @@ Reader = Callable[[Json], Out]
 TOP = 20
 """Likeliest tokens to ask for: the most that the protocol allows."""
 
-_LONGEST_ANSWER = 12
-_MOST_TOKENS = 10_000_000
-_LEAST = 1e-12
-_MOST_SAID = 1200
+_SHORT_ANSWER_CHARS = 12
+_MAX_TOKENS = 10_000_000
+_MIN_PROBABILITY = 1e-12
+_ERROR_CHARS = 1200
 _FINISH: dict[str, FinishReason] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
     **dict.fromkeys(("length", "max_tokens"), "length"),
@@ -37,8 +37,8 @@ _LIMIT = re.compile(r"context.?(?:length|size|window)\D{0,20}(\d+)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One token written, and the likeliest in its place."""
+class TokenChoice:
+    """One generated token, and the likeliest tokens at its position."""
 
     token: str
     log_probability: float
@@ -46,20 +46,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ChatReply:
     """A chat completion."""
 
     text: str
     finish: FinishReason
     prompt_tokens: int
     completion_tokens: int
-    places: tuple[Place, ...]
+    positions: tuple[TokenChoice, ...]
     error: str = ""
 
     @property
     def log_probability(self) -> float:
         """Of all that was written; 0 where the server does not say."""
-        return min(0.0, sum(place.log_probability for place in self.places))
+        return min(0.0, sum(position.log_probability for position in self.positions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class Prompt:
     tokens: int
 
 
-def read_completion(reply: Json) -> Written:
+def read_completion(reply: Json) -> ChatReply:
     """Reads a chat completion. Of several choices, which nobody asked for, the first counts."""
     choice = _first_choice(reply)
     message = _object(choice["message"])
     logprobs = choice.get("logprobs")
     content = _object(logprobs).get("content") if logprobs is not None else None
-    places = tuple(_place(_object(item)) for item in content or ())
+    positions = tuple(_token_choice(_object(item)) for item in content or ())
     read, written = _count(reply, "prompt_tokens"), _count(reply, "completion_tokens")
     text, finish, error = message.get("content"), choice.get("finish_reason"), ""
     if text is not None and not isinstance(text, str):
@@ -88,18 +88,18 @@ def read_completion(reply: Json) -> Written:
         error = f"the server ended the answer with '{finish}'"
     elif finish not in _FINISH:
         raise ValueError(f"it ended with {finish!r}")
-    return Written(text or "", _FINISH.get(str(finish), "error"), read, written or len(places), places, error)
+    return ChatReply(text or "", _FINISH.get(str(finish), "error"), read, written or len(positions), positions, error)
 
 
 def read_prompt(reply: Json) -> Prompt:
     """Reads vLLM's log-probabilities of a prompt: for each token its own first, the likeliest behind it."""
     tokens = _count(reply, "prompt_tokens")
-    given = reply.get("prompt_logprobs")
-    if not given:
+    entries = reply.get("prompt_logprobs")
+    if not entries:
         _first_choice(reply)
         return Prompt((), (), tokens)
-    ids, values = [""], [0.0]  # nothing is known of the first: nothing stands before it
-    for entry in _array(given)[1:]:
+    ids, values = [""], [0.0]  # the first token has no probability: nothing precedes it
+    for entry in _array(entries)[1:]:
         token, described = next(iter(_object(entry).items()))
         ids.append(token)
         values.append(_log_probability(_object(described)["logprob"]))
@@ -111,25 +111,25 @@ def read_models(reply: Json) -> dict[str, Json]:
     return {str(item["id"]): item for item in map(_object, _array(reply["data"]))}
 
 
-def said(body: bytes) -> str:
-    """The server's own words on an error, whatever it wraps them in."""
+def error_text(body: bytes) -> str:
+    """The server's own message of an error, whatever object it is wrapped in."""
     try:
-        found = json.loads(body)
+        content = json.loads(body)
     except (ValueError, RecursionError):
-        return body[:_MOST_SAID].decode(errors="replace")
+        return body[:_ERROR_CHARS].decode(errors="replace")
     for key in ("error", "message", "detail"):
-        if isinstance(found, dict) and found.get(key):
-            found = found[key]
-    return found if isinstance(found, str) else json.dumps(found)
+        if isinstance(content, dict) and content.get(key):
+            content = content[key]
+    return content if isinstance(content, str) else json.dumps(content)
 
 
-def retry_after(given: str) -> float:
+def retry_after(header: str) -> float:
     """Seconds that a server asks for, as a number or as a date; 0 where it does not, or not readably."""
     try:
-        wait = float(given.strip())
+        wait = float(header.strip())
     except ValueError:
         try:
-            until = parsedate_to_datetime(given)
+            until = parsedate_to_datetime(header)
         except ValueError:
             return 0.0
         wait = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
@@ -144,25 +144,27 @@ def has_text(messages: Sequence[Message]) -> bool:
 def are_short(request: LikelihoodRequest) -> bool:
     """Whether the continuations are answers that can each be one token."""
     texts = [text.strip() for text in request.continuations]
-    short = all(0 < len(text) <= _LONGEST_ANSWER and len(text.split()) == 1 for text in texts)
+    short = all(0 < len(text) <= _SHORT_ANSWER_CHARS and len(text.split()) == 1 for text in texts)
     return short and len(set(texts)) == len(texts) > 1 and not request.ends
 
 
-def weigh_answers(places: Sequence[Place], request: LikelihoodRequest, *, begun: bool) -> tuple[tuple[float, ...], str]:
+def score_answers(
+    positions: Sequence[TokenChoice], request: LikelihoodRequest, *, continued: bool
+) -> tuple[tuple[float, ...], str]:
     """The log-probability of each short answer, and what is wrong.
 
     Args:
-        places: What was written behind the prompt.
+        positions: The tokens of the reply.
         request: What the answers are.
-        begun: Whether the server went on behind `answer_prefix`, so that the answer stands at the first place; else it
-            stands where one of the answers was written, with nothing or the prefix before it.
+        continued: Whether the server continued `answer_prefix`, so that the answer stands at the first place; else it
+            stands where one of the answers was generated, with nothing or the prefix before it.
     """
     answers = [text.strip() for text in request.continuations]
     before = ""
-    for place in places:
-        if begun or (place.token.strip() in answers and before.strip() in ("", request.answer_prefix.strip())):
-            return _among(place.top, answers)
-        before += place.token
+    for position in positions:
+        if continued or (position.token.strip() in answers and before.strip() in ("", request.answer_prefix.strip())):
+            return _among(position.top, answers)
+        before += position.token
     return (), f"the reply does not come to an answer: '{before.strip()[:80]}'"
 
 
@@ -174,41 +176,41 @@ def _among(top: Sequence[tuple[str, float]], answers: Sequence[str]) -> tuple[tu
     missing = [answer for answer, share in shares.items() if not share]
     if len(missing) == len(answers):
         return (), f"no answer is among the {len(top)} likeliest tokens"
-    rest = max(0.0, 1.0 - sum(math.exp(value) for value in dict(top).values()))
-    bound = min(rest, math.exp(min(value for _, value in top))) / max(len(missing), 1)
-    return tuple(min(0.0, math.log(max(shares[answer] or bound, _LEAST))) for answer in answers), ""
+    remainder = max(0.0, 1.0 - sum(math.exp(value) for value in dict(top).values()))
+    bound = min(remainder, math.exp(min(value for _, value in top))) / max(len(missing), 1)
+    return tuple(min(0.0, math.log(max(shares[answer] or bound, _MIN_PROBABILITY))) for answer in answers), ""
 
 
-def shared(one: Sequence[str], other: Sequence[str]) -> int:
+def shared_tokens(left: Sequence[str], right: Sequence[str]) -> int:
     """How many tokens two prompts begin with together."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
-def cut(messages: tuple[Message, ...], said: str) -> tuple[Message, ...] | None:
+def cut_longest(messages: tuple[Message, ...], reason: str) -> tuple[Message, ...] | None:
     """A conversation with less of the longest text that may be cut.
 
     Args:
         messages: What was refused.
-        said: Why.
+        reason: What the server said.
 
     Returns:
         None where it was not refused for its length, or nothing is left to cut.
     """
     parts = [(len(p.text), i, k) for i, m in enumerate(messages) for k, p in enumerate(m.parts) if p.cut]
-    length, index, place = max(parts, default=(0, 0, 0))
-    if length < 2 or not _TOO_LONG.search(said):
+    length, index, part_index = max(parts, default=(0, 0, 0))
+    if length < 2 or not _TOO_LONG.search(reason):
         return None
-    keep = max(1, int(length * _share(said)))
+    keep = max(1, int(length * _share_to_keep(reason)))
     message = messages[index]
-    part = replace(message.parts[place], text=message.parts[place].text[:keep])
-    shorter = replace(message, parts=(*message.parts[:place], part, *message.parts[place + 1 :]))
+    part = replace(message.parts[part_index], text=message.parts[part_index].text[:keep])
+    shorter = replace(message, parts=(*message.parts[:part_index], part, *message.parts[part_index + 1 :]))
     return (*messages[:index], shorter, *messages[index + 1 :])
 
 
-def _share(said: str) -> float:
+def _share_to_keep(reason: str) -> float:
     """How much to keep: what the server says of limit and length, and a little less; else seven tenths."""
-    limit = _LIMIT.search(said)
-    most = max((int(number) for number in re.findall(r"\d+", said)), default=0)
+    limit = _LIMIT.search(reason)
+    most = max((int(number) for number in re.findall(r"\d+", reason)), default=0)
     return 0.95 * int(limit[1]) / most if limit and most > int(limit[1]) > 0 else 0.7
 
 
@@ -216,12 +218,12 @@ def _first_choice(reply: Json) -> Json:
     return _object(_array(reply["choices"])[0])
 
 
-def _place(item: Json) -> Place:
+def _token_choice(item: Json) -> TokenChoice:
     top = tuple(
-        (str(one["token"]), _log_probability(one["logprob"]))
-        for one in map(_object, _array(item.get("top_logprobs", [])))
+        (str(entry["token"]), _log_probability(entry["logprob"]))
+        for entry in map(_object, _array(item.get("top_logprobs", [])))
     )
-    return Place(str(item["token"]), _log_probability(item["logprob"]), top)
+    return TokenChoice(str(item["token"]), _log_probability(item["logprob"]), top)
 
 
 def _log_probability(value: object) -> float:
@@ -234,7 +236,7 @@ def _count(reply: Json, name: str) -> int:
     """A count of `usage`; 0 where it is missing or cannot be one."""
     usage = reply.get("usage")
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS else 0
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The embedded engine: a causal language model in this process, on the CPU or on one GPU.
 
-Requests are taken in windows, sorted by length and run in batches that a token budget bounds; `reading` and `writing`
-do the work.
+Requests are taken in windows, sorted by length and run in batches that a token budget bounds; `generating` and
+`likelihoods` do the work.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback.config import ModelSettings
-from humpback.engines.generating import write
-from humpback.engines.likelihoods import read
-from humpback.engines.loaded import Loaded
-from humpback.engines.packed import pack, packs
+from humpback.engines.generating import generate
+from humpback.engines.likelihoods import loglikelihoods
+from humpback.engines.loaded_model import LoadedModel
+from humpback.engines.weight_packing import can_pack, pack_linear_layers
 from humpback.errors import EngineError, ModelError
-from humpback.models.sources import without_bars
+from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
 from humpback.records import Completion, Likelihood, LikelihoodRequest, Request
 
 _WINDOW = 256
 """Requests that are sorted by length together: also the most that are held at a time."""
 
-_Ask = TypeVar("_Ask", Request, LikelihoodRequest)
+_AnyRequest = TypeVar("_AnyRequest", Request, LikelihoodRequest)
 
 
 class TransformersEngine:
@@ -50,30 +50,31 @@ class TransformersEngine:
         trust = settings.trust_remote_code
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-            with without_bars():
+            with without_progress_bars():
                 model = AutoModelForCausalLM.from_pretrained(
                     path,
-                    dtype=torch.float32 if packs(device) else dtype,
+                    # Packed layers round their own weights; all between two products stays float32.
+                    dtype=torch.float32 if can_pack(device) else dtype,
                     trust_remote_code=trust,
                     use_safetensors=None if trust else True,
                 )
         except (OSError, ValueError, KeyError) as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
+            reason = (str(error).splitlines() or [""])[0]
+            raise ModelError(f"{path} cannot be loaded ({reason})", "check model.name") from None
         self.template = Template(tokenizer)
         check_template(path, self.template)
         model.to(device).eval().requires_grad_(False)
-        if packs(device):
-            pack(model, dtype)
-        text = model.config.get_text_config()
-        longest = min(settings.max_tokens, int(getattr(text, "max_position_embeddings", None) or settings.max_tokens))
-        self._loaded: Loaded | None = Loaded(
+        if can_pack(device):
+            pack_linear_layers(model, dtype)
+        text_config = model.config.get_text_config()
+        positions = getattr(text_config, "max_position_embeddings", None) or settings.max_tokens
+        self._loaded: LoadedModel | None = LoadedModel(
             network=model,
             template=self.template,
             device=device,
-            max_tokens=longest,
+            max_tokens=min(settings.max_tokens, int(positions)),
             batch_tokens=settings.batch_tokens,
-            vocabulary=int(text.vocab_size),
+            vocabulary=int(text_config.vocab_size),
         )
 
     @property
@@ -92,17 +93,22 @@ class TransformersEngine:
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """Continues each conversation."""
         for window in _windows(requests, _WINDOW):
-            yield from write(self._open(), window)
+            yield from generate(self._open_model(), window)
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
-        """Scores continuations without writing."""
+        """Computes log-likelihoods without generating."""
         for window in _windows(requests, _WINDOW):
-            yield from read(self._open(), window)
+            yield from loglikelihoods(self._open_model(), window)
 
-    def _open(self) -> Loaded:
+    def _open_model(self) -> LoadedModel:
         if self._loaded is None:
             raise EngineError("the engine is closed", "open a new one")
         return self._loaded
+
+
+def open_model(path: Path, identity: str, settings: ModelSettings) -> TransformersEngine:
+    """The model of a folder, in this process."""
+    return TransformersEngine(path, identity, settings)
 
 
 def pick_device(name: str) -> torch.device:
@@ -128,7 +134,7 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def _windows(requests: Iterable[_Ask], size: int) -> Iterator[list[_Ask]]:
+def _windows(requests: Iterable[_AnyRequest], size: int) -> Iterator[list[_AnyRequest]]:
     iterator = iter(requests)
     while window := list(islice(iterator, size)):
         yield window

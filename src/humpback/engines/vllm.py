@@ -25,20 +25,20 @@ from vllm.sampling_params import RequestOutputKind
 from vllm.usage.usage_lib import UsageContext
 
 from humpback.config import ModelSettings
-from humpback.engines.asked import Asked, Row, answer, asked
 from humpback.engines.guard import Guard
+from humpback.engines.token_rows import RowRequest, TokenRow, to_likelihood, to_rows
 from humpback.engines.vllm_layout import arguments_for
 from humpback.errors import EngineError, ModelError
 from humpback.models.template import Template, TooLong, check_template
 from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request
 
-_AHEAD = 2
-"""Requests under way for each that a copy can work on, so that none waits for this process."""
+_QUEUE_FACTOR = 2
+"""Requests that are running for each one that a copy can work on, so that no copy waits for this process."""
 
 _CHOICES = 128
 """Most single tokens that vLLM looks up at one position."""
 
-_Ask = TypeVar("_Ask", Request, LikelihoodRequest)
+_AnyRequest = TypeVar("_AnyRequest", Request, LikelihoodRequest)
 _Answer = TypeVar("_Answer", Completion, Likelihood)
 
 
@@ -63,7 +63,7 @@ class VllmEngine:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
-        others = _processes()
+        before = _processes()
         try:
             self._engine: Any = asyncio.run_coroutine_threadsafe(_start(arguments), self._loop).result()
         except (RuntimeError, ValueError, OSError) as error:
@@ -72,9 +72,9 @@ class VllmEngine:
                 f"vLLM cannot open {path} ({_line(error)})",
                 "see what it says above; if memory is short, model.vllm.memory_share or model.vllm.cache_gib",
             ) from None
-        self._guard = Guard(_processes() - others)
+        self._guard = Guard(_processes() - before)
         at_a_time = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
-        self._ahead = _AHEAD * at_a_time * arguments.data_parallel_size
+        self._max_running = _QUEUE_FACTOR * at_a_time * arguments.data_parallel_size
 
     @property
     def model(self) -> str:
@@ -97,32 +97,32 @@ class VllmEngine:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """Continues each conversation."""
-        return self._each(requests, self._begin_writing)
+        return self._each(requests, self._start_generation)
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
-        """Reads without writing.
+        """Computes log-likelihoods without generating.
 
-        Single tokens that could come next are looked up at one position, behind a beginning that is in the cache. Other
-        places are places of prompts, which vLLM reads anew for each.
+        Single tokens that could come next are looked up at one position, behind a prefix that is in the cache. Other
+        positions are those of prompts, which vLLM computes anew for each request.
         """
-        return self._each(requests, self._begin_reading)
+        return self._each(requests, self._start_loglikelihood)
 
     def _each(
-        self, requests: Iterable[_Ask], begin: Callable[[_Ask], Coroutine[Any, Any, _Answer]]
+        self, requests: Iterable[_AnyRequest], begin: Callable[[_AnyRequest], Coroutine[Any, Any, _Answer]]
     ) -> Iterator[_Answer]:
-        """Gives each answer as it comes. Who stops listening takes back all that is under way."""
-        left = iter(requests)
-        done: SimpleQueue[Future[_Answer]] = SimpleQueue()
+        """Yields each answer as it comes. A caller that stops early cancels the requests that are running."""
+        pending = iter(requests)
+        finished: SimpleQueue[Future[_Answer]] = SimpleQueue()
         running: set[Future[_Answer]] = set()
         try:
             while True:
-                for request in islice(left, self._ahead - len(running)):
+                for request in islice(pending, self._max_running - len(running)):
                     future = asyncio.run_coroutine_threadsafe(begin(request), self._open_loop())
                     running.add(future)
-                    future.add_done_callback(done.put)
+                    future.add_done_callback(finished.put)
                 if not running:
                     return
-                running.discard(future := done.get())
+                running.discard(future := finished.get())
                 yield future.result()
         finally:
             for future in running:
@@ -138,16 +138,16 @@ class VllmEngine:
         self._thread.join()
         self._loop.close()
 
-    def _begin_writing(self, request: Request) -> Coroutine[Any, Any, Completion]:
-        """Makes the tokens at once, in the caller's thread; what it gives asks vLLM."""
-        room = self._max_tokens - request.sampling.max_new_tokens
+    def _start_generation(self, request: Request) -> Coroutine[Any, Any, Completion]:
+        """Renders the tokens now, in the caller's thread; the coroutine asks vLLM."""
+        prompt_tokens = self._max_tokens - request.sampling.max_new_tokens
         try:
-            ids = self.template.prompt(request.messages, request.answer_prefix, room)
+            ids = self.template.prompt(request.messages, request.answer_prefix, prompt_tokens)
         except TooLong as error:
             return _at_once(Completion(request.id, "", "error", 0, 0, 0.0, str(error)))
-        return self._write(request, ids)
+        return self._generate(request, ids)
 
-    async def _write(self, request: Request, ids: tuple[int, ...]) -> Completion:
+    async def _generate(self, request: Request, ids: tuple[int, ...]) -> Completion:
         sampling = request.sampling
         output = await self._ask(
             ids,
@@ -158,40 +158,41 @@ class VllmEngine:
             stop_token_ids=list(self.template.stop_ids),
             logprobs=0,
         )
-        (written,) = output.outputs
-        finish: FinishReason = "stop" if written.finish_reason == "stop" else "length"
-        text, count = self.template.decode(written.token_ids), len(written.token_ids)
-        return Completion(request.id, text, finish, len(ids), count, float(written.cumulative_logprob))
+        (generated,) = output.outputs
+        finish: FinishReason = "stop" if generated.finish_reason == "stop" else "length"
+        text, count = self.template.decode(generated.token_ids), len(generated.token_ids)
+        return Completion(request.id, text, finish, len(ids), count, float(generated.cumulative_logprob))
 
-    def _begin_reading(self, request: LikelihoodRequest) -> Coroutine[Any, Any, Likelihood]:
+    def _start_loglikelihood(self, request: LikelihoodRequest) -> Coroutine[Any, Any, Likelihood]:
         try:
-            return self._read(request.id, asked(self.template, self._max_tokens, request))
+            return self._read(request.id, to_rows(self.template, self._max_tokens, request))
         except TooLong as error:
             return _at_once(Likelihood(request.id, error=str(error)))
 
-    async def _read(self, name: str, what: Asked) -> Likelihood:
-        return answer(name, what, iter(await asyncio.gather(*map(self._read_row, what.rows))))
+    async def _read(self, request_id: str, rows: RowRequest) -> Likelihood:
+        values = await asyncio.gather(*map(self._read_row, rows.rows))
+        return to_likelihood(request_id, rows, iter(values))
 
-    async def _read_row(self, row: Row) -> list[float]:
-        """The log-probabilities at the places of a row, then those of its choices."""
+    async def _read_row(self, row: TokenRow) -> list[float]:
+        """The log-probabilities at the positions of a row, then those of its choices."""
         groups = [row.choices[at : at + _CHOICES] for at in range(0, len(row.choices), _CHOICES)] or [()]
-        looks = [self._look(row.ids, row.places if group is groups[0] else (), group) for group in groups]
-        return [value for values in await asyncio.gather(*looks) for value in values]
+        lookups = [self._lookup(row.ids, row.positions if group is groups[0] else (), group) for group in groups]
+        return [value for values in await asyncio.gather(*lookups) for value in values]
 
-    async def _look(self, ids: tuple[int, ...], places: tuple[int, ...], choices: tuple[int, ...]) -> list[float]:
-        if not places and not choices:
+    async def _lookup(self, ids: tuple[int, ...], positions: tuple[int, ...], choices: tuple[int, ...]) -> list[float]:
+        if not positions and not choices:
             return []
         output = await self._ask(
             ids,
             max_tokens=1,
             temperature=0.0,
-            prompt_logprobs=0 if places else None,
+            prompt_logprobs=0 if positions else None,
             logprob_token_ids=list(dict.fromkeys(choices)) or None,
         )
-        values = [output.prompt_logprobs[place][ids[place]].logprob for place in places]
+        values = [output.prompt_logprobs[position][ids[position]].logprob for position in positions]
         if choices:
-            behind = output.outputs[0].logprobs[0]
-            values += [behind[token].logprob for token in choices]
+            next_token = output.outputs[0].logprobs[0]
+            values += [next_token[token].logprob for token in choices]
         return values
 
     async def _ask(self, ids: tuple[int, ...], **params: object) -> Any:
@@ -200,13 +201,18 @@ class VllmEngine:
             **params, detokenize=False, flat_logprobs=True, output_kind=RequestOutputKind.FINAL_ONLY
         )
         self._asked += 1
-        whole = None
+        result = None
         try:
             async for output in self._engine.generate(tokens_input(list(ids)), sampling, str(self._asked)):
-                whole = output
+                result = output
         except VLLMError as error:
             raise EngineError(f"vLLM has failed ({_line(error)})", "see what it says above") from None
-        return whole
+        return result
+
+
+def open_model(path: Path, identity: str, settings: ModelSettings) -> VllmEngine:
+    """The model of a folder, in processes that vLLM starts."""
+    return VllmEngine(path, identity, settings)
 
 
 def _read_folder(path: Path, settings: ModelSettings) -> tuple[Template, int]:
@@ -214,12 +220,12 @@ def _read_folder(path: Path, settings: ModelSettings) -> tuple[Template, int]:
     trust = settings.trust_remote_code
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-        text = AutoConfig.from_pretrained(path, trust_remote_code=trust).get_text_config()
+        text_config = AutoConfig.from_pretrained(path, trust_remote_code=trust).get_text_config()
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path} cannot be loaded ({_line(error)})", "check model.name") from None
     template = Template(tokenizer)
     check_template(path, template)
-    longest = int(getattr(text, "max_position_embeddings", None) or settings.max_tokens)
+    longest = int(getattr(text_config, "max_position_embeddings", None) or settings.max_tokens)
     return template, min(settings.max_tokens, longest)
 
 
@@ -234,10 +240,10 @@ def _processes() -> set[psutil.Process]:
 
 async def _end(engine: Any) -> None:
     engine.shutdown()
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _at_once(ready: _Answer) -> _Answer:

@@ -18,7 +18,7 @@ _GIB = 2**30
 
 
 def arguments_for(path: Path, settings: ModelSettings, longest: int) -> AsyncEngineArgs:
-    """Everything that vLLM is told when it starts.
+    """The arguments that vLLM starts with.
 
     Args:
         path: Model folder.
@@ -32,26 +32,26 @@ def arguments_for(path: Path, settings: ModelSettings, longest: int) -> AsyncEng
     if settings.device not in ("auto", "cpu" if on_cpu else "cuda"):
         has = "the CPU" if on_cpu else "GPUs"
         raise EngineError(f"model.device is {settings.device}, and this vLLM runs on {has}", "set it to auto")
-    ours = settings.vllm
-    cache = ours.cache_gib or (_CPU_CACHE_GIB if on_cpu else 0)
+    layout = settings.vllm
+    cache = layout.cache_gib or (_CPU_CACHE_GIB if on_cpu else 0)
     return AsyncEngineArgs(
         model=str(path),
-        # The tokens are ours, and so is all that decides how they are drawn.
+        # We send token ids, and set everything that decides how tokens are drawn.
         skip_tokenizer_init=True,
         generation_config="vllm",
         logprobs_mode="raw_logprobs",
         trust_remote_code=settings.trust_remote_code,
         load_format="auto" if settings.trust_remote_code else "safetensors",
         dtype=_dtype(settings.dtype, on_cpu),
-        # vLLM always writes, so that reading takes one token more than it reads.
+        # vLLM always generates a token, also where only log-likelihoods are asked for.
         max_model_len=longest + 1,
         enable_prefix_caching=True,
-        data_parallel_size=ours.replicas or _copies(ours.tensor_parallel, on_cpu),
-        tensor_parallel_size=ours.tensor_parallel,
-        distributed_executor_backend="mp" if ours.tensor_parallel > 1 else None,
-        gpu_memory_utilization=ours.memory_share,
+        data_parallel_size=layout.replicas or _copies(layout.tensor_parallel, on_cpu),
+        tensor_parallel_size=layout.tensor_parallel,
+        distributed_executor_backend="mp" if layout.tensor_parallel > 1 else None,
+        gpu_memory_utilization=layout.memory_share,
         kv_cache_memory_bytes=int(cache * _GIB) or None,
-        enforce_eager=not ours.compile,
+        enforce_eager=not layout.compile,
         disable_log_stats=True,
         use_tqdm_on_load=False,
     )

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from humpback.data_access.atomic import atomic_file
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.records import content_id
@@ -194,14 +194,10 @@ def write_json(path: Path, value: object) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with atomic_file(path, "w") as file:
             json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=False)
             file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror or error})", "choose another place") from None
 

@@ -28,7 +28,7 @@ def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:
 
 
 def carry_out(
-    grid: Grid, run: Run, config: Config, watcher: Progress, *, keep_models: bool, on_cell: Callable[[Cell], None]
+    grid: Grid, run: Run, config: Config, progress: Progress, *, keep_models: bool, on_cell: Callable[[Cell], None]
 ) -> dict[str, str]:
     """Brings every cell to its end.
 
@@ -36,7 +36,7 @@ def carry_out(
         grid: The experiment.
         run: Its folder; locked by the caller.
         config: The settings that all arms share.
-        watcher: Whom to tell of stages.
+        progress: Whom to tell of stages.
         keep_models: Whether models stay when nothing needs them any more.
         on_cell: Called with each cell that came to its end now.
 
@@ -52,9 +52,9 @@ def carry_out(
         stages = grid.leading_to(cell.measured.values())
         if any(stage.name in failed for stage in stages):
             continue
-        following = _Following(watcher)
+        following = _Following(progress)
         try:
-            execute(stages, run, config, watcher=following)
+            execute(stages, run, config, progress=following)
         except Exception as error:  # of any kind: out of memory in one cell must not take the others with it
             if not following.stage:
                 raise
@@ -89,18 +89,21 @@ def _in_words(error: Exception) -> str:
 class _Following:
     """Passes everything on, and remembers which stage is at work."""
 
-    watcher: Progress
+    progress: Progress
     stage: str = ""
+
+    def prepare(self, stages: int, done: int) -> None:
+        """Says nothing: a cell is a part of the experiment, whose stages are counted as a whole."""
 
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts."""
         self.stage = stage.name
-        self.watcher.begin(stage, done, total)
+        self.progress.begin(stage, done, total)
 
     def advance(self, done: int, total: int | None, note: str) -> None:
         """So many tasks or steps are done now."""
-        self.watcher.advance(done, total, note)
+        self.progress.advance(done, total, note)
 
     def end(self, stage: Stage, counts: Counts) -> None:
         """A stage is done."""
-        self.watcher.end(stage, counts)
+        self.progress.end(stage, counts)

@@ -9,8 +9,11 @@ from html import escape
 from humpback.experiment.plan import BASE
 from humpback.experiment.results import Against, Result, Table
 from humpback.experiment.tables import named
+from humpback.statistics.axis import Axis
 
 _WIDTH = 760
+_TICKS = 8
+"""Steps on an axis, at most."""
 _COLOURS = ("#4269d0", "#c47d1c", "#d6453d", "#4f9e91", "#3a9c4e", "#e075a5", "#8b5fc7", "#8a6a4f")
 """By arm, in turn; each is told from its neighbours by its mark too."""
 _MARKS = ("circle", "square", "triangle", "diamond")
@@ -32,8 +35,8 @@ def scaling_figure(table: Table) -> str | None:
     every = [one for points in arms.values() for one in points] + flat
     low, high = _around([end for one in every for end in (one.interval.low, one.interval.high)])
     first, last = _around([math.log(one.pairs) for points in arms.values() for one in points])
-    x = _Axis(first, last, 70, _WIDTH - 190)
-    y = _Axis(low, high, 330, 40)
+    x = Axis(first, last, 70, _WIDTH - 190)
+    y = Axis(low, high, 330, 40)
     parts = [*_grid(y, 70, _WIDTH - 190), *_sizes(x, sorted({one.pairs for points in arms.values() for one in points}))]
     for one in flat:
         at = y.at(one.value)
@@ -51,10 +54,10 @@ def comparison_figure(table: Table) -> str | None:
     if not rows:
         return None
     ends = [end for _, other in rows for end in (other.interval.low, other.interval.high)]
-    x = _Axis(*_around([0.0, *ends]), 330, _WIDTH - 30)
+    x = Axis(*_around([0.0, *ends]), 330, _WIDTH - 30)
     bottom = 60 + 24 * len(rows)
     parts = [f'<path d="M{x.at(0):.1f} 40V{bottom}" stroke="#888"/>']
-    for value in x.ticks():
+    for value in x.ticks(_TICKS):
         parts.append(f'<text x="{x.at(value):.1f}" y="{bottom + 18}" text-anchor="middle">{_signed(value)}</text>')
         parts.append(f'<path class="g" d="M{x.at(value):.1f} 40V{bottom}"/>')
     for number, (one, other) in enumerate(rows):
@@ -67,27 +70,7 @@ def comparison_figure(table: Table) -> str | None:
     return _svg(bottom + 40, f"{table.measure.title}: differences, 95 % intervals; {way}", parts)
 
 
-class _Axis:
-    """Values to pixels."""
-
-    def __init__(self, low: float, high: float, start: float, end: float) -> None:
-        self._low, self._span = low, high - low
-        self._start, self._length = start, end - start
-
-    def at(self, value: float) -> float:
-        """The place of a value."""
-        return self._start + self._length * (value - self._low) / self._span
-
-    def ticks(self) -> list[float]:
-        """Four to nine round values."""
-        rough = self._span / 8
-        size = 10.0 ** math.floor(math.log10(rough))
-        step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
-        first, last = math.ceil(self._low / step), math.floor((self._low + self._span) / step)
-        return [round(number * step, 10) for number in range(first, last + 1)]
-
-
-def _curve(number: int, arms: int, name: str, points: Sequence[Result], x: _Axis, y: _Axis) -> Iterator[str]:
+def _curve(number: int, arms: int, name: str, points: Sequence[Result], x: Axis, y: Axis) -> Iterator[str]:
     colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
     aside = 3.0 * (number - (arms - 1) / 2)  # so that intervals at the same N do not hide one another
     places = [(x.at(math.log(one.pairs)) + aside, one) for one in points]
@@ -108,13 +91,13 @@ def _mark(kind: str, x: float, y: float, colour: str) -> str:
     return f'<path transform="translate({x:.1f} {y:.1f})" d="{shapes[kind]}" fill="{colour}"/>'
 
 
-def _grid(y: _Axis, left: float, right: float) -> Iterator[str]:
-    for value in y.ticks():
+def _grid(y: Axis, left: float, right: float) -> Iterator[str]:
+    for value in y.ticks(_TICKS):
         yield f'<path class="g" d="M{left} {y.at(value):.1f}H{right}"/>'
         yield f'<text x="{left - 8}" y="{y.at(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
 
 
-def _sizes(x: _Axis, sizes: Sequence[int]) -> Iterator[str]:
+def _sizes(x: Axis, sizes: Sequence[int]) -> Iterator[str]:
     shown: list[int] = []
     for size in sizes:
         if not shown or x.at(math.log(size)) - x.at(math.log(shown[-1])) > 40:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +14,22 @@ from humpback import prompts
 from humpback.config import Config
 from humpback.config.experiment import IfEvalSettings
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
+from humpback.evaluate.answers import EvalPrompt
+from humpback.method.rows import read_rows
 from humpback.records import Outcome, content_id, record_rng_seed
-from humpback.runs.stage import Inputs, Produce, Stage
+from humpback.runs.stage import Inputs, MapShards, Stage, names_of
 from humpback.runs.store import StageFolder
 from humpback.statistics.paired import Measured
 
 if TYPE_CHECKING:
-    from humpback.evaluate.suites.ifeval import Task
+    from humpback.evaluate.answers import EvalPrompt
+from humpback.evaluate.suites.ifeval import Task
 
 _PACKAGES = ("lm_eval", "langdetect", "nltk", "punkt")
 _STRICT = "inst_level_strict_acc"
-_WINDOW = 64
-"""Prompts that are answered and committed together: what a kill can cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +68,23 @@ class IfEval:
             raise ConfigError(f"ifeval needs {', '.join(missing)}", "pip install 'humpback-align[suites]'")
         called = model.name if model else "base"
 
-        def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Followed]]:
-            tasks = _drawn(self.settings, config.run.seed)
-            if done * _WINDOW < len(tasks):
-                with inputs.engine(called) as engine:
-                    for start in range(done * _WINDOW, len(tasks), _WINDOW):
-                        yield follow(tasks[start : start + _WINDOW], engine, config, self.settings)
+        def read() -> list[EvalPrompt]:
+            return [EvalPrompt(task.prompt, "ifeval") for task in _drawn(self.settings, config.run.seed)]
 
+        @contextmanager
+        def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Followed]]]:
+            tasks = {task.prompt: task for task in _drawn(self.settings, config.run.seed)}
+            with inputs.engine(called) as engine:
+                yield lambda shard: follow(shard, tasks, engine, config, self.settings)
+
+        content = {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
+        asked = read_rows("prompts.ifeval", read, EvalPrompt, config, content | flat_settings(config, "run.seed"))
         settings = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
-        settings |= {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
         settings |= {"ifeval.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
         settings |= {"prompts": prompts.prompt_digest("forward")}
-        does = f"let {called} answer IFEval's prompts"
-        needs = (model.name,) if model else ()
-        return (Stage(name, does, needs, settings, Produce(shards), Followed, model=True),)
+        needs = names_of(asked, *((model,) if model else ()))
+        work = MapShards(((asked.name, EvalPrompt),), opened)
+        return asked, Stage(name, f"let {called} answer IFEval's prompts", needs, settings, work, Followed, model=True)
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Instructions followed, of those in each prompt."""
@@ -87,21 +92,31 @@ class IfEval:
             yield Measured(row.id, row.strictly, row.asked)
 
 
-def follow(tasks: list[Task], engine: Engine, config: Config, settings: IfEvalSettings) -> Outcome[Followed]:
-    """Lets a model answer prompts and checks the answers, one record for each prompt, in order."""
-    from humpback.evaluate.answers import Answering, EvalPrompt, answer
+def follow(
+    asked: Sequence[EvalPrompt], tasks: Mapping[str, Task], engine: Engine, config: Config, settings: IfEvalSettings
+) -> Outcome[Followed]:
+    """Lets a model answer prompts and checks the answers, one record for each prompt, in order.
+
+    Args:
+        asked: The prompts.
+        tasks: What each asks for, by its text.
+        engine: The model.
+        config: Its tags.
+        settings: How long an answer may be.
+    """
+    from humpback.evaluate.answers import Answering, answer
     from humpback.evaluate.suites.ifeval import check
 
-    asked = [EvalPrompt(task.prompt, "ifeval") for task in tasks]
     greedy = Answering(max_new_tokens=settings.max_new_tokens, temperature=0.0)
-    found = answer(asked, engine, engine.model, config.tags, greedy)
-    answers = {one.instruction: one.output for one in found.kept}
+    outcome = answer(asked, engine, engine.model, config.tags, greedy)
+    answers = {output.instruction: output.output for output in outcome.kept}
+    own = [tasks[prompt.instruction] for prompt in asked]
     rows = []
-    for task, checked in zip(tasks, check(tasks, answers), strict=True):
-        parts = checked.metrics[_STRICT]
+    for task, checked in zip(own, check(own, answers), strict=True):
+        followed = checked.metrics[_STRICT]
         text = answers.get(task.prompt, "")
-        rows.append(Followed(content_id(task.prompt), task.prompt, text, len(parts), round(sum(parts))))
-    return Outcome(tuple(rows), (), len(tasks), found.usage)
+        rows.append(Followed(content_id(task.prompt), task.prompt, text, len(followed), round(sum(followed))))
+    return Outcome(tuple(rows), (), len(asked), outcome.usage)
 
 
 def _drawn(settings: IfEvalSettings, seed: int) -> list[Task]:

@@ -11,7 +11,7 @@ from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.following import IfEval
 from humpback.experiment.renamed import renamed
 from humpback.experiment.winning import WinRateOf
-from humpback.method.loop import evaluate
+from humpback.method.evaluation import evaluate
 from humpback.records import HeldOutLoss
 from humpback.runs.stage import Stage
 from humpback.runs.store import StageFolder

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from humpback.config import Config
+from humpback.config import Config, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
 from humpback.experiment.measures import measures_of
 from humpback.experiment.renamed import renamed
@@ -155,7 +155,7 @@ class _Maker:
 
     def _curate(self, config: Config, arm: ArmSettings, size: Size, number: int, iteration: int, rater: Stage) -> Stage:
         """The best candidates by the arm's scorer; by M_0 once for all seeds, save where the scorer itself draws."""
-        drawn = f".s{number}" if arm.scorer == "random" or iteration > 1 else ""
+        drawn = f".s{number}" if spec_of(arm.scorer).by_chance or iteration > 1 else ""
         rated_by = arm.scorer + _mark(arm, "curate.", but="curate.select.") if iteration == 1 else _content(arm, size)
         ratings = self._rate(
             _rating_config(self.experiment, config, number, iteration), iteration, rater, rated_by + drawn
@@ -199,7 +199,7 @@ def _rating_config(experiment: ExperimentSettings, config: Config, number: int, 
     changed: dict[str, object] = {}
     if iteration == 1:
         changed["tags"] = experiment.settings.tags
-    if config.curate.scorer == "random":
+    if spec_of(config.curate.scorer).by_chance:
         draw = record_rng_seed(config.run.seed, "experiment", str(number)) % 2**31
         changed["run"] = config.run.model_copy(update={"seed": draw})
     return config.model_copy(update=changed)

@@ -12,19 +12,18 @@ from humpback import models, prompts
 from humpback.config import Config
 from humpback.config.experiment import WinRateSettings
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, StageError
-from humpback.evaluate.answers import Answering, EvalPrompt, answer
+from humpback.evaluate.answers import Answering, EvalPrompt
 from humpback.evaluate.comparisons import Comparison, Output, read_outputs
 from humpback.evaluate.winrate import Judging, judge
+from humpback.method.evaluation import answer_prompts
+from humpback.method.rows import read_rows
 from humpback.records import Outcome, content_id, record_rng_seed
-from humpback.runs.stage import Inputs, MapShards, Produce, Stage
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
 from humpback.runs.store import StageFolder
 from humpback.statistics.paired import Measured
-
-_WINDOW = 64
-"""Prompts that are answered, or judged, and committed together: what a kill can cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,9 @@ class WinRateOf:
         """
         if not self.settings.baseline:
             raise ConfigError("winrate.baseline is not given", "name outputs to win against, or leave winrate out")
-        answers = self._answers(config, model, f"answers.{model.name if model else 'base'}")
-        return answers, self._verdicts(config, answers, name)
+        asked = self._asked(config)
+        answers = self._answers(config, asked, model, f"answers.{model.name if model else 'base'}")
+        return asked, answers, self._verdicts(config, answers, name)
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Points of each prompt that has a verdict: 100, 50 or 0, or between where the orders disagree."""
@@ -66,31 +66,28 @@ class WinRateOf:
             if row.preference is not None:
                 yield Measured(row.id, 100 * (row.preference - 1))
 
-    def _answers(self, config: Config, model: Stage | None, name: str) -> Stage:
-        called = model.name if model else "base"
+    def _asked(self, config: Config) -> Stage:
+        """The prompts, the same for every model."""
+
+        def read() -> list[EvalPrompt]:
+            baseline = _baseline(self.settings, config.run.seed)
+            return [EvalPrompt(output.instruction, output.dataset) for output in baseline]
+
+        settings = {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
+        return read_rows("prompts.winrate", read, EvalPrompt, config, settings | flat_settings(config, "run.seed"))
+
+    def _answers(self, config: Config, asked: Stage, model: Stage | None, name: str) -> Stage:
+        settings = {"winrate.max_new_tokens": self.settings.max_new_tokens}
         how = Answering(config.run.seed, self.settings.max_new_tokens)
-
-        def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Output]]:
-            asked = [EvalPrompt(one.instruction, one.dataset) for one in _baseline(self.settings, config.run.seed)]
-            if done * _WINDOW < len(asked):
-                with inputs.engine(called) as engine:
-                    for start in range(done * _WINDOW, len(asked), _WINDOW):
-                        yield answer(asked[start : start + _WINDOW], engine, called, config.tags, how)
-
-        settings = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
-        settings |= {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
-        settings |= {"winrate.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
-        settings |= {"prompts": prompts.prompt_digest("forward")}
-        does = f"let {called} answer the baseline's prompts"
-        return Stage(name, does, (model.name,) if model else (), settings, Produce(shards), Output, model=True)
+        return answer_prompts(config, name, asked, model, how, model.name if model else "base", settings)
 
     def _verdicts(self, config: Config, answers: Stage, name: str) -> Stage:
+        judge = ExternalModel("judge", self.settings.judge)
+
         @contextmanager
         def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Judged]]]:
-            from humpback.engines.open import open_engine
-
-            baseline = {one.instruction: one for one in _baseline(self.settings, config.run.seed)}
-            with open_engine(self.settings.judge) as engine:
+            baseline = {output.instruction: output for output in _baseline(self.settings, config.run.seed)}
+            with inputs.engine(judge.name) as engine:
                 yield lambda shard: _judged(shard, baseline, engine, self.settings, config.run.seed)
 
         def check(inputs: Inputs) -> None:
@@ -111,7 +108,7 @@ class WinRateOf:
         settings |= {"prompts": prompts.prompt_digest("judge")}
         work = MapShards(((answers.name, Output),), opened)
         does = f"judge {answers.name}"
-        return Stage(name, does, (answers.name,), settings, work, Judged, model=True, check=check)
+        return Stage(name, does, (answers.name,), settings, work, Judged, model=True, check=check, external=(judge,))
 
 
 def _judged(

@@ -1,9 +1,9 @@
 """Attention for rows of several examples behind one another: each example sees itself alone.
 
-Each example's stretch of the row is attended to by itself, without any mask: work grows with the sum of the squared
-lengths instead of the square of the row, and nothing is computed to be masked away. Where flash attention is installed
-(on a GPU, with weights in bfloat16) it does the same in one kernel. A model whose attention is not the usual one keeps
-its own, with the library's block-diagonal mask made from the positions.
+Each example's span of the row is attended to by itself, without a mask: the work grows with the sum of the squared
+lengths instead of the square of the row's length, and nothing is computed only to be masked. Where flash attention is
+installed (on a GPU, with weights in bfloat16) it does the same in one kernel. A model whose attention is not the usual
+one keeps its own, with the library's block-diagonal mask made from the positions.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.utils import is_flash_attn_2_available
 
-NAME = "humpback_stretches"
+ATTENTION_NAME = "humpback_spans"
 _UNKNOWN = ("softcap", "position_bias", "s_aux")
-"""Ways of some architectures to change attention weights that are not followed here."""
+"""Arguments by which some architectures change attention weights in ways that are not implemented here."""
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}
 """Largest difference of hidden states, packed and alone, relative to their largest value. Rounding moves them by 1e-6
 in float32; an example that sees its neighbour, or counts its positions from there, moves them by more than 1e-1."""
 
 
-def spans(
+def attend_within_spans(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -35,9 +35,9 @@ def spans(
     scaling: float | None = None,
     sliding_window: int | None = None,
     cu_seq_lens_q: torch.Tensor | None = None,
-    **others: Any,
+    **unused: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Causal attention within each stretch of one row; the signature is that of the library's attention functions.
+    """Causal attention within each span of one row; the signature is that of the library's attention functions.
 
     Args:
         module: The attention layer.
@@ -48,24 +48,24 @@ def spans(
         dropout: Part of the attention weights set to zero.
         scaling: Of the products of queries and keys.
         sliding_window: How many tokens one token sees, itself among them.
-        cu_seq_lens_q: Where each stretch begins, and the length of the row.
-        others: What other implementations need.
+        cu_seq_lens_q: Where each span begins, and the length of the row.
+        unused: What other implementations need.
 
     Raises:
         NotImplementedError: The layer wants what this cannot do.
     """
     if cu_seq_lens_q is None or not getattr(module, "is_causal", True):
         raise NotImplementedError("the model does not say where examples begin, or looks ahead")
-    if any(others.get(name) is not None for name in _UNKNOWN):
+    if any(unused.get(name) is not None for name in _UNKNOWN):
         raise NotImplementedError("attention weights are changed in a way that is not known here")
     lengths = cu_seq_lens_q.diff().tolist()
     parts = []
-    for own, keys, values in zip(*(whole.split(lengths, dim=2) for whole in (query, key, value)), strict=True):
-        length = own.shape[2]
+    for queries, keys, values in zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True):
+        length = queries.shape[2]
         window = sliding_window if sliding_window and length > sliding_window else None
         parts.append(
             scaled_dot_product_attention(
-                own,
+                queries,
                 keys,
                 values,
                 attn_mask=None if window is None else _band(length, window, query.device),
@@ -79,13 +79,13 @@ def spans(
 
 
 def _band(length: int, window: int, device: torch.device) -> torch.Tensor:
-    places = torch.arange(length, device=device)
-    distance = places[:, None] - places[None, :]
+    positions = torch.arange(length, device=device)
+    distance = positions[:, None] - positions[None, :]
     return (distance >= 0) & (distance < window)
 
 
 def _no_mask(*args: Any, **kwargs: Any) -> None:
-    """The stretches need none."""
+    """Spans need no mask."""
 
 
 def use_packing(model: Any, samples: Sequence[Sequence[int]]) -> bool:
@@ -99,19 +99,19 @@ def use_packing(model: Any, samples: Sequence[Sequence[int]]) -> bool:
         Whether examples come out packed as they do alone; where they do not, the model is left as it was.
     """
     before = model.config._attn_implementation
-    chosen = before
+    implementation = before
     if before == "sdpa":
-        AttentionInterface.register(NAME, spans)
-        AttentionMaskInterface.register(NAME, _no_mask)
+        AttentionInterface.register(ATTENTION_NAME, attend_within_spans)
+        AttentionMaskInterface.register(ATTENTION_NAME, _no_mask)
         flash = model.device.type == "cuda" and model.dtype is torch.bfloat16 and is_flash_attn_2_available()
-        chosen = "flash_attention_2" if flash else NAME
+        implementation = "flash_attention_2" if flash else ATTENTION_NAME
     try:
         alone = torch.cat([_states(model, [sample]) for sample in samples], dim=1)
-        for way in dict.fromkeys((chosen, before)):
-            model.set_attn_implementation(way)
+        for name in dict.fromkeys((implementation, before)):
+            model.set_attn_implementation(name)
             if _alike(model, samples, alone):
                 return True
-    except (TypeError, ValueError):  # it takes no positions
+    except (TypeError, ValueError):  # the model takes no positions
         pass
     model.set_attn_implementation(before)
     return False
@@ -130,13 +130,15 @@ def _states(model: Any, row: Sequence[Sequence[int]]) -> torch.Tensor:
     model.train(getattr(model, "is_quantized", False))  # once evaluated, 4 bits on a CPU cannot be trained on
     try:
         with torch.no_grad():
-            states: torch.Tensor = model.base_model(**packed(row, model.device), use_cache=False).last_hidden_state
+            states: torch.Tensor = model.base_model(
+                **packed_inputs(row, model.device), use_cache=False
+            ).last_hidden_state
         return states.float()
     finally:
         model.train(was_training)
 
 
-def packed(row: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> dict[str, Any]:
+def packed_inputs(row: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> dict[str, Any]:
     """Several sequences as the model's inputs: one row, positions that start again, and where each begins."""
     lengths = torch.tensor([0, *map(len, row)])
     bounds = lengths.cumsum(0).to(torch.int32).to(device)

@@ -6,7 +6,6 @@ short. The marker names the training, so that another training's checkpoint is n
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from humpback.data_access.atomic import atomic_file, sync_tree
 from humpback.errors import StoreError
 from humpback.finetune.disk_space import training_disk_bytes
-from humpback.finetune.job import Job
+from humpback.finetune.training_job import TrainingJob
 
 _MARKER = "complete"
 _GIB = 1 << 30
@@ -48,13 +48,9 @@ class MarkComplete(TrainerCallback):
         if not state.is_world_process_zero:
             return
         folder = self._work / f"checkpoint-{state.global_step}"
-        for path in sorted(folder.rglob("*")):
-            _sync(path)
-        partial = folder / f"{_MARKER}.partial"
-        partial.write_text(self._identity, encoding="utf-8")
-        _sync(partial)
-        partial.rename(folder / _MARKER)
-        _sync(folder)
+        sync_tree(folder)  # before the marker: it must never stand beside a weight that a power cut took
+        with atomic_file(folder / _MARKER, "w") as file:
+            file.write(self._identity)
         for old in _by_step(self._work)[: -self._keep]:
             shutil.rmtree(old)
 
@@ -71,7 +67,7 @@ def last_complete(work: Path, identity: str) -> Path | None:
     return valid[-1] if valid else None
 
 
-def check_disk(job: Job, weights: int, trained: int) -> int:
+def check_disk(job: TrainingJob, weights: int, trained: int) -> int:
     """How much room a training takes on the disk at most, beyond what it holds already.
 
     Args:
@@ -97,11 +93,3 @@ def check_disk(job: Job, weights: int, trained: int) -> int:
 
 def _by_step(work: Path) -> list[Path]:
     return sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

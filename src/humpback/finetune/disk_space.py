@@ -1,25 +1,25 @@
-"""How much room trainings take on the disk, said before they begin. Imports nothing heavy: `humpback plan` uses it."""
+"""The disk space that trainings take, known before they begin. Imports nothing heavy: `humpback plan` uses it."""
 
 from __future__ import annotations
 
 from humpback.config import TrainSettings
 
-BYTES = 4
+PARAMETER_BYTES = 4
 """Of a trained parameter in a checkpoint; the optimiser's state holds two more values of this size."""
 
 
-def training_disk_bytes(settings: TrainSettings, trained: int, *, saved: int | None = None) -> int:
-    """The most bytes that a training keeps beside its finished model.
+def training_disk_bytes(settings: TrainSettings, trained_parameters: int, *, saved: int | None = None) -> int:
+    """The most bytes that a training takes beside its finished model.
 
-    A checkpoint holds the weights that are trained in float32 and twice as much of the optimiser's; one more than is
-    kept is there while it is written. With an early stop the best weights lie beside them.
+    A checkpoint holds the trained weights in float32, and twice as many bytes of the optimiser's. The oldest one is
+    deleted only after a new one is written. With an early stop the best weights are kept too.
 
     Args:
         settings: The training.
-        trained: Parameters that are trained.
+        trained_parameters: How many are trained.
         saved: Checkpoints that are still to be written; not given, as many as can be there at a time.
     """
-    most = settings.keep_checkpoints + 1
-    checkpoints = most if saved is None else min(saved, most)
-    best = trained * BYTES if settings.early_stop_checks else 0
-    return max(0, checkpoints) * trained * BYTES * 3 + best
+    max_checkpoints = settings.keep_checkpoints + 1
+    checkpoints = max_checkpoints if saved is None else min(saved, max_checkpoints)
+    best = trained_parameters * PARAMETER_BYTES if settings.early_stop_checks else 0
+    return max(0, checkpoints) * trained_parameters * PARAMETER_BYTES * 3 + best

@@ -1,4 +1,4 @@
-"""Ends a training when the loss on held-out pairs has stopped to fall, and brings the best weights back."""
+"""Ends a training when the loss on held-out pairs no longer falls, and restores the best weights."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from transformers import TrainerCallback
 
 from humpback.config import TrainSettings
+from humpback.data_access.atomic import atomic_file
 from humpback.finetune.tokens import Tokens
 
 _NAME = "heldout_loss"
@@ -19,8 +20,8 @@ _FILE = "best.safetensors"
 class StopEarly(TrainerCallback):
     """Measures the held-out loss every so many steps.
 
-    What was measured stands in the trainer's log and with it in each checkpoint: a training that is gone on with
-    remembers the checks before it and makes those after it again, with the same result.
+    The losses stand in the trainer's log, and with it in each checkpoint. A training that continues has the checks
+    before the checkpoint, and repeats those after it with the same result.
 
     Args:
         trainer: The trainer that is watched.
@@ -49,7 +50,7 @@ class StopEarly(TrainerCallback):
         best = min((value for _, value in self.checks), default=float("inf"))
         logs = control.should_log
         self._trainer.log({_NAME: loss})
-        control.should_log = logs  # what was just logged was not the loss of the steps
+        control.should_log = logs  # logging the check must not count as logging the loss of the steps
         if loss < best:
             self._keep()
         values = [value for _, value in self.checks]
@@ -73,7 +74,7 @@ class StopEarly(TrainerCallback):
         total, count = 0.0, 0
         was_training = trainer.model.training
         trainer.model.eval()
-        rows = type(layout)(layout.packing, layout.room, layout.batch, layout.pad_id).rows(
+        rows = type(layout)(layout.packing, layout.row_tokens, layout.batch, layout.pad_id).rows(
             tokens.lengths, range(len(tokens))
         )[0]
         with torch.no_grad(), trainer.compute_loss_context_manager():
@@ -94,6 +95,6 @@ class StopEarly(TrainerCallback):
     def _keep(self) -> None:
         if not self._trainer.accelerator.is_main_process:
             return
-        partial = self._work / f"{_FILE}.partial"
-        save_file({name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}, partial)
-        partial.replace(self._work / _FILE)
+        weights = {name: weight.detach().cpu().contiguous() for name, weight in self._weights().items()}
+        with atomic_file(self._work / _FILE) as file:
+            file.write(save(weights))

@@ -35,10 +35,10 @@ def build_examples(
     Returns:
         The examples in the order of the pairs; the others are dropped as 'no target', 'no source' or 'too long'.
     """
-    made = [build_example(pair, direction, template, tags, max_tokens) for pair in pairs]
-    kept = tuple(item for item in made if isinstance(item, Example))
-    dropped = tuple(item for item in made if isinstance(item, Dropped))
-    return Outcome(kept, dropped, read=len(made))
+    results = [build_example(pair, direction, template, tags, max_tokens) for pair in pairs]
+    examples = tuple(item for item in results if isinstance(item, Example))
+    dropped = tuple(item for item in results if isinstance(item, Dropped))
+    return Outcome(examples, dropped, read=len(results))
 
 
 def build_example(
@@ -86,7 +86,7 @@ def _render(messages: tuple[Message, ...], target: str, template: Template, max_
     try:
         example = template.example(messages, target, max_tokens)
         was_cut = len(example.ids) == max_tokens and len(template.prompt(messages, "", 1 << 40)) > example.start
-        if was_cut:  # a document of one token teaches nothing
+        if was_cut:  # a prompt of which one token is left teaches nothing
             template.example(messages, target, max_tokens - _SPARE)
     except TooLong:
         return None

@@ -19,12 +19,12 @@ from humpback.config import ModelSettings, TrainSettings
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import ModelError, StageError
 from humpback.finetune.cpu.products import use_products
-from humpback.models.sources import without_bars
-from humpback.models.template import ABOUT, Template
+from humpback.models.sources import without_progress_bars
+from humpback.models.template import MODEL_RECORD, Template
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class TrainableModel:
     """A model that can be trained.
 
     Attributes:
@@ -42,7 +42,7 @@ class Loaded:
     dtype: torch.dtype
 
 
-def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Loaded:
+def load(path: Path, model: ModelSettings, settings: TrainSettings) -> TrainableModel:
     """Loads a model for the training that the settings ask for.
 
     Weights are float32 for full finetuning (bfloat16 would round steps of 1e-5 away); the base of adapters is in
@@ -61,7 +61,7 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Loaded:
     if settings.freeze_embeddings:
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
             layer.requires_grad_(requires_grad=False)
-    return Loaded(network, tokenizer, Template(tokenizer), device, dtype)
+    return TrainableModel(network, tokenizer, Template(tokenizer), device, dtype)
 
 
 def four_bits(dtype: torch.dtype) -> Any:
@@ -127,7 +127,7 @@ def load_model(
     tokenizer = load_tokenizer(path, settings)
     device = pick_device(settings.device)
     try:
-        with without_bars():
+        with without_progress_bars():
             model = AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=dtype,
@@ -142,8 +142,8 @@ def load_model(
 
 
 def _cannot_load(path: Path, error: Exception) -> ModelError:
-    first = (str(error).splitlines() or [""])[0]
-    return ModelError(f"{path} cannot be loaded ({first})", "check model.name")
+    reason = (str(error).splitlines() or [""])[0]
+    return ModelError(f"{path} cannot be loaded ({reason})", "check model.name")
 
 
 def set_dropout(model: Any, dropout: float) -> int:
@@ -154,10 +154,10 @@ def set_dropout(model: Any, dropout: float) -> int:
     """
     layers = 0
     for module in model.modules():
-        own = getattr(module, "attention_dropout", None)
-        if isinstance(own, torch.nn.Dropout):
-            own.p = dropout
-        elif isinstance(own, float | int):
+        dropout_of_layer = getattr(module, "attention_dropout", None)
+        if isinstance(dropout_of_layer, torch.nn.Dropout):
+            dropout_of_layer.p = dropout
+        elif isinstance(dropout_of_layer, float | int):
             module.attention_dropout = dropout
         else:
             continue
@@ -188,7 +188,7 @@ def merge_adapters(
 
 
 def save_model(
-    model: Any, tokenizer: Any, template: Template, out: Path, about: dict[str, object], state: Any = None
+    model: Any, tokenizer: Any, template: Template, out: Path, record: dict[str, object], state: Any = None
 ) -> None:
     """Writes weights, tokenizer with its chat template, decoding settings and `humpback.json`.
 
@@ -206,8 +206,8 @@ def save_model(
         temperature=0.7,
         top_p=0.9,
     )
-    with without_bars():
+    with without_progress_bars():
         model.save_pretrained(out, state_dict=state)
     tokenizer.save_pretrained(out)
-    words = json.dumps(about | {"template": template.identity}, indent=2, sort_keys=True)
-    (out / ABOUT).write_text(words + "\n", encoding="utf-8")
+    text = json.dumps(record | {"template": template.identity}, indent=2, sort_keys=True)
+    (out / MODEL_RECORD).write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Full memory and full disks, said so that the user knows what to do."""
+"""Memory that does not suffice and disks that are full, as errors that say what to do."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import torch
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.records import Direction
 
-_DISK_FULL = ("no space left on device", "os error 28", "pytorchstreamwriter failed writing")
+_DISK_FULL_MESSAGES = ("no space left on device", "os error 28", "pytorchstreamwriter failed writing")
 """What the libraries that write weights say instead of an OSError."""
 
-_MEMORY_FULL = ("not enough memory", "can't allocate memory", "out of memory")
+_OUT_OF_MEMORY_MESSAGES = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 @contextmanager
 def limits_explained(direction: Direction) -> Iterator[None]:
-    """Turns a full memory and a full disk into errors that say what to do.
+    """Turns the many errors of full memory and full disks into two that say what to do.
 
     Raises:
         StageError: The training does not fit into memory.
@@ -34,9 +34,9 @@ def limits_explained(direction: Direction) -> Iterator[None]:
     except Exception as error:
         text = str(error).lower()
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or any(sign in text for sign in _DISK_FULL):
-            raise StoreError("the disk is full", "free some space and run again: the training goes on") from error
-        if any(sign in text for sign in _MEMORY_FULL):
+        if full or any(message in text for message in _DISK_FULL_MESSAGES):
+            raise StoreError("the disk is full", "free some space and run again to continue the training") from error
+        if any(message in text for message in _OUT_OF_MEMORY_MESSAGES):
             raise _out_of_memory(direction) from error
         raise
 

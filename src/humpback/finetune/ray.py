@@ -11,69 +11,69 @@ import threading
 from typing import Any
 
 from humpback.errors import StageError
-from humpback.finetune.job import Job
-from humpback.finetune.launch import hear
-from humpback.finetune.one import Result
+from humpback.finetune.processes import read_message
+from humpback.finetune.run_training import TrainingResult
 from humpback.finetune.trainer import Progress
+from humpback.finetune.training_job import TrainingJob
 
-_PATIENCE = 0.5
+_POLL_SECONDS = 0.5
 """Seconds between two looks at whether the cluster has given up."""
 
 
-def train_on_ray(job: Job, devices: int, progress: Progress | None) -> Result:
+def train_on_ray(job: TrainingJob, devices: int, progress: Progress | None) -> TrainingResult:
     """Trains in as many workers as there are devices; to be given to `train.finetune` as `together`.
 
     Ray has to be running or is started here; a worker takes a GPU where the cluster has any, else one CPU.
 
     Raises:
-        HumpbackError: As `one.train_here`; a worker that fails otherwise is a StageError with what Ray says of it.
+        HumpbackError: As `run_training`; a worker that fails otherwise is a StageError with what Ray says of it.
     """
     import ray
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
     from ray.util.queue import Queue
 
-    voice = Queue()
+    reports = Queue()
     on_gpu = job.model.device in ("auto", "cuda") and ray.cluster_resources().get("GPU", 0) > 0
     with tempfile.TemporaryDirectory(prefix="humpback-ray-") as folder:
         trainer = TorchTrainer(
-            _work,
-            train_loop_config={"job": job.dump(), "voice": voice},
+            _train_worker,
+            train_loop_config={"job": job.dump(), "reports": reports},
             scaling_config=ScalingConfig(num_workers=devices, use_gpu=on_gpu),
             run_config=RunConfig(storage_path=folder, name="training"),
             torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo"),
         )
         try:
-            return _hear_out(_InThread(trainer.fit), voice, progress)
+            return _read_reports(_Background(trainer.fit), reports, progress)
         finally:
-            voice.shutdown(force=True)
+            reports.shutdown(force=True)
 
 
-class _InThread(threading.Thread):
-    """Something that blocks, beside us; what it raises is kept."""
+class _Background(threading.Thread):
+    """Runs a blocking call in a thread, and keeps the error that it raises."""
 
     def __init__(self, run: Any) -> None:
         super().__init__(daemon=True)
-        self._run_it = run
+        self._target_call = run
         self.error: Exception | None = None
         self.start()
 
     def run(self) -> None:
         """Called by the thread."""
         try:
-            self._run_it()
+            self._target_call()
         except Exception as error:
             self.error = error
 
 
-def _hear_out(fit: _InThread, voice: Any, progress: Progress | None) -> Result:
+def _read_reports(fit: _Background, reports: Any, progress: Progress | None) -> TrainingResult:
     from ray.util.queue import Empty
 
     result = None
     while True:
         running = fit.is_alive()
         try:
-            result = hear(voice.get(timeout=_PATIENCE), progress) or result
+            result = read_message(reports.get(timeout=_POLL_SECONDS), progress) or result
         except Empty:
             if not running:
                 break
@@ -82,11 +82,11 @@ def _hear_out(fit: _InThread, voice: Any, progress: Progress | None) -> Result:
     return result
 
 
-def _work(config: dict[str, Any]) -> None:
+def _train_worker(config: dict[str, Any]) -> None:
     """Runs in each worker."""
     from ray.train import get_context
 
-    from humpback.finetune.worker import train_aloud
+    from humpback.finetune.process_main import train_and_report
 
     first = get_context().get_world_rank() == 0
-    train_aloud(config["job"], config["voice"].put if first else lambda words: None)
+    train_and_report(config["job"], config["reports"].put, first=first)

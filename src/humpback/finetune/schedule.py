@@ -65,12 +65,12 @@ def _examples_seen(n: int) -> float:
     rows = [(size, batch * steps) for size, batch, steps in _TABLE]
     if n <= rows[0][0]:
         return n * rows[0][1] / rows[0][0]
-    for (left, seen_left), (right, seen_right) in pairwise(rows):
-        if n == right:
-            return seen_right
-        if n < right:
-            share = math.log(n / left) / math.log(right / left)
-            return math.exp((1 - share) * math.log(seen_left) + share * math.log(seen_right))
+    for (smaller, seen_smaller), (larger, seen_larger) in pairwise(rows):
+        if n == larger:
+            return seen_larger
+        if n < larger:
+            share = math.log(n / smaller) / math.log(larger / smaller)
+            return math.exp((1 - share) * math.log(seen_smaller) + share * math.log(seen_larger))
     return n
 
 

@@ -14,7 +14,7 @@ from humpback.models.template import Example, Template
 from humpback.records import Direction, Dropped, Pair
 
 _BETWEEN = "│"
-_LEARNT, _READ, _FAINT, _PLAIN = "\x1b[30;42m", "\x1b[34m", "\x1b[2m", "\x1b[0m"
+_TARGET_COLOUR, _PROMPT_COLOUR, _FAINT, _RESET = "\x1b[30;42m", "\x1b[34m", "\x1b[2m", "\x1b[0m"
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode's categories of what has no look of its own: controls, direction marks, zero-width signs, lone halves."""
@@ -34,13 +34,13 @@ def show_examples(
         colour: Whether whoever reads this shows colours; else lines say what is learnt.
     """
     for number, pair in enumerate(pairs, 1):
-        made = build_example(pair, direction, template, tags, max_tokens)
+        example = build_example(pair, direction, template, tags, max_tokens)
         head = f"{number}  {visible(pair.id[:12])}  {pair.origin}, {direction}"
-        if isinstance(made, Dropped):
-            yield f"{head}: dropped, {made.reason} ({visible(made.detail)})\n"
+        if isinstance(example, Dropped):
+            yield f"{head}: dropped, {example.reason} ({visible(example.detail)})\n"
             continue
-        yield f"{head}: {len(made.ids)} tokens, {len(made.ids) - made.start} of them learnt"
-        yield from _parts(made, template, colour)
+        yield f"{head}: {len(example.ids)} tokens, {len(example.ids) - example.start} of them learnt"
+        yield from _parts(example, template, colour)
         yield ""
 
 
@@ -48,8 +48,10 @@ def _parts(example: Example, template: Template, colour: bool) -> Iterator[str]:
     words = [visible(text) for text in template.tokens(example.ids)]
     read, learnt = words[: example.start], words[example.start :]
     if colour:
-        between = f"{_FAINT}{_BETWEEN}{_PLAIN}"
-        parts = [f"{_READ}{word}{_PLAIN}" for word in read] + [f"{_LEARNT}{word}{_PLAIN}" for word in learnt]
+        between = f"{_FAINT}{_BETWEEN}{_RESET}"
+        parts = [f"{_PROMPT_COLOUR}{word}{_RESET}" for word in read] + [
+            f"{_TARGET_COLOUR}{word}{_RESET}" for word in learnt
+        ]
         yield between.join(parts)
     else:
         yield f"  read   {_BETWEEN.join(read)}"

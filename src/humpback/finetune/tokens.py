@@ -23,8 +23,9 @@ import pyarrow.compute as pc
 from datasets import Dataset
 
 from humpback.config import TagSettings
+from humpback.data_access.atomic import atomic_folder
 from humpback.finetune.examples import build_example
-from humpback.models.sources import cache_folder, new_folder
+from humpback.models.sources import cache_folder
 from humpback.models.template import Example, Template
 from humpback.prompts import prompt_digest
 from humpback.records import Direction, Dropped, Pair
@@ -37,10 +38,10 @@ _SCHEMA = pa.schema({"input_ids": pa.list_(pa.int32()), "start": pa.int32()})
 _ROWS = 1000
 """Examples that are written together."""
 
-_KEPT_BYTES = 4 << 30
+_CACHE_BYTES = 4 << 30
 """Most that the cache holds; the files that were not used for longest go first."""
 
-_FILE, _ABOUT = "tokens.arrow", "about.json"
+_FILE, _SUMMARY_FILE = "tokens.arrow", "about.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def tokenise(
     tokenizer: PreTrainedTokenizerBase,
     tags: TagSettings,
     max_tokens: int,
-    kept_bytes: int = _KEPT_BYTES,
+    cache_bytes: int = _CACHE_BYTES,
 ) -> Tokens:
     """Renders pairs for training, or finds them rendered.
 
@@ -90,17 +91,17 @@ def tokenise(
         tokenizer: Of the model that is trained.
         tags: S_a and S_w; used forwards only.
         max_tokens: Longest example.
-        kept_bytes: Most that the cache holds when this is done, what is used now aside.
+        cache_bytes: Most that the cache holds when this is done, what is used now aside.
     """
     template = Template(tokenizer)
     content = _content(pairs, direction, tokenizer, tags, max_tokens)
     folder = cache_folder() / "tokens" / content
-    if not (folder / _ABOUT).exists():
-        with new_folder(folder) as made:
+    if not (folder / _SUMMARY_FILE).exists():
+        with atomic_folder(folder) as temporary:
             examples = (build_example(pair, direction, template, tags, max_tokens) for pair in pairs)
-            write_tokens(examples, made)
+            write_tokens(examples, temporary)
     os.utime(folder)
-    _make_room(folder.parent, folder, kept_bytes)
+    _delete_oldest(folder.parent, folder, cache_bytes)
     return open_tokens(folder)
 
 
@@ -109,7 +110,7 @@ def write_tokens(examples: Iterable[Example | Dropped], folder: Path) -> None:
     dropped: Counter[str] = Counter()
     read = 0
 
-    def kept() -> Iterator[Example]:
+    def valid() -> Iterator[Example]:
         nonlocal read
         for item in examples:
             read += 1
@@ -119,22 +120,22 @@ def write_tokens(examples: Iterable[Example | Dropped], folder: Path) -> None:
                 yield item
 
     with pa.OSFile(str(folder / _FILE), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as writer:
-        for window in _windows(kept()):
+        for window in _windows(valid()):
             ids = pa.array([example.ids for example in window], pa.list_(pa.int32()))
             starts = pa.array([example.start for example in window], pa.int32())
             writer.write_batch(pa.record_batch([ids, starts], schema=_SCHEMA))
-    about = {"read": read, "dropped": dict(sorted(dropped.items()))}
-    (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    summary = {"read": read, "dropped": dict(sorted(dropped.items()))}
+    (folder / _SUMMARY_FILE).write_text(json.dumps(summary), encoding="utf-8")
 
 
 def open_tokens(folder: Path) -> Tokens:
     """The examples of a folder that `write_tokens` filled."""
-    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    summary = json.loads((folder / _SUMMARY_FILE).read_text(encoding="utf-8"))
     rows = Dataset.from_file(str(folder / _FILE))
     table = rows.data.table
     lengths = pc.list_value_length(table["input_ids"]).to_numpy().astype(np.int32)
     starts = table["start"].to_numpy().astype(np.int32)
-    return Tokens(folder, folder.name, rows, lengths, starts, int(about["read"]), about["dropped"])
+    return Tokens(folder, folder.name, rows, lengths, starts, int(summary["read"]), summary["dropped"])
 
 
 def _content(
@@ -154,8 +155,8 @@ def _content(
 def _identity(tokenizer: PreTrainedTokenizerBase) -> str:
     """Of everything that makes a text into tokens."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    whole = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
-    return hashlib.blake2b(str(whole).encode(), digest_size=16).hexdigest()
+    serialised = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    return hashlib.blake2b(str(serialised).encode(), digest_size=16).hexdigest()
 
 
 def _windows(examples: Iterator[Example]) -> Iterator[list[Example]]:
@@ -169,11 +170,11 @@ def _windows(examples: Iterator[Example]) -> Iterator[list[Example]]:
         yield window
 
 
-def _make_room(cache: Path, used: Path, kept_bytes: int) -> None:
-    """Deletes what was not used for longest. A training that has a file open keeps what it has mapped."""
+def _delete_oldest(cache: Path, used: Path, cache_bytes: int) -> None:
+    """Deletes the folders that were not used for longest. A training that has mapped one keeps its content."""
     total = 0
     for folder in sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
         file = folder / _FILE
         total += file.stat().st_size if file.exists() else 0
-        if total > kept_bytes and folder != used:
+        if total > cache_bytes and folder != used:
             shutil.rmtree(folder, ignore_errors=True)

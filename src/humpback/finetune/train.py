@@ -1,7 +1,7 @@
 """Finetuning: pairs and a base model in, a model folder out (paper, section 3.1).
 
 One path for the backward model M_yx and for every forward model M_t. The loop is TRL's `SFTTrainer` on examples that
-`tokenise` has laid down; nothing of TRL renders, adds or cuts a token. A killed training goes on from its last
+`tokenise` has laid down; nothing of TRL renders, adds or cuts a token. A killed training continues from its last
 complete checkpoint. Refused: pairs that mostly cannot be trained on, rates that rise, a model that does not fit.
 """
 
@@ -16,18 +16,18 @@ import numpy as np
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.checkpoints import last_complete
 from humpback.finetune.examples import check_dropped
-from humpback.finetune.job import Job
-from humpback.finetune.launch import how_many, train_together
 from humpback.finetune.load import load_tokenizer, longest_example
 from humpback.finetune.memory_limits import limits_explained
-from humpback.finetune.one import Result, train_here
+from humpback.finetune.processes import device_count, train_in_processes
+from humpback.finetune.run_training import TrainingResult, run_training
 from humpback.finetune.schedule import check_rates, order_of_examples, steps_and_batch
 from humpback.finetune.summary import TrainSummary
 from humpback.finetune.tokens import Tokens, open_tokens, tokenise
 from humpback.finetune.trainer import Progress, check_tracker
+from humpback.finetune.training_job import TrainingJob
 from humpback.records import Direction, Pair, content_id
 
-Together = Callable[[Job, int, Progress | None], Result]
+TrainDistributed = Callable[[TrainingJob, int, Progress | None], TrainingResult]
 """Carries out a job in several processes."""
 
 
@@ -44,7 +44,7 @@ def finetune(
     work: Path,
     heldout: Sequence[Pair] = (),
     progress: Progress | None = None,
-    together: Together = train_together,
+    together: TrainDistributed = train_in_processes,
 ) -> TrainSummary:
     """Trains one model from the base and writes it to a folder.
 
@@ -61,8 +61,8 @@ def finetune(
         tags: S_a and S_w.
         seed: Fixes order, dropout and adapters.
         out: Folder to write the finished model to.
-        work: Folder for checkpoints; a training that was killed goes on from what is there, another one's is deleted.
-            Not needed any more once `out` is safe.
+        work: Folder for checkpoints. A training that was killed continues from what is there; checkpoints of another
+            training are deleted. Not needed any more once `out` is safe.
         heldout: Pairs that decide about an early end, where the settings ask for one.
         progress: Called about fifty times.
         together: How several processes are started where `devices` asks for them; `ray.train_on_ray` on a cluster.
@@ -75,8 +75,8 @@ def finetune(
     started = time.monotonic()
     with limits_explained(direction):
         job = prepare(pairs, base, direction, model, settings, tags, seed, out, work, heldout)
-        devices = how_many(settings, model, here=together is train_together)
-        result = train_here(job, progress) if devices == 1 else together(job, devices, progress)
+        devices = device_count(settings, model, local=together is train_in_processes)
+        result = run_training(job, progress) if devices == 1 else together(job, devices, progress)
     return _summary(job, open_tokens(job.tokens), result, devices, time.monotonic() - started)
 
 
@@ -91,7 +91,7 @@ def prepare(
     out: Path,
     work: Path,
     heldout: Sequence[Pair] = (),
-) -> Job:
+) -> TrainingJob:
     """Tokenises the pairs, checks the settings against them and finds the checkpoint to go on from."""
     pairs = tuple(pairs) if isinstance(pairs, Iterator) else pairs  # what can be gone through only once
     check_tracker(settings, direction)
@@ -101,12 +101,14 @@ def prepare(
     check_dropped(tokens.read, tokens.dropped, direction, settings)
     schedule = steps_and_batch(len(tokens), settings)
     check_rates(settings, direction, schedule.steps)
-    held = tokenise(heldout, direction, tokenizer, tags, longest) if settings.early_stop_checks and heldout else None
-    chosen = settings.model_dump_json(exclude=_INDIFFERENT)
-    parts = [str(base.resolve()), direction, chosen, str(seed), model.dtype, tokens.content]
-    identity = content_id(*parts, held.content if held else "")
+    heldout_tokens = (
+        tokenise(heldout, direction, tokenizer, tags, longest) if settings.early_stop_checks and heldout else None
+    )
+    deciding = settings.model_dump_json(exclude=_NOT_DECIDING)
+    parts = [str(base.resolve()), direction, deciding, str(seed), model.dtype, tokens.content]
+    identity = content_id(*parts, heldout_tokens.content if heldout_tokens else "")
     work.mkdir(parents=True, exist_ok=True)
-    return Job(
+    return TrainingJob(
         direction=direction,
         base=base,
         model=model,
@@ -114,7 +116,7 @@ def prepare(
         tags=tags,
         seed=seed,
         tokens=tokens.folder,
-        heldout=held.folder if held and len(held) else None,
+        heldout=heldout_tokens.folder if heldout_tokens and len(heldout_tokens) else None,
         schedule=schedule,
         out=out,
         work=work,
@@ -123,11 +125,11 @@ def prepare(
     )
 
 
-_INDIFFERENT = {"tracker", "keep_checkpoints", "max_dropped_share", "checkpoint_steps"}
+_NOT_DECIDING = {"tracker", "keep_checkpoints", "max_dropped_share", "checkpoint_steps"}
 """Settings that may be changed between a kill and going on."""
 
 
-def _summary(job: Job, tokens: Tokens, result: Result, devices: int, seconds: float) -> TrainSummary:
+def _summary(job: TrainingJob, tokens: Tokens, result: TrainingResult, devices: int, seconds: float) -> TrainSummary:
     order = order_of_examples(len(tokens), job.schedule, job.seed)[: result.steps * job.schedule.batch_size]
     return TrainSummary(
         direction=job.direction,

@@ -20,15 +20,15 @@ from humpback.errors import ConfigError
 from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
 from humpback.finetune.cpu.loss import add_target_loss, can_compute, spare_embeddings
-from humpback.finetune.job import Job
-from humpback.finetune.load import Loaded, set_dropout, without_peft_warnings
+from humpback.finetune.load import TrainableModel, set_dropout, without_peft_warnings
 from humpback.finetune.schedule import order_of_examples, scheduler_options
-from humpback.finetune.steps import Layout, Steps
+from humpback.finetune.step_rows import RowLayout, StepRows
 from humpback.finetune.tokens import Tokens, open_tokens
+from humpback.finetune.training_job import TrainingJob
 from humpback.records import Direction
 
 Progress = Callable[[int, int, float], None]
-"""Called with steps made, all steps, and the mean loss per target token since the last call."""
+"""Called with steps done, all steps, and the mean loss per target token since the last call."""
 
 _POINTS = 50
 """Points of a loss curve, about."""
@@ -53,8 +53,8 @@ class TargetTrainer(SFTTrainer):
     alone.
     """
 
-    steps: Steps
-    layout: Layout
+    steps: StepRows
+    layout: RowLayout
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """One item a step, this device's part of it."""
@@ -110,7 +110,7 @@ class _Report(TrainerCallback):
             self._progress(state.global_step, state.max_steps, float(logs["loss"]))
 
 
-def make_trainer(job: Job, loaded: Loaded, progress: Progress | None) -> TargetTrainer:
+def make_trainer(job: TrainingJob, loaded: TrainableModel, progress: Progress | None) -> TargetTrainer:
     """The trainer of a job, ready to start."""
     settings = job.settings
     tokens = open_tokens(job.tokens)
@@ -135,9 +135,9 @@ def make_trainer(job: Job, loaded: Loaded, progress: Progress | None) -> TargetT
     devices = trainer.accelerator.num_processes
     if devices == 1:
         spare_embeddings(network)
-    trainer.layout = Layout.of(settings, job.schedule, loaded.template.pad_id, packing, devices)
+    trainer.layout = RowLayout.of(settings, job.schedule, loaded.template.pad_id, packing, devices)
     order = order_of_examples(len(tokens), job.schedule, job.seed)
-    trainer.steps = Steps(tokens, order, job.schedule, trainer.layout, trainer.accelerator.process_index)
+    trainer.steps = StepRows(tokens, order, job.schedule, trainer.layout, trainer.accelerator.process_index)
     return trainer
 
 
@@ -157,8 +157,8 @@ def _probe(model: Any, tokens: Tokens) -> list[tuple[int, ...]]:
     samples = [tokens.example(index).ids[:_PROBE] for index in (0, len(tokens) - 1)]
     config = model.config.get_text_config()
     windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
-    seen = min((window for window in windows if window), default=None)
-    if seen is not None and tokens.lengths.max() > seen:
+    window = min((size for size in windows if size), default=None)
+    if window is not None and tokens.lengths.max() > window:
         samples.append(tokens.example(int(tokens.lengths.argmax())).ids)
     return samples
 
@@ -175,7 +175,7 @@ def check_tracker(settings: TrainSettings, direction: Direction) -> None:
                           f"pip install {packages[0]}")  # fmt: skip
 
 
-def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
+def _arguments(job: TrainingJob, loaded: TrainableModel) -> SFTConfig:
     settings = job.settings
     steps = job.schedule.steps
     on_gpu = loaded.device.type == "cuda"
@@ -214,7 +214,7 @@ def _arguments(job: Job, loaded: Loaded) -> SFTConfig:
     return arguments
 
 
-def _devices(settings: TrainSettings, loaded: Loaded) -> dict[str, Any]:
+def _devices(settings: TrainSettings, loaded: TrainableModel) -> dict[str, Any]:
     """How the processes share their work, and whether activations are kept."""
     on_gpu = loaded.device.type == "cuda"
     together = int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -11,7 +11,7 @@ from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.corpus.reading.sources import list_sources, parts
-from humpback.corpus.reading.stored import file_digest
+from humpback.data_access.rows import file_digest
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
@@ -25,8 +25,8 @@ def read_seed(config: Config) -> Stage:
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Pair]]:
         if not done:
-            held = contamination(config.decontaminate)
-            yield seed.read_seed(config.seed, config.run.seed, contamination=held)
+            evaluation_prompts = contamination(config.decontaminate)
+            yield seed.read_seed(config.seed, config.run.seed, contamination=evaluation_prompts)
 
     settings = flat_settings(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
     settings |= contamination_settings(config)
@@ -37,14 +37,14 @@ def read_seed(config: Config) -> Stage:
 def cut_segments(config: Config) -> Stage:
     """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
     sources = list_sources(config.corpus)
-    every = parts(sources, config.corpus)
+    source_parts = parts(sources, config.corpus)
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
-        from humpback.corpus.cutting.cut import cut
+        from humpback.corpus.cut import cut
         from humpback.corpus.readers import read_documents
 
         rows = config.run.shard_rows
-        documents = islice(read_documents(config.corpus, every[part]), done * rows, None)
+        documents = islice(read_documents(config.corpus, source_parts[part]), done * rows, None)
         for first in documents:  # one document at a time in memory, not a window of them
             yield cut(chain([first], islice(documents, rows - 1)), config.corpus, contamination(config.decontaminate))
 
@@ -58,7 +58,7 @@ def cut_segments(config: Config) -> Stage:
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
     settings.pop("corpus.documents")  # their names and contents count, not their place
     hint = "see which filter took everything, then change corpus.documents or corpus.segment"
-    work = Produce(shards, len(every))
+    work = Produce(shards, len(source_parts))
     return Stage("segments", "cut documents into segments", (), settings, work, Segment, hint=hint)
 
 

@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
 from humpback.config import Config
 from humpback.method.auto import resolve_auto
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
-from humpback.method.loop import evaluate, finetune, select, self_augment
+from humpback.method.evaluation import evaluate
+from humpback.method.loop import finetune, select, self_augment
 from humpback.method.rating import rate
 from humpback.records import Direction
 from humpback.runs.stage import Stage
 
 
-def plan(config: Config, base: str) -> tuple[Stage, ...]:
+@dataclass(frozen=True, slots=True)
+class Plan(Sequence[Stage]):
+    """The stages of a run in the order of the work, and what each of them is in the method.
+
+    Whoever asks for 'the candidates' takes `plan.candidates.name`, so that stage names stand in one place.
+    """
+
+    stages: tuple[Stage, ...]
+    seed: Stage
+    corpus: tuple[Stage, ...]
+    """From documents to segments."""
+    backward: Stage
+    """M_yx."""
+    candidates: Stage
+    models: tuple[Stage, ...]
+    """M_0, M_1, ..., M_T."""
+    ratings: tuple[Stage, ...]
+    """By M_0, M_1, ..., M_{T-1}: those of iteration t stand at t - 1."""
+    curated: tuple[Stage, ...]
+    """A_k^(1), A_k^(2), ...: those of iteration t stand at t - 1."""
+    evaluation: Stage | None
+
+    @property
+    def segments(self) -> Stage:
+        """What instructions are written for."""
+        return self.corpus[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Stage: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Stage, ...]: ...
+    def __getitem__(self, index: int | slice) -> Stage | tuple[Stage, ...]:
+        return self.stages[index]
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+
+def plan(config: Config, base: str) -> Plan:
     """The stages of a run, each after those it needs.
 
     Args:
@@ -23,29 +66,35 @@ def plan(config: Config, base: str) -> tuple[Stage, ...]:
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)
     corpus = plan_corpus(config)
-    segments = corpus[-1]
 
     # Self-augmentation: the backward model writes an instruction for every segment. Done once.
     backward = finetune(config, base, "backward", "backward", on=[seed])
-    candidates = self_augment(config, segments, by=backward)
+    candidates = self_augment(config, corpus[-1], by=backward)
 
     # Self-curation: each model rates all candidates and trains its successor, always from the base.
     model = finetune(config, base, "forward-0", "forward", on=[seed])
-    stages = [seed, *corpus, backward, candidates, model]
-    models: list[tuple[str, Direction]] = [("base", "backward"), ("backward", "backward")]
-    models += [("base", "forward"), (model.name, "forward")]
+    stages, models = [seed, *corpus, backward, candidates, model], [model]
+    all_ratings, all_curated = [], []
     for iteration in range(1, config.run.iterations + 1):
         *before, ratings = rate(config, iteration, candidates, seed, by=model)
         curated = select(config, iteration, candidates, ratings)
         model = finetune(config, base, f"forward-{iteration}", "forward", on=[seed, curated])
         stages += [*before, ratings, curated, model]
-        models.append((model.name, "forward"))
+        all_ratings.append(ratings)
+        all_curated.append(curated)
+        models.append(model)
 
     # Did it work? Every model on human pairs that none was trained on.
+    evaluation = None
     if config.evaluate.heldout:
-        needs = [seed, *(stage for stage in stages if stage.makes is None)]
-        stages.append(evaluate(config, models, needs))
-    return tuple(stages)
+        measured: list[tuple[str, Direction]] = [("base", "backward"), (backward.name, "backward")]
+        measured += [("base", "forward"), *((model.name, "forward") for model in models)]
+        evaluation = evaluate(config, measured, [seed, backward, *models])
+        stages.append(evaluation)
+    return Plan(
+        tuple(stages), seed, corpus, backward, candidates, tuple(models), tuple(all_ratings), tuple(all_curated),
+        evaluation,
+    )  # fmt: skip
 
 
 def plan_corpus(config: Config) -> tuple[Stage, ...]:

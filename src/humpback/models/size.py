@@ -7,26 +7,26 @@ import math
 from pathlib import Path
 
 from humpback.config import ModelSettings
-from humpback.models.packages import carried
+from humpback.models.packages import packaged_model
 
-_HEAD = 8
+_LENGTH_BYTES = 8
 """Bytes at the beginning of a safetensors file that say how long its header is."""
 
-_MOST = 100_000_000
+_MAX_HEADER_BYTES = 100_000_000
 """The longest header that the format allows, in bytes."""
 
 
 def parameters(settings: ModelSettings) -> int | None:
     """The number of parameters; None where it cannot be known without fetching or preparing the model."""
-    if settings.engine != "transformers":
+    if not settings.engine_spec.embedded:
         return None
     if settings.name.startswith("package:"):
-        return carried(settings.name).parameters
-    place = Path(settings.name).expanduser()
-    if not place.exists():
+        return packaged_model(settings.name).parameters
+    path = Path(settings.name).expanduser()
+    if not path.exists():
         return None
     try:
-        return _of_gguf(place) if place.is_file() else _of_folder(place)
+        return _of_gguf(path) if path.is_file() else _of_folder(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -38,8 +38,8 @@ def _of_folder(folder: Path) -> int | None:
 
 def _of_safetensors(file: Path) -> int:
     with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(_HEAD), "little")
-        if length > _MOST:
+        length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+        if length > _MAX_HEADER_BYTES:
             raise ValueError("the header is too long")
         header = json.loads(stream.read(length))
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -13,7 +13,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +21,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
+from humpback.data_access.atomic import atomic_folder
 from humpback.errors import ConfigError, ModelError
-from humpback.models.packages import Carried, installed
+from humpback.models.packages import PackagedModel, installed_model
 
 _BLOCK = 1 << 20
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md"]
@@ -51,7 +51,7 @@ def cache_folder() -> Path:
 
 def is_hub_id(settings: ModelSettings) -> bool:
     """Whether the model comes from the hub."""
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return False
     name = settings.name
     return not name.startswith("package:") and not Path(name).expanduser().exists() and not _looks_like_path(name)
@@ -63,14 +63,14 @@ def identify(settings: ModelSettings) -> str:
     Raises:
         ModelError: The model is not there.
     """
-    if settings.engine == "fake":
+    if settings.engine_spec.dry_run:
         return "fake"
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
     name = settings.name
     if name.startswith("package:"):
-        carried = installed(name)
-        return carried.sha256 or _digest(carried.place())
+        packaged = installed_model(name)
+        return packaged.sha256 or _digest(packaged.file_path())
     path = Path(name).expanduser()
     if path.is_file():
         return _digest(path)
@@ -96,11 +96,11 @@ class Licence:
 
 def licence(settings: ModelSettings) -> Licence:
     """The licence of the base model, as far as it is known without fetching anything."""
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         return Licence()
-    if settings.engine != "fake" and settings.name.startswith("package:"):
-        carried = installed(settings.name)
-        return Licence(carried.licence, carried.notice)
+    if settings.engine_spec.needs_files and settings.name.startswith("package:"):
+        packaged = installed_model(settings.name)
+        return Licence(packaged.licence, packaged.notice)
     path = Path(settings.name).expanduser()
     return Licence(_licence(path)) if path.is_dir() else Licence()
 
@@ -112,19 +112,19 @@ def resolve(settings: ModelSettings) -> ModelFolder:
         ConfigError: It is on a server.
         ModelError: It is not there, gated, not a causal language model, or brings code or pickles.
     """
-    if settings.engine == "openai":
+    if settings.engine_spec.is_server:
         raise ConfigError(
-            "model.engine is openai: a server's model cannot be trained",
+            f"model.engine is {settings.engine}: a server's model cannot be trained",
             "set model.engine to transformers, and model.name to a model that can be had here",
         )
     identity = identify(settings)
-    if settings.engine == "fake":
+    if settings.engine_spec.dry_run:
         return ModelFolder(Path(), "fake", identity)
     name = settings.name
     path = Path(name).expanduser()
     if name.startswith("package:"):
-        carried = installed(name)
-        return ModelFolder(_from_package(carried, identity), name, identity)
+        packaged = installed_model(name)
+        return ModelFolder(_from_package(packaged, identity), name, identity)
     if path.is_file():
         return ModelFolder(_from_gguf(path, identity), name, identity)
     folder = path if path.is_dir() else _from_hub(settings)
@@ -138,20 +138,20 @@ def _looks_like_path(name: str) -> bool:
     return name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith(".gguf")
 
 
-def _from_package(carried: Carried, identity: str) -> Path:
-    if carried.file:
-        return _from_gguf(carried.place(), identity)
+def _from_package(packaged: PackagedModel, identity: str) -> Path:
+    if packaged.file:
+        return _from_gguf(packaged.file_path(), identity)
     target = cache_folder() / "models" / identity
     if (target / "config.json").exists():
         return target
     with tempfile.TemporaryDirectory(prefix="humpback-") as folder:
         path = Path(folder) / "model.gguf"
         try:
-            importlib.import_module(carried.module).assemble(path)
+            importlib.import_module(packaged.module).assemble(path)
         except (OSError, ValueError, FileExistsError) as error:
-            raise ModelError(f"{carried.distribution} cannot be assembled ({error})", "reinstall it") from None
-        if _digest(path) != carried.sha256:
-            raise ModelError(f"{carried.distribution} does not have the weights it promises", "reinstall it")
+            raise ModelError(f"{packaged.distribution} cannot be assembled ({error})", "reinstall it") from None
+        if _digest(path) != packaged.sha256:
+            raise ModelError(f"{packaged.distribution} does not have the weights it promises", "reinstall it")
         return _from_gguf(path, identity)
 
 
@@ -163,14 +163,15 @@ def _from_gguf(path: Path, identity: str) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with without_bars(), new_folder(target) as folder:
+    with without_progress_bars(), atomic_folder(target) as folder:
         try:
-            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-            tokenizer = AutoTokenizer.from_pretrained(**where)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+            source = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+            tokenizer = AutoTokenizer.from_pretrained(**source)
+            # float32 holds what a quantised weight stands for; bfloat16 would round it a second time.
+            model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be read as a GGUF model ({_line(error)})", "check the file") from None
-        # The weights are whole numbers of floats now; saved as they are, the folder must not claim to be quantised.
+        # The weights are no longer quantised: loaders must not be told that they are.
         model.config.__dict__.pop("quantization_config", None)
         model.hf_quantizer = None
         model.is_quantized = False
@@ -242,34 +243,17 @@ def _folder_identity(folder: Path) -> str:
 
 
 @contextmanager
-def without_bars() -> Iterator[None]:
-    """Loading and saving without the bars of transformers: progress is told by the stages."""
+def without_progress_bars() -> Iterator[None]:
+    """Loads and saves without the progress bars of transformers: the stages report progress themselves."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    were_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if were_shown:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        try:
-            folder.rename(target)
-        except OSError:
-            if not target.exists():  # someone else was faster: theirs is as good
-                raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _line(error: BaseException) -> str:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 VERSION = "1"
 """Part of a template's identity: raised whenever the same conversation would be tokenised otherwise."""
 
-ABOUT = "humpback.json"
-"""What a finetuned folder says of itself, the identity of its template among it."""
+MODEL_RECORD = "humpback.json"
+"""The file in which a finetuned model's folder says how it was trained and with which template."""
 
 PLAIN = (
     "{{ bos_token }}{% for message in messages %}"
@@ -37,8 +37,8 @@ PLAIN = (
 """For base models without a chat template. The end of a turn is a control token here too."""
 
 
-_REMEMBERED = 64
-"""Texts whose tokens are kept: a prompt's own words come with every record, and stay among the latest."""
+_CACHED_TEXTS = 64
+"""Texts whose tokens are cached. A prompt's own text comes with every record, so that it always stays among them."""
 
 
 class TooLong(HumpbackError):
@@ -59,16 +59,16 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """A prompt as tokens, and where its parts are.
+class PromptTokens:
+    """A prompt as tokens, with the bounds of its parts.
 
     Attributes:
         ids: All tokens.
-        parts: For each part of each message, its first token and the one behind its last.
+        part_bounds: For each part of each message, the index of its first token and of the one behind its last.
     """
 
     ids: tuple[int, ...]
-    parts: tuple[tuple[int, int], ...]
+    part_bounds: tuple[tuple[int, int], ...]
 
 
 class Template:
@@ -87,9 +87,9 @@ class Template:
             raise ModelError("the tokenizer has no end-of-sequence token", "take a model that has one")
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN
-        self._text = lru_cache(_REMEMBERED)(self._text_tokens)
-        self._control = lru_cache(_REMEMBERED)(self._control_tokens)
-        self._around = lru_cache(_REMEMBERED)(self._around_roles)
+        self._text = lru_cache(_CACHED_TEXTS)(self._text_tokens)
+        self._control = lru_cache(_CACHED_TEXTS)(self._control_tokens)
+        self._control_texts = lru_cache(_CACHED_TEXTS)(self._render_control_texts)
 
     @cached_property
     def identity(self) -> str:
@@ -99,7 +99,7 @@ class Template:
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
         """The tokens that end an assistant's turn: trained on as the last labels, and stopped at."""
-        _, tail = self._around(("user",))
+        _, tail = self._control_texts(("user",))
         ids: list[int] = self._tokenizer(tail, add_special_tokens=False).input_ids
         special = set(self._tokenizer.all_special_ids)
         for index, token in enumerate(ids):
@@ -118,34 +118,34 @@ class Template:
         pad = self._tokenizer.pad_token_id
         return int(self._tokenizer.eos_token_id if pad is None else pad)
 
-    def prompt(self, messages: Sequence[Message], answer_prefix: str, room: int) -> tuple[int, ...]:
+    def prompt(self, messages: Sequence[Message], answer_prefix: str, max_tokens: int) -> tuple[int, ...]:
         """The conversation up to where the assistant is to go on.
 
         Args:
             messages: The turns so far; a last one of the assistant's is gone on with.
             answer_prefix: How the assistant's turn begins.
-            room: Tokens there is space for; parts marked `cut` are shortened at their end, the longest first.
+            max_tokens: Longest prompt. To fit, parts marked `cut` are shortened at their end, the longest first.
 
         Raises:
             TooLong: It does not fit even so.
         """
-        return self.laid_out(messages, answer_prefix, room).ids
+        return self.prompt_with_bounds(messages, answer_prefix, max_tokens).ids
 
-    def laid_out(self, messages: Sequence[Message], answer_prefix: str, room: int) -> Laid:
-        """As `prompt`, with the places of its parts."""
+    def prompt_with_bounds(self, messages: Sequence[Message], answer_prefix: str, max_tokens: int) -> PromptTokens:
+        """As `prompt`, with the bounds of its parts."""
         prefix = self._text(answer_prefix)
-        laid = self._fit(messages, room - len(prefix))
-        return Laid((*laid.ids, *prefix), laid.parts)
+        fitted = self._fit(messages, max_tokens - len(prefix))
+        return PromptTokens((*fitted.ids, *prefix), fitted.part_bounds)
 
-    def within(self, text: str, start: int, end: int | None) -> range:
+    def tokens_of_span(self, text: str, start: int, end: int | None) -> range:
         """Which tokens of a part hold characters from `start` up to `end`."""
         if start == 0 and end is None:
             return range(len(self._text(text)))
-        read = self._tokenizer(
+        encoding = self._tokenizer(
             text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
         )  # fmt: skip
         last = len(text) if end is None else end
-        inside = [i for i, (a, b) in enumerate(read.offset_mapping) if max(a, start) < min(b, last)]
+        inside = [i for i, (a, b) in enumerate(encoding.offset_mapping) if max(a, start) < min(b, last)]
         return range(inside[0], inside[-1] + 1) if inside else range(0)
 
     def example(self, messages: Sequence[Message], answer: str, max_tokens: int) -> Example:
@@ -165,9 +165,9 @@ class Template:
 
         Prefix and text are tokenised together, so that 'Score: ' followed by '4' is read as the model would write it.
         """
-        wholes = [(*self._text(prefix + text), *(self.end_ids if ends else ())) for text in texts]
-        shared = common_prefix([self._text(prefix), *wholes]) if prefix else ()
-        return shared, [whole[len(shared) :] for whole in wholes]
+        sequences = [(*self._text(prefix + text), *(self.end_ids if ends else ())) for text in texts]
+        shared = common_prefix([self._text(prefix), *sequences]) if prefix else ()
+        return shared, [sequence[len(shared) :] for sequence in sequences]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of generated tokens, control tokens left out."""
@@ -186,26 +186,27 @@ class Template:
     def _control_tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False).input_ids) if text else ()
 
-    def _around_roles(self, roles: tuple[Role, ...]) -> tuple[tuple[str, ...], str]:
+    def _render_control_texts(self, roles: tuple[Role, ...]) -> tuple[tuple[str, ...], str]:
         """The template's own text before each message and before the answer; and what follows the answer.
 
         Where the last message is the assistant's it is the answer.
         """
         if roles[-1] != "assistant":
             roles = (*roles, "assistant")
+        # Marks of private-use characters, which no template changes; tokenised is only what stands between them.
         marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
         turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        rest = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        rendered = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
         before = []
         for mark in marks:
-            head, found, rest = rest.partition(mark)
-            if not found:
+            head, separator, rendered = rendered.partition(mark)
+            if not separator:
                 raise ModelError("the model's chat template does not show every message", "take another model")
             before.append(head)
-        return tuple(before), rest
+        return tuple(before), rendered
 
-    def _fit(self, messages: Sequence[Message], room: int) -> Laid:
-        before, _ = self._around(tuple(message.role for message in messages))
+    def _fit(self, messages: Sequence[Message], max_tokens: int) -> PromptTokens:
+        before, _ = self._control_texts(tuple(message.role for message in messages))
         pieces: list[tuple[int, ...]] = []
         cuttable: list[int] = []
         texts: list[int] = []
@@ -218,17 +219,18 @@ class Template:
                 pieces.append(self._text(part.text))
         if len(before) > len(messages):
             pieces.append(self._control(before[-1]))
-        over = sum(map(len, pieces)) - room
+        over = sum(map(len, pieces)) - max_tokens
+        # The longest first: a document loses its end before a short instruction loses a word.
         for index in sorted(cuttable, key=lambda i: -len(pieces[i])):
             if over <= 0:
                 break
-            kept = max(1, len(pieces[index]) - over)
-            over -= len(pieces[index]) - kept
-            pieces[index] = pieces[index][:kept]
+            length = max(1, len(pieces[index]) - over)
+            over -= len(pieces[index]) - length
+            pieces[index] = pieces[index][:length]
         if over > 0:
             raise TooLong(f"the prompt is {over} tokens too long", "raise model.max_tokens or shorten the input")
         starts = [0, *accumulate(map(len, pieces))]
-        return Laid(
+        return PromptTokens(
             tuple(token for piece in pieces for token in piece),
             tuple((starts[index], starts[index + 1]) for index in texts),
         )
@@ -245,14 +247,14 @@ def common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 
 def check_template(path: Path, template: Template) -> None:
-    """Refuses to talk to a finetuned model in another template than it was trained with.
+    """Refuses a finetuned model that was trained with another template than the one that would be used.
 
     A folder without `humpback.json` is a base model: nothing to compare.
 
     Raises:
         ModelError: The templates differ, or the folder's own record cannot be read.
     """
-    file = path / ABOUT
+    file = path / MODEL_RECORD
     if not file.exists():
         return
     try:

@@ -83,8 +83,8 @@ def parse_rating(reply: str, finish_reason: FinishReason) -> ParsedRating:
     grade = _GRADE.match(text, stated.number)
     if grade is None or float(grade[1]) > 5 or (stated.alone and not _REST_OF_LINE.match(text, grade.end())):
         return ParsedRating("unparsed")
-    rest = text[grade.end() :]
-    if finish_reason == "length" and len(rest) < _CUT_OFF_WITHIN and "\n" not in rest:
+    tail = text[grade.end() :]
+    if finish_reason == "length" and len(tail) < _CUT_OFF_WITHIN and "\n" not in tail:
         return ParsedRating("truncated")
     return ParsedRating("scored", float(grade[1]))
 
@@ -106,11 +106,11 @@ def reasons(reply: str, finish_reason: FinishReason) -> str | None:
     text = unicodedata.normalize("NFKC", reply).rstrip()
     stated = _last_stated(text)
     if stated is None:
-        begun = _BEGUN.search(text)
-        if not begun and finish_reason != "length":
+        unfinished = _BEGUN.search(text)
+        if not unfinished and finish_reason != "length":
             return text
         # The space says that the last word is whole.
-        return _whole_sentences(f"{text[: begun.start()]} " if begun else text)
+        return _whole_sentences(f"{text[: unfinished.start()]} " if unfinished else text)
     if parse_rating(reply, finish_reason).state == "truncated":
         return _whole_sentences(f"{text[: stated.begin]} ")
     return None

@@ -12,12 +12,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import get_args
 
 from humpback.config import TagSettings
-from humpback.records import Direction, Message, Origin, Pair, Part, content_id
-
-PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge"]
+from humpback.records import Direction, Message, Origin, Pair, Part, PromptName, content_id
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
@@ -54,9 +52,9 @@ def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Orig
         tags: The sentences; where they are disabled the prompt is the instruction alone.
         origins: In training the pair's own origin, at inference both. S_a always comes first.
     """
-    wanted = set(origins)
+    shown_origins = set(origins)
     sentences = {"seed": tags.seed, "augmented": tags.augmented} if tags.enabled else {}
-    tail = " ".join(sentence for origin, sentence in sentences.items() if origin in wanted and sentence)
+    tail = " ".join(sentence for origin, sentence in sentences.items() if origin in shown_origins and sentence)
     if not tail:
         return (Message("user", (Part(instruction),)),)
     return _conversation("forward", {"instruction": Part(instruction), "tags": Part(tail)})
@@ -116,8 +114,8 @@ def ending(name: PromptName) -> str:
 
 def prompt_digest(*names: PromptName) -> str:
     """A digest of the texts of these prompts, or of all, for the fingerprint of a stage."""
-    chosen = names or get_args(PromptName)
-    return content_id(_RENDERER_VERSION, *(part for name in chosen for part in (name, template_text(name))))
+    selected = names or get_args(PromptName)
+    return content_id(_RENDERER_VERSION, *(part for name in selected for part in (name, template_text(name))))
 
 
 def fence(*contents: str) -> str:
@@ -125,12 +123,12 @@ def fence(*contents: str) -> str:
 
     Compatibility forms of the brackets and invisible characters are seen through.
     """
-    taken: set[int] = set()
+    used: set[int] = set()
     for content in contents:
         plain = content if content.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", content))
-        taken.update(int(match[1] or 1) for match in _TAG.finditer(plain))
+        used.update(int(match[1] or 1) for match in _TAG.finditer(plain))
     number = 1
-    while number in taken:
+    while number in used:
         number += 1
     return "" if number == 1 else f"-{number}"
 
@@ -142,16 +140,16 @@ def _judged(name: PromptName, instruction: str, response: str) -> tuple[Message,
 
 def _conversation(name: PromptName, content: Mapping[str, Part], suffix: str = "") -> tuple[Message, ...]:
     parts: list[Part] = []
-    own = ""
+    words = ""
     for piece, is_slot in _pieces(name):
         if not is_slot:
-            own += piece
+            words += piece
         elif piece == "fence":
-            own += suffix
+            words += suffix
         else:
-            parts += [Part(own), content[piece]] if own else [content[piece]]
-            own = ""
-    return (Message("user", (*parts, Part(own)) if own else tuple(parts)),)
+            parts += [Part(words), content[piece]] if words else [content[piece]]
+            words = ""
+    return (Message("user", (*parts, Part(words)) if words else tuple(parts)),)
 
 
 @cache

@@ -17,7 +17,7 @@ from humpback.runs.inputs import RunInputs
 from humpback.runs.recipe import Counts, Recipe
 from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
 from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
-from humpback.runs.status import StageStatus, recipes, status
+from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run, StageFolder
 from humpback.runs.store.files import put_folder
 from humpback.runs.tasks import MapShardsJob, ProduceJob
@@ -30,13 +30,17 @@ _NAMED = 12
 
 
 class Progress(Protocol):
-    """Whom to tell how far the work is."""
+    """Is told how far the work is."""
 
-    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+    def prepare(self, stages: int, completed: int) -> None:
+        """A plan of so many stages is carried out, of which so many are done already."""
+        ...
+
+    def begin(self, stage: Stage, completed: int, total: int | None) -> None:
         """A stage starts; `total` tasks or steps, None where it is not known."""
         ...
 
-    def advance(self, done: int, total: int | None, write_note: str) -> None:
+    def advance(self, completed: int, total: int | None, note: str) -> None:
         """So many tasks or steps are done now."""
         ...
 
@@ -46,12 +50,15 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Tells nobody."""
+    """Shows nothing."""
 
-    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+    def prepare(self, stages: int, completed: int) -> None:
         """Says nothing."""
 
-    def advance(self, done: int, total: int | None, write_note: str) -> None:
+    def begin(self, stage: Stage, completed: int, total: int | None) -> None:
+        """Says nothing."""
+
+    def advance(self, completed: int, total: int | None, note: str) -> None:
         """Says nothing."""
 
     def end(self, stage: Stage, counts: Counts) -> None:
@@ -59,7 +66,7 @@ class NoProgress:
 
 
 def execute(
-    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), watcher: Progress | None = None
+    plan: Sequence[Stage], run: Run, config: Config, redo: Sequence[str] = (), progress: Progress | None = None
 ) -> None:
     """Brings every stage of a plan to 'done'. What is done already is left alone.
 
@@ -68,23 +75,24 @@ def execute(
         run: The run folder; locked by the caller.
         config: The settings that the plan was made from.
         redo: Stages to throw away first, with all that stands on them.
-        watcher: Whom to tell.
+        progress: Is told of each stage and task.
 
     Raises:
         StoreError: Something is stale and not named in `redo`, or the disk is full.
-        StageError: A stage left nothing, or too many failures.
+        StageError: A stage kept no record, or has too many failures.
     """
     refuse_stale(plan, run, redo)
-    inputs = RunInputs(run, config, recipes(plan))
+    inputs = RunInputs(run, config, plan)
     workers = workers_of(config)
-    work = _Work(inputs, workers, watcher or NoProgress())
+    progress = progress or NoProgress()
+    runner = _StageRunner(inputs, workers, progress)
+    pending = [item for item in status(plan, run) if item.state != "done"]
+    progress.prepare(len(plan), len(plan) - len(pending))
     try:
-        for item in status(plan, run):
-            if item.state == "done":
-                continue
+        for item in pending:
             run.log("begin", stage=item.stage.name, shards=item.shards)
             try:
-                work.carry_out(item.stage, item.recipe)
+                runner.carry_out(item.stage, item.recipe)
             except HumpbackError as error:
                 run.log("failed", stage=item.stage.name, error=str(error))
                 raise
@@ -93,7 +101,7 @@ def execute(
 
 
 def workers_of(config: Config) -> Workers:
-    """Who does the work.
+    """The workers that the settings ask for.
 
     Raises:
         ConfigError: There is no Ray, or its cluster does not answer.
@@ -101,7 +109,7 @@ def workers_of(config: Config) -> Workers:
     if config.run.executor == "ray":
         from humpback.runs.workers.ray import RayWorkers
 
-        return RayWorkers(config.run.workers, config.model.vllm.tensor_parallel if config.model.engine == "vllm" else 1)
+        return RayWorkers(config.run.workers, config.model.engine_spec.devices(config.model))
     from humpback.runs.workers.processes import ProcessWorkers
 
     return ProcessWorkers(config.run.workers)
@@ -119,19 +127,19 @@ def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
         raise StoreError(_staleness(stale), f"run again with --redo {stale[0].stage.name}, or into a new folder")
 
 
-class _Work:
+class _StageRunner:
     """Carries out one stage at a time.
 
     Args:
         inputs: What the stages may read.
-        crew: Who does the tasks.
-        watcher: Whom to tell.
+        workers: Who does the tasks.
+        progress: Whom to tell.
     """
 
-    def __init__(self, inputs: RunInputs, workers_of: Workers, watcher: Progress) -> None:
+    def __init__(self, inputs: RunInputs, workers: Workers, progress: Progress) -> None:
         self._inputs = inputs
-        self._crew = workers_of
-        self._watcher = watcher
+        self._workers = workers
+        self._progress = progress
 
     def carry_out(self, stage: Stage, recipe: Recipe) -> None:
         """Brings a stage to 'done'."""
@@ -145,6 +153,7 @@ class _Work:
             for _ in self._tasks(stage):
                 pass
             counts = folder.counts()
+            # An empty result is never passed on: the next stage would fail with a message about something else.
             if counts.kept == 0:
                 folder.clear()
                 raise StageError(f"{stage.name} kept none of {counts.read} ({_reasons(counts)})", stage.hint)
@@ -157,33 +166,35 @@ class _Work:
         self._inputs.run.log(
             "end", stage=stage.name, kept=counts.kept, read=counts.read, seconds=round(counts.seconds, 1)
         )
-        self._watcher.end(stage, counts)
+        self._progress.end(stage, counts)
 
     def _tasks(self, stage: Stage) -> Iterator[int]:
         """Does what is left of a stage, task by task."""
         if isinstance(stage.work, Shuffle):
-            of = ShuffleContext(stage, stage.work, self._inputs)
-            steps: tuple[Any, ...] = (MapJob(of), ReduceJob(of), ApplyJob(of))
+            context = ShuffleContext(stage, stage.work, self._inputs)
+            steps: tuple[Any, ...] = (MapJob(context), ReduceJob(context), ApplyJob(context))
         elif isinstance(stage.work, Produce):
             steps = (ProduceJob(stage, stage.work, self._inputs),)
         elif isinstance(stage.work, MapShards):
             steps = (MapShardsJob(stage, stage.work, self._inputs),)
         else:
             raise TypeError(f"{stage.name} has no tasks")
-        self._watcher.begin(stage, 0, None)
+        self._progress.begin(stage, 0, None)
         for job in steps:
             pending = job.pending()
-            for done, task in enumerate(self._crew.run(job, pending, model=stage.model), 1):
-                self._watcher.advance(done, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
+            for completed, task in enumerate(self._workers.run(job, pending, model=stage.model), 1):
+                self._progress.advance(completed, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
                 yield task
 
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
-        self._watcher.begin(stage, 0, None)
-        self._crew.release()
+        self._progress.begin(stage, 0, None)
+        # A worker that still holds a model would leave no room on the device.
+        self._workers.release()
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
+        # A kill between the end of the training and the manifest must not train again.
         if facts is None:
             since = time.monotonic()
             shutil.rmtree(out, ignore_errors=True)
@@ -198,20 +209,20 @@ class _Work:
         return Counts(**facts["counts"]), {"training": facts["training"]}
 
     def _step(self, step: int, steps: int, loss: float) -> None:
-        self._watcher.advance(step, steps, f"loss {loss:.3f}")
+        self._progress.advance(step, steps, f"loss {loss:.3f}")
 
 
 def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
     """Throws away the named stages and whatever stands on them."""
-    known = [stage.name for stage in plan]
+    stage_names = [stage.name for stage in plan]
     for name in redo:
-        if name not in known:
-            raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(known)}")
+        if name not in stage_names:
+            raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(stage_names)}")
     doomed = set(redo)
     for stage in plan:
         if doomed.intersection(stage.needs):
             doomed.add(stage.name)
-    for name in (name for name in reversed(known) if name in doomed):
+    for name in (name for name in reversed(stage_names) if name in doomed):
         run.stage(name).clear()
         run.log("cleared", stage=name)
 
@@ -221,8 +232,8 @@ def _staleness(stale: Sequence[StageStatus]) -> str:
     names = [item.stage.name for item in stale[1:]]
     if len(names) > _NAMED:
         names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
-    others = f" (and with it {', '.join(names)})" if names else ""
-    return f"{first.stage.name} was made with other settings{others}: {'; '.join(first.why)}"
+    dependents = f" (and with it {', '.join(names)})" if names else ""
+    return f"{first.stage.name} was made with other settings{dependents}: {'; '.join(first.why)}"
 
 
 def _reasons(counts: Counts) -> str:
@@ -231,13 +242,13 @@ def _reasons(counts: Counts) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _machine() -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from humpback import models
-from humpback.config import Config
+from humpback.config import Config, ModelSettings
+from humpback.engines.answer_log import AnswerLog
 from humpback.engines.base import Engine
-from humpback.engines.open import open_engine
+from humpback.engines.open import account, open_engine
 from humpback.records import content_id
 from humpback.runs.recipe import Recipe
+from humpback.runs.stage import Stage
+from humpback.runs.status import recipes
 from humpback.runs.store import Run
 from humpback.runs.store.files import get_folder, is_remote
 
@@ -26,13 +30,22 @@ class RunInputs:
     Args:
         run: The run folder.
         config: The run's settings.
-        made: The recipe of every stage, by name.
+        plan: All stages of the run.
     """
 
-    def __init__(self, run: Run, config: Config, made: Mapping[str, Recipe]) -> None:
+    def __init__(self, run: Run, config: Config, plan: Sequence[Stage]) -> None:
         self.run = run
         self._config = config
-        self._made = made
+        self._recipes: dict[str, Recipe] = recipes(plan)
+        self._external = {model.name: model.settings for stage in plan for model in stage.external}
+        self._stage = ""
+        self._logs: list[AnswerLog] = []
+
+    def of_stage(self, stage: str) -> RunInputs:
+        """The same for the work of one stage: answers of a server are written down in its folder as they arrive."""
+        inputs = copy(self)
+        inputs._stage, inputs._logs = stage, []
+        return inputs
 
     def records(self, stage: str, kind: type[R]) -> Iterator[R]:
         """All records of a stage."""
@@ -47,11 +60,11 @@ class RunInputs:
         return self._base.path
 
     def scratch(self, stage: str) -> Path:
-        """A folder on this machine for the checkpoints of a training, the same after a kill."""
+        """A folder on this machine for unfinished work of a stage, the same after a kill."""
         folder = self.run.stage(stage)
         if not is_remote(folder.path):
             return folder.work_path
-        return models.cache_folder() / "runs" / content_id(str(self.run.path), self._made[stage].fingerprint)
+        return models.cache_folder() / "runs" / content_id(str(self.run.path), self._recipes[stage].fingerprint)
 
     @cached_property
     def _base(self) -> models.ModelFolder:
@@ -59,11 +72,32 @@ class RunInputs:
 
     @contextmanager
     def engine(self, stage: str) -> Iterator[Engine]:
-        """An engine for the model of a stage, or for 'base'; the only one open at a time."""
-        if stage == "base":
+        """An engine for the model of a stage, for 'base', or for an external model; the only one open at a time."""
+        settings, path, identity = self._config.model, None, ""
+        if stage in self._external:
+            settings = self._external[stage]
+        elif stage == "base":
             path, identity = self._base.path, f"base@{self._base.identity[:12]}"
         else:
             path = get_folder(self.run.stage(stage).model_path, self.scratch(stage).with_suffix(".model"))
-            identity = f"{stage}@{self._made[stage].fingerprint[:12]}"
-        with open_engine(self._config.model, path, identity) as engine:
-            yield engine
+            identity = f"{stage}@{self._recipes[stage].fingerprint[:12]}"
+        with open_engine(settings, path, identity) as engine:
+            logged = self._logged(engine, settings)
+            try:
+                yield logged
+            finally:
+                logged.close()
+                if spent := account(engine):
+                    self.run.log("spent", stage=self._stage, model=engine.model, spent=spent)
+
+    def forget_answers(self) -> None:
+        """Throws away the answers that were written down for a shard: it is committed."""
+        for log in self._logs:
+            log.forget()
+
+    def _logged(self, engine: Engine, settings: ModelSettings) -> Engine:
+        if not settings.engine_spec.keeps_answers or not self._stage:
+            return engine
+        log = AnswerLog(engine, self.scratch(self._stage) / "answers")
+        self._logs.append(log)
+        return log

@@ -52,8 +52,8 @@ class Recipe:
     @property
     def fingerprint(self) -> str:
         """32 hex digits. A setting that is not given does not count, so that a new one makes no old work stale."""
-        given = {key: value for key, value in self.settings.items() if value is not None}
-        return content_id(json.dumps({**asdict(self), "settings": given}, sort_keys=True, default=str))
+        set_values = {key: value for key, value in self.settings.items() if value is not None}
+        return content_id(json.dumps({**asdict(self), "settings": set_values}, sort_keys=True, default=str))
 
     def changes_since(self, old: Mapping[str, Any]) -> list[str]:
         """Why this recipe is not the one recorded, in words."""

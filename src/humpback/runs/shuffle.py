@@ -57,35 +57,35 @@ class ShuffleContext:
     def chunks(self) -> list[list[int]]:
         """The shards that are looked at together; noted when first asked for."""
         shards = self.upstream.committed()
-        read_note = self.folder.read_note("chunks")
-        if read_note is None:
+        recorded = self.folder.read_note("chunks")
+        if recorded is None:
             manifest = self.upstream.manifest() or {"counts": {"kept": 0}}
             records = manifest["counts"]["kept"] / max(1, len(shards))
             fits = self.work.memory_mib * (1 << 20) / _COPIES / _ROW_BYTES / max(1.0, records)
-            wanted = max(ceil(len(shards) / _CHUNKS), ceil(_CHUNK_RECORDS / max(1.0, records)))
-            read_note = {"shards": max(1, min(int(fits), wanted))}
-            self.folder.write_note("chunks", read_note)
-        return chunks(shards, int(read_note["shards"]))
+            shards_per_chunk = max(ceil(len(shards) / _CHUNKS), ceil(_CHUNK_RECORDS / max(1.0, records)))
+            recorded = {"shards": max(1, min(int(fits), shards_per_chunk))}
+            self.folder.write_note("chunks", recorded)
+        return chunks(shards, int(recorded["shards"]))
 
     def passes(self) -> int:
         """How many passes the settling takes; noted when first asked for."""
-        read_note = self.folder.read_note("passes")
-        if read_note is None:
+        recorded = self.folder.read_note("passes")
+        if recorded is None:
             size = 0
             for index in self.folder.intermediates(MAPPED):
                 with self.folder.open_intermediate(MAPPED, index) as file:
                     groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
                     size += max(sum(group.total_byte_size for group in groups), 64 * file.metadata.num_rows)
-            read_note = {"passes": max(1, ceil(_COPIES * size / (self.work.memory_mib * (1 << 20))))}
-            self.folder.write_note("passes", read_note)
-        return int(read_note["passes"])
+            recorded = {"passes": max(1, ceil(_COPIES * size / (self.work.memory_mib * (1 << 20))))}
+            self.folder.write_note("passes", recorded)
+        return int(recorded["passes"])
 
 
 @dataclass(frozen=True, slots=True)
 class MapJob:
     """A chunk of shards is a task."""
 
-    of: ShuffleContext
+    context: ShuffleContext
 
     @property
     def min_parallel_tasks(self) -> int:
@@ -94,20 +94,20 @@ class MapJob:
 
     def pending(self) -> list[int]:
         """The chunks that are not looked at."""
-        done = set(self.of.folder.intermediates(MAPPED))
-        return [chunk for chunk in range(len(self.of.chunks())) if chunk not in done]
+        finished = set(self.context.folder.intermediates(MAPPED))
+        return [chunk for chunk in range(len(self.context.chunks())) if chunk not in finished]
 
     @contextmanager
     def open(self) -> Iterator[Do]:
         """Knows the chunks."""
-        folder, upstream, work = self.of.folder, self.of.upstream, self.of.work
-        every = self.of.chunks()
+        folder, upstream, work = self.context.folder, self.context.upstream, self.context.work
+        chunk_shards = self.context.chunks()
 
         def do(chunk: int) -> None:
             import pyarrow as pa
 
             kind = work.over[1]
-            mapped = [work.map(upstream.shard(index, kind), first_place(index)) for index in every[chunk]]
+            mapped = [work.map(upstream.shard(index, kind), first_place(index)) for index in chunk_shards[chunk]]
             table = pa.concat_tables(mapped).sort_by([("key", "ascending"), ("place", "ascending")])
             folder.write_intermediate(MAPPED, chunk, table, _SEEN_GROUP)
 
@@ -118,7 +118,7 @@ class MapJob:
 class ReduceJob:
     """A range of keys is a task."""
 
-    of: ShuffleContext
+    context: ShuffleContext
 
     @property
     def min_parallel_tasks(self) -> int:
@@ -127,19 +127,19 @@ class ReduceJob:
 
     def pending(self) -> list[int]:
         """The ranges that are not settled."""
-        done = set(self.of.folder.intermediates(REDUCED))
-        return [part for part in range(self.of.passes()) if part not in done]
+        finished = set(self.context.folder.intermediates(REDUCED))
+        return [part for part in range(self.context.passes()) if part not in finished]
 
     @contextmanager
     def open(self) -> Iterator[Do]:
         """Knows the ranges."""
-        passes = self.of.passes()
+        passes = self.context.passes()
 
         def do(part: int) -> None:
             low, high = part * _KEYS // passes, (part + 1) * _KEYS // passes - 1
-            rows = _between(self.of.folder, MAPPED, "key", low, high)
-            reduced = self.of.work.reduce(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
-            self.of.folder.write_intermediate(REDUCED, part, reduced.sort_by("place"), _SETTLED_GROUP)
+            rows = _between(self.context.folder, MAPPED, "key", low, high)
+            reduced = self.context.work.reduce(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
+            self.context.folder.write_intermediate(REDUCED, part, reduced.sort_by("place"), _SETTLED_GROUP)
 
         yield do
 
@@ -148,7 +148,7 @@ class ReduceJob:
 class ApplyJob:
     """A chunk of shards is a task again."""
 
-    of: ShuffleContext
+    context: ShuffleContext
 
     @property
     def min_parallel_tasks(self) -> int:
@@ -157,24 +157,24 @@ class ApplyJob:
 
     def pending(self) -> list[int]:
         """The chunks of which a shard is not done."""
-        done = set(self.of.folder.committed())
-        return [chunk for chunk, shards in enumerate(self.of.chunks()) if not done.issuperset(shards)]
+        finished = set(self.context.folder.committed())
+        return [chunk for chunk, shards in enumerate(self.context.chunks()) if not finished.issuperset(shards)]
 
     @contextmanager
     def open(self) -> Iterator[Do]:
         """Knows the chunks."""
-        folder, upstream, work = self.of.folder, self.of.upstream, self.of.work
-        every = self.of.chunks()
+        folder, upstream, work = self.context.folder, self.context.upstream, self.context.work
+        chunk_shards = self.context.chunks()
 
         def do(chunk: int) -> None:
-            shards = every[chunk]
+            shards = chunk_shards[chunk]
             reduced = _between(folder, REDUCED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
             reduced = reduced.sort_by("place")
             for index in (index for index in shards if not folder.has(index)):
                 since = time.monotonic()
                 records: list[Any] = upstream.shard(index, work.over[1])
                 mine = _within(reduced, "place", first_place(index), first_place(index) + MAX_ROWS - 1)
-                commit(self.of.stage, folder, index, work.apply(records, first_place(index), mine), since)
+                commit(self.context.stage, folder, index, work.apply(records, first_place(index), mine), since)
 
         yield do
 
@@ -183,7 +183,7 @@ def _between(folder: StageFolder, step: str, column: str, low: int, high: int) -
     """The rows of all tables of a step whose column is in a range, both ends included."""
     import pyarrow as pa
 
-    found = []
+    tables = []
     for index in folder.intermediates(step):
         with folder.open_intermediate(step, index) as file:
             at = file.schema_arrow.get_field_index(column)
@@ -192,8 +192,8 @@ def _between(folder: StageFolder, step: str, column: str, low: int, high: int) -
                 for number in range(file.metadata.num_row_groups)
                 if _overlaps(file.metadata.row_group(number).column(at).statistics, low, high)
             ]
-            found.append(_within(file.read_row_groups(groups, use_threads=False), column, low, high))
-    return pa.concat_tables(found)
+            tables.append(_within(file.read_row_groups(groups, use_threads=False), column, low, high))
+    return pa.concat_tables(tables)
 
 
 def _overlaps(statistics: Any, low: int, high: int) -> bool:

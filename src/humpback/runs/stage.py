@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from humpback.config import ModelSettings
 from humpback.engines.base import Engine
 from humpback.records import Outcome
 
@@ -39,8 +40,17 @@ class Inputs(Protocol):
         ...
 
     def engine(self, stage: str) -> AbstractContextManager[Engine]:
-        """An engine for the model of a stage, or for 'base'."""
+        """An engine for the model of a stage, for 'base', or for a model that the plan names (`ExternalModel`)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalModel:
+    """A model that no stage of the plan makes: the user names it, here or on a server."""
+
+    name: str
+    """What the stages call it, such as 'rater'; no stage has this name."""
+    settings: ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +132,20 @@ class Stage:
     """Type of the records; None where a model is made."""
     model: bool = False
     """Whether the work holds a model, so that no more workers do it than there are devices."""
+    external: tuple[ExternalModel, ...] = ()
+    """The models it asks that no stage makes. Their identities belong into `settings`."""
     version: int = 1
     hint: str = ""
     """What to do where nothing is left."""
     check: Callable[[Inputs], None] = field(default=lambda inputs: None)
     """Raises StageError where the result must not be used."""
+
+
+def names_of(*inputs: Stage | ExternalModel) -> tuple[str, ...]:
+    """What `Stage.needs` says of these inputs: the names of the stages among them."""
+    return tuple(item.name for item in inputs if isinstance(item, Stage))
+
+
+def external_of(*inputs: Stage | ExternalModel) -> tuple[ExternalModel, ...]:
+    """What `Stage.external` says of these inputs: the models that no stage makes."""
+    return tuple(item for item in inputs if isinstance(item, ExternalModel))

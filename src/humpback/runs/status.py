@@ -34,25 +34,25 @@ class StageStatus:
 
 def recipes(plan: Sequence[Stage]) -> dict[str, Recipe]:
     """The recipe of every stage, by name, each with the fingerprints of those it needs."""
-    made: dict[str, Recipe] = {}
+    by_name: dict[str, Recipe] = {}
     for stage in plan:
-        upstream = {name: made[name].fingerprint for name in stage.needs}
-        made[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream)
-    return made
+        upstream = {name: by_name[name].fingerprint for name in stage.needs}
+        by_name[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream)
+    return by_name
 
 
 def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
     """Compares a plan with what its run folder holds."""
-    found = []
+    states = []
     for stage, recipe in zip(plan, recipes(plan).values(), strict=True):
         folder = run.stage(stage.name)
         old = folder.recipe()
         shards = len(folder.committed()) if old else 0
         if old is None or not (folder.manifest() or folder.has_work()):
-            found.append(StageStatus(stage, recipe, "to do"))
+            states.append(StageStatus(stage, recipe, "to do"))
         elif old.get("fingerprint") != recipe.fingerprint:
-            found.append(StageStatus(stage, recipe, "stale", tuple(recipe.changes_since(old)), shards))
+            states.append(StageStatus(stage, recipe, "stale", tuple(recipe.changes_since(old)), shards))
         else:
             state: State = "done" if folder.manifest() else "begun"
-            found.append(StageStatus(stage, recipe, state, (), shards))
-    return found
+            states.append(StageStatus(stage, recipe, state, (), shards))
+    return states

@@ -78,19 +78,21 @@ class MapShardsJob:
 
     def pending(self) -> list[int]:
         """The shards that are not done."""
-        done = set(self.inputs.run.stage(self.stage.name).committed())
-        return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in done]
+        committed = set(self.inputs.run.stage(self.stage.name).committed())
+        return [index for index in self.inputs.run.stage(self.work.over[0][0]).committed() if index not in committed]
 
     @contextmanager
     def open(self) -> Iterator[Do]:
         """Opens what the work needs."""
         folder = self.inputs.run.stage(self.stage.name)
-        with self.work.open(self.inputs) as step:
+        inputs = self.inputs.of_stage(self.stage.name)
+        with self.work.open(inputs) as step:
 
             def do(index: int) -> None:
                 since = time.monotonic()
-                outcome = step(*(self.inputs.run.stage(name).shard(index, kind) for name, kind in self.work.over))
+                outcome = step(*(inputs.run.stage(name).shard(index, kind) for name, kind in self.work.over))
                 commit(self.stage, folder, index, outcome, since)
+                inputs.forget_answers()
 
             yield do
 

@@ -16,10 +16,10 @@ from itertools import chain, islice
 from typing import TypeAlias
 
 from humpback.config import SeedSettings
+from humpback.data_access.rows import Row
 from humpback.errors import InputError
 from humpback.records import Dropped, content_id
 from humpback.seed.oasst import is_flat, is_tree, oasst_threads
-from humpback.seed.sources import Row
 
 INSTRUCTION_NAMES = ("instruction", "prompt", "question")
 CONTEXT_NAMES = ("input", "context")
@@ -126,7 +126,7 @@ def _read_pairs(rows: Iterable[Row], instruction: str, contexts: tuple[str, ...]
     for row in rows:
         given = (_cell(row, name) for name in contexts)
         context = next((text for text in given if text.strip()), "")
-        yield Exchange(row.place, _cell(row, instruction), context, _cell(row, response))
+        yield Exchange(row.name, _cell(row, instruction), context, _cell(row, response))
 
 
 def _cell(row: Row, column: str) -> str:
@@ -138,7 +138,7 @@ def _cell(row: Row, column: str) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     raise InputError(
-        f"the column {column!r} of {row.place} holds a {type(value).__name__}, not text",
+        f"the column {column!r} of {row.name} holds a {type(value).__name__}, not text",
         "name another column in seed.columns, or set seed.columns.messages where it is a conversation",
     )
 
@@ -148,11 +148,11 @@ def _read_messages(rows: Iterable[Row], column: str) -> Found:
         turns = [turn for turn in _turns(row, column) if turn[0] not in ("system", "developer")]
         if turns and turns[0][0] == "assistant":
             # What the user would have said is not there, and later turns lean on it.
-            yield left_out(row.place, "no instruction", "the conversation begins with the assistant", turns[0][1])
+            yield left_out(row.name, "no instruction", "the conversation begins with the assistant", turns[0][1])
             continue
         user = turns[0][1] if turns else ""
         answered = len(turns) > 1 and turns[1][0] == "assistant"
-        yield Exchange(row.place, user, "", turns[1][1] if answered else "")
+        yield Exchange(row.name, user, "", turns[1][1] if answered else "")
 
 
 def _turns(row: Row, column: str) -> list[tuple[str, str]]:
@@ -164,7 +164,7 @@ def _turns(row: Row, column: str) -> list[tuple[str, str]]:
     turns = [] if value is None else value
     if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
         raise InputError(
-            f"the column {column!r} of {row.place} holds no list of turns with role and content",
+            f"the column {column!r} of {row.name} holds no list of turns with role and content",
             "name another column in seed.columns.messages, or set seed.format",
         )
     return [_turn(turn) for turn in turns]
@@ -179,7 +179,7 @@ def _turn(turn: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _read_oasst(rows: Iterable[Row], language: str) -> Found:
-    for thread in oasst_threads((row.place, row.values) for row in rows):
+    for thread in oasst_threads((row.name, row.values) for row in rows):
         if language and thread.language and thread.language.casefold() != language.casefold():
             yield left_out(thread.place, "other language", thread.language, thread.prompt)
         elif thread.rejected:

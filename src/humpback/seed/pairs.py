@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
+from humpback.data_access import rows
 from humpback.errors import InputError
 from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
 from humpback.seed.layouts import Exchange, exchanges, left_out
-from humpback.seed.sources import Hub, source_rows
 
 if TYPE_CHECKING:
     from humpback.text.contamination import Contamination
@@ -34,12 +34,11 @@ class Split:
     """Never trained on; measures every model."""
 
 
-def read_pairs(settings: SeedSettings, hub: Hub | None = None) -> Iterator[Pair | Dropped]:
+def read_pairs(settings: SeedSettings) -> Iterator[Pair | Dropped]:
     """Reads the source, normalises and checks every record.
 
     Args:
         settings: Where the pairs are and how they are laid out.
-        hub: What answers for hub ids; the Hugging Face hub unless given.
 
     Yields:
         For each record of the source, in its order, the pair or why there is none: 'no instruction', 'no response',
@@ -49,7 +48,7 @@ def read_pairs(settings: SeedSettings, hub: Hub | None = None) -> Iterator[Pair 
         InputError: The source is missing, unreadable, empty or of no known layout.
     """
     seen: dict[str, str] = {}
-    for found in exchanges(source_rows(settings.source, hub), settings):
+    for found in exchanges(rows.read_rows(settings.source, setting="seed.source"), settings):
         record = found if isinstance(found, Dropped) else _checked(found, settings.without_context)
         if isinstance(record, Pair):
             first = seen.setdefault(record.id, record.source)
@@ -58,23 +57,29 @@ def read_pairs(settings: SeedSettings, hub: Hub | None = None) -> Iterator[Pair 
         yield record
 
 
-def read_seed(
-    settings: SeedSettings, seed: int, contamination: Contamination | None = None, hub: Hub | None = None
-) -> Outcome[Pair]:
+def source_digest(settings: SeedSettings) -> str:
+    """What the source holds, for recipes; nothing else of the settings counts here.
+
+    Raises:
+        InputError: There is no such source, or it cannot be read.
+    """
+    return rows.source_digest(settings.source, setting="seed.source")
+
+
+def read_seed(settings: SeedSettings, seed: int, contamination: Contamination | None = None) -> Outcome[Pair]:
     """The seed stage: all pairs of the source, or a sample of `limit` of them, and every record that was dropped.
 
     Args:
         settings: Where the pairs are, how they are laid out, and how many to take.
         seed: The run's seed.
         contamination: The evaluation prompts; a pair of which the instruction or the response holds one is dropped.
-        hub: What answers for hub ids; the Hugging Face hub unless given.
 
     Raises:
         InputError: As `read_pairs`, and where not a single pair is left, saying what took them.
     """
     pairs: list[Pair] = []
     dropped: list[Dropped] = []
-    for record in read_pairs(settings, hub):
+    for record in read_pairs(settings):
         if contamination and isinstance(record, Pair):
             record = _clean(record, contamination)
         if isinstance(record, Pair):

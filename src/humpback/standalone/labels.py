@@ -30,10 +30,13 @@ from humpback.evaluate.ranking import (
 )
 from humpback.method.settings_file import with_changes
 from humpback.records import Pair, Rating, content_id
+from humpback.runs.store import Run, write_text
 from humpback.seed.pairs import normal_text
-from humpback.standalone.files import is_candidate
 from humpback.standalone.rate import read_ratings
+from humpback.standalone.tables import is_candidate
+from humpback.standalone.work import Command, How, carry_out
 
+_DEFAULT = How()
 _ID_NAMES = ("id", "pair_id", "candidate_id", "reply_id", "message_id")
 _SHARES = (0.1, 0.25, 0.5)
 """Parts of the pairs for precision and recall, where no numbers are given."""
@@ -75,32 +78,37 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     """
     config = with_changes(Config(), changes)
     rated = _rows(pairs, config)
-    given = rated if labels.resolve() == pairs.resolve() else _rows(labels, config, labels_only=True)
+    label_rows = rated if labels.resolve() == pairs.resolve() else _rows(labels, config, labels_only=True)
     by_content = {row.content: row.id for row in rated if row.id}
     by_id = {name: row.id for row in reversed(rated) if row.id for name in (row.id, *row.names)}
     ids = [
         by_content.get(row.content, "")
         if row.content
         else next((by_id[name] for name in row.names if name in by_id), "")
-        for row in given
+        for row in label_rows
     ]
     if not any(ids):
         raise InputError(f"no label in {labels} belongs to a pair in {pairs}",
                          "give labels of these pairs, joined by instruction and response or by an id")  # fmt: skip
     groups = {row.id: row.instruction for row in rated}
-    where = [groups.get(id_, "") or row.instruction for id_, row in zip(ids, given, strict=True)]
-    found = read_labels([row.values for row in given], where, columns, labels.name)
-    if len({label.value for id_, label in zip(ids, found.rows, strict=True) if id_ and label}) < 2:
-        raise InputError(f"the labels {found.column!r} in {labels} are all the same",
+    prompts = [groups.get(id_, "") or row.instruction for id_, row in zip(ids, label_rows, strict=True)]
+    labels_read = read_labels([row.values for row in label_rows], prompts, columns, labels.name)
+    if len({label.value for id_, label in zip(ids, labels_read.rows, strict=True) if id_ and label}) < 2:
+        raise InputError(f"the labels {labels_read.column!r} in {labels} are all the same",
                          "give pairs of which some are better than others")  # fmt: skip
     left_out = Counter(row.why for row in rated if not row.id)
-    if given is not rated:
+    if label_rows is not rated:
         left_out["label of no such pair"] = ids.count("")
-    return Labelled(labels.name, found, tuple(ids), {row.id: row.length for row in rated if row.id}, left_out)
+    return Labelled(labels.name, labels_read, tuple(ids), {row.id: row.length for row in rated if row.id}, left_out)
 
 
 def agreement_lines(
-    labelled: Labelled, ratings: Path, counts: Sequence[int], figures: Path | None, changes: list[str]
+    labelled: Labelled,
+    ratings: Path,
+    counts: Sequence[int],
+    figures: Path | None,
+    changes: list[str],
+    how: How = _DEFAULT,
 ) -> Iterator[str]:
     """How ratings agree with labels; lines of figures, and the same as JSON where a file is named.
 
@@ -109,22 +117,33 @@ def agreement_lines(
         ratings: What `humpback rate` wrote.
         counts: Numbers of best-scored pairs for precision and recall; a tenth, a quarter and half of all unless given.
         figures: JSON file to write.
+        how: How the figures are written.
         changes: Settings; of them `run.seed` counts, for the bootstrap.
 
     Raises:
         InputError: No pair has both a rating and a label.
     """
-    found = {rating.id: rating for rating in read_ratings(ratings)}
-    rows = _judged(labelled, found)
+    ratings_by_id = {rating.id: rating for rating in read_ratings(ratings)}
+    rows = _judged(labelled, ratings_by_id)
     if not rows:
         raise InputError(f"no pair in {ratings} has a label in {labelled.file}", "give labels of these pairs")
-    states = Counter[str](found[row.id].state for row in rows)
+    states = Counter[str](ratings_by_id[row.id].state for row in rows)
     result = _agreement(rows, labelled, dict(states), counts, with_changes(Config(), changes).run.seed)
-    yield from _lines(result, labelled, len(found), len(rows))
+    yield from _lines(result, labelled, len(ratings_by_id), len(rows))
     if figures:
-        facts = {"label": labelled.labels.column, "kind": labelled.labels.kind, "good": labelled.labels.rule}
-        figures.write_text(json.dumps({"labels": facts, **asdict(result)}, indent=1) + "\n", encoding="utf-8")
-        yield f"wrote {figures}"
+        yield from _write_figures(figures, result, labelled, ratings, how)
+
+
+def _write_figures(path: Path, result: Agreement, labelled: Labelled, ratings: Path, how: How) -> list[str]:
+    facts = {"label": labelled.labels.column, "kind": labelled.labels.kind, "good": labelled.labels.rule}
+    text = json.dumps({"labels": facts, **asdict(result)}, indent=1) + "\n"
+
+    def write(_: Run) -> list[str]:
+        write_text(path, text)
+        return [f"wrote {path}"]
+
+    decides = {"figures": content_id(text)}
+    return carry_out(Command([], Config(), path, write, (path,), (ratings,), decides), how)
 
 
 def _judged(labelled: Labelled, ratings: dict[str, Rating]) -> list[Judged]:
@@ -172,14 +191,14 @@ def _lines(result: Agreement, labelled: Labelled, rated: int, judged: int) -> It
         "rated, without a label": rated - judged,
         "label of a pair that has one": joined - judged,
     }
-    if said := ", ".join(f"{count:,} {reason}" for reason, count in lost.items() if count > 0):
-        yield f"  left out: {said}"
+    if reasons := ", ".join(f"{count:,} {reason}" for reason, count in lost.items() if count > 0):
+        yield f"  left out: {reasons}"
     for figure in (*result.figures, *([result.calibration.error] if result.calibration else []), result.length):
         yield f"  {figure.name:<34}{_shown(figure)}"
-    for one in result.calibration.bins if result.calibration else ():
+    for score_bin in result.calibration.bins if result.calibration else ():
         yield (
-            f"    scores of {one.low:.1f} to {one.high:.1f} (as probabilities): "
-            f"{one.pairs:,} pairs, mean {one.predicted:.2f}, {one.good:.0%} good"
+            f"    scores of {score_bin.low:.1f} to {score_bin.high:.1f} (as probabilities): "
+            f"{score_bin.pairs:,} pairs, mean {score_bin.predicted:.2f}, {score_bin.good:.0%} good"
         )
 
 

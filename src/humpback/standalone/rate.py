@@ -1,159 +1,113 @@
-"""Rating and selection of anybody's pairs: JSONL or Parquet in and out, without a run folder."""
+"""`humpback rate` and `humpback select`: anybody's pairs rated by a model, and the best of them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from contextlib import contextmanager
+from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
-from humpback import seed
-from humpback.augment.gain import read_by
-from humpback.config import ASK_NO_MODEL, CascadeSettings, Config, CurateSettings, ModelSettings
-from humpback.curate.scorers import Scorer
-from humpback.data_access.rows import file_rows
-from humpback.engines.base import Engine
+from humpback.config import SCORERS, Config
+from humpback.config.flat import flat_settings
+from humpback.data_access.rows import file_digest, file_rows
 from humpback.errors import ConfigError, InputError
 from humpback.method.auto import resolve_auto
+from humpback.method.corpus import read_seed
+from humpback.method.external import identities
+from humpback.method.loop import select
+from humpback.method.rating import rate
 from humpback.method.settings_file import with_changes
-from humpback.records import Candidate, Curated, Outcome, Rating, SignScale
-from humpback.standalone.files import each_window, read_candidates, write_kept
+from humpback.prompts import prompt_digest
+from humpback.records import Candidate, Curated, Dropped, Outcome, Rating
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
+from humpback.runs.store import Run
+from humpback.standalone.finetune import without_holdout
+from humpback.standalone.tables import candidates_stage, check_endings, read_candidates, write_records
+from humpback.standalone.work import Command, How, carry_out, spent_lines
+
+_DEFAULT = How()
 
 
-def rate_files(pairs: Path, model: str, out: Path, changes: list[str], backward: str = "") -> str:
-    """Lets a model rate pairs; one line of counts and states.
+def rate_files(
+    pairs: Path, model: str, out: Path, changes: list[str], backward: str = "", how: How = _DEFAULT
+) -> list[str]:
+    """Lets a model rate pairs; lines of counts and states.
 
     Args:
         pairs: File with instruction and response, and what else a run's candidates have.
         model: The model that rates.
-        out: File for the ratings.
+        out: File for the ratings: .jsonl or .parquet.
         changes: Settings, as NAME=VALUE.
         backward: M_yx, for `stored-gain` of pairs that no M_yx has written the instruction of.
+        how: How the command is carried out.
 
     Raises:
         ConfigError: A setting is wrong, or no scorer would use the backward model.
     """
-    from humpback.curate import NoModel
-    from humpback.engines.open import account, open_engine
-
+    check_endings(out)
     config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
-    scorers = {config.curate.scorer, *config.curate.first}
-    asked = scorers - set(ASK_NO_MODEL)
-    states: Counter[str] = Counter()
-    if backward and "stored-gain" not in scorers:
+    needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
+    if backward and "stored-gain" not in needs:
         raise ConfigError("a backward model is read by the scorer stored-gain alone", "leave --backward out")
-    with ExitStack() as opened:
-        writer = opened.enter_context(open_engine(_named(config.model, backward))) if backward else None
-        engine = opened.enter_context(open_engine(config.model)) if asked else NoModel()
-        scales = _scales(config, engine) if "calibrated" in asked else ()
-        rate = _rater(pairs, config, engine, scales, writer)
+    read = candidates_stage(pairs, config)
+    plan = [read]
+    if backward:
+        backward_settings = config.model.model_copy(update={"name": backward})
+        plan.append(_gains(config, read, ExternalModel("backward", backward_settings)))
+    seed = [read_seed(without_holdout(config))] if "calibration" in needs else []
+    by = ExternalModel("rater", config.model)
+    plan += seed
+    plan += rate(without_holdout(config), 1, plan[1 if backward else 0], seed[0] if seed else read, by)
 
-        def step(window: Sequence[Candidate]) -> Outcome[Rating]:
-            outcome = rate(window)
-            states.update(rating.state for rating in outcome.kept)
-            return outcome
+    def write(run: Run) -> list[str]:
+        ratings = run.stage(plan[-1].name)
+        line = write_records(out, Rating, ratings.records(Rating), None, run.stage(read.name).dropped())
+        states = Counter(ratings.column("state"))
+        return [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})", *spent_lines(run)]
 
-        line = write_kept(each_window(read_candidates(pairs, config), step), Rating, out, None)
-        line += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
-        return "\n".join(filter(None, (line, account(engine) if asked else "")))
-
-
-def _named(settings: ModelSettings, name: str) -> ModelSettings:
-    return settings.model_copy(update={"name": name})
-
-
-def _rater(
-    pairs: Path, config: Config, engine: Engine, scales: Sequence[SignScale], writer: Engine | None
-) -> Callable[[Sequence[Candidate]], Outcome[Rating]]:
-    """What rates one window of a file; scorers that come first have seen the whole of it by then."""
-    from humpback.curate import Ranks, make_scorer, mean_ranks, rate_within, reach
-
-    def made(wanted: CurateSettings, step: str) -> Scorer:
-        scorer = make_scorer(wanted, config.run.seed, 1, step, config.tags, scales)
-        return _ReadsGains(scorer, writer) if writer and wanted.scorer == "stored-gain" else scorer
-
-    wanted, step = config.curate, "ratings-1"
-    first: list[dict[str, Rating]] = []
-    for name in wanted.first:
-        alone = wanted.model_copy(update={"scorer": name, "cascade": CascadeSettings()})
-        first.append(_scored(read_candidates(pairs, config), made(alone, f"scores-1-{name}"), engine))
-
-    def known(window: Sequence[Candidate]) -> list[list[Rating]]:
-        return [[rated[one.id] for one in window] for rated in first]
-
-    if wanted.scorer == "ensemble":
-        ranks = [Ranks(rating.score for rating in rated.values()) for rated in first]
-        return lambda window: mean_ranks(window, known(window), ranks, wanted.ensemble, 1)
-    scorer = made(wanted, step)
-    if not first:
-        return lambda window: scorer.score(window, engine)
-    within = reach(lambda: ((rating.id, rating.score) for rating in first[0].values()), wanted.cascade)
-    return lambda window: rate_within(window, known(window)[0], within, scorer, engine)
+    return carry_out(Command(plan, config, out, write, (out,), (pairs,)), how)
 
 
-@dataclass(frozen=True, slots=True)
-class _ReadsGains:
-    """`stored-gain` where nothing is stored yet: M_yx reads the pairs first."""
+def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str], how: How = _DEFAULT) -> list[str]:
+    """Keeps the best-rated pairs; lines of counts.
 
-    scorer: Scorer
-    writer: Engine
-
-    @property
-    def name(self) -> str:
-        return self.scorer.name
-
-    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
-        missing, read = read_by([one for one in candidates if one.gain is None], self.writer)
-        known = {one.id: one for one in missing}
-        outcome = self.scorer.score([known.get(one.id, one) for one in candidates], engine)
-        return replace(outcome, usage=outcome.usage + read)
-
-
-def _scored(rows: Iterator[Candidate], scorer: Scorer, engine: Engine) -> dict[str, Rating]:
-    def step(window: Sequence[Candidate]) -> Outcome[Rating]:
-        return scorer.score(window, engine)
-
-    return {rating.id: rating for outcome in each_window(rows, step) for rating in outcome.kept}
-
-
-def _with_scorer(config: Config) -> Config:
-    """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
-    if config.curate.scorer == "auto" and "source" not in config.seed.model_fields_set:
-        return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
-    return resolve_auto(config)
-
-
-def _scales(config: Config, engine: Engine) -> Sequence[SignScale]:
-    """How the model reads the pairs of `seed.source`."""
-    from humpback.curate.calibration import calibrate
-
-    good = seed.read_seed(config.seed, config.run.seed).kept
-    return calibrate(good, engine, config.tags, config.curate, config.run.seed).kept
-
-
-def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str]) -> str:
-    """Keeps the best-rated pairs; one line of counts."""
-    from humpback.curate.diverse import Scored, diverse_cutoff
-    from humpback.curate.select import curate, cutoff, explain_empty
-
+    Args:
+        pairs: The pairs that were rated.
+        ratings: What `rate` wrote.
+        out: File for the curated pairs: .jsonl or .parquet.
+        changes: Settings, as NAME=VALUE.
+        how: How the command is carried out.
+    """
+    check_endings(out)
     config = with_changes(Config(), changes)
-    rated = {rating.id: rating for rating in read_ratings(ratings)}
+    by_id = {rating.id: rating for rating in read_ratings(ratings)}
 
-    def scored() -> Iterator[Scored]:
-        some = (one for one in read_candidates(pairs, config) if one.id in rated)
-        return (Scored(one.id, rated[one.id].score, one.instruction, one.document_id) for one in some)
+    def rated() -> Iterator[Candidate | Dropped]:
+        for pair in read_candidates(pairs, config):
+            if isinstance(pair, Candidate) and pair.id not in by_id:
+                yield Dropped(pair.id, "not rated", f"no rating in {ratings.name}", pair.source, pair.instruction)
+            else:
+                yield pair
 
-    rule = config.curate.select
-    scores = ((rating.id, rating.score) for rating in rated.values())
-    line = diverse_cutoff(scored, rule) if rule.diverse else cutoff(scores, rule)
-    if not line.kept:
-        raise explain_empty(line, [rating.state for rating in rated.values()])
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Rating]]]:
+        yield lambda shard: Outcome(tuple(by_id[pair.id] for pair in shard), (), len(shard))
 
-    def step(window: Sequence[Candidate]) -> Outcome[Curated]:
-        return curate(window, [rated[c.id] for c in window if c.id in rated], line)
+    digests = {"ratings": file_digest(str(ratings))}
+    read = candidates_stage(pairs, config, rated, digests)
+    join = Stage(
+        "ratings", "join the ratings", (read.name,), digests, MapShards(((read.name, Candidate),), opened), Rating
+    )
+    choose = select(config, 1, read, join)
 
-    return write_kept(each_window(read_candidates(pairs, config), step), Curated, out, None)
+    def write(run: Run) -> list[str]:
+        curated = run.stage(choose.name)
+        ledger = chain(run.stage(read.name).dropped(), curated.dropped())
+        return [write_records(out, Curated, curated.records(Curated), None, ledger)]
+
+    return carry_out(Command([read, join, choose], config, out, write, (out,), (pairs, ratings)), how)
 
 
 def read_ratings(path: Path) -> Iterator[Rating]:
@@ -162,8 +116,37 @@ def read_ratings(path: Path) -> Iterator[Rating]:
     Raises:
         InputError: The file is none.
     """
-    names = [item.name for item in fields(Rating)]
+    names = [field.name for field in fields(Rating)]
     for number, row in file_rows(path):
         if missing := [name for name in names if name not in row]:
             raise InputError(f"{path} row {number} has no {', '.join(missing)}", "give what 'humpback rate' wrote")
         yield Rating(**{name: row[name] for name in names})  # type: ignore[arg-type]
+
+
+def _gains(config: Config, pairs: Stage, by: ExternalModel) -> Stage:
+    """M_yx reads the pairs that have no stored gain, as it would have when it wrote them."""
+
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
+        from humpback.augment.gain import read_by
+
+        with inputs.engine(by.name) as engine:
+
+            def step(shard: Sequence[Candidate]) -> Outcome[Candidate]:
+                gained, usage = read_by([pair for pair in shard if pair.gain is None], engine)
+                by_id = {pair.id: pair for pair in gained}
+                return Outcome(tuple(by_id.get(pair.id, pair) for pair in shard), (), len(shard), usage)
+
+            yield step
+
+    settings = {**flat_settings(config, "model.max_tokens"), "prompts": prompt_digest("backward"), **identities(by)}
+    work = MapShards(((pairs.name, Candidate),), opened)
+    does = f"{by.settings.name} reads the pairs"
+    return Stage("gains", does, (pairs.name,), settings, work, Candidate, model=True, external=(by,))
+
+
+def _with_scorer(config: Config) -> Config:
+    """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
+    if config.curate.scorer == "auto" and "source" not in config.seed.model_fields_set:
+        return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
+    return resolve_auto(config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from humpback.deliver.export import CardFacts, Licence, LossLine, ReasonCount, Setting, StageCount
+from humpback.deliver.export import CardFacts, Licence
+from humpback.deliver.facts import Difference, LossSummary, ReasonCount, StageFacts
 from humpback.records import Curated, Pair, Rating
 
 ODD = (
@@ -83,13 +84,13 @@ def facts() -> CardFacts:
         tag_augmented="Answer with knowledge from web search.",
         languages=("en",),
         stages=(
-            StageCount("segments", 10, 40, (ReasonCount("too short", 7), ReasonCount("navigation | header", 2))),
-            StageCount("curated-2", 40, 23, (ReasonCount("below the threshold", 17),)),
+            StageFacts("segments", 10, 40, 1.0, (ReasonCount("too short", 7), ReasonCount("navigation | header", 2))),
+            StageFacts("curated-2", 40, 23, 1.0, (ReasonCount("below the threshold", 17),)),
         ),
         losses=(
-            LossLine("base", "forward", 2.3456, 60),
-            LossLine("forward-2", "forward", 1.9, 60, -0.4456, 0.02),
+            LossSummary("base", "forward", 60, 6000, 2.3456),
+            LossSummary("forward-2", "forward", 60, 6000, 1.9, (Difference("base", -0.4456, 0.02, -0.48, -0.41, 60),)),
         ),
-        settings=(Setting("learning rate", "1e-5, falling to 9e-6"),),
+        settings={"learning rate": "1e-5, falling to 9e-6"},
         warnings=("The scores of iteration 1 <b>hardly</b> differ.",),
     )

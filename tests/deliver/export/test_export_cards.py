@@ -52,7 +52,7 @@ def test_a_card_of_few_facts_has_no_empty_tables(facts: CardFacts, card) -> None
             base_licence=Licence(""),
             stages=(),
             losses=(),
-            settings=(),
+            settings={},
             warnings=(),
             tag_seed="",
             tag_augmented="",

@@ -123,8 +123,8 @@ def test_a_second_export_replaces_the_first_and_what_a_kill_left(tmp_path: Path,
     out = tmp_path / "d"
     export_data(curated, (), lambda item: (), out, "old card")
     (out / "stray.txt").write_text("x")
-    (tmp_path / ".d.new").mkdir()
-    (tmp_path / ".d.new" / "half").write_text("x")
+    (tmp_path / ".d.99-ab.tmp").mkdir()
+    (tmp_path / ".d.99-ab.tmp" / "half").write_text("x")
     export_data(curated[:2], (), lambda item: (), out, "new card")
     assert (out / "README.md").read_text() == "new card"
     assert not (out / "stray.txt").exists()

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from humpback.deliver.facts import ReasonCount, StageFacts
 from humpback.deliver.report import (
-    ReasonCount,
     ReportData,
     RunFacts,
-    StageFacts,
     TrainingCurve,
     choose,
     from_curated,

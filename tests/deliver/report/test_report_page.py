@@ -8,17 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from humpback.deliver.report import (
-    Difference,
-    LossSummary,
-    RatingSummary,
-    ReasonCount,
-    ReportData,
-    RunFacts,
-    Sample,
-    StageFacts,
-    render,
-)
+from humpback.deliver.facts import Difference, LossSummary, ReasonCount, StageFacts
+from humpback.deliver.report import RatingSummary, ReportData, RunFacts, Sample, render
 
 HOSTILE = (
     "<script>alert(1)</script></details></article></main><img src=x onerror=alert(2)>"

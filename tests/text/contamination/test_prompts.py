@@ -93,7 +93,7 @@ def test_blank_lines_of_a_text_file_are_no_prompts_but_are_counted(tmp_path: Pat
         ("a.txt", b"\n", "holds no prompts"),
         ("a.txt", b"\xff\xfe", "is not UTF-8"),
         ("a.jsonl.gz", b"no archive", "cannot read the file"),
-        ("a.xlsx", b"PK", "cannot tell how to read"),
+        ("a.xlsx", b"PK", "cannot tell what"),
     ],
 )
 def test_a_file_that_gives_no_prompt_is_one_line_that_says_why(
@@ -121,7 +121,7 @@ def test_of_a_folder_the_files_of_prompts_are_read(tmp_path: Path) -> None:
     settings = DecontaminateSettings(against=(str(tmp_path),))
     assert [prompt.place for prompt in read_prompts(settings)] == ["a.jsonl#1", "b.txt#1"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"no file of prompts in the folder .*empty: check decontaminate.against"):
+    with pytest.raises(InputError, match=r"no prompts in .*empty.: name files that end in"):
         prompts_digest(DecontaminateSettings(against=(str(tmp_path / "empty"),)))
 
 

@@ -20,7 +20,7 @@ from humpback.corpus.archives.bodies import decode_body, parse_response
 from humpback.corpus.parsing.sections import Unusable
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
-from humpback.corpus.reading.sources import SourceFile
+from humpback.data_access.source_file import SourceFile
 from humpback.records import Document, DocumentFormat, Dropped
 
 _COMPRESSIONS = ("", ".gz", ".zst")

@@ -1,1 +1,1 @@
-"""A document's tree of sections to candidate segments that do not overlap."""
+"""A document's tree of sections to pieces: candidate segments that do not overlap and are not judged yet."""

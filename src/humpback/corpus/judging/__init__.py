@@ -1,1 +1,1 @@
-"""What may become a segment: the rules a piece must pass, and what is masked or taken off it before."""
+"""What may become a segment: the filters that a piece must pass, personal data, and addresses that are not read."""

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from humpback.config import FilterName, SegmentSettings
-from humpback.corpus.cutting.segments import is_navigation
+from humpback.corpus.cutting.navigation import is_navigation
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.language import identify
 from humpback.corpus.judging.leaning import leans_on_page, misses_something, opens_inside
 from humpback.corpus.judging.personal import holds_personal_data
 from humpback.corpus.judging.phrases import phrases
-from humpback.corpus.judging.piece import Piece
 from humpback.corpus.judging.repetition import repeats_itself
 from humpback.corpus.judging.shape import (
     many_capitals,

@@ -44,6 +44,11 @@ def identify(text: str) -> tuple[str, float]:
     return str(language), min(float(probability), 1.0)
 
 
+def load() -> None:
+    """Loads py3langid's model, which takes .4 seconds: call it where no document's time limit would pay for it."""
+    _identifier()
+
+
 @cache
 def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

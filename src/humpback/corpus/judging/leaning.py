@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.phrases import phrases
-from humpback.corpus.judging.piece import Piece
 
 _EDGE = 250
 """Characters at the beginning of a piece that have nothing before them to point to."""

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.piece import CODE_SPAN, Piece
 from humpback.corpus.judging import identifiers
-from humpback.corpus.judging.piece import CODE_SPAN, Piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from humpback.config import SegmentSettings
-from humpback.corpus.judging.piece import Piece
+from humpback.corpus.cutting.piece import Piece
 
 _MAX_SENTENCES = 80
 _MIN_SENTENCE_WORDS = 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from humpback.config import SegmentSettings
-from humpback.corpus.judging.piece import Piece
+from humpback.corpus.cutting.piece import Piece
 
 _LINK = re.compile(r"\[[^\[\]]{0,500}\]\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
 _SYMBOLS = re.compile(r"(?<![#\n\w])#(?!#)|\.\.\.+|…")

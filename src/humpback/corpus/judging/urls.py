@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from humpback.config import UrlSettings
 from humpback.corpus.parsing.sections import words
-from humpback.corpus.reading.stored import COMPRESSIONS, SourceFile
+from humpback.data_access.source_file import COMPRESSIONS, SourceFile
 from humpback.errors import InputError
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]{0,20}:/{2}", re.IGNORECASE)

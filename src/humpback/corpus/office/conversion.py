@@ -20,7 +20,7 @@ from pathlib import Path
 
 from humpback.config import CorpusSettings
 from humpback.corpus.reading.documents import as_document, as_dropped
-from humpback.corpus.reading.stored import SourceFile
+from humpback.data_access.source_file import SourceFile
 from humpback.records import Document, Dropped
 
 _NEEDS = {".docx": "mammoth", ".pdf": "pypdfium2"}
@@ -75,7 +75,7 @@ class _Worker:
             return dict(json.loads(line))
         code = process.wait()
         self.end()
-        if code == -signal.SIGALRM:
+        if code == -signal.SIGPROF:
             return {"reason": "took too long", "detail": f"more than {seconds:g} seconds to convert"}
         return {"reason": "damaged file", "detail": f"what converts it ended with {code}"}
 

@@ -1,7 +1,7 @@
 """The process that converts EPUB, DOCX and PDF files for `office`: `python -m humpback.corpus.office.worker`.
 
 Each line on its input is a request, each line on its output the answer. It ends where its input does, and the system
-ends it where one file takes too long or too much memory.
+ends it where one file takes too much processor time or memory.
 """
 
 from __future__ import annotations
@@ -30,15 +30,14 @@ def main() -> None:
     """Answers requests until there are no more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever is under way
     _limit_memory()
     for line in sys.stdin.buffer:
         request = json.loads(line)
         module, function = CONVERTERS[request["ending"]]
         convert = partial(getattr(import_module(module), function), request["path"], request["most"])
-        signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+        signal.setitimer(signal.ITIMER_PROF, request["seconds"])  # its signal ends the process
         answer = _answer(convert)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 

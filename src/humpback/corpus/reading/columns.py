@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from humpback.config import CorpusSettings
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
-from humpback.corpus.reading.look import look
+from humpback.corpus.reading.format_guess import guess_format
 from humpback.errors import InputError
 from humpback.records import Document, DocumentFormat, Dropped
 
@@ -57,7 +57,7 @@ class Columns:
             return as_dropped(source, "no text", f"column {self.text!r} holds {type(text).__name__}", "")
         title = values.get(self.title) if self.title else None
         shown = _plain(title) if isinstance(title, str) else ""
-        return as_document(source, form or look(text), shown, text, settings)
+        return as_document(source, form or guess_format(text), shown, text, settings)
 
 
 def choose_columns(table: str, names: Sequence[str], settings: CorpusSettings, others: Sequence[str] = ()) -> Columns:

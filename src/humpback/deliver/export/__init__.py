@@ -8,10 +8,6 @@ no path of a run but the folders it is given.
 from humpback.deliver.export.cards import (
     CardFacts,
     Licence,
-    LossLine,
-    ReasonCount,
-    Setting,
-    StageCount,
     data_card,
     model_card,
 )
@@ -25,12 +21,8 @@ __all__ = [
     "ExportCounts",
     "Layout",
     "Licence",
-    "LossLine",
     "RatingLine",
     "RatingLookup",
-    "ReasonCount",
-    "Setting",
-    "StageCount",
     "collect_ratings",
     "data_card",
     "export_data",

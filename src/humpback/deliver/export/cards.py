@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from humpback.deliver.export.layouts import LAYOUTS
-from humpback.records import Direction
+from humpback.deliver.facts import LossSummary, StageFacts
 
 _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -24,45 +25,6 @@ class Licence:
     notice: str = ""
     """What it asks to be shown, or its text."""
     url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonCount:
-    """How many records one reason took."""
-
-    reason: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class StageCount:
-    """What one stage read, kept and dropped."""
-
-    name: str
-    records_in: int
-    records_out: int
-    dropped: tuple[ReasonCount, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LossLine:
-    """The held-out loss of one model, in nats per target token, and how it differs from the base on the same pairs."""
-
-    model: str
-    direction: Direction
-    nats_per_token: float
-    pairs: int
-    from_base: float | None = None
-    standard_error: float | None = None
-    """Of the difference."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One line of the table 'how it was made'."""
-
-    name: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +56,9 @@ class CardFacts:
     languages: tuple[str, ...] = ()
     base_hub_id: str = ""
     """'org/name' where the base is a hub model: the card then links to it."""
-    stages: tuple[StageCount, ...] = ()
-    losses: tuple[LossLine, ...] = ()
-    settings: tuple[Setting, ...] = ()
+    stages: tuple[StageFacts, ...] = ()
+    losses: tuple[LossSummary, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     """Further settings worth a line, such as learning rate and steps."""
     warnings: tuple[str, ...] = ()
     """What the run itself found wanting, such as a scorer that does not separate."""

@@ -46,19 +46,19 @@ class ExportCounts:
     seed: int
 
 
-def collect_ratings(ratings: Iterable[Rating], wanted: Container[str]) -> dict[str, tuple[RatingLine, ...]]:
+def collect_ratings(ratings: Iterable[Rating], ids: Container[str]) -> dict[str, tuple[RatingLine, ...]]:
     """The ratings of the rows that are to be exported, without the replies.
 
     Args:
         ratings: Of any iterations, in any order.
-        wanted: Ids of the curated candidates; others are passed over, so that memory follows the curated set.
+        ids: Ids of the curated candidates; others are passed over, so that memory follows the curated set.
     """
-    found: dict[str, list[RatingLine]] = {}
+    by_id: dict[str, list[RatingLine]] = {}
     for row in ratings:
-        if row.id in wanted:
+        if row.id in ids:
             line = RatingLine(row.iteration, row.scorer, row.model, row.state, row.score)
-            found.setdefault(row.id, []).append(line)
-    return {item: tuple(sorted(lines, key=lambda line: line.iteration)) for item, lines in found.items()}
+            by_id.setdefault(row.id, []).append(line)
+    return {item: tuple(sorted(lines, key=lambda line: line.iteration)) for item, lines in by_id.items()}
 
 
 def export_data(
@@ -128,10 +128,10 @@ class _Writer:
         self.layout = layout
         self._schema = layout.columns
         self._rows: list[Row] = []
-        place = folder / layout.name
-        place.mkdir()
-        self._lines = (place / "train.jsonl").open("w", encoding="utf-8", newline="\n")
-        self._parquet = pq.ParquetWriter(place / "train.parquet", self._schema, compression="zstd")
+        layout_folder = folder / layout.name
+        layout_folder.mkdir()
+        self._lines = (layout_folder / "train.jsonl").open("w", encoding="utf-8", newline="\n")
+        self._parquet = pq.ParquetWriter(layout_folder / "train.parquet", self._schema, compression="zstd")
 
     def __enter__(self) -> _Writer:
         return self

@@ -6,19 +6,15 @@ Knows no path of a run.
 """
 
 from humpback.deliver.report.data import (
-    Difference,
     Distribution,
     Histogram,
     LengthSummary,
-    LossSummary,
     Movement,
     RatingSummary,
-    ReasonCount,
     ReportData,
     RunFacts,
     Sample,
     SeparationLike,
-    StageFacts,
     TrainingCurve,
 )
 from humpback.deliver.report.losses import loss_summaries, paired_difference
@@ -28,19 +24,15 @@ from humpback.deliver.report.statistics import length_summary, movement, rating_
 from humpback.deliver.report.verdict import Verdict, verdict
 
 __all__ = [
-    "Difference",
     "Distribution",
     "Histogram",
     "LengthSummary",
-    "LossSummary",
     "Movement",
     "RatingSummary",
-    "ReasonCount",
     "ReportData",
     "RunFacts",
     "Sample",
     "SeparationLike",
-    "StageFacts",
     "TrainingCurve",
     "Verdict",
     "choose",

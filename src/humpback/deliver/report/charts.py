@@ -12,14 +12,18 @@ from dataclasses import dataclass
 
 from humpback.deliver.report.data import Distribution, Histogram, RatingSummary, TrainingCurve
 from humpback.deliver.report.statistics import SCORE_EDGES
+from humpback.statistics.axis import Axis
 
 MAX_POINTS = 400
-"""Points drawn of one curve."""
+"""Points drawn of one curve, at most."""
+
+_TICKS = 6
+"""Steps on an axis, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A word at a place on an axis: percent from the left, or from the bottom."""
+    """A word on an axis, at a position in percent from the left, or from the bottom."""
 
     at: float
     label: str
@@ -27,7 +31,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar, with the words that appear when it is pointed at."""
+    """One bar, with the label that appears under the pointer."""
 
     x: float
     width: float
@@ -38,7 +42,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """A histogram. `mark` is the place of a line across it, such as the mean or a threshold."""
+    """A histogram. `mark` is a line across it, such as the mean or a threshold."""
 
     bars: tuple[Bar, ...]
     x_ticks: tuple[Tick, ...]
@@ -59,7 +63,7 @@ class LineChart:
 
 def length_charts(distributions: Sequence[Distribution], names: Sequence[str]) -> tuple[BarChart, ...]:
     """One histogram of lengths for each set, all on one logarithmic axis, each as shares of its own set."""
-    filled = [place for item in distributions for place, count in enumerate(item.histogram.counts) if count]
+    filled = [number for item in distributions for number, count in enumerate(item.histogram.counts) if count]
     if not filled:
         return tuple(BarChart((), (), f"{name}: empty") for name in names)
     first, last = min(filled), max(filled) + 1
@@ -68,35 +72,35 @@ def length_charts(distributions: Sequence[Distribution], names: Sequence[str]) -
 
 def _length_chart(item: Distribution, name: str, first: int, last: int) -> BarChart:
     edges = item.histogram.edges[first : last + 1]
-    low, high = math.log10(edges[0]), math.log10(edges[-1])
+    axis = Axis(math.log10(edges[0]), math.log10(edges[-1]), 0, 100)
 
-    def place(value: float) -> float:
-        return 100 * (math.log10(max(value, edges[0])) - low) / (high - low)
+    def position(value: float) -> float:
+        return axis.at(math.log10(max(value, edges[0])))
 
-    bars = _bars(item.histogram.counts[first:last], [place(edge) for edge in edges], edges, item.n, decimals=0)
+    bars = _bars(item.histogram.counts[first:last], [position(edge) for edge in edges], edges, item.n, decimals=0)
     ticks = tuple(
-        Tick(place(value), f"{value:,}")
+        Tick(position(value), f"{value:,}")
         for value in (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
         if edges[0] <= value <= edges[-1]
     )
     label = f"{name}: {item.n:,} lengths, mean {item.mean:,.0f}, standard deviation {item.standard_deviation:,.0f}"
-    return BarChart(bars, ticks, label, Tick(place(item.mean), "") if item.n else None)
+    return BarChart(bars, ticks, label, Tick(position(item.mean), "") if item.n else None)
 
 
 def rating_chart(summary: RatingSummary) -> BarChart:
-    """Scores from 1 to 5, the whole scale even where they fill little of it; what was not kept is faded.
+    """Scores on the whole scale from 1 to 5, even where they fill little of it; what was not kept is faded.
 
-    Scores on no such scale are drawn over what occurs.
+    Scores on another scale are drawn from the lowest to the highest.
     """
     fine = summary.distribution.histogram
     if fine.edges != SCORE_EDGES:
-        counts = [sum(fine.counts[place : place + 10]) for place in range(0, len(fine.counts), 10)]
+        counts = [sum(fine.counts[first : first + 10]) for first in range(0, len(fine.counts), 10)]
         return _score_chart(summary, counts, fine.edges[::10], fine.edges[0], fine.edges[-1])
     return _score_chart(summary, *_coarse(fine, 50 if _only_halves(fine) else 5), 1.0, 5.0)
 
 
 def rating_close_up(summary: RatingSummary) -> BarChart | None:
-    """The occupied stretch alone, for scores that lie within one point; None where the whole scale shows enough."""
+    """The same without the empty parts of the scale, if all scores lie within one point; else None."""
     item = summary.distribution
     if item.histogram.edges != SCORE_EDGES:
         return None
@@ -109,35 +113,32 @@ def rating_close_up(summary: RatingSummary) -> BarChart | None:
 def _score_chart(
     summary: RatingSummary, counts: Sequence[int], edges: Sequence[float], low: float, high: float
 ) -> BarChart:
-    pairs = [
-        (count, edges[place], edges[place + 1])
-        for place, count in enumerate(counts)
-        if edges[place + 1] > low and edges[place] < high
+    bins = [
+        (count, lower, upper)
+        for count, lower, upper in zip(counts, edges, edges[1:], strict=False)
+        if upper > low and lower < high
     ]
-    left, right = pairs[0][1], pairs[-1][2]
-
-    def path_of(value: float) -> float:
-        return 100 * (value - left) / (right - left)
-
+    first, last = bins[0][1], bins[-1][2]
+    axis = Axis(first, last, 0, 100)
     on_scale = summary.distribution.histogram.edges == SCORE_EDGES
-    decimals = 2 if on_scale else min(max(2 - math.floor(math.log10(right - left)), 0), 6)
-    shown = [left, *(upper for _, _, upper in pairs)]
+    decimals = 2 if on_scale else min(max(2 - math.floor(math.log10(last - first)), 0), 6)
+    bin_edges = [first, *(upper for _, _, upper in bins)]
     cut = summary.threshold
-    faded = [cut is not None and (lower + upper) / 2 < cut - 1e-9 for _, lower, upper in pairs]
-    places = [path_of(edge) for edge in shown]
-    bars = _bars([count for count, _, _ in pairs], places, shown, sum(counts), decimals=decimals, faded=faded)
-    ticks = tuple(Tick(path_of(value), f"{value:g}") for value in _even(low, high))
+    faded = [cut is not None and (lower + upper) / 2 < cut - 1e-9 for _, lower, upper in bins]
+    positions = [axis.at(edge) for edge in bin_edges]
+    bars = _bars([count for count, _, _ in bins], positions, bin_edges, sum(counts), decimals=decimals, faded=faded)
+    ticks = tuple(Tick(axis.at(value), f"{value:g}") for value in Axis(low, high, 0, 100).ticks(_TICKS))
     mark = None
-    if cut is not None and left <= cut <= right:
+    if cut is not None and first <= cut <= last:
         # Between the bars: a bar of whole or half scores is drawn around its score, which is kept or not as a whole.
-        edge = max((item for item in shown if item <= cut + 1e-9), default=left)
-        mark = Tick(path_of(edge), f"kept from {cut:g}")
+        edge = max((edge for edge in bin_edges if edge <= cut + 1e-9), default=first)
+        mark = Tick(axis.at(edge), f"kept from {cut:g}")
     return BarChart(bars, ticks, f"scores of iteration {summary.iteration} from {low:g} to {high:g}", mark)
 
 
 def _bars(
     counts: Sequence[int],
-    places: Sequence[float],
+    positions: Sequence[float],
     edges: Sequence[float],
     total: int,
     *,
@@ -146,36 +147,27 @@ def _bars(
 ) -> tuple[Bar, ...]:
     top = max(counts, default=0)
     bars = []
-    for place, count in enumerate(counts):
+    for number, count in enumerate(counts):
         if count:
-            span = f"{edges[place]:,.{decimals}f} to {edges[place + 1]:,.{decimals}f}"
+            span = f"{edges[number]:,.{decimals}f} to {edges[number + 1]:,.{decimals}f}"
             label = f"{span}: {count:,} ({100 * count / total:.1f} %)"
-            gap = 0.12 * (places[place + 1] - places[place])
-            width = places[place + 1] - places[place] - gap
-            dim = bool(faded[place]) if faded else False
-            bars.append(Bar(places[place] + gap / 2, width, 100 * count / top, label, dim))
+            gap = 0.12 * (positions[number + 1] - positions[number])
+            width = positions[number + 1] - positions[number] - gap
+            dim = bool(faded[number]) if faded else False
+            bars.append(Bar(positions[number] + gap / 2, width, 100 * count / top, label, dim))
     return tuple(bars)
 
 
 def _only_halves(histogram: Histogram) -> bool:
-    return all(place % 50 == 0 for place, count in enumerate(histogram.counts) if count)
+    return all(number % 50 == 0 for number, count in enumerate(histogram.counts) if count)
 
 
 def _coarse(fine: Histogram, width: int) -> tuple[list[int], list[float]]:
     """Sums bins of 0.01 into bins of `width` hundredths whose first is around 1.00."""
     counts = [0] * (400 // width + 1)
-    for place, count in enumerate(fine.counts):
-        counts[(place + width // 2) // width] += count
-    return counts, [1 + (place - 0.5) * width / 100 for place in range(len(counts) + 1)]
-
-
-def _even(low: float, high: float) -> list[float]:
-    """Four to nine round numbers from low to high."""
-    span = high - low
-    power = 10.0 ** math.floor(math.log10(span / 6))
-    step = next(item * power for item in (1, 2, 5, 10) if span / (item * power) <= 6 + 1e-9)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [place * step for place in range(first, last + 1)]
+    for number, count in enumerate(fine.counts):
+        counts[(number + width // 2) // width] += count
+    return counts, [1 + (number - 0.5) * width / 100 for number in range(len(counts) + 1)]
 
 
 def loss_chart(curve: TrainingCurve) -> LineChart | None:
@@ -204,14 +196,12 @@ def _line_chart(
     low, high = min(heights) if floor is None else floor, max(heights)
     high = high if high > low else low + (abs(low) or 1.0)
     start, end = points[0][0], points[-1][0]
+    x, y = Axis(start, end, 0, 100), Axis(low, high, 100, 0)
 
     def path(rows: Sequence[tuple[int, float]]) -> str:
-        every = math.ceil(len(rows) / MAX_POINTS)
-        thin = [*rows[:-1:every], rows[-1]]
-        return "M" + "L".join(
-            f"{100 * (step - start) / (end - start):.2f} {100 - 100 * (value - low) / (high - low):.2f}"
-            for step, value in thin
-        )
+        stride = math.ceil(len(rows) / MAX_POINTS)
+        thinned = [*rows[:-1:stride], rows[-1]]
+        return "M" + "L".join(f"{x.at(step):.2f} {y.at(value):.2f}" for step, value in thinned)
 
     running = _running_mean(points) if smooth and len(points) >= 20 else []
     return LineChart(

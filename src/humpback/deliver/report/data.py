@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from humpback.records import Direction, RatingState
+from humpback.deliver.facts import LossSummary, StageFacts
+from humpback.records import RatingState
 
 
 class SeparationLike(Protocol):
@@ -41,32 +42,6 @@ class RunFacts:
     """One line: processor, memory, accelerator."""
     seconds: float
     """Of all stages together."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonCount:
-    """How many records one reason took."""
-
-    reason: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class StageFacts:
-    """What one stage read, kept and dropped."""
-
-    name: str
-    records_in: int
-    records_out: int
-    seconds: float
-    dropped: tuple[ReasonCount, ...] = ()
-    tokens_read: int = 0
-    tokens_written: int = 0
-
-    @property
-    def dropped_total(self) -> int:
-        """Records dropped, all reasons together."""
-        return sum(item.count for item in self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,34 +144,6 @@ class Movement:
     kept_first: int
     kept_second: int
     kept_both: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A model's loss minus another's on the same pairs, with a paired bootstrap over the pairs. Below 0 is better."""
-
-    against: str
-    """Stage name of the other model, or 'base'."""
-    difference: float
-    standard_error: float
-    low: float
-    """Lower end of the 95 % interval."""
-    high: float
-    pairs: int
-
-
-@dataclass(frozen=True, slots=True)
-class LossSummary:
-    """How one model predicts the held-out pairs, and how that differs from every model before it."""
-
-    model: str
-    """Stage name, or 'base'."""
-    direction: Direction
-    pairs: int
-    tokens: int
-    nats_per_token: float
-    """Sum of nats over sum of target tokens, all pairs together."""
-    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

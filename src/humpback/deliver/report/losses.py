@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from humpback.deliver.report.data import Difference, LossSummary
+from humpback.deliver.facts import Difference, LossSummary
 from humpback.records import Direction, HeldOutLoss
 from humpback.statistics import paired
 
@@ -19,17 +19,17 @@ def loss_summaries(rows: Iterable[HeldOutLoss], *, seed: int = 0) -> tuple[LossS
         rows: Losses of any number of models, in any order. A pair without target tokens is left out.
         seed: Of the bootstrap's draws.
     """
-    found: dict[tuple[Direction, str], dict[str, HeldOutLoss]] = {}
+    by_model: dict[tuple[Direction, str], dict[str, HeldOutLoss]] = {}
     for row in rows:
         if row.tokens > 0:
-            found.setdefault((row.direction, row.model), {})[row.id] = row
+            by_model.setdefault((row.direction, row.model), {})[row.id] = row
     directions: tuple[Direction, ...] = ("forward", "backward")
     summaries: list[LossSummary] = []
     for direction in directions:
-        models = sorted((model for way, model in found if way == direction), key=_order)
-        for place, model in enumerate(models):
-            pairs = found[direction, model]
-            earlier = [(other, found[direction, other]) for other in models[:place]]
+        models = sorted((model for other_direction, model in by_model if other_direction == direction), key=_order)
+        for number, model in enumerate(models):
+            pairs = by_model[direction, model]
+            earlier = [(name, by_model[direction, name]) for name in models[:number]]
             summaries.append(_summary(model, direction, pairs, earlier, seed))
     return tuple(summaries)
 
@@ -41,7 +41,9 @@ def _summary(
     nats = math.fsum(row.nats for row in pairs.values())
     tokens = sum(row.tokens for row in pairs.values())
     differences = tuple(
-        found for name, other in earlier if (found := paired_difference(pairs, other, against=name, seed=seed))
+        difference
+        for name, theirs in earlier
+        if (difference := paired_difference(pairs, theirs, against=name, seed=seed))
     )
     return LossSummary(model, direction, len(pairs), tokens, nats / tokens, differences)
 

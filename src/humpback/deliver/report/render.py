@@ -10,11 +10,13 @@ from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report import charts
 from humpback.deliver.report.cascade import cascade_sentence
-from humpback.deliver.report.data import Difference, LossSummary, Movement, RatingSummary, ReportData, Sample
+from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sample
 from humpback.deliver.report.verdict import SEED, direction_of_change, display_name, signed, verdict
 from humpback.records import RatingState
+from humpback.statistics.axis import Axis
 
 MAX_SAMPLES = 80
 MAX_TEXT = 6000
@@ -27,12 +29,12 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\uff
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
-    """One comparison of two models, with the place of its interval on a common scale, in percent."""
+    """One comparison of two models, with the position of its interval on a common scale, in percent."""
 
     model: str
     item: Difference
-    way: str
-    left: float
+    direction: str
+    start: float
     width: float
     middle: float
     zero: float
@@ -95,41 +97,38 @@ def render(data: ReportData) -> str:
 
 
 def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
-    """The comparisons worth a line: with the base, with the seed-only model and with the model just before."""
-    chosen: list[tuple[str, Difference]] = []
+    """The comparisons that get a line: with the base, with the seed-only model and with the model just before."""
+    shown_rows: list[tuple[str, Difference]] = []
     for row in losses:
         last = len(row.differences) - 1
-        chosen.extend(
+        shown_rows.extend(
             (row.model, item)
-            for place, item in enumerate(row.differences)
-            if item.against in ("base", SEED) or place == last
+            for position, item in enumerate(row.differences)
+            if item.against in ("base", SEED) or position == last
         )
-    low = min([0.0, *(item.low for _, item in chosen)])
-    high = max([0.0, *(item.high for _, item in chosen)])
-    span = (high - low) or 1.0
-
-    def path_of(value: float) -> float:
-        return 100 * (value - low) / span
-
+    low = min([0.0, *(item.low for _, item in shown_rows)])
+    high = max([0.0, *(item.high for _, item in shown_rows)])
+    axis = Axis(low, high if high > low else low + 1.0, 0, 100)
     return tuple(
         DifferenceRow(
             model=model,
             item=item,
-            way=direction_of_change(item),
-            left=path_of(item.low),
-            width=path_of(item.high) - path_of(item.low),
-            middle=path_of(item.difference),
-            zero=path_of(0.0),
+            direction=direction_of_change(item),
+            start=axis.at(item.low),
+            width=axis.at(item.high) - axis.at(item.low),
+            middle=axis.at(item.difference),
+            zero=axis.at(0.0),
         )
-        for model, item in chosen
+        for model, item in shown_rows
     )
 
 
 def movement_table(item: Movement) -> MovementTable:
-    """Shades by the square root of the count, so that rare moves are still seen beside common ones."""
+    """Shades by the square root of the count, so that rare moves are visible beside common ones."""
     top = max((count for row in item.counts for count in row), default=0) or 1
     shades = tuple(tuple((count / top) ** 0.5 for count in row) for row in item.counts)
     middles = [(low + high) / 2 for low, high in zip(item.edges, item.edges[1:], strict=False)]
+    # As many decimals as tell the labels of neighbouring bins apart.
     decimals = 1 if item.edges and item.edges[1] - item.edges[0] >= 0.5 else 2
     while decimals < 5 and len({f"{value:.{decimals}f}" for value in middles}) < len(middles):
         decimals += 1
@@ -137,10 +136,10 @@ def movement_table(item: Movement) -> MovementTable:
 
 
 def rating_states(ratings: Sequence[RatingSummary]) -> tuple[RatingState, ...]:
-    """States with a column of their own, beside all that are scored: the failures always, others where they occur."""
+    """States that get a column beside all that are scored: the failures always, others where they occur."""
     states: tuple[RatingState, ...] = get_args(RatingState)
-    seen = {state for row in ratings for state, count in row.states.items() if count}
-    return tuple(s for s in states if s != "scored" and (s in seen or s in ("unparsed", "truncated")))
+    occurring = {state for row in ratings for state, count in row.states.items() if count}
+    return tuple(s for s in states if s != "scored" and (s in occurring or s in ("unparsed", "truncated")))
 
 
 def sample_groups(samples: Sequence[Sample]) -> tuple[tuple[str, bool, tuple[Sample, ...]], ...]:
@@ -154,27 +153,27 @@ def sample_groups(samples: Sequence[Sample]) -> tuple[tuple[str, bool, tuple[Sam
 
 
 def clip(text: str, limit: int = MAX_TEXT) -> str:
-    """The beginning of a text, with a word on how much is left out."""
+    """The beginning of a text, and how many characters are left out."""
     if len(text) <= limit:
         return text
     return f"{text[:limit].rstrip()} … ({len(text) - limit:,} more characters)"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: '4.2 s', '3 min 20 s', '5 h 03 min'."""
+    """Seconds in words: '4.2 s', '3 min 20 s', '5 h 03 min'."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, seconds_left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+    return f"{hours:,} h {minutes:02d} min" if hours else f"{minutes} min {seconds_left:02d} s"
 
 
 def _number(value: float, decimals: int = 0) -> str:
     return f"{value:,.{decimals}f}".replace("-", "−")
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+def _share(part: float, total: float) -> str:
+    return f"{100 * part / total:.1f} %" if total else "–"
 
 
 def _length_charts(data: ReportData, side: str) -> tuple[charts.BarChart, ...]:

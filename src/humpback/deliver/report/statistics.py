@@ -1,7 +1,8 @@
 """Iterators of records to the numbers of the report, in bounded memory.
 
 Lengths and scores are counted into fixed bins with running moments, so that half a million candidates are never held.
-Scores need one number for each candidate, how they moved a 64-bit key too. Every function reads its iterators once.
+Scores take one number for each candidate; how they moved takes a 64-bit key more. Every function reads its iterators
+once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from humpback.config import OFF_SCALE
+from humpback.config import spec_of
 from humpback.deliver.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary, SeparationLike
 from humpback.records import Rating, RatingState
 from humpback.statistics.ranks import spearman
@@ -30,7 +31,7 @@ SCORE_EDGES: tuple[float, ...] = tuple((step - 0.5) / 100 for step in range(100,
 """Scores from 1 to 5 in bins of 0.01 around each hundredth; coarser ones are summed from these when drawn."""
 
 FREE_BINS = 400
-"""Bins for scores on no scale from 1 to 5, even over what occurs."""
+"""Bins for scores on another scale than 1 to 5, even from the lowest to the highest."""
 
 MOVEMENT_BINS = 9
 
@@ -67,8 +68,8 @@ class Tally:
 
     def add(self, value: float) -> None:
         """Counts one number."""
-        place = bisect_right(self._edges, value) - 1
-        self._counts[min(max(place, 0), len(self._counts) - 1)] += 1
+        number = bisect_right(self._edges, value) - 1
+        self._counts[min(max(number, 0), len(self._counts) - 1)] += 1
         self._n += 1
         away = value - self._mean
         self._mean += away / self._n
@@ -141,9 +142,9 @@ def rating_summary(
 
 
 def score_edges(scores: Sequence[float], scorer: str) -> tuple[float, ...]:
-    """Edges for the scores of this scorer: the scale from 1 to 5, or where it has none what lies between its scores."""
+    """Edges for the scores of this scorer: the scale from 1 to 5, or else from its lowest score to its highest."""
     low, high = (min(scores), max(scores)) if scores else (1.0, 5.0)
-    if scorer not in OFF_SCALE and low >= 1 and high <= 5:
+    if spec_of(scorer).takes_threshold and low >= 1 and high <= 5:
         return SCORE_EDGES
     if high - low < 1e-9 * max(1.0, abs(low)):
         low, high = low - 0.5, high + 0.5
@@ -169,8 +170,8 @@ def movement(
     """
     keys_a, scores_a = _scores(first)
     keys_b, scores_b = _scores(second)
-    _, places_a, places_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
-    before, after = scores_a[places_a], scores_b[places_b]
+    _, indices_a, indices_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
+    before, after = scores_a[indices_a], scores_b[indices_b]
     edges = movement_edges(before, after)
     table = np.histogram2d(_inside(before, edges), _inside(after, edges), bins=[edges, edges])[0]
     ids_a, ids_b = _keys(kept_first), _keys(kept_second)
@@ -189,7 +190,7 @@ def movement(
 
 
 def movement_edges(before: FloatArray, after: FloatArray) -> FloatArray:
-    """Edges that show something: around 1, 1.5, ..., 5 for whole and half scores, else even over what occurs."""
+    """Edges of bins: around 1, 1.5, ..., 5 for whole and half scores, else even over the scores that occur."""
     both = np.concatenate([before, after])
     halves = both[(both >= 1) & (both <= 5) & (both * 2 == np.round(both * 2))]
     if len(halves) == len(both):
@@ -212,8 +213,8 @@ def _scores(ratings: Iterable[Rating]) -> tuple[npt.NDArray[np.uint64], FloatArr
         if rating.score is not None:
             keys.append(_key(rating.id))
             scores.append(rating.score)
-    unique, places = np.unique(np.array(keys, dtype=np.uint64), return_index=True)
-    return unique, np.array(scores, dtype=np.float64)[places]
+    unique, first_indices = np.unique(np.array(keys, dtype=np.uint64), return_index=True)
+    return unique, np.array(scores, dtype=np.float64)[first_indices]
 
 
 def _keys(ids: Iterable[str]) -> npt.NDArray[np.uint64]:

@@ -1,11 +1,12 @@
-"""What came out, in plain words, before any chart."""
+"""The result in a few sentences, above all charts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from humpback.deliver.report.data import Difference, LossSummary, RatingSummary, ReportData
+from humpback.deliver.facts import Difference, LossSummary
+from humpback.deliver.report.data import RatingSummary, ReportData
 
 Tone = Literal["good", "neutral", "bad"]
 
@@ -23,7 +24,7 @@ class Verdict:
 
 
 def verdict(data: ReportData) -> Verdict:
-    """Says what came out and whether it helped, no more surely than the held-out pairs allow."""
+    """Says what was made and whether it helped, no more surely than the held-out pairs allow."""
     warnings = [item.separation.sentence for item in data.ratings if item.separation and item.separation.flat]
     warnings += [_often_asked_again(item) for item in data.ratings if item.asked_again > item.asked / 2]
     last = _last_forward(data)
@@ -42,8 +43,8 @@ def verdict(data: ReportData) -> Verdict:
         f"On {last.pairs:,} held-out pairs the loss of {_name(last)} is {last.nats_per_token:.3f} nats per target "
         "token. With its standard error, that is"
     )
-    known = ((base, "the base model"), (seed, SEED_LABEL))
-    comparisons = tuple(_compare(item, label) for item, label in known if item)
+    labelled = ((base, "the base model"), (seed, SEED_LABEL))
+    comparisons = tuple(_compare(item, label) for item, label in labelled if item)
     tone, headline = _headline(base, seed, _name(last))
     return Verdict(tone, headline, counts, losses, comparisons, (*data.notes, *warnings))
 
@@ -93,30 +94,30 @@ def _counts(data: ReportData) -> str:
 
 
 def _compare(item: Difference, label: str) -> str:
-    way = direction_of_change(item)
+    direction = direction_of_change(item)
     size = f"{abs(item.difference):.3f} ± {item.standard_error:.3f}"
     interval = f"{signed(item.low)} to {signed(item.high)}"
-    if way == "no clear difference":
+    if direction == "no clear difference":
         sign = "lower" if item.difference < 0 else "higher"
         return f"{size} {sign} than {label}, which is no clear difference: the 95 % interval, {interval}, includes 0"
-    return f"{size} {way} than {label} (95 % interval {interval})"
+    return f"{size} {direction} than {label} (95 % interval {interval})"
 
 
 def _headline(base: Difference | None, seed: Difference | None, name: str) -> tuple[Tone, str]:
-    ways = [direction_of_change(item) if item else None for item in (base, seed)]
-    if ways[1] is None:
+    directions = [direction_of_change(item) if item else None for item in (base, seed)]
+    if directions[1] is None:
         words: dict[str | None, tuple[Tone, str]] = {
             "lower": ("good", f"{name} predicts the held-out pairs better than the base model"),
             "higher": ("bad", f"{name} predicts the held-out pairs worse than the base model"),
         }
-        return words.get(ways[0], ("neutral", f"{name} does not clearly differ from the base model"))
-    if ways[1] == "lower" and ways[0] == "higher":
+        return words.get(directions[0], ("neutral", f"{name} does not clearly differ from the base model"))
+    if directions[1] == "lower" and directions[0] == "higher":
         return "bad", f"The curated pairs helped, but {name} is still worse than the base model"
-    if ways[1] == "lower":
+    if directions[1] == "lower":
         return "good", f"The curated pairs helped: {name} predicts held-out answers better than the seed-only model"
-    if ways[1] == "higher":
+    if directions[1] == "higher":
         return "bad", f"The curated pairs hurt: {name} predicts held-out answers worse than the seed-only model"
-    if ways[0] == "lower":
+    if directions[0] == "lower":
         return "neutral", f"{name} beats the base model on held-out answers, but not clearly the seed-only model"
     return "neutral", f"{name} does not clearly differ from the seed-only model"
 

@@ -31,12 +31,12 @@ from tqdm import tqdm
 
 from humpback.config import ModelSettings
 from humpback.data_access.rows import Values
-from humpback.engines.loaded import Loaded, positions_of
+from humpback.engines.loaded_model import LoadedModel, positions_of
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import InputError, ModelError
 from humpback.evaluate.suites.catalogue import Suite
 from humpback.evaluate.suites.results import Row
-from humpback.models.sources import without_bars
+from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
 from humpback.records import record_rng_seed
 
@@ -149,7 +149,7 @@ class Reader(HFLM):
     def __init__(self, path: Path, settings: ModelSettings) -> None:
         device = pick_device(settings.device)
         try:
-            with quiet(), without_bars():
+            with quiet(), without_progress_bars():
                 super().__init__(
                     pretrained=str(path),
                     device=device.type,
@@ -161,7 +161,7 @@ class Reader(HFLM):
             raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
         template = Template(self.tokenizer)  # gives the tokenizer the plain template where it has none
         check_template(path, template)
-        self._loaded = Loaded(
+        self._loaded = LoadedModel(
             network=self.model,
             template=template,
             device=device,
@@ -202,7 +202,7 @@ class Reader(HFLM):
     def _last(self, rows: Sequence[tuple[int, ...]], keep: int) -> torch.Tensor:
         """Logits at the last positions of each row, of shape (rows, keep, vocabulary)."""
         ids, mask = self._loaded.padded(rows)
-        return self._loaded.call(
+        return self._loaded.logits(
             input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), logits_to_keep=keep, use_cache=False
         )
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from humpback.data_access.atomic import atomic_folder
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.suites.results import Row
-from humpback.models.sources import cache_folder, new_folder
+from humpback.models.sources import cache_folder
 
 METRICS = ("prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc")
 _HUB = "google/IFEval"
@@ -133,7 +134,7 @@ def _sentence_ends() -> Path:
             "collocations.tab": sorted("\t".join(pair) for pair in table.COLLOCATIONS),
             "ortho_context.tab": [f"{word}\t{flags}" for word, flags in sorted(table.ORTHO_CONTEXT.items())],
         }
-        with new_folder(root) as folder:
+        with atomic_folder(root) as folder:
             english = folder / "tokenizers" / "punkt_tab" / "english"
             english.mkdir(parents=True)
             for name, entries in files.items():

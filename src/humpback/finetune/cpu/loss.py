@@ -33,7 +33,7 @@ class _SummedLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, targets: Any, softcap: Any, cells: int) -> torch.Tensor:
         with torch.autocast(hidden.device.type, enabled=False):
-            total, ctx.grads = _in_tiles(ctx.needs_input_grad, hidden, weight, bias, targets, softcap, cells)
+            total, ctx.grads = _loss_and_gradients(ctx.needs_input_grad, hidden, weight, bias, targets, softcap, cells)
         return total
 
     @staticmethod
@@ -42,7 +42,7 @@ class _SummedLoss(torch.autograd.Function):
         return (*(None if grad is None else grad.mul_(outer[0]) for grad in grads), None, None, None)
 
 
-def _in_tiles(
+def _loss_and_gradients(
     needed: Any, hidden: Any, weight: Any, bias: Any, targets: Any, softcap: Any, cells: int
 ) -> tuple[torch.Tensor, list[Any]]:
     """Loss and gradients of so many rows at a time; products in the dtype of the hidden states."""
@@ -79,10 +79,10 @@ def _tile(
         slope = None if softcap is None else 1 - (scores / softcap).square()
         scores -= norms[:, None]
         (rows,) = torch.where((targets >= piece.start) & (targets < piece.stop))
-        own = rows, targets[rows] - piece.start
-        loss = -scores[own].sum()
+        at_target = rows, targets[rows] - piece.start
+        loss = -scores[at_target].sum()
         grad = scores.exp_()
-        grad[own] -= 1
+        grad[at_target] -= 1
         yield piece, loss, (grad if slope is None else grad * slope).to(hidden.dtype)
 
 
@@ -108,9 +108,9 @@ def target_loss(model: Any, inputs: dict[str, Any], cells: int = _LOGIT_CELLS) -
         cells: Most values of a tile of logits: what bounds the memory.
     """
     head = model.get_output_embeddings()
-    weight = _Late.apply(head.weight) if getattr(model.get_input_embeddings(), "sparse", False) else None
-    others = {name: value for name, value in inputs.items() if name not in ("labels", "use_cache")}
-    states = model.base_model(**others, use_cache=False).last_hidden_state[:, :-1]
+    weight = _FirstInGraph.apply(head.weight) if getattr(model.get_input_embeddings(), "sparse", False) else None
+    model_inputs = {name: value for name, value in inputs.items() if name not in ("labels", "use_cache")}
+    states = model.base_model(**model_inputs, use_cache=False).last_hidden_state[:, :-1]
     weight, bias = head.weight if weight is None else weight, head.bias
     if isinstance(weight, DTensor):  # a head that is split over devices
         weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
@@ -121,8 +121,8 @@ def target_loss(model: Any, inputs: dict[str, Any], cells: int = _LOGIT_CELLS) -
     return loss
 
 
-class _Late(torch.autograd.Function):
-    """The weight itself; made before the layers are, so that autograd hands on its gradient after theirs."""
+class _FirstInGraph(torch.autograd.Function):
+    """The weight itself. It enters the graph before the layers, so that its gradient is passed on after theirs."""
 
     @staticmethod
     def forward(ctx: Any, weight: Any) -> torch.Tensor:
@@ -138,8 +138,8 @@ def spare_embeddings(model: Any) -> None:
     """Where the head has the embeddings' weight, lets their gradient be the rows that were read, added to the head's.
 
     Else a second matrix of the whole vocabulary is filled with zeros for each row of examples. The rows have to come
-    first (see `_Late`): autograd adds a matrix to them in place, but copies one that they are added to. For a training
-    in one process: devices share whole gradients.
+    first (see `_FirstInGraph`): autograd adds a matrix to them in place, but copies one that they are added to. For a
+    training in one process: devices share whole gradients.
     """
     embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
     shared = isinstance(embeddings, torch.nn.Embedding) and getattr(head, "weight", None) is embeddings.weight

@@ -11,27 +11,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from humpback.engines.packed import packs
+from humpback.engines.weight_packing import can_pack
 
 
-def product(left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """`left @ right.T + bias`, without a gradient.
+def product(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """`inputs @ weight.T + bias`, without a gradient.
 
     Args:
-        left: Of shape (..., n).
-        right: Of shape (columns, n); a transposed matrix is read where it lies.
+        inputs: Of shape (..., n).
+        weight: Of shape (columns, n); a transposed matrix is read where it lies.
         bias: Of shape (columns,).
     """
-    if left.dtype is right.dtype is torch.float32 and left.numel() and packs(left.device):
-        made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
-        return made
-    return nn.functional.linear(left, right, bias)
+    if inputs.dtype is weight.dtype is torch.float32 and inputs.numel() and can_pack(inputs.device):
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
+        return result
+    return nn.functional.linear(inputs, weight, bias)
 
 
 def use_products(model: nn.Module) -> None:
     """Lets the linear layers of a model make their products here; their names and weights stay as they are."""
     for layer in model.modules():
-        if type(layer) is nn.Linear and layer.weight.dtype is torch.float32 and packs(layer.weight.device):
+        if type(layer) is nn.Linear and layer.weight.dtype is torch.float32 and can_pack(layer.weight.device):
             layer.__class__ = _Linear
 
 
@@ -42,8 +42,8 @@ class _Linear(nn.Linear):
         """The product, of shape (..., out_features)."""
         if torch.is_autocast_enabled("cpu"):
             return super().forward(inputs)
-        made: torch.Tensor = _Product.apply(inputs, self.weight, self.bias)
-        return made
+        result: torch.Tensor = _Product.apply(inputs, self.weight, self.bias)
+        return result
 
 
 class _Product(torch.autograd.Function):

@@ -7,7 +7,6 @@ whole, so there it is put in one go.
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from humpback.data_access.atomic import atomic_file
 from humpback.errors import StoreError
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def path_of(text: str) -> Path:
     from upath import UPath  # here because a run on this machine need not wait for it
 
     try:
-        place = UPath(text)
-        place.exists()
+        remote = UPath(text)
+        remote.exists()
     except (ImportError, ValueError, OSError) as error:
         raise StoreError(f"cannot reach {text} ({error})", "check the address, and what it needs installed") from None
-    return cast(Path, place)
+    return cast(Path, remote)
 
 
 def is_remote(path: Path) -> bool:
@@ -95,8 +95,8 @@ def remove(folder: Path) -> None:
     if not is_remote(folder):
         shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists():
-        place = cast(Any, folder)
-        place.fs.rm(place.path, recursive=True)
+        remote = cast(Any, folder)
+        remote.fs.rm(remote.path, recursive=True)
 
 
 def put_folder(local: Path, target: Path) -> None:
@@ -105,9 +105,9 @@ def put_folder(local: Path, target: Path) -> None:
     if not is_remote(target):
         local.rename(target)
         return
-    place = cast(Any, target)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.fs.put(f"{local}/", f"{place.path}/", recursive=True)
+    remote = cast(Any, target)
+    remote.parent.mkdir(parents=True, exist_ok=True)
+    remote.fs.put(f"{local}/", f"{remote.path}/", recursive=True)
     shutil.rmtree(local)
 
 
@@ -116,10 +116,10 @@ def get_folder(source: Path, local: Path) -> Path:
     if not is_remote(source):
         return source
     if not local.exists():
-        place, made = cast(Any, source), local.with_name(f"{local.name}.{os.getpid()}")
-        made.parent.mkdir(parents=True, exist_ok=True)
-        place.fs.get(f"{place.path}/", f"{made}/", recursive=True)
-        made.rename(local)
+        remote, local_path = cast(Any, source), local.with_name(f"{local.name}.{os.getpid()}")
+        local_path.parent.mkdir(parents=True, exist_ok=True)
+        remote.fs.get(f"{remote.path}/", f"{local_path}/", recursive=True)
+        local_path.rename(local)
     return local
 
 
@@ -133,9 +133,9 @@ def local_output(target: Path) -> Iterator[Path]:
         yield target
         return
     with tempfile.TemporaryDirectory(prefix="humpback-") as folder:
-        made = Path(folder) / target.name
-        yield made
-        put_folder(made, target)
+        local_path = Path(folder) / target.name
+        yield local_path
+        put_folder(local_path, target)
 
 
 @contextmanager
@@ -149,19 +149,8 @@ def local_copy(source: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    if is_remote(path):
-        buffer = io.BytesIO()
-        write(buffer)
-        place = cast(Any, path)
-        place.fs.pipe_file(place.path, buffer.getvalue())
-        return
-    temporary = path.with_name(path.name + ".tmp")
-    with disk(path):
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    with disk(path), atomic_file(path) as file:
+        write(file)
 
 
 @contextmanager

@@ -97,8 +97,8 @@ class StageFolder:
     def start(self, recipe: Recipe) -> None:
         """Claims the folder for a recipe; one that has work in it already stays as it is."""
         (self.path / "dropped").mkdir(parents=True, exist_ok=True)
-        for left in [*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")]:
-            left.unlink()
+        for temporary in [*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")]:
+            temporary.unlink()
         if not self.has_work():
             write_json(self.path / "started.json", {**asdict(recipe), "fingerprint": recipe.fingerprint})
 

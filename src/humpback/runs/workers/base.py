@@ -1,4 +1,4 @@
-"""Who does the tasks of a job: the protocol, and the simplest crew, which is this process."""
+"""The protocol of workers, and the simplest one: this process."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Protocol
 from humpback.runs.tasks import Job
 
 DEATHS = 3
-"""So many workers may die in a row, with no task done between, before a stage is given up."""
+"""Workers that may die in a row, with no task finished in between, before the stage fails."""
 
 
 class Workers(Protocol):
     """Workers that share the tasks of a job."""
 
     def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
-        """Does every task, in any order, and gives each one's number when it is done.
+        """Runs every task, in any order, and yields the number of each when it is finished.
 
         A worker that dies costs what it was doing, which another one does again.
 
@@ -31,12 +31,12 @@ class Workers(Protocol):
         ...
 
     def release(self) -> None:
-        """Gives back what workers still hold, so that a training finds devices and cores free."""
+        """Frees devices and cores that workers still hold, so that a training can have them."""
         ...
 
 
 class InProcess:
-    """This process does everything, one task after the other."""
+    """This process, one task after the other."""
 
     def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Does every task."""

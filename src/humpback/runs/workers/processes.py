@@ -20,15 +20,15 @@ from humpback.runs.workers.base import DEATHS, InProcess
 
 _PRELOAD = [
     *("humpback.runs.workers.processes", "humpback.runs.shuffle"),
-    *("pyarrow.parquet", "humpback.corpus.cutting.cut"),
+    *("pyarrow.parquet", "humpback.corpus.cut"),
 ]
-_AHEAD = 2
-"""Tasks that wait for each worker: enough to keep it busy, few enough to lose."""
-_do: Do
+_QUEUED = 2
+"""Tasks that are queued for each worker: enough to keep it busy, few enough to lose when it dies."""
+_run_task: Do
 
 
 class ProcessWorkers:
-    """A crew of processes.
+    """Processes of this machine.
 
     Args:
         workers: How many; 0 takes one for each core.
@@ -38,7 +38,7 @@ class ProcessWorkers:
         self._workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
     def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
-        """Does every task; starts no process where one worker is enough."""
+        """Runs every task; starts no process where one worker is enough."""
         workers = min(self._workers or 1, len(tasks))
         if model or workers <= 1 or len(tasks) < job.min_parallel_tasks:
             yield from InProcess().run(job, tasks, model=model)
@@ -47,7 +47,7 @@ class ProcessWorkers:
         deaths = 0
         while pending:
             try:
-                for task in _share(cloudpickle.dumps(job), tuple(pending), workers):
+                for task in _run_in_pool(cloudpickle.dumps(job), tuple(pending), workers):
                     pending.remove(task)
                     deaths = 0
                     yield task
@@ -63,36 +63,36 @@ class ProcessWorkers:
         """Holds nothing between jobs."""
 
 
-def _share(job: bytes, tasks: Sequence[int], workers: int) -> Iterator[int]:
+def _run_in_pool(job: bytes, tasks: Sequence[int], workers: int) -> Iterator[int]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    with ProcessPoolExecutor(workers, context, initializer=_ready, initargs=(job,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_open_job, initargs=(job,)) as pool:
         try:
-            ahead = iter(tasks)
+            queue = iter(tasks)
             running: set[Future[int]] = set()
             while True:
-                for task in ahead:
+                for task in queue:
                     running.add(pool.submit(_run, task))
-                    if len(running) >= _AHEAD * workers:
+                    if len(running) >= _QUEUED * workers:
                         break
                 if not running:
                     return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
                     yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ready(job: bytes) -> None:
-    """Makes a worker ready. It leaves interrupts to its parent, and goes when its parent has gone."""
-    global _do
+def _open_job(job: bytes) -> None:
+    """Opens the job in a worker. The parent handles Ctrl-C, and a worker without a parent exits."""
+    global _run_task
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_go_with_the_parent, daemon=True).start()
-    _do = ExitStack().enter_context(cloudpickle.loads(job).open())
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    _run_task = ExitStack().enter_context(cloudpickle.loads(job).open())
 
 
-def _go_with_the_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for([parent.sentinel])
@@ -100,5 +100,5 @@ def _go_with_the_parent() -> None:
 
 
 def _run(task: int) -> int:
-    _do(task)
+    _run_task(task)
     return task

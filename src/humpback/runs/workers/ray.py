@@ -20,16 +20,16 @@ from humpback.errors import ConfigError, HumpbackError, StageError
 from humpback.runs.tasks import Do, Job
 from humpback.runs.workers.base import DEATHS
 
-_AHEAD = 2
-"""Tasks that wait at each actor."""
-_GOODBYE = 60
-"""Seconds that actors have to close a model before they are ended all the same."""
-_LOOK_EVERY = 0.05
-"""Seconds between two looks at what is done."""
+_QUEUED = 2
+"""Tasks that are queued at each actor, so that none waits for the driver."""
+_CLOSE_SECONDS = 60
+"""How long actors may take to close a model before they are killed."""
+_POLL_SECONDS = 0.05
+"""How often the driver asks which tasks are finished."""
 
 
 class RayWorkers:
-    """A crew of Ray actors.
+    """Actors of a Ray cluster.
 
     Args:
         workers: How many for work without a model; 0 takes one for each core of the cluster.
@@ -51,22 +51,22 @@ class RayWorkers:
         self._ray: Any = ray
         self._workers = workers
         self._gpus = gpus
-        self._team: _Team | None = None
+        self._pool: _ActorPool | None = None
 
     def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
-        """Does every task."""
-        team = self._team_for(model)
-        team.take(cloudpickle.dumps(job))
+        """Runs every task."""
+        pool = self._pool_for(model)
+        pool.set_job(cloudpickle.dumps(job))
         pending = list(reversed(tasks))
         running: dict[Any, tuple[int, int]] = {}
         deaths = 0
         try:
-            free = team.numbers(min(self._size(model), len(tasks))) * _AHEAD
+            free = pool.numbers(min(self._size(model), len(tasks))) * _QUEUED
             while pending or running:
                 while pending and free:
                     number, task = free.pop(0), pending.pop()
-                    running[team.give(number, task)] = (number, task)
-                for reference in self._ray.wait(list(running), num_returns=len(running), timeout=_LOOK_EVERY)[0]:
+                    running[pool.submit(number, task)] = (number, task)
+                for reference in self._ray.wait(list(running), num_returns=len(running), timeout=_POLL_SECONDS)[0]:
                     number, task = running.pop(reference)
                     if self._result(reference):
                         deaths = 0
@@ -74,27 +74,27 @@ class RayWorkers:
                         yield task
                         continue
                     pending.append(task)
-                    if team.dismiss(number):
+                    if pool.remove(number):
                         deaths += 1
                         self._give_up_at(deaths, task)
-                        free = [other for other in free if other != number] + team.hire(1) * _AHEAD
+                        free = [actor for actor in free if actor != number] + pool.start(1) * _QUEUED
         finally:
             if running:
-                team.disband()
+                pool.kill_all()
 
     def release(self) -> None:
         """Ends all actors, each after it has closed what it holds."""
-        if self._team is not None:
-            self._team.leave()
-            self._team = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
-    def _team_for(self, model: bool) -> _Team:
-        """The actors that are there, or others where these do not have what the work needs."""
+    def _pool_for(self, model: bool) -> _ActorPool:
+        """The actors of the job before, or new ones where those have not the resources that this one needs."""
         needs = self._needs(model)
-        if self._team is not None and self._team.needs != needs:
+        if self._pool is not None and self._pool.needs != needs:
             self.release()
-        self._team = self._team or _Team(self._ray, needs)
-        return self._team
+        self._pool = self._pool or _ActorPool(self._ray, needs)
+        return self._pool
 
     def _needs(self, model: bool) -> dict[str, float]:
         """What an actor takes of its node. A model on a CPU has all cores: Ray gives an actor's libraries no others."""
@@ -147,8 +147,8 @@ class RayWorkers:
             )
 
 
-class _Team:
-    """Actors by number, kept from job to job.
+class _ActorPool:
+    """Actors by number. They live on from job to job, for starting one imports libraries anew.
 
     Args:
         ray: The library.
@@ -160,50 +160,50 @@ class _Team:
         self._ray = ray
         self._kind = ray.remote(max_restarts=0)(_Actor).options(**needs)
         self._actors: dict[int, Any] = {}
-        self._knows: dict[int, Any] = {}
-        """The job that each actor was told last."""
-        self._hired = 0
+        self._job_of: dict[int, Any] = {}
+        """The job that each actor was sent last."""
+        self._started = 0
         self._job: Any = None
 
-    def take(self, job: bytes) -> None:
-        """What is done from now on."""
+    def set_job(self, job: bytes) -> None:
+        """Sets the job of all tasks from now on."""
         self._job = self._ray.put(job)
 
     def numbers(self, count: int) -> list[int]:
-        """The numbers of so many actors, new ones where there are fewer."""
-        self.hire(max(0, count - len(self._actors)))
+        """The numbers of `count` actors; starts what is missing."""
+        self.start(max(0, count - len(self._actors)))
         return list(self._actors)[:count]
 
-    def hire(self, count: int) -> list[int]:
-        """Starts so many actors and gives their numbers."""
-        numbers = list(range(self._hired, self._hired + count))
-        self._hired += count
+    def start(self, count: int) -> list[int]:
+        """Starts `count` actors and returns their numbers."""
+        numbers = list(range(self._started, self._started + count))
+        self._started += count
         self._actors |= {number: self._kind.remote(str(Path.cwd())) for number in numbers}
         return numbers
 
-    def give(self, number: int, task: int) -> Any:
-        """Hands a task of the job to an actor; what comes back is waited for."""
-        if self._knows.get(number) is not self._job:
-            self._actors[number].take.remote(self._job)
-            self._knows[number] = self._job
+    def submit(self, number: int, task: int) -> Any:
+        """Sends a task of the job to an actor; returns what Ray waits for."""
+        if self._job_of.get(number) is not self._job:
+            self._actors[number].set_job.remote(self._job)
+            self._job_of[number] = self._job
         return self._actors[number].do.remote(task)
 
-    def dismiss(self, number: int) -> bool:
-        """Forgets an actor that died; False where that was known."""
-        self._knows.pop(number, None)
+    def remove(self, number: int) -> bool:
+        """Forgets an actor that died; False where it was forgotten already."""
+        self._job_of.pop(number, None)
         return self._actors.pop(number, None) is not None
 
-    def leave(self) -> None:
-        """Has each actor close what it holds, and ends it."""
-        if leaving := [actor.leave.remote() for actor in self._actors.values()]:
-            self._ray.wait(leaving, num_returns=len(leaving), timeout=_GOODBYE)
-        self.disband()
+    def close(self) -> None:
+        """Closes what each actor holds, then ends it."""
+        if closing := [actor.close.remote() for actor in self._actors.values()]:
+            self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
+        self.kill_all()
 
-    def disband(self) -> None:
+    def kill_all(self) -> None:
         """Ends all actors."""
         for actor in self._actors.values():
             self._ray.kill(actor)
-        self._actors, self._knows = {}, {}
+        self._actors, self._job_of = {}, {}
 
 
 class _Actor:
@@ -216,17 +216,17 @@ class _Actor:
         self._job = b""
         self._do: Do | None = None
 
-    def take(self, job: bytes) -> None:
-        """Leaves the job before and hears of the next; it is opened with its first task, whose error is then heard."""
+    def set_job(self, job: bytes) -> None:
+        """Closes the job before. The next one is opened by its first task, so that the task reports an error of it."""
         self._open.close()
         self._job, self._do = job, None
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Closes what the job needed."""
         self._open.close()
 
     def do(self, task: int) -> int:
-        """Does a task."""
+        """Runs a task."""
         if self._do is None:
             self._do = self._open.enter_context(cloudpickle.loads(self._job).open())
         self._do(task)

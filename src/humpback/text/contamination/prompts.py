@@ -1,4 +1,4 @@
-"""Evaluation prompts in files: JSONL, JSON, CSV, Parquet or text, whatever the columns are called.
+"""Evaluation prompts in tables or text files, whatever the columns are called.
 
 A row's prompt is what a model is asked: its question, with the input or passage that belongs to it behind. Of a
 conversation each turn of the user is a prompt. Answers and choices are no prompts.
@@ -6,15 +6,15 @@ conversation each turn of the user is a prompt. Answers and choices are no promp
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from humpback.config import DecontaminateSettings
-from humpback.data_access.rows import ENDINGS, Values, file_lines, file_rows, table_ending
+from humpback.data_access.rows import Values, lines_of, names_and_digests, resolve, rows_of_file
+from humpback.data_access.source_file import SourceFile
+from humpback.data_access.sources import TABLES, Selection
 from humpback.errors import InputError
 from humpback.records import content_id
 
@@ -23,6 +23,8 @@ _ASKED = ("prompt", "instruction", "question", "goal", "query", "problem", "ctx"
 _WITH = ("input", "context", "passage")
 _NESTED = ("stem", "text", "content", "value")
 _USER = {"user", "human", "prompter", ""}
+_TEXT = ".txt"
+_SELECTION = Selection(endings=(*TABLES, _TEXT), content="prompts", setting="decontaminate.against", outside_links=True)
 _ALTERNATING = {"conversations", "conversation", "dialog"}
 """Where a conversation is a list of plain texts, the user has every other one; all of `turns` are the user's."""
 
@@ -37,74 +39,52 @@ class Prompt:
 
 
 def read_prompts(settings: DecontaminateSettings) -> Iterator[Prompt]:
-    """Reads the prompts of the files in `against`, one after the other.
+    """Reads the prompts of the sources in `against`, one after the other.
 
     Raises:
-        InputError: A file is missing, damaged, of no known kind, or holds no prompt.
+        InputError: A source is missing, damaged, of no known kind, or holds no prompt.
     """
-    for path in _paths(settings):
-        found = False
-        for prompt in _lines(path) if _is_text(path) else _rows(path):
-            found = True
+    for file in _files(settings):
+        is_empty = True
+        for prompt in _lines(file) if _is_text(file) else _rows(file):
+            is_empty = False
             yield prompt
-        if not found:
-            raise _without_prompts(path)
+        if is_empty:
+            raise _without_prompts(file)
 
 
 def prompts_digest(settings: DecontaminateSettings) -> str:
-    """What the files in `against` hold, for fingerprints: of their bytes, so that a plan need not read the prompts.
+    """What the sources in `against` hold, for recipes: of their bytes, so that a plan need not read the prompts.
 
     Raises:
         InputError: A file is missing or cannot be read.
     """
-    parts = []
-    for path in _paths(settings):
-        try:
-            with path.open("rb") as stream:
-                parts += [path.name, hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()]
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"cannot read the prompts in {path} ({reason})", "check decontaminate.against") from None
-    return content_id(*parts)
+    return content_id(*names_and_digests(_files(settings)))
 
 
-def _paths(settings: DecontaminateSettings) -> list[Path]:
-    """The files that are named, and of folders those that can be read."""
-    found: list[Path] = []
-    for path in (Path(file).expanduser() for file in settings.against):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(one for one in path.iterdir() if table_ending(one) or _is_text(one))
-        if not inside:
-            raise InputError(f"no file of prompts in the folder {path}", "check decontaminate.against")
-        found += inside
-    return found
+def _files(settings: DecontaminateSettings) -> list[SourceFile]:
+    return [file for source in settings.against for file in resolve(source, _SELECTION).files]
 
 
-def _is_text(path: Path) -> bool:
-    return ".txt" in path.suffixes[-2:] and not table_ending(path)
+def _is_text(file: SourceFile) -> bool:
+    return file.ending == _TEXT
 
 
-def _lines(path: Path) -> Iterator[Prompt]:
-    for number, line in file_lines(path):
-        yield Prompt(f"{path.name}#{number}", line)
+def _lines(file: SourceFile) -> Iterator[Prompt]:
+    for number, line in lines_of(file):
+        yield Prompt(f"{file.name}#{number}", line)
 
 
-def _rows(path: Path) -> Iterator[Prompt]:
-    if not table_ending(path):
-        raise InputError(
-            f"cannot tell how to read the prompts in {path}", f"use one of {', '.join((*ENDINGS, '.txt'))} (.gz, .zst)"
-        )
-    for number, row in file_rows(path):
-        for text in prompt_texts(row):
-            yield Prompt(f"{path.name}#{number}", text)
+def _rows(file: SourceFile) -> Iterator[Prompt]:
+    for row in rows_of_file(file):
+        for text in prompt_texts(row.values):
+            yield Prompt(row.name, text)
 
 
-def _without_prompts(path: Path) -> InputError:
-    names = [] if _is_text(path) else list(next((row for _, row in file_rows(path)), {}))
+def _without_prompts(file: SourceFile) -> InputError:
+    names = [] if _is_text(file) else list(next((row.values for row in rows_of_file(file)), {}))
     columns = f"; its columns are {', '.join(map(str, names))}" if names else ""
-    return InputError(f"the file {path} holds no prompts{columns}", f"call the column one of {', '.join(_ASKED)}")
+    return InputError(f"the file {file.name} holds no prompts{columns}", f"call the column one of {', '.join(_ASKED)}")
 
 
 def prompt_texts(row: Values) -> list[str]:

@@ -1,0 +1,49 @@
+"""Options that several commands share, and what surrounds a command that works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from humpback.standalone.work import How
+
+Sets = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as curate.scorer=rating. Repeatable."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File to write: .jsonl or .parquet.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there; throw away unfinished work on it.")]
+
+
+@contextmanager
+def at_work(*, force: bool) -> Iterator[How]:
+    """How a command is carried out: its progress goes to standard error, Ctrl-C is one line and exit code 130."""
+    from rich.console import Console
+
+    from humpback.cli.progress import Bars
+    from humpback.standalone.work import How
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with Bars(console, announce=False) as bars, stoppable():
+        yield How(force, bars)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Says after Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("humpback: stopped; finished work is kept: run it again to continue", err=True)
+        raise typer.Exit(130) from None
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints lines as they come."""
+    for line in lines:
+        typer.echo(line)

@@ -1,0 +1,150 @@
+"""The commands for each stage by itself, on anybody's files: parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+import typer
+
+from humpback.cli.options import Force, Out, Sets, at_work, print_lines
+from humpback.errors import ConfigError
+
+
+def segment(
+    documents: Annotated[list[str], typer.Argument(help="Files, folders or globs, or 'installed:'.")],
+    out: Out = Path("segments.jsonl"),
+    dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Write nothing; show each piece of a document and why it is kept or dropped."),
+    ] = False,
+    force: Force = False,
+    settings: Sets = None,
+) -> None:
+    """Cut documents into self-contained segments.
+
+    Example: humpback segment docs/ --out segments.jsonl --set corpus.segment.min_chars=400
+
+    Example: humpback segment --explain pages.jsonl#12
+    """
+    if explain:
+        from humpback.standalone.segment import explain_files
+
+        print_lines(explain_files(documents, settings or []))
+        return
+    from humpback.standalone.segment import segment_files
+
+    with at_work(force=force) as how:
+        print_lines(segment_files(documents, out, dropped, settings or [], how))
+
+
+def finetune(
+    pairs: Annotated[str, typer.Argument(help="Pairs: JSONL, Parquet, data set folder or hub id, or 'package:demo'.")],
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Model folder to write.")] = None,  # noqa: UP045
+    direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is learnt.")] = "forward",
+    model: Annotated[str, typer.Option(help="Base model.")] = "package:gemma3-270m",
+    show: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Train nothing: show the tokens of N examples and what is learnt.")
+    ] = 0,
+    force: Force = False,
+    settings: Sets = None,
+) -> None:
+    """Finetune a model on pairs: instruction -> response, or backwards.
+
+    Example: humpback finetune seed.jsonl --direction backward --out m-yx --set backward.steps=20
+    """
+    from humpback.standalone.finetune import finetune_files, show_training
+
+    if show:
+        print_lines(show_training(pairs, direction, model, settings or [], show, colour=sys.stdout.isatty()))
+    elif out is None:
+        raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
+    else:
+        with at_work(force=force) as how:
+            print_lines(finetune_files(pairs, out, direction, model, settings or [], how))
+
+
+def instruct(
+    segments: Annotated[Path, typer.Argument(help="Segments: JSONL or Parquet with a text column.")],
+    model: Annotated[str, typer.Option(help="Backward model: the folder that 'finetune' wrote.")],
+    out: Out = Path("candidates.jsonl"),
+    dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    force: Force = False,
+    settings: Sets = None,
+) -> None:
+    """Let a backward model write an instruction for each segment.
+
+    Example: humpback instruct segments.jsonl --model m-yx --out candidates.jsonl
+    """
+    from humpback.standalone.instruct import instruct_files
+
+    with at_work(force=force) as how:
+        print_lines(instruct_files(segments, model, out, dropped, settings or [], how))
+
+
+def rate(
+    pairs: Annotated[Path, typer.Argument(help="Pairs: JSONL or Parquet with instruction and response.")],
+    model: Annotated[str, typer.Option(help="The model that rates.")],
+    out: Out = Path("ratings.jsonl"),
+    evaluate: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="LABELS", help="Say how the ratings agree with labels in this file (PAIRS itself may be)."
+        ),
+    ] = None,
+    label: Annotated[
+        str, typer.Option(help="Its column of yes and no, numbers or ranks; '-NAME': less is better.")
+    ] = "",
+    group: Annotated[str, typer.Option(help="Its column that says which pairs answer one prompt.")] = "",
+    good_from: Annotated[Optional[float], typer.Option(help="Labels from here on are good.")] = None,  # noqa: UP045
+    at: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option(metavar="K", min=1, help="Precision and recall of the best-scored K. Repeatable."),
+    ] = None,
+    figures: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,  # noqa: UP045
+    backward: Annotated[
+        str, typer.Option(metavar="M_YX", help="Backward model, for 'stored-gain' of pairs that it did not write.")
+    ] = "",
+    force: Force = False,
+    settings: Sets = None,
+) -> None:
+    """Let a model rate pairs from 1 to 5; with --evaluate, measure the ratings against labels.
+
+    Example: humpback rate candidates.jsonl --model m-0 --out ratings.jsonl --set curate.scorer=expected-rating
+
+    Example: humpback rate replies.jsonl --model m-0 --evaluate replies.jsonl --label rank --group prompt_id
+    """
+    from humpback.standalone.rate import rate_files
+
+    if evaluate is None:
+        if label or group or at or figures or good_from is not None:
+            raise ConfigError("labels are described but not given", "name their file with --evaluate")
+        with at_work(force=force) as how:
+            print_lines(rate_files(pairs, model, out, settings or [], backward, how))
+        return
+    from humpback.evaluate.labels import LabelColumns
+    from humpback.standalone.labels import agreement_lines, read_labelled
+
+    labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
+    with at_work(force=force) as how:
+        print_lines(rate_files(pairs, model, out, settings or [], backward, how))
+        print_lines(agreement_lines(labelled, out, at or [], figures, settings or [], how))
+
+
+def select(
+    pairs: Annotated[Path, typer.Argument(help="The pairs that were rated.")],
+    ratings: Annotated[Path, typer.Argument(help="The ratings that 'rate' wrote.")],
+    out: Out = Path("curated.jsonl"),
+    force: Force = False,
+    settings: Sets = None,
+) -> None:
+    """Keep the best-rated pairs.
+
+    Example: humpback select candidates.jsonl ratings.jsonl --out curated.jsonl --set curate.select.top_share=0.3
+    """
+    from humpback.standalone.rate import select_files
+
+    with at_work(force=force) as how:
+        print_lines(select_files(pairs, ratings, out, settings or [], how))

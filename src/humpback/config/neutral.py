@@ -1,0 +1,60 @@
+"""Settings that cannot change a result: the only ones that may be missing from every recipe.
+
+A stage's recipe holds each setting that decides its result; a setting that is in no recipe makes nothing stale when it
+changes. A test varies every setting. Each must change the fingerprint of a stage, or stand here with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from humpback.config.model import ModelSettings
+
+_TRAINING = {
+    "packing": "no pair of a pack sees another; only the draws of dropout differ",
+    "pack_tokens": "bounds memory; the pairs of an optimiser step stay the same",
+    "micro_batch_size": "bounds memory; gradients are accumulated over the whole step",
+    "gradient_checkpointing": "computes the same activations twice",
+    "devices": "every number of them makes the same steps on the same examples",
+    "shard": "lays weights and gradients out over devices",
+    "checkpoint_steps": "says how much a kill costs",
+    "keep_checkpoints": "says how much disk space checkpoints take",
+    "tracker": "says who else is sent the curves",
+    "max_dropped_share": "fails or does not",
+}
+_SERVER = "a run asks no server: it trains, and needs the model here"
+_VLLM = "lays vLLM out on its devices; requests stay the same"
+
+RESULT_NEUTRAL: Mapping[str, str] = {
+    "run.executor": "says where stages are carried out; random numbers follow from records",
+    "run.workers": "says how many do it; random numbers follow from records",
+    **dict.fromkeys(
+        (f"model.server.{name}" for name in (
+            "base_url", "api_key_env", "concurrency", "requests_per_minute", "timeout", "retries", "logprobs",
+            "prefill", "price_read", "price_written", "extra_body",
+        )), _SERVER,
+    ),
+    **dict.fromkeys(
+        (f"model.vllm.{name}" for name in (
+            "replicas", "tensor_parallel", "memory_share", "cache_gib", "compile",
+        )), _VLLM,
+    ),
+    "model.device": "says where the model runs; sums are rounded otherwise, as on any other machine",
+    "model.trust_remote_code": "loads or fails; what it loads is in the model's identity",
+    "corpus.memory_mib": "bounds memory; more passes over the same keys give the same result",
+    **{f"{part}.{name}": reason for part in ("backward", "forward") for name, reason in _TRAINING.items()},
+    "curate.max_unrated_share": "fails or does not",
+}  # fmt: skip
+"""Each with the reason why no result depends on it."""
+
+
+def batch_settings(model: ModelSettings) -> dict[str, Any]:
+    """`model.batch_tokens`, for the recipe of a stage that asks a model, where it decides what the model answers.
+
+    It does so in bfloat16 on a CPU: there a text depends on the texts in the same batch (docs/engines.md). Elsewhere it
+    is left out. So is the default, so that no run that was made with it is stale since this is in recipes.
+    """
+    on_cpu = model.engine == "transformers" and model.device in ("auto", "cpu") and model.dtype == "bfloat16"
+    default = ModelSettings.model_fields["batch_tokens"].default
+    return {"model.batch_tokens": model.batch_tokens} if on_cpu and model.batch_tokens != default else {}

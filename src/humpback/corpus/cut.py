@@ -1,0 +1,125 @@
+"""One window of documents to segments: parse, cut, mask, judge. What other windows hold makes no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from humpback.config import CorpusSettings
+from humpback.corpus.cutting.piece import Piece, segment_id
+from humpback.corpus.cutting.segments import pieces
+from humpback.corpus.deadline import TookTooLong, within
+from humpback.corpus.judging.filters import Objection, objections
+from humpback.corpus.judging.language import identify, load
+from humpback.corpus.judging.personal import mask, mask_piece
+from humpback.corpus.judging.urls import Addresses, addresses
+from humpback.corpus.parsing.extract import extract
+from humpback.corpus.parsing.sections import EXCERPT_CHARS, Section, Unusable, excerpt
+from humpback.corpus.parsing.titles import without_site
+from humpback.records import Document, Dropped, Outcome, Segment
+
+HOLDS_PROMPT = "holds an evaluation prompt"
+"""The reason of what is dropped because it would be measured with."""
+
+
+class Prompts(Protocol):
+    """The evaluation prompts that no segment may hold; `humpback.text.contamination` has them."""
+
+    def of(self, text: str) -> str | None:
+        """Which of them the text holds, in words; None where it holds none."""
+        ...
+
+
+def cut(
+    documents: Iterable[Document | Dropped], settings: CorpusSettings, contamination: Prompts | None = None
+) -> Outcome[Segment]:
+    """Segments of some documents.
+
+    `read` counts candidates: every piece that was judged, every document that was dropped before it could be cut, and
+    every document without text; so `read` is always the number kept and dropped. Duplicates are kept: what other
+    segments say is asked later, of all of them.
+
+    Args:
+        documents: Documents, and what the readers dropped, which is passed on.
+        settings: The corpus settings.
+        contamination: The evaluation prompts; a segment that holds one is dropped. None where nothing is measured.
+    """
+    rules = addresses(settings.urls)
+    load()
+    kept: list[Segment] = []
+    dropped: list[Dropped] = []
+    for document in documents:
+        for item in [document] if isinstance(document, Dropped) else _in_time(document, settings, rules, contamination):
+            if isinstance(item, Segment):
+                kept.append(item)
+            else:
+                dropped.append(item)
+    return Outcome(kept=tuple(kept), dropped=tuple(dropped), read=len(kept) + len(dropped))
+
+
+def _in_time(
+    document: Document, settings: CorpusSettings, rules: Addresses, contamination: Prompts | None
+) -> list[Segment | Dropped]:
+    """What becomes of a document: all its pieces, or the one reason why there are none."""
+    refusal = rules.refuse(document.source)
+    if refusal:
+        return [_dropped(document, refusal.reason, refusal.detail, settings)]
+    try:
+        return within(settings.max_document_seconds, lambda: _judged(document, settings, contamination))
+    except Unusable as error:
+        return [_dropped(document, error.reason, error.detail, settings)]
+    except TookTooLong as error:
+        return [_dropped(document, "took too long", f"{error} for {len(document.text)} characters", settings)]
+
+
+def parse(document: Document) -> Section:
+    """A document as a tree, its title without the name of the site.
+
+    Raises:
+        Unusable: It cannot be parsed within reason.
+    """
+    root = extract(document)
+    return replace(root, title=without_site(root.title, document.source))
+
+
+def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> list[Segment | Dropped]:
+    found = pieces(parse(document), document.format, settings.segment)
+    if not found:
+        detail = f"{len(document.text)} characters of {document.format}"
+        return [_dropped(document, "no text", detail, settings)]
+    return [_judge(piece, document, settings, contamination) for piece in found]
+
+
+def refusals(piece: Piece, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[Objection]:
+    """Every reason why a piece is no segment, in order; each is looked for when it is wanted."""
+    yield from objections(piece, settings.segment)
+    prompt = contamination.of(piece.text) if contamination else None
+    if prompt is not None:
+        yield Objection(HOLDS_PROMPT, prompt)
+
+
+def _judge(
+    piece: Piece, document: Document, settings: CorpusSettings, contamination: Prompts | None
+) -> Segment | Dropped:
+    refusal = next(refusals(piece, settings, contamination), None)
+    if not refusal and settings.segment.personal_data == "mask":
+        masked, said = mask_piece(piece)
+        if said:
+            piece, refusal = masked, next(refusals(masked, settings, contamination), None)
+    identity = segment_id(piece.text)
+    if refusal:
+        shown = _shown(piece.text, settings)
+        return Dropped(identity, refusal.reason, refusal.detail, document.source, shown)
+    language, _ = identify(piece.spoken)
+    return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
+
+
+def _dropped(document: Document, reason: str, detail: str, settings: CorpusSettings) -> Dropped:
+    return Dropped(document.id, reason, detail, document.source, _shown(document.text, settings))
+
+
+def _shown(text: str, settings: CorpusSettings) -> str:
+    """An excerpt for the drop ledger, which holds no personal data either, unless that is kept."""
+    start = text[: 4 * EXCERPT_CHARS]
+    return excerpt(start if settings.segment.personal_data == "keep" else mask(start)[0])

@@ -1,0 +1,79 @@
+"""A piece: a candidate segment as it was cut, and the views of its text that several rules ask for."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from humpback.corpus.parsing.sections import prose
+from humpback.records import content_id
+
+CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
+_TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
+"""Where a link leads, its words left out."""
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def segment_id(text: str) -> str:
+    """The identity of a segment: the same for texts that differ in case and white space only."""
+    return content_id(" ".join(text.lower().split()))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A candidate segment, not yet judged. Its views are worked out when they are first asked for, and once."""
+
+    title_path: tuple[str, ...]
+    """Titles from the document down to the piece's own header."""
+    header: str
+    """Its own header; empty for text that stands under none."""
+    text: str
+    headed: bool
+    """Whether it comes from a document that has headers, so that the rules for headers apply."""
+    opens: bool = True
+    """Whether the document begins with it, so that what it says of earlier text is said of itself."""
+    closes: bool = True
+    """Whether the document ends with it."""
+
+    @cached_property
+    def prose(self) -> str:
+        """Its text without fenced code."""
+        return prose(self.text) if "```" in self.text or "~~~" in self.text else self.text
+
+    @cached_property
+    def spoken(self) -> str:
+        """What a reader would read aloud: its prose without code and without the targets of links."""
+        text = CODE_SPAN.sub(" ", self.prose) if "`" in self.prose else self.prose
+        return _TARGET.sub(" ", text) if "](" in text or "://" in text else text
+
+    @cached_property
+    def lowered(self) -> str:
+        """What is spoken, in lower case."""
+        return self.spoken.lower()
+
+    @cached_property
+    def letters(self) -> int:
+        """Letters in what is spoken."""
+        return _count(self.spoken, string.ascii_letters.encode(), str.isalpha)
+
+    @cached_property
+    def capitals(self) -> int:
+        """Capital letters among them."""
+        return _count(self.spoken, string.ascii_uppercase.encode(), str.isupper)
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of its prose that are not blank, without the space around them."""
+        return tuple(line for line in map(str.strip, self.prose.split("\n")) if line)
+
+
+def _count(text: str, wanted: bytes, is_wanted: Callable[[str], bool]) -> int:
+    """Characters of a kind: those of ASCII all at once, the others one by one."""
+    data = text.encode("utf-8", "replace")
+    count = len(data) - len(data.translate(None, wanted))
+    if len(data) > len(text):
+        count += sum(map(is_wanted, "".join(_NOT_ASCII.findall(text))))
+    return count

@@ -1,0 +1,219 @@
+"""What an entry of the settings or of a command line means: files, whatever kind of source it names.
+
+    FILE  FOLDER  GLOB                        on this machine; of a folder all files below it
+    https://...  s3://...  gs://...           files, folders and globs elsewhere, and what else fsspec reaches
+    hf:NAME  hf:NAME:CONFIG/SPLIT             a data set of the Hugging Face hub, or one in a folder
+    a folder that `save_to_disk` wrote        its split 'train'
+    installed:                                the descriptions of the distributions installed here
+
+Every command takes all of these. What it does with the files is its own business: `data_access.rows` reads tables,
+`corpus` reads documents.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from humpback.data_access.data_sets import Member, is_data_set, is_saved, list_data_set, saved_files
+from humpback.data_access.installed import description
+from humpback.data_access.run_folders import is_run_folder
+from humpback.data_access.source_file import SourceFile, ending_and_compression
+from humpback.data_access.url_listing import list_url
+from humpback.data_access.urls import is_url, public
+from humpback.errors import InputError
+
+INSTALLED = "installed:"
+TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+"""The kinds of table that are read, also compressed: with a further .gz, .zst, .bz2 or .xz."""
+METADATA_FILES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+"""What `datasets` puts beside the tables of a data set."""
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files of a source are read."""
+
+    endings: tuple[str, ...] = TABLES
+    """Their endings, compression aside."""
+    content: str = "tables"
+    """What is looked for, for messages."""
+    setting: str = ""
+    """The setting that names the source, for messages; empty where it is a command's argument."""
+    any_ending: bool = False
+    """Whether files of every other ending are read too."""
+    unknown_ending_hint: str = ""
+    """What to do about a file whose ending is none of these; empty names the endings."""
+    last_resort: tuple[str, ...] = ()
+    """Of these endings files are read where they are named, and where an entry holds no file of another kind: in a
+    folder of documents a .json or .csv file is rarely one."""
+    outside_links: bool = False
+    """Whether links are followed that lead out of their folder, as in the cache of the hub."""
+    folder_in_name: bool = False
+    """Whether the name of a file begins with the name of the folder that was asked for."""
+
+    @property
+    def hint(self) -> str:
+        """Where the user looks for the mistake."""
+        return f"check {self.setting}" if self.setting else "check the name"
+
+    def ending(self, name: str) -> str:
+        """The ending that a file is read by; empty where it is not read by its ending."""
+        ending = ending_and_compression(name)[0]
+        return ending if ending in self.endings else ""
+
+    def takes(self, name: str) -> bool:
+        """Whether a file that was not named itself is read, by its name."""
+        return self.any_ending or (bool(self.ending(name)) and Path(name).name not in METADATA_FILES)
+
+
+def find_files(entry: str, selection: Selection) -> list[SourceFile]:
+    """The files that one entry names.
+
+    Of a folder or glob, hidden files are passed over, and so are those of other kinds, links that lead out of it, and
+    run folders.
+
+    Raises:
+        InputError: A path, URL or glob is not there or holds no file that is read, a named file is of another kind, or
+            a named folder is a run folder.
+    """
+    if not entry.strip():  # as a path it would be the working folder
+        raise InputError(f"{selection.setting or 'the name of a source'} is empty", "name a file, a folder or a URL")
+    files = list(_expand(entry, selection))
+    if selection.last_resort:
+        usual = [file for file in files if file.ending not in selection.last_resort]
+        files = usual or files
+    if not files:
+        kinds = " ".join(selection.endings)
+        hint = selection.unknown_ending_hint and f", or {selection.unknown_ending_hint}"
+        raise InputError(f"no {selection.content} in {public(entry)!r}", f"name files that end in {kinds}{hint}")
+    return files
+
+
+def _expand(entry: str, selection: Selection) -> Iterator[SourceFile]:
+    local = _FILE_URL.sub("", entry)
+    if entry.startswith(INSTALLED):
+        yield from _installed()
+    elif is_data_set(entry):
+        yield from _members(list_data_set(entry))
+    elif is_url(local):
+        yield from _remote(entry, selection)
+    else:
+        yield from _local(local, selection)
+
+
+def _local(entry: str, selection: Selection) -> Iterator[SourceFile]:
+    path = Path(entry).expanduser()
+    if path.is_dir() and is_saved(path):
+        yield from _members(saved_files(path))
+    elif path.is_dir():
+        if is_run_folder(path):
+            raise InputError(
+                f"{entry!r} is a run folder, which is never read as data", "name the folder or file that you mean"
+            )
+        yield from _folder(path, selection)
+    elif path.is_file():
+        yield _named(_local_file(path, path.name, selection), selection)
+    elif _MAGIC.search(entry):
+        parts = path.parts
+        fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
+        base = Path(*parts[:fixed]) if fixed else Path()
+        if base.is_dir():
+            yield from _inside(base, sorted(base.glob(str(Path(*parts[fixed:])))), selection)
+    else:
+        raise InputError(f"no file or folder {entry!r}", selection.hint)
+
+
+def _remote(entry: str, selection: Selection) -> Iterator[SourceFile]:
+    url = _VARIABLE.sub(_from_environment, entry)
+    for file in list_url(url, selection.takes):
+        compression = ending_and_compression(file.name)[1]
+        ending = selection.ending(file.name)
+        source = SourceFile(file.url, file.name, file.size, ending, compression, mark=file.mark)
+        yield _named(source, selection) if file.named else source
+
+
+def _from_environment(variable: re.Match[str]) -> str:
+    """What stands in a URL for the name of an environment variable: so no password has to stand in the settings."""
+    if variable[1] not in os.environ:
+        raise InputError(f"no environment variable {variable[1]!r} for a URL", "set it")
+    return os.environ[variable[1]]
+
+
+def _members(members: Iterable[Member | SourceFile]) -> Iterator[SourceFile]:
+    """The files of a data set, whichever endings are selected: what `datasets` takes for its tables is one."""
+    for member in members:
+        if isinstance(member, SourceFile):
+            yield member
+        elif is_url(member.path):
+            kind = ending_and_compression(member.name)
+            for file in list_url(member.path, lambda name: True):
+                yield SourceFile(file.url, member.name, file.size, *kind, mark=file.mark)
+        else:
+            yield _local_file(Path(member.path), member.name, Selection())
+
+
+def _named(source: SourceFile, selection: Selection) -> SourceFile:
+    """A file that the user named, which must be of a known kind."""
+    if not source.ending and not selection.any_ending:
+        kinds = f"use one of {', '.join(selection.endings)} (also compressed: .gz, .zst, .bz2 or .xz)"
+        raise InputError(f"cannot tell what {source.name!r} is from its ending", selection.unknown_ending_hint or kinds)
+    return source
+
+
+def _folder(folder: Path, selection: Selection) -> Iterator[SourceFile]:
+    for parent, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not is_run_folder(Path(parent, name))
+        )
+        yield from _inside(folder, [Path(parent, name) for name in sorted(files)], selection)
+
+
+def _inside(base: Path, paths: list[Path], selection: Selection) -> Iterator[SourceFile]:
+    """The files among these that are read and lie in the base folder, links followed."""
+    root = base.resolve()
+    runs: dict[Path, bool] = {}
+    for path in paths:
+        below = path.relative_to(base)
+        if any(part.startswith(".") for part in below.parts) or not path.is_file() or not selection.takes(path.name):
+            continue
+        if not selection.outside_links and not _lies_in(path, root, below):
+            continue
+        if not any(_is_run(base / parent, runs) for parent in below.parents):
+            yield _local_file(path, str(Path(root.name if selection.folder_in_name else "") / below), selection)
+
+
+def _lies_in(path: Path, root: Path, below: Path) -> bool:
+    return path.parent.resolve() == root / below.parent and path.resolve().is_relative_to(root)
+
+
+def _is_run(folder: Path, seen: dict[Path, bool]) -> bool:
+    if folder not in seen:
+        seen[folder] = is_run_folder(folder)
+    return seen[folder]
+
+
+def _local_file(path: Path, name: str, selection: Selection) -> SourceFile:
+    compression = ending_and_compression(path.name)[1]
+    return SourceFile(str(path), name, path.stat().st_size, selection.ending(path.name), compression)
+
+
+def _installed() -> Iterator[SourceFile]:
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        name = distribution.name or ""
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if not key or key in seen:
+            continue
+        seen.add(key)
+        size = len(description(name).encode("utf-8", "surrogatepass"))
+        folder = str(distribution.locate_file(""))
+        yield SourceFile(folder, f"pypi:{key}=={distribution.version}", size, distribution=name)

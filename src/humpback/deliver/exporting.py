@@ -1,0 +1,119 @@
+"""The data set and the model of a finished run, each with its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from humpback import __version__
+from humpback.config import Config
+from humpback.config.flat import flat_settings
+from humpback.curate.select import DEFAULT_THRESHOLD
+from humpback.deliver.export import CardFacts, Licence, data_card, export_data, export_model, model_card
+from humpback.deliver.results import Results
+from humpback.errors import StoreError
+from humpback.method.record import PlanRecord
+from humpback.records import Curated, Rating
+from humpback.runs.store import Run, local_copy, local_output
+
+
+def write_export(run: Run) -> dict[str, Path]:
+    """Writes data set and model of a finished run, each with its card.
+
+    Returns:
+        Where they are, by what they are.
+
+    Raises:
+        StoreError: The run is not finished.
+    """
+    results = Results(run)
+    final = results.plan.models[-1]
+    if not results.done(results.plan.curated[-1], final):
+        raise StoreError(f"{results.run.path} is not finished", "let 'humpback run' come to its end first")
+    facts = _card_facts(results)
+    data = results.run.export_path / "dataset"
+    ratings = _RatingsBeside(results.run, results.plan)
+    pairs = results.seed_pairs().train
+    with local_output(data) as folder:
+        export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
+    if results.config.model.engine_spec.dry_run:
+        return {"data set": data}
+    model = results.run.export_path / "model"
+    with local_copy(results.run.stage(final).model_path) as source, local_output(model) as folder:
+        export_model(source, folder, model_card(facts), link=True)
+    return {"data set": data, "model": model}
+
+
+def _card_facts(results: Results) -> CardFacts:
+    facts, config = results.facts(), results.config
+    summaries = [results.rating_summary(t) for t in results.iterations()]
+    split = results.seed_pairs()
+    return CardFacts(
+        name=facts.name,
+        date=facts.date,
+        version=__version__,
+        base_model=_without_folders(facts.base_model),
+        base_identity=facts.base_identity,
+        base_licence=Licence(results.plan.base.licence, results.plan.base.notice),
+        scorer=results.plan.scorer,
+        selection=_selection(config),
+        iterations=len(results.plan.curated),
+        curated=results.kept(results.plan.curated[-1]),
+        seed_pairs=len(split.train),
+        seed_source=results.plan.seed_source,
+        corpus=results.plan.documents,
+        tag_seed=config.tags.seed if config.tags.enabled else "",
+        tag_augmented=config.tags.augmented if config.tags.enabled else "",
+        languages=config.corpus.segment.languages,
+        base_hub_id=results.plan.base.hub_id,
+        stages=tuple(results.stage_facts()),
+        losses=results.losses(),
+        settings={
+            name: str(value)
+            for name, value in flat_settings(config, "augment", "curate", "forward").items()
+            if value is not None
+        },
+        warnings=tuple(
+            f"Iteration {row.iteration}: {row.separation.sentence}"
+            for row in summaries
+            if row.separation is not None and row.separation.flat
+        ),
+    )
+
+
+def _without_folders(name: str) -> str:
+    """A path without the folders it lies in: a card is made to be published."""
+    return Path(name).name if Path(name).is_absolute() or name.startswith((".", "~")) else name
+
+
+def _selection(config: Config) -> str:
+    select = config.curate.select
+    if select.top_share is not None:
+        return f"the best-rated {select.top_share:.0%} of all candidates"
+    if select.top_n is not None:
+        return f"the {select.top_n:,} best-rated candidates"
+    return f"a score of {DEFAULT_THRESHOLD if select.threshold is None else select.threshold:g} or more"
+
+
+class _RatingsBeside:
+    """The curated rows of a run with all their ratings, one shard in memory at a time."""
+
+    def __init__(self, run: Run, plan: PlanRecord) -> None:
+        self._curated = run.stage(plan.curated[-1])
+        self._ratings = [run.stage(name) for name in plan.ratings]
+        self._of: dict[str, list[Rating]] = {}
+
+    def rows(self) -> Iterator[Curated]:
+        """The curated rows of the last iteration, in order."""
+        for index in self._curated.committed():
+            rows = self._curated.shard(index, Curated)
+            self._of = {row.id: [] for row in rows}
+            for stage in self._ratings:
+                for rating in stage.shard(index, Rating):
+                    if rating.id in self._of:
+                        self._of[rating.id].append(rating)
+            yield from rows
+
+    def of(self, record_id: str) -> list[Rating]:
+        """The ratings of a row of the shard that is being read, earliest iteration first."""
+        return self._of.get(record_id, [])

@@ -1,0 +1,107 @@
+"""The report of a run: made again from stored results as often as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from humpback.deliver.report.data import LengthSummary, Movement, ReportData, Sample, TrainingCurve
+from humpback.deliver.report.render import render
+from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
+from humpback.deliver.report.statistics import length_summary, movement
+from humpback.deliver.results import Results
+from humpback.errors import StoreError
+from humpback.method.settings_file import resolved
+from humpback.records import Candidate, Curated, Dropped, Pair, Rating
+from humpback.runs.store import Run, write_text
+
+_SAMPLES = 12
+
+
+def write_report(run: Run) -> Path:
+    """Writes the report of a run, as far as it is.
+
+    Raises:
+        StoreError: Nothing is done yet, or the disk is full.
+    """
+    write_text(run.report_path, render(_report(Results(run))))
+    return run.report_path
+
+
+def _report(results: Results) -> ReportData:
+    if not results.manifests:
+        raise StoreError(f"nothing is finished in {results.run.path}", "let 'humpback run' finish a stage first")
+    notes = ("This was a dry run without a model: every text and score is made up.",)
+    return ReportData(
+        run=results.facts(),
+        segments=results.kept(results.plan.segments),
+        candidates=results.kept(results.plan.candidates),
+        curated=results.kept(results.plan.curated[-1]),
+        stages=tuple(results.stage_facts()),
+        lengths=tuple(_lengths(results)),
+        ratings=tuple(results.rating_summary(t) for t in results.iterations()),
+        movements=tuple(_movement(results, t - 1, t) for t in results.iterations() if t > 1),
+        losses=results.losses(),
+        curves=tuple(_curves(results)),
+        samples=tuple(_samples(results)),
+        settings=resolved(results.config),
+        notes=notes if results.config.model.engine_spec.dry_run else (),
+    )
+
+
+def _lengths(results: Results) -> Iterator[LengthSummary]:
+    for name, kind in ((results.plan.seed, Pair), (results.plan.candidates, Candidate)):
+        if results.done(name):
+            yield length_summary(name, results.run.stage(name).records(kind))
+    for t in results.iterations():
+        yield length_summary(results.curated(t).name, results.curated(t).records(Curated))
+
+
+def _movement(results: Results, first: int, second: int) -> Movement:
+    return movement(
+        results.ratings(first).records(Rating),
+        results.ratings(second).records(Rating),
+        results.curated(first).column("id"),
+        results.curated(second).column("id"),
+        iterations=(first, second),
+    )
+
+
+def _curves(results: Results) -> Iterator[TrainingCurve]:
+    for name, manifest in results.manifests.items():
+        points = manifest.get("training", {}).get("curve", [])
+        if points:
+            yield TrainingCurve(
+                name,
+                tuple(point["step"] for point in points),
+                tuple(point["loss"] for point in points),
+                tuple(point["learning_rate"] for point in points),
+                results.kept(name),
+            )
+
+
+def _samples(results: Results) -> Iterator[Sample]:
+    finished = results.iterations()
+    if finished:
+        t = finished[-1]
+        rows = results.curated(t).records(Curated)
+        yield from map(from_curated, choose(rows, _SAMPLES, key=lambda row: row.id))
+        yield from _rejected(results, t)
+    for name in (*results.plan.filters, results.plan.candidates):
+        if results.done(name):
+            dropped = choose(results.run.stage(name).dropped(), _SAMPLES // 2, key=_id)
+            yield from (from_dropped(row, name) for row in dropped)
+
+
+def _rejected(results: Results, iteration: int) -> Iterator[Sample]:
+    """Candidates that the last iteration left out, with what their rater said."""
+    dropped = choose(results.curated(iteration).dropped(), _SAMPLES // 2, key=_id)
+    dropped_by_id = {row.id: row for row in dropped}
+    ratings = {r.id: r for r in results.ratings(iteration).records(Rating) if r.id in dropped_by_id}
+    for row in results.run.stage(results.plan.candidates).records(Candidate):
+        if row.id in ratings:
+            yield from_rating(row, ratings[row.id], dropped_by_id[row.id].reason)
+
+
+def _id(row: Dropped) -> str:
+    return row.id

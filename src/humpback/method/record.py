@@ -1,0 +1,110 @@
+"""What a run folder says of its own plan, so that a run can be read anywhere.
+
+Written when a run starts. `status`, `report` and `export` read it beside manifests and shards, and look at nothing
+else: neither documents nor seed nor base model need be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from humpback import models
+from humpback.config import Config
+from humpback.errors import StoreError
+from humpback.method.auto import resolve_auto
+from humpback.method.plan import Plan, plan
+from humpback.method.settings_file import load_config
+from humpback.runs.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The model that everything starts from, as it was when the run started."""
+
+    name: str
+    identity: str
+    licence: str
+    notice: str
+    """What its licence asks to be shown."""
+    hub_id: str
+    """Empty where it does not come from the hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """The plan of a run by the names of its stages; each handle is the one of `Plan`."""
+
+    stages: tuple[str, ...]
+    seed: str
+    segments: str
+    filters: tuple[str, ...]
+    """From documents to segments, without the sampling."""
+    candidates: str
+    models: tuple[str, ...]
+    ratings: tuple[str, ...]
+    curated: tuple[str, ...]
+    evaluation: str
+    """Empty where nothing is measured."""
+    scorer: str
+    """What 'auto' came to."""
+    base: BaseModel
+    seed_source: str
+    """Without the folders that it lies in: a card is made to be published."""
+    documents: tuple[str, ...]
+
+
+def record_of(plan_: Plan, config: Config) -> PlanRecord:
+    """The record of a plan that was made from these settings on this machine."""
+    licence = models.licence(config.model)
+    hub_id = config.model.name if models.is_hub_id(config.model) else ""
+    return PlanRecord(
+        stages=tuple(stage.name for stage in plan_),
+        seed=plan_.seed.name,
+        segments=plan_.segments.name,
+        filters=tuple(stage.name for stage in plan_.corpus[: -1 if config.corpus.limit else None]),
+        candidates=plan_.candidates.name,
+        models=tuple(stage.name for stage in plan_.models),
+        ratings=tuple(stage.name for stage in plan_.ratings),
+        curated=tuple(stage.name for stage in plan_.curated),
+        evaluation=plan_.evaluation.name if plan_.evaluation else "",
+        scorer=resolve_auto(config).curate.scorer,
+        base=BaseModel(config.model.name, models.identify(config.model), licence.name, licence.notice, hub_id),
+        seed_source=_without_folders(config.seed.source),
+        documents=tuple(map(_without_folders, config.corpus.documents)),
+    )
+
+
+def save_record(run: Run, record: PlanRecord) -> None:
+    """Writes `plan.json`."""
+    run.save_plan(asdict(record))
+
+
+def read_record(run: Run) -> PlanRecord:
+    """The plan of a run that is there.
+
+    A folder of an earlier version has no record: its plan is made again, for which sources and base model must be here.
+
+    Raises:
+        StoreError: The record is damaged.
+    """
+    content = run.saved_plan()
+    if content is None:
+        config = load_config(run.config_path)
+        return record_of(plan(config, models.identify(config.model)), config)
+    try:
+        return _from_json(content)
+    except (KeyError, TypeError):
+        raise StoreError(f"{run.plan_path} is damaged", "write it again with 'humpback run'") from None
+
+
+def _from_json(content: Mapping[str, Any]) -> PlanRecord:
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
+    values["base"] = BaseModel(**content["base"])
+    return PlanRecord(**values)
+
+
+def _without_folders(name: str) -> str:
+    return Path(name).name if Path(name).is_absolute() or Path(name).exists() else name

@@ -1,0 +1,166 @@
+"""`humpback evaluate judge` and `winrate`: which of two models' answers a judge prefers, and how often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from humpback.config import Config
+from humpback.data_access.rows import file_digest
+from humpback.errors import ConfigError, InputError, StageError
+from humpback.evaluate.comparisons import (
+    Comparison,
+    only_model,
+    pair_up,
+    read_comparisons,
+    read_outputs,
+    write_comparisons,
+)
+from humpback.evaluate.leaderboard import read_difficulty, read_gamed, update_leaderboard
+from humpback.evaluate.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
+from humpback.evaluate.winrate import Judging, WinRate, win_rate
+from humpback.method.evaluation import judge_pairs
+from humpback.method.rows import read_rows
+from humpback.method.settings_file import with_changes
+from humpback.runs.stage import ExternalModel
+from humpback.runs.store import Run
+from humpback.standalone.work import Command, How, carry_out, spent_lines
+
+_DEFAULT = How()
+
+
+def judge_files(
+    outputs: Path,
+    baseline: Path,
+    model: str,
+    out: Path,
+    judging: Judging,
+    changes: list[str],
+    max_unjudged: float,
+    how: How = _DEFAULT,
+) -> Iterator[str]:
+    """Lets a judge compare two models' outputs and writes annotations in AlpacaEval's form; lines of figures.
+
+    Where the file is there already, the verdicts of the same judge stand; where it gave none, it is asked again.
+
+    Args:
+        outputs: The model's outputs.
+        baseline: The baseline's, on the same prompts.
+        model: The judge.
+        out: Annotations to write.
+        judging: How it is asked.
+        changes: Settings, as NAME=VALUE.
+        max_unjudged: Part of the pairs that may have no verdict.
+        how: How the command is carried out.
+
+    Raises:
+        InputError: The two have no prompt in common.
+        StageError: More pairs than `max_unjudged` allows have no verdict; what there is was written.
+    """
+    config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
+    pairs, alone = pair_up(read_outputs(baseline), read_outputs(outputs))
+    if not pairs:
+        raise InputError(f"{outputs} and {baseline} have no prompt in common", "give outputs on one evaluation set")
+    only_model(pairs)
+
+    def begun() -> Iterator[Comparison]:
+        try:
+            previous = {row.id: row for row in read_comparisons(out)} if out.exists() else {}
+        except InputError:  # no annotations, which --force overwrites
+            previous = {}
+        return (_with_verdicts(pair, previous.get(pair.id)) for pair in pairs)
+
+    digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
+    read = read_rows("pairs", begun, Comparison, config, digests)
+    settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
+    verdicts = judge_pairs("verdicts", read, ExternalModel("judge", config.model), judging, settings)
+
+    def rate(run: Run) -> WinRate:
+        return win_rate(list(run.stage(verdicts.name).records(Comparison)), judging.seed)
+
+    def write(run: Run) -> list[str]:
+        write_comparisons(out, run.stage(verdicts.name).records(Comparison))
+        return [*winrate_lines(out, pairs[0], rate(run), None), *spent_lines(run)]
+
+    def complete(run: Run) -> bool:
+        return rate(run).unjudged == 0
+
+    if alone:
+        yield f"{alone} outputs have no partner and are left out"
+    yield from carry_out(
+        Command([read, verdicts], config, out, write, (out,), (outputs, baseline), complete=complete), how
+    )
+    result = win_rate(read_comparisons(out), judging.seed)
+    if result.unjudged > max_unjudged * len(pairs):
+        raise StageError(
+            f"{result.unjudged} of {len(pairs)} pairs have no verdict ({_listed(Counter(dict(result.reasons)))})",
+            f"{out} holds those that have; run it again to ask for the others, or take another judge",
+        )
+
+
+def winrate_files(
+    annotations: Sequence[Path], difficulty: str, gamed: Sequence[Path], leaderboard: Path | None, seed: int
+) -> Iterator[str]:
+    """The win rates that annotations give, plain and length-controlled; lines of figures.
+
+    Args:
+        annotations: One file for each model.
+        difficulty: File of the prompts' difficulties; 'joint' to learn them from all the annotations; '' for none.
+        gamed: Comparisons with gamed versions of the baseline.
+        leaderboard: CSV file to put the figures into.
+        seed: Of the bootstrap.
+    """
+    if gamed and not annotations:
+        raise ConfigError("there are no annotations", "give one file for each model")
+    models = [read_comparisons(path) for path in annotations]
+    hard: Difficulty | None = None
+    if difficulty == "joint":
+        hard = joint_difficulty(models)
+    elif difficulty:
+        hard = read_difficulty(Path(difficulty))
+    gamed_rows = read_gamed(gamed)
+    for path, rows in zip(annotations, models, strict=True):
+        _, model = only_model(rows)
+        rate = win_rate(rows, seed)
+        controlled = length_controlled(rows, hard, gamed_rows)
+        yield from winrate_lines(path, rows[0], rate, controlled)
+        if leaderboard is not None:
+            update_leaderboard(leaderboard, model, rate, controlled)
+    if leaderboard is not None:
+        yield f"wrote {leaderboard}"
+
+
+def _with_verdicts(pair: Comparison, previous: Comparison | None) -> Comparison:
+    """The pair with what a judge said of it before, whichever judge that was."""
+    if previous is None:
+        return pair
+    return replace(previous, dataset=pair.dataset, index=pair.index)
+
+
+def winrate_lines(
+    path: Path, comparison: Comparison, rate: WinRate, controlled: LengthControlled | None
+) -> Iterator[str]:
+    """The figures of one file of annotations, line by line."""
+    yield f"{path}: {comparison.generator_2} against {comparison.generator_1}"
+    if rate.n_total:
+        yield (
+            f"  win rate {rate.win_rate:.2f} % (95 % {rate.interval.low:.2f} to {rate.interval.high:.2f}, "
+            f"bootstrap over prompts; standard error {rate.standard_error:.2f})"
+        )
+    yield f"  {rate.n_wins} wins, {rate.n_draws} ties, {rate.n_wins_base} losses, {rate.unjudged} without a verdict"
+    if rate.reasons:
+        yield f"  verdicts missing: {_listed(Counter(dict(rate.reasons)))}"
+    if rate.agreement is not None:
+        leaning = "" if rate.first_share is None else f"; of those for one side {rate.first_share:.0%} name the first"
+        yield f"  both orders agree on {rate.agreement:.0%} of the pairs{leaning}"
+    if controlled is not None:
+        yield (
+            f"  length-controlled {controlled.win_rate:.2f} % (standard error {controlled.standard_error:.2f}; "
+            f"{controlled.form})"
+        )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "no reasons"

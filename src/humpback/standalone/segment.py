@@ -1,0 +1,52 @@
+"""`humpback segment`: documents to clean segments, duplicates dropped across all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from humpback.config import Config
+from humpback.method.plan import plan_corpus
+from humpback.method.settings_file import with_changes
+from humpback.records import Segment
+from humpback.runs.store import Run
+from humpback.standalone.tables import check_endings, write_records
+from humpback.standalone.work import Command, How, carry_out
+
+_DEFAULT = How()
+
+
+def segment_files(
+    documents: list[str], out: Path, dropped: Path | None, changes: list[str], how: How = _DEFAULT
+) -> list[str]:
+    """Cuts documents into segments; lines of counts.
+
+    Args:
+        documents: Files, folders, globs or addresses.
+        out: File for the segments: .jsonl or .parquet.
+        dropped: File for what was dropped, and why.
+        changes: Settings, as NAME=VALUE.
+        how: How the command is carried out.
+    """
+    check_endings(out, dropped)
+    config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
+    plan = plan_corpus(config)
+
+    def write(run: Run) -> list[str]:
+        ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
+        return [write_records(out, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger)]
+
+    writes = (out, dropped) if dropped else (out,)
+    reads = tuple(Path(name) for name in documents if "://" not in name)
+    return carry_out(Command(plan, config, out, write, writes, reads), how)
+
+
+def explain_files(documents: list[str], changes: list[str]) -> Iterator[str]:
+    """Says of documents what is cut from them, and why each piece is kept or dropped; line by line."""
+    from humpback.corpus.explain import explain
+    from humpback.text.contamination import read_contamination
+
+    config = with_changes(Config(), changes)
+    against = config.decontaminate
+    yield from explain(documents, config.corpus, read_contamination(against) if against.against else None)

@@ -1,0 +1,72 @@
+"""Run folders: readable anywhere once they are finished, and never mixed up with other folders."""
+
+import json
+import shutil
+
+import pytest
+
+from humpback.config import Config
+from humpback.method.plan import plan
+from humpback.method.record import read_record
+from humpback.runs.store import Run
+from tests.command import humpback, mistake
+
+
+def test_a_finished_run_is_read_from_its_own_files_alone(config_file, documents, seed_file, tmp_path, monkeypatch):
+    assert humpback("run", config_file, "--out", tmp_path / "run").returncode == 0
+    first = humpback("status", tmp_path / "run")
+    rows = (tmp_path / "run/export/dataset/messages/train.jsonl").read_text(encoding="utf-8")
+    card = (tmp_path / "run/export/dataset/README.md").read_text(encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere" / "run-copy"
+    elsewhere.parent.mkdir()
+    shutil.move(tmp_path / "run", elsewhere)
+    shutil.rmtree(elsewhere / "export")
+    (elsewhere / "report.html").unlink()
+    shutil.rmtree(documents)
+    for path in (seed_file, config_file):
+        path.unlink()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    status = humpback("status", "run-copy")
+    assert (status.returncode, status.stdout) == (0, first.stdout)
+    assert humpback("report", "run-copy").returncode == 0
+    assert humpback("export", "run-copy").returncode == 0
+    assert (elsewhere / "export/dataset/messages/train.jsonl").read_text(encoding="utf-8") == rows
+    # The card names the folder, which has another name now, and is otherwise the same.
+    assert (elsewhere / "export/dataset/README.md").read_text(encoding="utf-8").replace("run-copy", "run") == card
+    assert "segments" in (elsewhere / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_record_of_a_plan_has_the_handles_of_the_plan(config_file, settings, tmp_path):
+    assert humpback("run", config_file, "--out", tmp_path / "run", "--until", "segments").returncode == 0
+    record = read_record(Run(tmp_path / "run"))
+    made = plan(Config.model_validate(settings), "fake")
+    assert record.stages == tuple(stage.name for stage in made)
+    for handle in ("seed", "segments", "candidates", "evaluation"):
+        assert getattr(record, handle) == getattr(made, handle).name
+    for handle in ("models", "ratings", "curated"):
+        assert getattr(record, handle) == tuple(stage.name for stage in getattr(made, handle))
+    assert record.documents == ("docs",)
+    assert record.seed_source == "seed.jsonl"
+
+
+def test_a_damaged_record_is_one_line(config_file, tmp_path):
+    assert humpback("run", config_file, "--out", tmp_path / "run", "--until", "segments").returncode == 0
+    for content in ("{", json.dumps({"stages": []})):
+        (tmp_path / "run" / "plan.json").write_text(content, encoding="utf-8")
+        assert "plan.json is damaged: write it again with 'humpback run'" in mistake("status", tmp_path / "run")
+    assert humpback("run", config_file, "--out", tmp_path / "run", "--until", "segments").returncode == 0
+    assert humpback("status", tmp_path / "run").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "config.yaml"])
+def test_a_folder_of_somebody_is_no_run_folder(config_file, tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("mine", encoding="utf-8")
+    line = mistake("run", config_file, "--out", tmp_path / "mine")
+    assert "is not empty and holds no run: choose another folder with --out" in line
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [name]
+    assert (tmp_path / "mine" / name).read_text(encoding="utf-8") == "mine"
+
+
+def test_a_file_is_no_run_folder(config_file, tmp_path):
+    assert f"{config_file} is a file" in mistake("run", config_file, "--out", config_file)
