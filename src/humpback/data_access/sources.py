@@ -35,6 +35,8 @@ METADATA_FILES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json"
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
+_COLLAPSED_URL = re.compile(r"((?!hf:|file:)[A-Za-z][A-Za-z0-9+.-]+:)/(?!/)")
+"""'hf:/...' is a data set in a folder, and 'file:/...' a URL as it stands."""
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -75,6 +77,15 @@ class Selection:
         return self.any_ending or (bool(self.ending(name)) and Path(name).name not in METADATA_FILES)
 
 
+def entry_of(source: str | Path) -> str:
+    """A source as it was written.
+
+    The arguments of commands are paths, and a path has one slash where a URL has two.
+    """
+    entry = str(source)
+    return _COLLAPSED_URL.sub(r"\1//", entry) if _COLLAPSED_URL.match(entry) and not Path(entry).exists() else entry
+
+
 def find_files(entry: str, selection: Selection) -> list[SourceFile]:
     """The files that one entry names.
 
@@ -85,6 +96,7 @@ def find_files(entry: str, selection: Selection) -> list[SourceFile]:
         InputError: A path, URL or glob is not there or holds no file that is read, a named file is of another kind, or
             a named folder is a run folder.
     """
+    entry = entry_of(entry)
     if not entry.strip():  # as a path it would be the working folder
         raise InputError(f"{selection.setting or 'the name of a source'} is empty", "name a file, a folder or a URL")
     files = list(_expand(entry, selection))
