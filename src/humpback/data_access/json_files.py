@@ -21,10 +21,14 @@ _LONGEST_TOKEN = 16
 """Characters of the longest word or escape that JSON has outside of strings, and to spare."""
 
 
-def read_json(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def read_json(stream: BinaryIO, chunk: int = _CHUNK) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """The objects of a JSON file, or what is wrong with one, each with its number. Closes the stream.
 
     Numbers count from 1: items of a list, or lines where the file holds JSON lines.
+
+    Args:
+        stream: The file, decompressed.
+        chunk: Characters to read at a time.
 
     Raises:
         ValueError: It is no JSON, is not UTF-8, or holds no list of objects, or is too large.
@@ -32,10 +36,10 @@ def read_json(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         begin = ""
-        while not begin.strip() and (chunk := text.read(_CHUNK)):
-            begin += chunk
+        while not begin.strip() and (more := text.read(chunk)):
+            begin += more
         if begin.lstrip().startswith("["):
-            for number, item in enumerate(_list_items(text, begin.lstrip()[1:]), start=1):
+            for number, item in enumerate(_list_items(text, begin.lstrip()[1:], chunk), start=1):
                 yield number, _as_object(item)
             return
         content = begin + text.read(LARGEST)
@@ -71,17 +75,17 @@ def _is_conversation(items: list[dict[str, Any]]) -> bool:
     return bool({"role", "from"} & items[0].keys())
 
 
-def _list_items(text: io.TextIOWrapper, buffer: str) -> Iterator[object]:
+def _list_items(text: io.TextIOWrapper, buffer: str, chunk: int) -> Iterator[object]:
     """The items of a list of which the bracket has been read; memory holds one item and one chunk."""
     decoder = json.JSONDecoder()
-    size = _CHUNK
+    size = chunk
     first = True
     position = 0
     while True:
         try:
             item, position = _next_item(decoder, buffer, position, first=first)
         except _Incomplete as error:
-            # More is read each time in vain, so that an item of many chunks is not parsed once for each.
+            # Twice as much after each failure: an item of many chunks is parsed a few times, not once for each.
             more = text.read(size)
             if not more:
                 raise ValueError(str(error)) from None
@@ -91,10 +95,10 @@ def _list_items(text: io.TextIOWrapper, buffer: str) -> Iterator[object]:
             continue
         if item is _END:
             break
-        first, size = False, _CHUNK
+        first, size = False, chunk
         yield item
     rest = buffer[position:]
-    while rest or (rest := text.read(_CHUNK)):
+    while rest or (rest := text.read(chunk)):
         if rest.strip():
             raise ValueError("more text follows the list")
         rest = ""
