@@ -66,7 +66,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], str], str]] = {
 def test_a_mistake_is_one_line_that_says_what_and_where(tmp_path: Path, mistake: str) -> None:
     make, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message) as caught:
-        read_seed(SeedSettings(source=make(tmp_path)), seed=0)
+        read_seed(SeedSettings(source=make(tmp_path)), rng_seed=0)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
 

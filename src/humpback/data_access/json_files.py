@@ -36,8 +36,8 @@ def read_json(stream: BinaryIO, chunk: int = _CHUNK) -> Iterator[tuple[int, dict
     """
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         begin = ""
-        while not begin.strip() and (more := text.read(chunk)):
-            begin += more
+        while not begin.strip() and (addition := text.read(chunk)):
+            begin += addition
         if begin.lstrip().startswith("["):
             for number, item in enumerate(_list_items(text, begin.lstrip()[1:], chunk), start=1):
                 yield number, _as_object(item)
@@ -86,10 +86,10 @@ def _list_items(text: io.TextIOWrapper, buffer: str, chunk: int) -> Iterator[obj
             item, position = _next_item(decoder, buffer, position, first=first)
         except _Incomplete as error:
             # Twice as much after each failure: an item of many chunks is parsed a few times, not once for each.
-            more = text.read(size)
-            if not more:
+            addition = text.read(size)
+            if not addition:
                 raise ValueError(str(error)) from None
-            buffer, position, size = buffer[position:] + more, 0, min(2 * size, LARGEST)
+            buffer, position, size = buffer[position:] + addition, 0, min(2 * size, LARGEST)
             if len(buffer) > LARGEST:
                 raise ValueError(f"an item of the list is larger than {LARGEST >> 20} MiB") from None
             continue
@@ -97,11 +97,11 @@ def _list_items(text: io.TextIOWrapper, buffer: str, chunk: int) -> Iterator[obj
             break
         first, size = False, chunk
         yield item
-    rest = buffer[position:]
-    while rest or (rest := text.read(chunk)):
-        if rest.strip():
+    trailing = buffer[position:]
+    while trailing or (trailing := text.read(chunk)):
+        if trailing.strip():
             raise ValueError("more text follows the list")
-        rest = ""
+        trailing = ""
 
 
 _END = object()

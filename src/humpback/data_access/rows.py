@@ -161,14 +161,14 @@ def resolve(source: str | Path, selection: Selection) -> Source:
         raise InputError(f"no data {source!r} are shipped", f"there is {' and '.join(PACKAGED)}")
     if _is_hub_name(source):
         return Source(tuple(find_files(f"hf:{source}", selection)), source)
-    found = find_files(source, selection)
+    members = find_files(source, selection)
     path = Path(source).expanduser()
     if path.is_dir() and is_saved(path):
-        return Source(tuple(found), path.name)
-    if any(file.distribution for file in found):
+        return Source(tuple(members), path.name)
+    if any(file.distribution for file in members):
         raise InputError(f"{source!r} holds documents, no tables", "name a file, a folder or a data set with tables")
     # By the parts of their names, so that the files of a folder stay together.
-    return Source(tuple(sorted(found, key=lambda file: file.name.split("/"))) if path.is_dir() else tuple(found))
+    return Source(tuple(sorted(members, key=lambda file: file.name.split("/"))) if path.is_dir() else tuple(members))
 
 
 def _is_hub_name(source: str) -> bool:
@@ -181,10 +181,10 @@ def rows_of_file(file: SourceFile) -> Iterator[Row]:
     with readable(file):
         for row in table_rows(file, counted=True):
             if isinstance(row, BadRow):
-                where = f"row {row.name.rpartition('#')[2]} of the file {_shown(file)}"
+                position = f"row {row.name.rpartition('#')[2]} of the file {_shown(file)}"
                 if row.detail.startswith(_NOT_UTF_8):
-                    raise InputError(f"{where} is not UTF-8", "save the file as UTF-8")
-                raise InputError(f"{where} cannot be read: {row.reason} ({row.detail})", _HINTS[row.reason])
+                    raise InputError(f"{position} is not UTF-8", "save the file as UTF-8")
+                raise InputError(f"{position} cannot be read: {row.reason} ({row.detail})", _HINTS[row.reason])
             yield row
 
 

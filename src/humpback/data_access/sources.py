@@ -207,10 +207,10 @@ def _lies_in(path: Path, root: Path, below: Path) -> bool:
     return path.parent.resolve() == root / below.parent and path.resolve().is_relative_to(root)
 
 
-def _is_run(folder: Path, seen: dict[Path, bool]) -> bool:
-    if folder not in seen:
-        seen[folder] = is_run_folder(folder)
-    return seen[folder]
+def _is_run(folder: Path, cache: dict[Path, bool]) -> bool:
+    if folder not in cache:
+        cache[folder] = is_run_folder(folder)
+    return cache[folder]
 
 
 def _local_file(path: Path, name: str, selection: Selection) -> SourceFile:
@@ -219,13 +219,13 @@ def _local_file(path: Path, name: str, selection: Selection) -> SourceFile:
 
 
 def _installed() -> Iterator[SourceFile]:
-    seen: set[str] = set()
+    distributions: set[str] = set()
     for distribution in importlib.metadata.distributions():
         name = distribution.name or ""
         key = re.sub(r"[-_.]+", "-", name).lower()
-        if not key or key in seen:
+        if not key or key in distributions:
             continue
-        seen.add(key)
+        distributions.add(key)
         size = len(description(name).encode("utf-8", "surrogatepass"))
         folder = str(distribution.locate_file(""))
         yield SourceFile(folder, f"pypi:{key}=={distribution.version}", size, distribution=name)

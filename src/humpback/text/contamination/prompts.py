@@ -32,8 +32,8 @@ _ALTERNATING = {"conversations", "conversation", "dialog"}
 class Prompt:
     """One evaluation prompt and where it stands."""
 
-    place: str
-    """File name, then `#` and the row, counted from 1."""
+    source: str
+    """Name of the file, then `#` and the row, counted from 1."""
     text: str
 
 
@@ -77,7 +77,7 @@ def prompt_texts(row: Values) -> list[str]:
     columns = {str(name).casefold(): value for name, value in row.items()}
     for name in _ASKED:
         if text := _text(columns.get(name)):
-            return ["\n\n".join([text, *filter(None, (_text(columns.get(other)) for other in _WITH))])]
+            return ["\n\n".join([text, *filter(None, (_text(columns.get(column)) for column in _WITH))])]
     for name in (*_TURNS, *_ASKED):
         if turns := _turns(columns.get(name), alternating=name in _ALTERNATING):
             return turns
