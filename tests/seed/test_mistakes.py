@@ -81,3 +81,9 @@ def test_a_named_column_that_is_not_there_is_a_mistake(setting: str) -> None:
 def test_a_format_that_does_not_fit_is_a_mistake(format: str) -> None:
     with pytest.raises(InputError, match="its columns are instruction, input, output"):
         read(DATA / "alpaca.json", format=format)
+
+
+def test_a_password_in_a_url_is_refused_before_it_is_stored() -> None:
+    with pytest.raises(ValueError, match=r"a URL holds a password: set an environment variable"):
+        SeedSettings(source="s3://user:secret@bucket/seed.jsonl")
+    assert SeedSettings(source="s3://user:${SECRET}@bucket/seed.jsonl").source

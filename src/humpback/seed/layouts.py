@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from humpback.config import SeedSettings
 from humpback.data_access.rows import Row
+from humpback.data_access.urls import public
 from humpback.errors import InputError
 from humpback.records import Dropped, content_id
 from humpback.seed.oasst import is_flat, is_tree, oasst_threads
@@ -57,7 +58,9 @@ def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Exchanges:
     stream = iter(rows)
     first = list(islice(stream, _ROWS_LOOKED_AT))
     if not first:
-        raise InputError(f"the seed data {settings.source} holds no rows", "set seed.source to data that has some")
+        raise InputError(
+            f"the seed data {public(settings.source)} holds no rows", "set seed.source to data that has some"
+        )
     read = _layout(first, settings)
     return read(chain(first, stream))
 
@@ -92,7 +95,7 @@ def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]
 
 def _no_fit(missing_column: str, columns: tuple[str, ...], settings: SeedSettings) -> InputError:
     return InputError(
-        f"the seed data {settings.source} has no column for {missing_column}; "
+        f"the seed data {public(settings.source)} has no column for {missing_column}; "
         f"its columns are {', '.join(columns) or 'none'}",
         "name the columns in seed.columns, or set seed.format",
     )
@@ -103,7 +106,7 @@ def _check_named(columns: tuple[str, ...], settings: SeedSettings) -> None:
         name = getattr(settings.columns, setting)
         if name and name not in columns:
             raise InputError(
-                f"seed.columns.{setting} is {name!r}, but the columns of {settings.source} are {', '.join(columns)}",
+                f"seed.columns.{setting} is {name!r}, but the columns of {public(settings.source)} are {', '.join(columns)}",
                 "set it to one of these",
             )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
 from humpback.data_access import rows
+from humpback.data_access.urls import public
 from humpback.errors import InputError
 from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
 from humpback.seed.layouts import Exchange, exchanges, left_out
@@ -90,7 +91,7 @@ def read_seed(settings: SeedSettings, rng_seed: int, contamination: Contaminatio
     if not pairs:
         reasons = ", ".join(f"{count} {reason!r}" for reason, count in Counter(d.reason for d in dropped).most_common())
         raise InputError(
-            f"none of the {read} records of the seed data {settings.source} is a usable pair ({reasons})",
+            f"none of the {read} records of the seed data {public(settings.source)} is a usable pair ({reasons})",
             "check seed.columns, seed.format, seed.language, seed.without_context and decontaminate.against",
         )
     if settings.limit and len(pairs) > settings.limit:
@@ -137,7 +138,7 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, rng_seed: int) -> Sp
     needed = _TRAIN_FOR_EACH_HELD_OUT * settings.holdout_min
     if len(split.train) < needed:
         raise InputError(
-            f"the seed data {settings.source} has {len(all_pairs)} pairs: with {len(split.heldout)} held out,"
+            f"the seed data {public(settings.source)} has {len(all_pairs)} pairs: with {len(split.heldout)} held out,"
             f" {len(split.train)} are left to train on, fewer than {needed}",
             "add pairs, raise seed.limit where it is set, or lower seed.holdout_min and seed.holdout_share",
         )
