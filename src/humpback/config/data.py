@@ -47,8 +47,8 @@ class DecontaminateSettings(Settings):
     """Segments and seed pairs that hold evaluation prompts are dropped: what is measured must not be trained on."""
 
     against: tuple[Source, ...] = ()
-    """Prompts: the same sources as for seed.source, and text files (.txt) with one on each line. The prompts are found under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks
-    nothing."""
+    """Prompts: the same sources as for seed.source, and text files (.txt) with one on each line. The prompts are found
+    under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks nothing."""
     ngram: Positive = 8
     """Words in one n-gram. A prompt of fewer words, down to 5, must stand in the text as a sentence of its own; one of
     fewer than 5 is not looked for."""

@@ -105,8 +105,9 @@ def _check_named(columns: tuple[str, ...], settings: SeedSettings) -> None:
     for setting in ("instruction", "input", "response", "messages"):
         name = getattr(settings.columns, setting)
         if name and name not in columns:
+            listed = ", ".join(columns)
             raise InputError(
-                f"seed.columns.{setting} is {name!r}, but the columns of {public(settings.source)} are {', '.join(columns)}",
+                f"seed.columns.{setting} is {name!r}, but the columns of {public(settings.source)} are {listed}",
                 "set it to one of these",
             )
 
