@@ -31,19 +31,19 @@ def for_ours(row):
 
 @pytest.fixture
 def written(tmp_path):
-    questions = blind(pairs(), seed=3)
+    questions = blind(pairs(), rng_seed=3)
     write_sheet(tmp_path / "blind.csv", questions)
     write_key(tmp_path / "key.json", questions)
     return tmp_path / "blind.csv", tmp_path / "key.json"
 
 
 def test_the_order_is_random_seeded_and_each_side_has_each_model_in_half():
-    questions = blind(pairs(), seed=3)
+    questions = blind(pairs(), rng_seed=3)
     assert sum(question.model_is_a for question in questions) == 20
     assert [q.comparison.index for q in questions] != list(range(40))
     assert sorted(q.comparison.index for q in questions) == list(range(40))
-    assert questions == blind(pairs(), seed=3)
-    assert [q.comparison.index for q in questions] != [q.comparison.index for q in blind(pairs(), seed=4)]
+    assert questions == blind(pairs(), rng_seed=3)
+    assert [q.comparison.index for q in questions] != [q.comparison.index for q in blind(pairs(), rng_seed=4)]
 
 
 def test_fewer_pairs_and_never_two_equal_answers():

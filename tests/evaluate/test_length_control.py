@@ -85,7 +85,7 @@ def test_difficulty_can_be_learnt_from_many_models():
     models = [annotations(s, 50 * s, 1.0, n=100, seed=k, hard=hard) for k, s in enumerate(np.linspace(-1, 1, 8))]
     found = joint_difficulty(models)
     assert np.corrcoef([found[k] for k in range(100)], hard)[0, 1] > 0.98
-    with pytest.raises(InputError, match="one model alone"):
+    with pytest.raises(InputError, match="with one model"):
         joint_difficulty(models[:1])
 
 

@@ -66,7 +66,7 @@ def test_data_sets_are_fitted_apart():
 
 
 def test_one_size_alone_is_no_line():
-    with pytest.raises(InputError, match="'d' has one N alone"):
+    with pytest.raises(InputError, match="'d' has only one N"):
         fit_scaling([Point("d", 100, 1.0), Point("d", 100, 2.0)])
 
 

@@ -35,6 +35,7 @@ def command(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> list[str]:
 
 @pytest.mark.kill
 @pytest.mark.training
+@pytest.mark.slow
 def test_the_same_command_goes_on_after_a_kill(command: list[str], tmp_path: Path) -> None:
     """60 steps are made; the kill comes at the first checkpoint that is complete."""
     out, work = tmp_path / "m-0", tmp_path / ".m-0.work"

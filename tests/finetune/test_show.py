@@ -89,6 +89,7 @@ def test_the_command_shows_plain_lines_where_there_is_no_terminal(command: list[
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_shows_colours_in_a_terminal(command: list[str]) -> None:
     ours, theirs = pty.openpty()
     typed = [sys.executable, "-m", "humpback", *command]

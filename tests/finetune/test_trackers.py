@@ -51,6 +51,7 @@ def test_a_tracker_that_is_not_installed_is_named_before_anything_is_done(train:
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_importing_the_room_imports_no_tracker() -> None:
     script = (
         "import sys, humpback.finetune.train\n"

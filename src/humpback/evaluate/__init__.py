@@ -1,1 +1,1 @@
-"""Measures of models on held-out pairs."""
+"""Measures: held-out likelihood, win rates, agreement with labels, scaling, diversity, suites of questions."""

@@ -1,4 +1,4 @@
-"""Answers of a model to the prompts of an evaluation set, with both tags, as at inference (paper, section 2.2)."""
+"""A model answers the prompts of an evaluation set, with both tags, as at inference (paper, section 2.2)."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class EvalPrompt:
 
 
 def read_prompt_set(path: Path) -> Iterator[EvalPrompt]:
-    """The prompts of a table or a text file, whatever its columns are called; of a conversation its first turn.
+    """The prompts of a table or a text file, by any usual column name; of a conversation its first turn.
 
     Raises:
-        InputError: The file is missing, damaged, of no known kind, or empty, or a row asks nothing.
+        InputError: The file is missing, damaged, empty or of an unknown kind, or a row asks nothing.
     """
     name = path.name.split(".")[0]
-    found = False
+    empty = True
     for number, row in file_rows(path, text_lines=True):
         texts = prompt_texts(row)
         if not texts:
             columns = ", ".join(map(str, row))
             raise InputError(f"{path} row {number} asks nothing (columns: {columns})",
                              "call the column with the prompt 'instruction'")  # fmt: skip
-        found = True
+        empty = False
         yield EvalPrompt(texts[0], str(row.get("dataset") or name))
-    if not found:
+    if empty:
         raise InputError(f"{path} holds no prompts", "give another file")
 
 
@@ -68,18 +68,21 @@ def answer(
         for prompt in prompts
     ]  # fmt: skip
     requests = [
-        Request(str(number), forward_messages(prompt.instruction, tags, ("seed", "augmented")), how)
-        for number, (prompt, how) in enumerate(zip(prompts, sampling, strict=True))
+        Request(str(number), forward_messages(prompt.instruction, tags, ("seed", "augmented")), drawing)
+        for number, (prompt, drawing) in enumerate(zip(prompts, sampling, strict=True))
     ]
-    answers = {one.id: one for one in engine.generate(requests)}
-    kept, dropped = [], []
+    completions = {completion.id: completion for completion in engine.generate(requests)}
+    outputs, dropped = [], []
     for number, prompt in enumerate(prompts):
-        found = answers.get(str(number))
-        if found is None or found.error or not found.text.strip():
-            reason = "no answer" if found is None or found.error else "empty answer"
-            detail = found.error if found else "the engine gave no answer"
+        completion = completions.get(str(number))
+        if completion is None or completion.error or not completion.text.strip():
+            reason = "no answer" if completion is None or completion.error else "empty answer"
+            detail = completion.error if completion else "the engine gave no answer"
             dropped.append(Dropped(str(number), reason, detail, prompt.dataset, prompt.instruction[:200]))
         else:
-            kept.append(Output(prompt.instruction, found.text.strip(), generator, prompt.dataset))
-    usage = Usage(sum(a.prompt_tokens for a in answers.values()), sum(a.completion_tokens for a in answers.values()))
-    return Outcome(tuple(kept), tuple(dropped), len(prompts), usage)
+            outputs.append(Output(prompt.instruction, completion.text.strip(), generator, prompt.dataset))
+    usage = Usage(
+        sum(completion.prompt_tokens for completion in completions.values()),
+        sum(completion.completion_tokens for completion in completions.values()),
+    )
+    return Outcome(tuple(outputs), tuple(dropped), len(prompts), usage)

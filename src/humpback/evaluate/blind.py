@@ -1,7 +1,7 @@
-"""Blind comparison by people: pairs in random order and without names to a sheet, answers back to figures.
+"""Blind comparison by people: pairs go to a sheet in random order and without names, answers come back as figures.
 
-The sheet shows each prompt with two answers, A and B; which model stands where is in the key, a file of its own that
-the people who answer do not see. Each side has either model in half of the pairs.
+The sheet shows each prompt with two answers, A and B. The key says which model wrote which one: a separate file that
+the people who answer do not see. Each model is A in half of the pairs.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Question:
     @property
     def answers(self) -> tuple[str, str]:
         """Answers A and B."""
-        one = self.comparison
-        return (one.output_2, one.output_1) if self.model_is_a else (one.output_1, one.output_2)
+        baseline, model = self.comparison.output_1, self.comparison.output_2
+        return (model, baseline) if self.model_is_a else (baseline, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +55,34 @@ class BlindResult:
     """Of win, tie and loss, from 0 to 1, with Wilson's 95 % interval; nan where nothing was answered."""
 
 
-def blind(comparisons: Sequence[Comparison], seed: int = 0, count: int | None = None) -> list[Question]:
+def blind(comparisons: Sequence[Comparison], rng_seed: int = 0, count: int | None = None) -> list[Question]:
     """Pairs in random order, sides drawn so that each model has A in half of them.
 
     Args:
         comparisons: Of one model with one baseline; pairs whose answers are the same are left out.
-        seed: Of the order and the sides.
+        rng_seed: Decides the order and the sides.
         count: How many to draw; all where it is None.
     """
-    draw = random.Random(record_rng_seed(seed, _STAGE, "order"))  # noqa: S311
-    chosen = [one for one in comparisons if one.output_1 != one.output_2]
-    draw.shuffle(chosen)
-    chosen = chosen[:count]
-    sides = [place % 2 == 0 for place in range(len(chosen))]
-    draw.shuffle(sides)
-    ids = [content_id(str(seed), _STAGE, str(place), one.id)[:12] for place, one in enumerate(chosen)]
-    return [Question(name, one, side) for name, one, side in zip(ids, chosen, sides, strict=True)]
+    generator = random.Random(record_rng_seed(rng_seed, _STAGE, "order"))  # noqa: S311
+    selected = [comparison for comparison in comparisons if comparison.output_1 != comparison.output_2]
+    generator.shuffle(selected)
+    selected = selected[:count]
+    # Half and half, then shuffled: drawn one by one, the sides of a few pairs would seldom be even.
+    sides = [index % 2 == 0 for index in range(len(selected))]
+    generator.shuffle(sides)
+    return [
+        Question(content_id(str(rng_seed), _STAGE, str(index), comparison.id)[:12], comparison, side)
+        for index, (comparison, side) in enumerate(zip(selected, sides, strict=True))
+    ]
 
 
 def write_sheet(path: Path, questions: Iterable[Question]) -> None:
-    """Writes what people see: CSV for a spreadsheet, or JSONL. `choice` is theirs to fill in: A, B or tie.
+    """Writes what people see: CSV for a spreadsheet, or JSONL. They fill in `choice`: A, B or tie.
 
     In CSV a text that a spreadsheet would run as a formula gets an apostrophe in front.
 
     Raises:
-        InputError: The ending is neither, or the place cannot be written.
+        InputError: The file name ends in neither, or the file cannot be written.
     """
     rows = [dict(zip(_COLUMNS, (q.id, q.comparison.instruction, *q.answers, "", ""), strict=True)) for q in questions]
     if path.suffix not in (".csv", ".jsonl"):
@@ -99,7 +102,7 @@ def write_sheet(path: Path, questions: Iterable[Question]) -> None:
 
 
 def write_key(path: Path, questions: Iterable[Question]) -> None:
-    """Writes which model stands where, with all that the result is made from."""
+    """Writes which model wrote which answer, with all that the result is computed from."""
     write_json(path, [{"id": q.id, "model_is_a": q.model_is_a, **q.comparison.row()} for q in questions])
 
 
@@ -109,22 +112,22 @@ def read_key(path: Path) -> dict[str, Question]:
     Raises:
         InputError: The file is no key.
     """
-    found = {}
+    questions = {}
     for number, row in file_rows(path):
         side, name = row.get("model_is_a"), row.get("id")
         if not isinstance(side, bool) or not isinstance(name, str):
             raise InputError(f"{path} row {number} is not of a key", "give the key that was written with the sheet")
-        found[name] = Question(name, comparison_of(row, path, number), side)
-    return found
+        questions[name] = Question(name, comparison_of(row, path, number), side)
+    return questions
 
 
 def unblind(key: Mapping[str, Question], answers: Path) -> list[Comparison]:
-    """What people chose, as annotations: one for each answer, and one without a preference for a question without any.
+    """What people chose, as annotations: one for each answer, and one without a preference for each open question.
 
     Raises:
-        InputError: An answer is to no question of the key, or is none of A, B and tie.
+        InputError: An answer belongs to no question of the key, or is none of A, B and tie.
     """
-    found: list[Comparison] = []
+    annotations: list[Comparison] = []
     answered = set()
     for number, row in file_rows(answers):
         question = key.get(str(row.get("id") or "").strip())
@@ -133,33 +136,35 @@ def unblind(key: Mapping[str, Question], answers: Path) -> list[Comparison]:
         choice = _choice(row, answers, number)
         if choice:
             answered.add(question.id)
-            found.append(_chosen(question, choice, str(row.get("annotator") or "").strip() or "human"))
-    open_ones = [
-        replace(q.comparison, annotator="human", preference=None) for q in key.values() if q.id not in answered
+            annotations.append(_annotation(question, choice, str(row.get("annotator") or "").strip() or "human"))
+    return annotations + [
+        replace(question.comparison, annotator="human", preference=None)
+        for question in key.values()
+        if question.id not in answered
     ]
-    return found + open_ones
 
 
-def blind_result(comparisons: Sequence[Comparison], seed: int = 0) -> BlindResult:
-    """Win, tie and loss of the model in people's eyes."""
-    rate = win_rate(comparisons, seed)
+def blind_result(comparisons: Sequence[Comparison], rng_seed: int = 0) -> BlindResult:
+    """How often people prefer the model, neither, or the baseline."""
+    rate = win_rate(comparisons, rng_seed)
     total = rate.n_total
     counts = (("win", rate.n_wins), ("tie", rate.n_draws), ("loss", rate.n_wins_base))
     return BlindResult(rate, tuple((n, c / total if total else math.nan, wilson(c, total)) for n, c in counts))
 
 
-def _chosen(question: Question, choice: str, annotator: str) -> Comparison:
+def _annotation(question: Question, choice: str, annotator: str) -> Comparison:
     verdict = "tie" if choice == "tie" else "2" if (choice == "a") == question.model_is_a else "1"
     preference = {"1": 1.0, "2": 2.0, "tie": 1.5}[verdict]
     return replace(question.comparison, annotator=annotator, preference=preference, verdicts=(), replies=())
 
 
 def _choice(row: Values, path: Path, number: int) -> str:
-    said = str(row.get("choice") or "").strip().casefold()
-    if said and said not in _CHOICES:
-        raise InputError(f"{path} row {number} says {said!r}", "write A, B or tie in the column choice")
-    return _CHOICES.get(said, "")
+    choice = str(row.get("choice") or "").strip().casefold()
+    if choice and choice not in _CHOICES:
+        raise InputError(f"{path} row {number} says {choice!r}", "write A, B or tie in the column choice")
+    return _CHOICES.get(choice, "")
 
 
 def _harmless(value: str) -> str:
+    # A spreadsheet runs what begins like this as a formula, which can start programs and send data.
     return "'" + value if value.lstrip()[:1] in set("=+-@") else value

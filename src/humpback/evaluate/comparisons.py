@@ -2,8 +2,8 @@
 
 `model_outputs.json` is a list of {instruction, output, generator, dataset}; `annotations.json` a list of {instruction,
 output_1, generator_1, output_2, generator_2, dataset, annotator, preference}. generator_1 is the baseline, generator_2
-the model in question; a preference of 1 is for the baseline, 2 for the model, 1.5 a tie, and anything between says how
-sure the judge is. What the judge said is kept beside them, in columns that AlpacaEval passes over.
+the model. A preference of 1 is for the baseline, 2 for the model, 1.5 is a tie; values between say how sure the judge
+is. The judge's replies stand in further columns, which AlpacaEval ignores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What one model answered to one prompt."""
+    """The answer of one model to one prompt."""
 
     instruction: str
     output: str
@@ -53,11 +53,11 @@ class Comparison:
     tries: int = 0
     """How often the judge was asked without giving two verdicts, so that the next try is another draw."""
     index: int = 0
-    """Place in the evaluation set, counted from 0."""
+    """Position in the evaluation set, from 0."""
 
     @property
     def id(self) -> str:
-        """Identity of what is compared, whoever judges it."""
+        """Identity of the pair of answers; the judge is not part of it."""
         return content_id(self.instruction, self.output_1, self.output_2, self.generator_1, self.generator_2)
 
     def row(self) -> Values:
@@ -84,11 +84,12 @@ def read_outputs(path: Path) -> list[Output]:
     Raises:
         InputError: A row has no instruction or no output, or there is none.
     """
-    found = []
+    outputs = []
     for number, row in file_rows(path):
         instruction, output = _text(row, "instruction", path, number), _text(row, "output", path, number)
-        found.append(Output(instruction, output, str(row.get("generator") or path.stem), str(row.get("dataset") or "")))
-    return _some(found, path)
+        generator, dataset = str(row.get("generator") or path.stem), str(row.get("dataset") or "")
+        outputs.append(Output(instruction, output, generator, dataset))
+    return _not_empty(outputs, path)
 
 
 def write_outputs(path: Path, outputs: Iterable[Output]) -> None:
@@ -103,14 +104,14 @@ def read_comparisons(path: Path) -> list[Comparison]:
     Raises:
         InputError: A column is missing, or there is no row.
     """
-    return _some([comparison_of(row, path, number) for number, row in file_rows(path)], path)
+    return _not_empty([comparison_of(row, path, number) for number, row in file_rows(path)], path)
 
 
 def comparison_of(row: Values, path: Path, number: int) -> Comparison:
-    """One row of `annotations.json`; `number` is its place in the file, counted from 1.
+    """One row of `annotations.json`; `number` is its position in the file, from 1.
 
     Raises:
-        InputError: A column is missing or holds something else than it should.
+        InputError: A column is missing or holds a value of another type.
     """
     if "preference" not in row:
         raise InputError(
@@ -152,25 +153,26 @@ def preference_of(value: object) -> float | None:
 def pair_up(baseline: Sequence[Output], model: Sequence[Output]) -> tuple[list[Comparison], int]:
     """Comparisons of two models on the prompts that both answered, in the baseline's order.
 
-    Joined by the prompt, never by position; where a prompt stands several times, its first answers meet, and so on.
+    Joined by the prompt, never by position. Where a prompt occurs several times, first answers are paired with first
+    answers, second with second.
 
     Returns:
-        The comparisons, not yet judged, and how many outputs of either side found no partner.
+        The comparisons, not yet judged, and how many outputs of both sides have no partner.
     """
-    waiting: dict[str, list[Output]] = {}
-    for output in reversed(model):
-        waiting.setdefault(output.instruction.strip(), []).append(output)
-    found = []
-    for index, one in enumerate(baseline):
-        if others := waiting.get(one.instruction.strip()):
-            two = others.pop()
-            found.append(
+    by_prompt: dict[str, list[Output]] = {}
+    for output in reversed(model):  # so that `pop` takes the first one
+        by_prompt.setdefault(output.instruction.strip(), []).append(output)
+    comparisons = []
+    for index, first in enumerate(baseline):
+        if partners := by_prompt.get(first.instruction.strip()):
+            second = partners.pop()
+            comparisons.append(
                 Comparison(
-                    one.instruction, one.output, two.output, one.generator, two.generator,
-                    one.dataset or two.dataset, index=index,
+                    first.instruction, first.output, second.output, first.generator, second.generator,
+                    first.dataset or second.dataset, index=index,
                 )
             )  # fmt: skip
-    return found, len(baseline) + len(model) - 2 * len(found)
+    return comparisons, len(baseline) + len(model) - 2 * len(comparisons)
 
 
 def only_model(comparisons: Sequence[Comparison]) -> tuple[str, str]:
@@ -179,18 +181,18 @@ def only_model(comparisons: Sequence[Comparison]) -> tuple[str, str]:
     Raises:
         InputError: There are several.
     """
-    names = Counter((one.generator_1, one.generator_2) for one in comparisons)
+    names = Counter((comparison.generator_1, comparison.generator_2) for comparison in comparisons)
     if len(names) != 1:
-        listed = "; ".join(f"{two} against {one}" for one, two in sorted(names)[:5]) or "none"
+        listed = "; ".join(f"{model} against {baseline}" for baseline, model in sorted(names)[:5]) or "none"
         raise InputError(f"one file of annotations must be about one model and one baseline, not {listed}", "split it")
     return next(iter(names))
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes a JSON file that appears under its name when it is whole.
+    """Writes a JSON file, which appears under its name only when it is complete.
 
     Raises:
-        InputError: The place cannot be written.
+        InputError: The file cannot be written.
     """
     try:
         with atomic_file(path, "w") as file:
@@ -203,8 +205,8 @@ def write_json(path: Path, value: object) -> None:
 def _text(row: Values, name: str, path: Path, number: int) -> str:
     value = row.get(name)
     if not isinstance(value, str):
-        known = ", ".join(map(str, row))
-        raise InputError(f"{path} row {number} has no text in '{name}' (columns: {known})", "rename the column")
+        columns = ", ".join(map(str, row))
+        raise InputError(f"{path} row {number} has no text in '{name}' (columns: {columns})", "rename the column")
     return value
 
 
@@ -214,7 +216,7 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
-def _some(found: list[_Row], path: Path) -> list[_Row]:
-    if not found:
+def _not_empty(rows: list[_Row], path: Path) -> list[_Row]:
+    if not rows:
         raise InputError(f"{path} has no rows", "give another file")
-    return found
+    return rows

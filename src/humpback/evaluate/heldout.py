@@ -27,9 +27,9 @@ def heldout_losses(
     """
     losses: dict[str, HeldOutLoss] = {}
     errors: dict[str, str] = {}
-    read = 0
+    prompt_tokens = 0
     for answer in engine.loglikelihood([_request(pair, direction, tags) for pair in pairs]):
-        read += answer.prompt_tokens
+        prompt_tokens += answer.prompt_tokens
         if answer.error:
             errors[answer.id] = answer.error
         else:
@@ -42,7 +42,7 @@ def heldout_losses(
             if pair.id not in losses
         ),
         len(pairs),
-        Usage(read, 0),
+        Usage(prompt_tokens, 0),
     )
 
 

@@ -1,7 +1,7 @@
-"""Labels of pairs: which column they stand in, what kind they are, and what they say.
+"""Labels of pairs: which column holds them, what kind they are, and what they say.
 
 Takes the rows of a table and gives a `Label` for each row that has one. A label is yes or no, a number, or a rank among
-the answers to one prompt. Columns can lie within others: `labels.quality.0` is the first item of `quality` in `labels`.
+the answers to one prompt. Columns can be nested: `labels.quality.0` is the first item of `quality` in `labels`.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _NOT_LABELS = ("id", "idx", "index", "row", "number", "length", "tokens", "seed"
 
 @dataclass(frozen=True, slots=True)
 class LabelColumns:
-    """Where labels stand, as far as it is given; what is not is found by the usual names."""
+    """The columns to read. One that is not named is found by its usual names."""
 
     label: str = ""
-    """A leading '-' says that lower is better, as it is of ranks."""
+    """A leading '-' says that lower is better, as for ranks."""
     group: str = ""
     good_from: float | None = None
-    """Labels from here on are good (up to here, where lower is better)."""
+    """Labels of this value and above are good (and below, where lower is better)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one row says."""
+    """The label of one row."""
 
     value: float
     """Higher is better, whatever the column says: a rank is negated."""
@@ -61,35 +61,37 @@ class Labels:
     """One for each row; None where it has no label."""
 
 
-def read_labels(rows: Sequence[Values], groups: Sequence[str], wanted: LabelColumns, file: str) -> Labels:
+def read_labels(rows: Sequence[Values], groups: Sequence[str], columns: LabelColumns, file: str) -> Labels:
     """Finds the label of every row.
 
     Args:
-        rows: A whole table.
-        groups: The group of each row, where no column says it.
-        wanted: Columns that are given.
+        rows: All rows of a table.
+        groups: The group of each row, used where no column says it.
+        columns: The columns that the user names.
         file: For messages.
 
     Raises:
-        InputError: No column or several could be the label, the one named is not there, or it holds other things than
-            yes and no or numbers.
+        InputError: No column or several could be the label, the named one is missing, or it holds values that are
+            neither numbers nor yes and no.
     """
-    name = wanted.label.removeprefix("-") or _find_label(rows, file)
-    group = wanted.group or next((one for one in GROUP_NAMES if any(one in row for row in rows)), "")
+    name = columns.label.removeprefix("-") or _find_label(rows, file)
+    group = columns.group or next((name for name in GROUP_NAMES if any(name in row for row in rows)), "")
     for column, option in ((name, "--label"), (group, "--group")):
         if column and all(_at(row, column) is None for row in rows):
             raise InputError(f"{file} has nothing in a column {column!r}",
                              f"name one of {_columns(rows)} with {option}")  # fmt: skip
-    numbers = [_number(_at(row, name), name, file, place) for place, row in enumerate(rows, 1)]
+    numbers = [_number(_at(row, name), name, file, number) for number, row in enumerate(rows, 1)]
     kind = _kind(name, numbers)
-    lower = wanted.label.startswith("-") or kind == "rank"
+    lower = columns.label.startswith("-") or kind == "rank"
     values = [None if number is None else -number if lower else number for number in numbers]
     if group:
         groups = [str(_at(row, group)) for row in rows]
-    line, rule = _line(kind, values, wanted.good_from, lower=lower)
-    good = _best_of_each(values, groups) if line is None else [value is not None and value >= line for value in values]
-    found = zip(values, good, groups, strict=True)
-    labels = tuple(None if value is None else Label(value, best, where) for value, best, where in found)
+    cut, rule = _cut(kind, values, columns.good_from, lower=lower)
+    good = _best_of_each(values, groups) if cut is None else [value is not None and value >= cut for value in values]
+    labels = tuple(
+        None if value is None else Label(value, is_good, group)
+        for value, is_good, group in zip(values, good, groups, strict=True)
+    )
     return Labels(name, kind, rule, labels)
 
 
@@ -98,7 +100,7 @@ def _find_label(rows: Sequence[Values], file: str) -> str:
     for name in LABEL_NAMES:
         if name in columns:
             return columns[name]
-    possible = [name for name in columns.values() if _could_be(rows, name)]
+    possible = [name for name in columns.values() if _could_be_labels(rows, name)]
     if len(possible) == 1:
         return possible[0]
     if possible:
@@ -108,11 +110,11 @@ def _find_label(rows: Sequence[Values], file: str) -> str:
                      "give a column of yes and no, of numbers or of ranks, and name it with --label")  # fmt: skip
 
 
-def _could_be(rows: Sequence[Values], name: str) -> bool:
-    """Whether a column holds nothing but numbers, or yes and no, and not always the same."""
-    plain = name.casefold().replace("-", "_").split("_")
+def _could_be_labels(rows: Sequence[Values], name: str) -> bool:
+    """Whether a column holds only numbers, or yes and no, and more than one value."""
+    name_words = name.casefold().replace("-", "_").split("_")
     values = [row[name] for row in rows if row.get(name) not in (None, "")]
-    if any(word in _NOT_LABELS for word in plain) or not all(_parsed(value) is not None for value in values):
+    if any(word in _NOT_LABELS for word in name_words) or not all(_parsed(value) is not None for value in values):
         return False
     return len({_parsed(value) for value in values}) > 1
 
@@ -123,21 +125,25 @@ def _kind(name: str, numbers: Sequence[float | None]) -> Kind:
     return "binary" if {number for number in numbers if number is not None} <= {0.0, 1.0} else "number"
 
 
-def _line(kind: Kind, values: Sequence[float | None], given: float | None, *, lower: bool) -> tuple[float | None, str]:
-    """From which value on a label is good, and that in words; None where it is the best of each group."""
-    if given is not None:
-        return (-given, f"{given:g} and less") if lower else (given, f"{given:g} and more")
+def _cut(
+    kind: Kind, values: Sequence[float | None], good_from: float | None, *, lower: bool
+) -> tuple[float | None, str]:
+    """The lowest value of a good label, and the rule in words; None where the best of each group is good."""
+    if good_from is not None:
+        return (-good_from, f"{good_from:g} and less") if lower else (good_from, f"{good_from:g} and more")
     if kind == "rank":
         return None, "the best of its group"
     if kind == "binary":
         return (0.0, "no") if lower else (1.0, "yes")
     ranked = sorted(value for value in values if value is not None)
     middle = ranked[len(ranked) // 2]
-    line = next((value for value in ranked if value > middle), middle)
-    return line, f"above the middle, {abs(line):g} and {'less' if lower else 'more'}"
+    # The next value above the median: where many labels are equal to the median, all of them would be good.
+    cut = next((value for value in ranked if value > middle), middle)
+    return cut, f"above the middle, {abs(cut):g} and {'less' if lower else 'more'}"
 
 
 def _best_of_each(values: Sequence[float | None], groups: Sequence[str]) -> list[bool | None]:
+    """Whether each value is the best of its group; None where the group has one value only."""
     members: dict[str, set[float]] = {}
     for value, group in zip(values, groups, strict=True):
         if value is not None:
@@ -162,12 +168,13 @@ def _at(row: Values, name: str) -> object:
     return value
 
 
-def _number(value: object, name: str, file: str, place: int) -> float | None:
+def _number(value: object, name: str, file: str, position: int) -> float | None:
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
     number = _parsed(value)
     if number is None:
-        raise InputError(f"the label {name!r} in row {place} of {file} is {str(value)[:40]!r}: no number, no yes or no",
+        label = str(value)[:40]
+        raise InputError(f"the label {name!r} in row {position} of {file} is {label!r}: no number, no yes or no",
                          "name another column with --label")  # fmt: skip
     return number
 

@@ -40,18 +40,18 @@ def read_leaderboard(path: Path) -> dict[str, Standing]:
     Raises:
         InputError: The file is no leaderboard.
     """
-    found = {}
+    lines = {}
     for _, row in file_rows(path):
         if "win_rate" not in row:
             raise InputError(f"{path} has no column win_rate", "give a leaderboard in AlpacaEval's form")
         values = {name: str(value or "") for name, value in row.items()}
         name = values.pop("", "") or values.pop("name", "")
-        found[name] = Standing(name, values)
-    return found
+        lines[name] = Standing(name, values)
+    return lines
 
 
 def update_leaderboard(path: Path, model: str, rate: WinRate, controlled: LengthControlled | None) -> None:
-    """Puts a model's line into a leaderboard, new or there already; the best model stands first.
+    """Puts a model's line into a leaderboard, which is made where there is none. The best model comes first.
 
     Raises:
         InputError: The file is no leaderboard, or cannot be written.
@@ -62,12 +62,12 @@ def update_leaderboard(path: Path, model: str, rate: WinRate, controlled: Length
     if controlled is not None:
         values |= {"length_controlled_winrate": controlled.win_rate, "lc_standard_error": controlled.standard_error}
     lines[model] = Standing(model, {name: str(value) for name, value in values.items()})
-    known = dict.fromkeys([*_COLUMNS, *(name for line in lines.values() for name in line.values)])
+    columns = dict.fromkeys([*_COLUMNS, *(name for line in lines.values() for name in line.values)])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["", *known])
+    writer.writerow(["", *columns])
     for line in sorted(lines.values(), key=_rank):
-        writer.writerow([line.model, *(line.values.get(name, "") for name in known)])
+        writer.writerow([line.model, *(line.values.get(name, "") for name in columns)])
     temporary = path.with_name(path.name + ".tmp")
     try:
         temporary.write_text(text.getvalue(), encoding="utf-8")
@@ -77,22 +77,23 @@ def update_leaderboard(path: Path, model: str, rate: WinRate, controlled: Length
 
 
 def read_difficulty(path: Path) -> dict[int, float]:
-    """Difficulties of prompts, by their place in the evaluation set.
+    """Difficulties of prompts, by their index in the evaluation set.
 
-    Takes a table with the column `instruction_difficulty`; the place is in `index`, in a first column without a name,
-    or the row's own number.
+    Takes a table with the column `instruction_difficulty`. The index is in `index`, in a first column without a name,
+    or it is the position of the row.
 
     Raises:
         InputError: There is no such column.
     """
-    found: dict[int, float] = {}
+    difficulties: dict[int, float] = {}
     for number, row in file_rows(path):
         value = _number(row.get("instruction_difficulty"))
         if math.isnan(value):
             raise InputError(f"{path} row {number} has no number in instruction_difficulty", "give another file")
-        place = _number(row.get("index", row.get("", number - 1)))
-        found.setdefault(number - 1 if math.isnan(place) else int(place), value)
-    return found
+        index = _number(row.get("index", row.get("", number - 1)))
+        # A table of gamed comparisons has each prompt several times, always with the same difficulty.
+        difficulties.setdefault(number - 1 if math.isnan(index) else int(index), value)
+    return difficulties
 
 
 def read_gamed(paths: Iterable[Path]) -> list[Gamed]:
@@ -101,14 +102,14 @@ def read_gamed(paths: Iterable[Path]) -> list[Gamed]:
     Raises:
         InputError: A file is neither.
     """
-    found: list[Gamed] = []
+    gamed: list[Gamed] = []
     for path in paths:
         rows = list(file_rows(path))
         if rows and "std_delta_len" in rows[0][1]:
-            found += [_gamed(row, path, number) for number, row in rows]
+            gamed += [_gamed(row, path, number) for number, row in rows]
         else:
-            found += gamed_of([comparison_of(row, path, number) for number, row in rows])
-    return found
+            gamed += gamed_of([comparison_of(row, path, number) for number, row in rows])
+    return gamed
 
 
 def _gamed(row: Values, path: Path, number: int) -> Gamed:

@@ -4,7 +4,7 @@ After Dubois et al. 2024 (AlpacaEval 2). A logistic regression predicts each pre
 the model, the difficulty of the prompt, and tanh of the difference in length, divided by its standard deviation. The
 mean prediction with the length term set to zero is the figure. As in AlpacaEval, the weights carry an L1 penalty whose
 strength is chosen by five-fold cross-validation, and comparisons of the baseline with a wordy and a terse version of
-itself, where they are given, hold the length term down.
+itself, where they are given, bound the length term.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from humpback.evaluate.comparisons import Comparison
 
 Array: TypeAlias = NDArray[np.float64]
 Difficulty: TypeAlias = Mapping[int, float]
-"""Of each prompt, by its place in the evaluation set."""
+"""Of each prompt, by its index in the evaluation set."""
 
 _STRENGTHS = np.logspace(-4, 4, 10)
 _FOLDS = 5
 _SEED = 123
-"""AlpacaEval's, for the solver's shuffling; it moves the last digits."""
+"""AlpacaEval's, for the shuffling of the solver; it changes the last digits."""
 _GAMED_WEIGHT = 0.1
-"""Of a gamed comparison against one of the model: .2, over two gamed models."""
+"""Weight of a gamed comparison against one of the model: .2, over two gamed models."""
 _JOINT_STRENGTH = 1.0
 
 
@@ -53,7 +53,7 @@ class LengthControlled:
     win_rate: float
     standard_error: float
     form: str
-    """The terms that were fitted."""
+    """The terms of the fit."""
     weights: tuple[float, ...]
     """Of tanh(length), of the difficulty where it is in the fit, and of the model, in this order."""
 
@@ -64,50 +64,52 @@ def length_controlled(
     """The length-controlled win rate of generator_2 against generator_1.
 
     Args:
-        comparisons: Of one model with one baseline. Those without a preference are predicted but not learnt from.
+        comparisons: Of one model with one baseline. Those without a preference are predicted, but not fitted.
         difficulty: Of the prompts. Without it the term is left out, and the figure is not AlpacaEval's.
-        gamed: Comparisons that hold the length term down.
+        gamed: Comparisons that bound the length term.
 
     Raises:
         InputError: Fewer than ten preferences, or a prompt has no difficulty.
     """
-    known = np.array([one.preference is not None for one in comparisons], bool)
-    if known.sum() < 2 * _FOLDS:
-        raise InputError(f"{known.sum()} preferences are too few to control for length", f"give at least {2 * _FOLDS}")
+    judged = np.array([comparison.preference is not None for comparison in comparisons], bool)
+    if judged.sum() < 2 * _FOLDS:
+        raise InputError(f"{judged.sum()} preferences are too few to control for length", f"give at least {2 * _FOLDS}")
     lengths = length_differences(comparisons)
-    preferences = np.array([math.nan if one.preference is None else one.preference - 1 for one in comparisons])
-    hard = _difficulties([one.index for one in comparisons], difficulty)
-    x = _design(lengths, hard, np.ones(len(comparisons)))
-    weights = np.ones(len(comparisons))
-    train_x, train_y, train_w = x[known], preferences[known], weights[known]
+    preferences = np.array([math.nan if c.preference is None else c.preference - 1 for c in comparisons])
+    difficulties = _difficulties([comparison.index for comparison in comparisons], difficulty)
+    x = _design(lengths, difficulties, np.ones(len(comparisons)))
+    train_x, train_y, train_weights = x[judged], preferences[judged], np.ones(int(judged.sum()))
     if gamed:
-        side = _difficulties([one.index for one in gamed], difficulty)
-        gamed_x = _design(np.array([one.length for one in gamed]), side, np.zeros(len(gamed)))
+        gamed_difficulties = _difficulties([row.index for row in gamed], difficulty)
+        gamed_x = _design(np.array([row.length for row in gamed]), gamed_difficulties, np.zeros(len(gamed)))
         # Before the model's own, as in AlpacaEval: the folds follow from the order.
         train_x = np.vstack([gamed_x, train_x])
-        train_y = np.concatenate([[one.preference for one in gamed], train_y])
-        train_w = np.concatenate([np.full(len(gamed), _GAMED_WEIGHT), train_w])
-    found = _fit(train_x, train_y, train_w)
+        train_y = np.concatenate([[row.preference for row in gamed], train_y])
+        train_weights = np.concatenate([np.full(len(gamed), _GAMED_WEIGHT), train_weights])
+    theta = _fit(train_x, train_y, train_weights)
+    # The figure is the prediction for answers as long as the baseline's.
     x[:, 0] = 0.0
-    predicted = 1 / (1 + np.exp(-(x @ found)))
-    form = "tanh(length)" + (" + difficulty" if hard is not None else "") + " + model"
+    predicted = 1 / (1 + np.exp(-(x @ theta)))
+    form = "tanh(length)" + (" + difficulty" if difficulties is not None else "") + " + model"
     form += ", held down by gamed comparisons" if gamed else ""
     error = 100 * stdev(predicted.tolist()) / math.sqrt(len(predicted))
-    return LengthControlled(100 * float(predicted.mean()), error, form, tuple(map(float, found)))
+    return LengthControlled(100 * float(predicted.mean()), error, form, tuple(map(float, theta)))
 
 
 def length_differences(comparisons: Sequence[Comparison]) -> Array:
     """Characters of output_1 less those of output_2, over their standard deviation; zeros where that is zero."""
-    lengths = np.array([len(one.output_1) - len(one.output_2) for one in comparisons], np.float64)
+    lengths = np.array([len(row.output_1) - len(row.output_2) for row in comparisons], np.float64)
     deviation = lengths.std(ddof=1) if len(lengths) > 1 else 0.0
     return lengths / deviation if deviation else np.zeros(len(lengths))
 
 
 def gamed_of(comparisons: Sequence[Comparison]) -> list[Gamed]:
-    """What annotations of a gamed model (a wordy or a terse version of the baseline) say, for `length_controlled`."""
-    lengths = length_differences(comparisons)
-    pairs = zip(comparisons, lengths, strict=True)
-    return [Gamed(one.index, one.preference - 1, float(length)) for one, length in pairs if one.preference is not None]
+    """Annotations of a gamed model (a wordy or a terse version of the baseline), for `length_controlled`."""
+    return [
+        Gamed(comparison.index, comparison.preference - 1, float(length))
+        for comparison, length in zip(comparisons, length_differences(comparisons), strict=True)
+        if comparison.preference is not None
+    ]
 
 
 def joint_difficulty(models: Sequence[Sequence[Comparison]]) -> dict[int, float]:
@@ -120,25 +122,31 @@ def joint_difficulty(models: Sequence[Sequence[Comparison]]) -> dict[int, float]
         InputError: Fewer than two models.
     """
     if len(models) < 2:
-        raise InputError("difficulty cannot be told from the model with one model alone", "give annotations of more")
+        raise InputError("with one model, difficulty cannot be separated from the model", "give annotations of more")
     logistic, sparse = _libraries()
-    places = {index: place for place, index in enumerate(sorted({one.index for rows in models for one in rows}))}
+    prompts = sorted({comparison.index for comparisons in models for comparison in comparisons})
+    prompt_columns = {index: column for column, index in enumerate(prompts)}
     entries: list[tuple[int, int, float]] = []
     target: list[float] = []
-    for number, rows in enumerate(models):
-        for one, length in zip(rows, length_differences(rows), strict=True):
-            if one.preference is None:
+    for number, comparisons in enumerate(models):
+        model_column = len(prompts) + 2 * number
+        for comparison, length in zip(comparisons, length_differences(comparisons), strict=True):
+            if comparison.preference is None:
                 continue
-            row, own = len(target), len(places) + 2 * number
-            entries += [(row, places[one.index], 1.0), (row, own, 1.0), (row, own + 1, math.tanh(length))]
-            target.append(one.preference - 1)
+            row = len(target)
+            entries += [
+                (row, prompt_columns[comparison.index], 1.0),
+                (row, model_column, 1.0),
+                (row, model_column + 1, math.tanh(length)),
+            ]
+            target.append(comparison.preference - 1)
     row_ids, columns, values = zip(*entries, strict=True)
-    x = sparse.csr_array((values, (row_ids, columns)), shape=(len(target), len(places) + 2 * len(models)))
+    x = sparse.csr_array((values, (row_ids, columns)), shape=(len(target), len(prompts) + 2 * len(models)))
     y = np.array(target)
     model = logistic(C=_JOINT_STRENGTH, fit_intercept=False, max_iter=1000)
     labels = np.repeat([1, 0], len(y))
     model.fit(sparse.vstack([x, x]).tocsr(), labels, sample_weight=np.concatenate([y, 1 - y]))
-    return {index: float(model.coef_[0][place]) for index, place in places.items()}
+    return {index: float(model.coef_[0][column]) for index, column in prompt_columns.items()}
 
 
 def _difficulties(indices: Sequence[int], difficulty: Difficulty | None) -> Array | None:
@@ -163,17 +171,17 @@ def _fit(x: Array, y: Array, weights: Array) -> Array:
     folds = list(GroupKFold(_FOLDS).split(x, groups=np.arange(len(x))))
     losses = np.zeros(len(_STRENGTHS))
     for train, test in folds:
-        # One stream of random numbers a fold, as AlpacaEval's solver has it: where the curve is flat, its last digits
-        # decide which strength is chosen.
+        # One stream of random numbers for each fold, as in AlpacaEval's solver. Where the curve is flat, last digits
+        # decide the strength.
         stream = np.random.RandomState(_SEED)
-        for place, strength in enumerate(_STRENGTHS):
+        for column, strength in enumerate(_STRENGTHS):
             theta = _fit_once(x[train], y[train], weights[train], strength, stream)
-            losses[place] += _loss(x[test] @ theta, y[test], weights[test])
+            losses[column] += _loss(x[test] @ theta, y[test], weights[test])
     return _fit_once(x, y, weights, float(_STRENGTHS[int(np.argmin(losses))]), np.random.RandomState(_SEED))
 
 
 def _fit_once(x: Array, y: Array, weights: Array, strength: float, stream: np.random.RandomState) -> Array:
-    """A soft label is two examples, one of each class, that share its weight."""
+    """A soft label becomes two examples, one of each class, that share its weight."""
     logistic, _ = _libraries()
     model = logistic(
         C=strength, l1_ratio=1.0, solver="liblinear", fit_intercept=False, random_state=stream, max_iter=1000

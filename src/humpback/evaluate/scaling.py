@@ -1,7 +1,7 @@
-"""The scaling fit w = alpha log N + C of each data set: what one more factor of data is worth (paper, section 3.3).
+"""The scaling fit w = alpha log N + C of each data set: what a factor of data is worth (paper, section 3.3).
 
-N is the number of examples and w the win rate in percent. The base of the logarithm is not stated in the paper: the fit
-here is in natural logarithms, and alpha is also given per doubling and per tenfold, which are the same line.
+N is the number of examples and w the win rate in percent. The paper does not state the base of the logarithm. The fit
+here uses natural logarithms; alpha is also given per doubling and per tenfold, which is the same line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import ConfigError, InputError
-from humpback.statistics.intervals import Interval
+from humpback.statistics.intervals import Interval, Z
 
 _DATA = ("data", "dataset", "name")
 _N = ("n", "examples", "size")
@@ -43,23 +43,23 @@ class ScalingFit:
     """Percentage points for each factor of e."""
     alpha_interval: Interval
     constant: float
-    """Win rate at N = 1, as the line has it."""
+    """Win rate of the line at N = 1."""
     constant_interval: Interval
     r_squared: float
     method: str
 
     def alpha_for(self, factor: float) -> float:
-        """Percentage points for each such factor of N."""
+        """Percentage points for each factor of N of this size."""
         return self.alpha * math.log(factor)
 
 
 def read_points(path: Path) -> list[Point]:
-    """Reads a table with columns for the data set, N and the win rate, and maybe its standard error.
+    """Reads a table with columns for the data set, N, the win rate, and optionally its standard error.
 
     Raises:
         InputError: A column is missing, or a row holds no usable numbers.
     """
-    found = []
+    points = []
     for number, row in file_rows(path):
         columns = {str(name).casefold(): value for name, value in row.items()}
         n, rate = _number(columns, _N, path, number), _number(columns, _RATE, path, number)
@@ -71,17 +71,17 @@ def read_points(path: Path) -> list[Point]:
         data = next((str(columns[name]) for name in _DATA if columns.get(name)), path.stem)
         if n <= 0 or (error is not None and error <= 0):
             raise InputError(f"{path} row {number}: N and standard error must be above 0", "mend or delete the row")
-        found.append(Point(data, n, rate, error))
-    if not found:
+        points.append(Point(data, n, rate, error))
+    if not points:
         raise InputError(f"{path} has no rows", "give a table of points")
-    return found
+    return points
 
 
 def fit_scaling(points: Sequence[Point]) -> list[ScalingFit]:
-    """Fits the line of each data set, in the order in which they first come.
+    """Fits the line of each data set, in the order in which they first occur.
 
-    Where every point has a standard error, points are weighed by it and intervals follow from it alone; else all count
-    the same, and the spread about the line gives the intervals (Student's t, points - 2 degrees of freedom).
+    Where every point has a standard error, points are weighted by it, and intervals follow from it alone. Otherwise all
+    have one weight, and the spread about the line gives the intervals (Student's t, points - 2 degrees of freedom).
 
     Raises:
         InputError: A data set has fewer than two different N.
@@ -91,21 +91,21 @@ def fit_scaling(points: Sequence[Point]) -> list[ScalingFit]:
 
 def _fit(data: str, points: Sequence[Point]) -> ScalingFit:
     if len({point.n for point in points}) < 2:
-        raise InputError(f"'{data}' has one N alone", "a line needs win rates at two or more")
+        raise InputError(f"'{data}' has only one N", "a line needs win rates at two or more")
     x = np.column_stack([np.log([point.n for point in points]), np.ones(len(points))])
     y = np.array([point.win_rate for point in points], np.float64)
     errors = [point.standard_error for point in points if point.standard_error is not None]
-    known = len(errors) == len(points)
-    weights = 1 / np.square(errors) if known else np.ones(len(points))
+    weighted = len(errors) == len(points)
+    weights = 1 / np.square(errors) if weighted else np.ones(len(points))
     inverse = np.linalg.inv(x.T @ (weights[:, None] * x))
     slope, constant = inverse @ (x.T @ (weights * y))
     residuals = y - x @ (slope, constant)
     free = len(points) - 2
-    if known:
-        half = _quantile(None) * np.sqrt(np.diag(inverse))
+    if weighted:
+        half = Z * np.sqrt(np.diag(inverse))
         method = "weighed by standard errors"
     elif free:
-        half = _quantile(free) * np.sqrt(np.diag(inverse) * float(residuals @ residuals) / free)
+        half = _t_quantile(free) * np.sqrt(np.diag(inverse) * float(residuals @ residuals) / free)
         method = f"least squares, t with {free} degrees of freedom"
     else:
         half = np.full(2, math.nan)
@@ -124,21 +124,21 @@ def _fit(data: str, points: Sequence[Point]) -> ScalingFit:
     )
 
 
-def _quantile(free: int | None) -> float:
+def _t_quantile(degrees: int) -> float:
     try:
-        from scipy import stats
+        from scipy.stats import t
     except ImportError:
         raise ConfigError("the intervals need scipy", "pip install 'humpback-align[evaluate]'") from None
-    return float(stats.norm.ppf(0.975) if free is None else stats.t.ppf(0.975, free))
+    return float(t.ppf(0.975, degrees))
 
 
 def _number(columns: Values, names: Iterable[str], path: Path, number: int) -> float:
     names = tuple(names)
     value = next((columns[name] for name in names if columns.get(name) not in (None, "")), None)
     try:
-        found = float(str(value).replace(",", ""))
+        parsed = float(str(value).replace(",", ""))
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+        parsed = math.nan
+    if not math.isfinite(parsed):
         raise InputError(f"{path} row {number} has no number in {' or '.join(names)}", "name the column so")
-    return found
+    return parsed

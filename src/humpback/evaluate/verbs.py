@@ -1,7 +1,7 @@
 """What instructions ask for: their root verb and its direct object (Wang et al. 2023, 'Self-Instruct', figure 3).
 
-The parse comes from a spaCy pipeline that the user has installed, such as en_core_web_sm; it decides the language. What
-has no such structure (most questions) is counted as such and not forced into one.
+A spaCy pipeline that the user has installed, such as en_core_web_sm, parses the texts and decides the language. Texts
+without such a structure (most questions) are counted, not forced into one.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _OBJECTS = ("dobj", "obj")
 _NOUNS = ("NOUN", "PROPN")
 _BATCH = 128
 _LONGEST = 2000
-"""Characters of an instruction that are parsed: the request stands near its beginning."""
+"""Characters of an instruction that are parsed: the request is near its beginning."""
 
 
 class Token(Protocol):
-    """What is needed of a parsed word."""
+    """The properties of a parsed word that are used here."""
 
     @property
     def pos_(self) -> str:
-        """Part of speech, as Universal Dependencies name it."""
+        """Part of speech, in the terms of Universal Dependencies."""
         ...
 
     @property
@@ -75,8 +75,8 @@ def requests_of(instructions: Sequence[str], pipeline: str, *, verbs: int = 20, 
     Raises:
         ConfigError: spaCy or the pipeline is not installed, or it cannot parse.
     """
-    found = [verb_and_object(roots) for roots in _roots(instructions, pipeline)]
-    return count_requests(found, verbs=verbs, objects=objects)
+    parsed = [verb_and_object(roots) for roots in _roots(instructions, pipeline)]
+    return count_requests(parsed, verbs=verbs, objects=objects)
 
 
 def verb_and_object(roots: Iterable[Token]) -> tuple[str, str] | None:
@@ -94,9 +94,9 @@ def verb_and_object(roots: Iterable[Token]) -> tuple[str, str] | None:
     return None
 
 
-def count_requests(found: Sequence[tuple[str, str] | None], *, verbs: int = 20, objects: int = 4) -> Requests:
-    """Counts pairs of verb and object; ties stand in alphabetical order."""
-    pairs = Counter(item for item in found if item is not None)
+def count_requests(parsed: Sequence[tuple[str, str] | None], *, verbs: int = 20, objects: int = 4) -> Requests:
+    """Counts pairs of verb and object; equal counts are in alphabetical order."""
+    pairs = Counter(item for item in parsed if item is not None)
     by_verb: Counter[str] = Counter()
     for (verb, _), count in pairs.items():
         by_verb[verb] += count
@@ -106,7 +106,7 @@ def count_requests(found: Sequence[tuple[str, str] | None], *, verbs: int = 20, 
         of_verb = [(noun, n) for (its_verb, noun), n in pairs.items() if its_verb == verb]
         top.append((verb, count, tuple(sorted(of_verb, key=lambda item: (-item[1], item[0]))[:objects])))
     return Requests(
-        texts=len(found),
+        texts=len(parsed),
         structured=total,
         verbs=len(by_verb),
         pairs=len(pairs),
@@ -115,14 +115,14 @@ def count_requests(found: Sequence[tuple[str, str] | None], *, verbs: int = 20, 
     )
 
 
-def requests_lines(name: str, found: Requests) -> Iterator[str]:
+def requests_lines(name: str, requests: Requests) -> Iterator[str]:
     """The counts of one set as lines for people."""
     yield ""
     yield (
-        f"{name}: {found.structured} of {found.texts} instructions are a verb with an object: {found.verbs} verbs, "
-        f"{found.pairs} pairs, entropy of the pairs {found.entropy:.2f} bits"
+        f"{name}: {requests.structured} of {requests.texts} instructions are a verb with an object: "
+        f"{requests.verbs} verbs, {requests.pairs} pairs, entropy of the pairs {requests.entropy:.2f} bits"
     )
-    for verb, count, objects in found.top:
+    for verb, count, objects in requests.top:
         yield f"  {count:>5}  {verb}: " + ", ".join(f"{noun} {n}" for noun, n in objects)
 
 

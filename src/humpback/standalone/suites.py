@@ -24,7 +24,7 @@ from humpback.errors import ConfigError, InputError
 from humpback.evaluate.answers import Answering
 from humpback.evaluate.comparisons import read_outputs, write_json
 from humpback.evaluate.suites import ifeval
-from humpback.evaluate.suites.catalogue import IFEVAL, SUITES, known
+from humpback.evaluate.suites.catalogue import IFEVAL, SUITES, check_name
 from humpback.evaluate.suites.files import read_suite
 from humpback.evaluate.suites.results import Figure, Row, figures, lines
 from humpback.method.settings_file import with_changes
@@ -98,7 +98,7 @@ def _wanted(suites: Sequence[str]) -> dict[str, Path | None]:
     suite_paths: dict[str, Path | None] = {}
     for suite in suites:
         name, equals_sign, path = suite.partition("=")
-        if known(name) in suite_paths:
+        if check_name(name) in suite_paths:
             raise ConfigError(f"{name} is named twice", "name each suite once")
         if equals_sign and not Path(path).exists():
             raise InputError(f"no file or folder {path}", f"write {name}=PATH, or {name} alone for the hub's rows")

@@ -1,4 +1,4 @@
-"""The suites there are: which tasks of the harness each one is, and what its files hold."""
+"""All suites: which tasks of the harness each one is, and what its files hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from humpback.evaluate.suites import layouts
 from humpback.evaluate.suites.layouts import Question
 
 IFEVAL = "ifeval"
-"""The one suite that a model writes for; its answers may come from anywhere."""
+"""The only suite that needs generated answers; they may come from any engine or file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,16 @@ class Suite:
 
     name: str
     tasks: str
-    """The harness's file of the task below its folder of tasks, a pattern where the suite has one for each subject."""
+    """The harness's file of the task below its folder of tasks; a pattern where the suite has one for each subject."""
     split: str
-    """What the files of the rows that count are called, where a folder holds those of several splits."""
+    """The split that counts: it is in the names of the files where a folder holds several splits."""
     metrics: tuple[str, ...]
     group: str = ""
-    """The field of a row by which figures are given apart as well."""
+    """The field of a row by which figures are also given separately."""
     choices: tuple[int, ...] = ()
     """How many choices a question may have."""
     document: Callable[[Question], Values] | None = None
-    """Makes the harness's document; None where the rows of the files are that already."""
+    """Makes the harness's document; None where the rows of the files already are documents."""
     columns: tuple[str, ...] = ()
     """What those rows must have."""
 
@@ -53,11 +53,11 @@ SUITES = {
 NAMES = (*SUITES, IFEVAL)
 
 
-def known(name: str) -> str:
-    """The name, where it is a suite's.
+def check_name(name: str) -> str:
+    """The name, if there is a suite of that name.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: There is none.
     """
     if name not in NAMES:
         raise ConfigError(f"there is no suite '{name}'", f"there are {', '.join(NAMES)}")

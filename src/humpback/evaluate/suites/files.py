@@ -21,10 +21,10 @@ def read_suite(suite: Suite, path: Path) -> list[Values]:
 
     Args:
         suite: Which one.
-        path: A file; or a folder, of which the files of the suite's split are read, all where none is called after one.
+        path: A file; or a folder: then the files of the suite's split, or all where no file is named after a split.
 
     Raises:
-        InputError: There is none, or a row is not one of this suite, or has no answer.
+        InputError: There is no file, or a row does not belong to this suite, or has no answer.
     """
     documents = [
         _document(suite, row, file, number)
@@ -43,18 +43,18 @@ def _files(suite: Suite, path: Path) -> list[Path]:
     if not files:
         raise InputError(f"{path} holds no table", "give a folder with .jsonl, .json, .csv or .parquet files")
     splits = {file: set(_SPLIT.findall(file.relative_to(path).as_posix().lower())) for file in files}
-    # What PIQA calls 'valid' and Social IQa 'dev' is one split.
-    wanted = {"test"} if suite.split == "test" else {"dev", "val", "valid", "validation"}
+    # PIQA's 'valid' and Social IQa's 'dev' are the same split.
+    names = {"test"} if suite.split == "test" else {"dev", "val", "valid", "validation"}
     if not any(splits.values()):
         return files
-    chosen = [file for file in files if splits[file] & wanted]
-    if not chosen:
+    selected = [file for file in files if splits[file] & names]
+    if not selected:
         raise InputError(f"{path} holds no file of the {suite.split} split", "name the file itself")
-    return chosen
+    return selected
 
 
 def _rows(path: Path) -> Iterator[NumberedRow]:
-    """The rows of a file; MMLU's CSV files as first published have no header, and their subject in their name."""
+    """The rows of a file. MMLU's CSV files as first published have no header, and the subject in the file name."""
     subject = _SUBJECT.fullmatch(path.name)
     if subject is None or not path.is_file():
         yield from file_rows(path)
@@ -74,16 +74,17 @@ def _rows(path: Path) -> Iterator[NumberedRow]:
 
 
 def _labelled(rows: Iterator[NumberedRow], path: Path) -> Iterator[NumberedRow]:
-    """The rows with the answers of the file beside them, where there is one: PIQA's and Social IQa's `-labels.lst`."""
+    """The rows, with the labels of a file `NAME-labels.lst` where there is one, as for PIQA and Social IQa."""
     labels = path.with_name(f"{path.name.split('.')[0]}-labels.lst")
     if not labels.exists():
         yield from rows
         return
     answers = [line for _, line in file_lines(labels)]
-    read = list(rows)
-    if len(answers) != len(read):
-        raise InputError(f"{labels} has {len(answers)} labels for {len(read)} rows", "give the file that belongs to it")
-    for (number, row), label in zip(read, answers, strict=True):
+    unlabelled = list(rows)
+    if len(answers) != len(unlabelled):
+        raise InputError(f"{labels} has {len(answers)} labels for {len(unlabelled)} rows",
+                         "give the file that belongs to it")  # fmt: skip
+    for (number, row), label in zip(unlabelled, answers, strict=True):
         yield number, {"label": label} | row
 
 
@@ -99,7 +100,7 @@ def _document(suite: Suite, row: Values, path: Path, number: int) -> Values:
             f"give rows in {suite.name}'s own layout, or as instruction and answer",
         )
     if len(question.choices) not in suite.choices:
-        wanted = " or ".join(map(str, suite.choices))
-        raise InputError(f"{path} row {number} has {len(question.choices)} choices, {suite.name} has {wanted}",
+        counts = " or ".join(map(str, suite.choices))
+        raise InputError(f"{path} row {number} has {len(question.choices)} choices, {suite.name} has {counts}",
                          "give the file of this suite")  # fmt: skip
     return suite.document(question)

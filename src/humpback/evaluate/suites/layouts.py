@@ -1,7 +1,7 @@
-"""Rows of question files, in the layouts they are handed around in, to the documents that the harness reads.
+"""Rows of question files, in their usual layouts, to the documents that the harness reads.
 
-Each known layout becomes a `Question`; each suite says how its documents are made of one. So any layout serves any
-suite whose number of choices it has.
+Each layout becomes a `Question`; each suite makes its documents of one. So any layout serves any suite with that number
+of choices.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from string import ascii_uppercase
 
 from humpback.data_access.rows import Values
 
-_ASKED = re.compile(r"Please choose the correct \w+ to the question: (.+)\n\nAnswer format: [\w/]+\s*", re.DOTALL)
+_LISTED_CHOICES = re.compile(
+    r"Please choose the correct \w+ to the question: (.+)\n\nAnswer format: [\w/]+\s*", re.DOTALL
+)
 _CHOICE = re.compile(r"(?:\n\n| )(?:Answer|Solution)\d+: ")
-_NAMED = re.compile(r"(?:answer|solution)(\d+)")
+_CHOICE_NAME = re.compile(r"(?:answer|solution)(\d+)")
 _LAST_SENTENCE = re.compile(r"(.*[.!?]) (.+)", re.DOTALL)
 
 
@@ -24,11 +26,11 @@ class Question:
     """A question with its choices.
 
     Attributes:
-        text: What is asked, its context in front of it where the two are one text.
+        text: The question, after its context where the two are one text.
         choices: The answers to choose from.
-        answer: Which one is right, counted from 0.
-        context: What the question is about, where the layout keeps it apart.
-        subject: What field it belongs to, where the layout says so.
+        answer: Index of the right one.
+        context: The context of the question, where the layout has it separately.
+        subject: The field that it belongs to, where the layout says so.
     """
 
     text: str
@@ -39,28 +41,29 @@ class Question:
 
 
 def question_of(row: Values) -> Question | None:
-    """The question that a row asks; None where it is in no known layout or has no answer."""
+    """The question of a row; None where no layout matches or there is no answer."""
     for layout in _LAYOUTS:
-        found = layout(row)
-        if found is not None:
-            return found if found.text.strip() and 0 <= found.answer < len(found.choices) else None
+        question = layout(row)
+        if question is not None:
+            return question if question.text.strip() and 0 <= question.answer < len(question.choices) else None
     return None
 
 
 def _prompt(row: Values) -> Question | None:
     """An instruction that lists the choices, and the name of one as its answer: 'answer2'."""
-    asked, named = _ASKED.fullmatch(str(row.get("instruction"))), _NAMED.fullmatch(str(row.get("answer")))
-    if not asked or not named:
+    listed = _LISTED_CHOICES.fullmatch(str(row.get("instruction")))
+    answer = _CHOICE_NAME.fullmatch(str(row.get("answer")))
+    if not listed or not answer:
         return None
-    text, *choices = _CHOICE.split(asked[1])
-    return Question(text, tuple(choices), int(named[1]) - 1)
+    text, *choices = _CHOICE.split(listed[1])
+    return Question(text, tuple(choices), int(answer[1]) - 1)
 
 
 def _two_solutions(row: Values) -> Question | None:
     """PIQA's own: goal, sol1, sol2, label 0 or 1."""
     if not {"goal", "sol1", "sol2"} <= row.keys():
         return None
-    return Question(str(row["goal"]), (str(row["sol1"]), str(row["sol2"])), _place(row.get("label"), "01"))
+    return Question(str(row["goal"]), (str(row["sol1"]), str(row["sol2"])), _index(row.get("label"), "01"))
 
 
 def _three_answers(row: Values) -> Question | None:
@@ -68,18 +71,18 @@ def _three_answers(row: Values) -> Question | None:
     names = ("answerA", "answerB", "answerC")
     if not {"context", "question", *names} <= row.keys():
         return None
-    answer = _place(row.get("label"), "123") if "label" in row else _place(row.get("correct"), "ABC")
+    answer = _index(row.get("label"), "123") if "label" in row else _index(row.get("correct"), "ABC")
     return Question(str(row["question"]), tuple(str(row[name]) for name in names), answer, str(row["context"]))
 
 
 def _labelled_choices(row: Values) -> Question | None:
     """ARC's and OpenBookQA's, as first published (question.stem, question.choices) or as on the hub; answerKey."""
-    asked: object = row.get("question", row.get("question_stem"))
+    stem: object = row.get("question", row.get("question_stem"))
     choices: object = row.get("choices")
-    if isinstance(asked, Mapping):
-        choices = asked.get("choices")
-        asked = asked.get("stem")
-    if "answerKey" not in row or not isinstance(asked, str):
+    if isinstance(stem, Mapping):
+        choices = stem.get("choices")
+        stem = stem.get("stem")
+    if "answerKey" not in row or not isinstance(stem, str):
         return None
     if isinstance(choices, Mapping):
         texts, labels = _list(choices.get("text")), _list(choices.get("label"))
@@ -87,7 +90,7 @@ def _labelled_choices(row: Values) -> Question | None:
         items = [item for item in _list(choices) if isinstance(item, Mapping)]
         texts, labels = [item.get("text") for item in items], [item.get("label") for item in items]
     key = str(row["answerKey"]).strip()
-    return Question(asked, tuple(map(str, texts)), labels.index(key) if key in labels else -1)
+    return Question(stem, tuple(map(str, texts)), labels.index(key) if key in labels else -1)
 
 
 def _listed_choices(row: Values) -> Question | None:
@@ -95,8 +98,8 @@ def _listed_choices(row: Values) -> Question | None:
     choices = row.get("choices", [row[letter] for letter in "ABCD" if letter in row])
     if not isinstance(row.get("question"), str) or not isinstance(choices, list) or "answer" not in row:
         return None
-    given = row["answer"]
-    answer = given if isinstance(given, int) else max(_place(given, ascii_uppercase), _place(given, "0123456789"))
+    label = row["answer"]
+    answer = label if isinstance(label, int) else max(_index(label, ascii_uppercase), _index(label, "0123456789"))
     return Question(str(row["question"]), tuple(map(str, choices)), answer, subject=str(row.get("subject") or ""))
 
 
@@ -105,8 +108,8 @@ _LAYOUTS: tuple[Callable[[Values], Question | None], ...] = (
 )  # fmt: skip
 
 
-def _place(label: object, labels: str) -> int:
-    """Which label it is, -1 where it is none."""
+def _index(label: object, labels: str) -> int:
+    """Index of the label; -1 where it is none of them."""
     text = str(label).strip()
     return labels.index(text) if len(text) == 1 and text in labels else -1
 
@@ -140,8 +143,9 @@ def social_iqa(question: Question) -> Values:
     """A document of the harness's Social IQa task, which puts context and question together with a space."""
     context, text = question.context, question.text
     if not context:
-        apart = _LAST_SENTENCE.fullmatch(text)
-        context, text = (apart[1], apart[2]) if apart else text.split(" ", 1)
+        # The harness joins the two with a space, so wherever they are split here, the model reads the same text.
+        sentences = _LAST_SENTENCE.fullmatch(text)
+        context, text = (sentences[1], sentences[2]) if sentences else text.split(" ", 1)
     names = ("answerA", "answerB", "answerC")
     answers = dict(zip(names, question.choices, strict=True))
     return {"context": context, "question": text, **answers, "label": str(question.answer + 1)}
