@@ -97,7 +97,7 @@ def test_a_cell_that_fails_is_reported_and_the_others_go_on(carry):
 
 
 def test_where_nothing_can_be_done_the_reason_is_raised(carry, settings, tmp_path):
-    with pytest.raises(HumpbackError, match="no seed file"):
+    with pytest.raises(HumpbackError, match="no file or folder"):
         carry(settings=settings | {"seed": {"source": str(tmp_path / "nothing.jsonl")}})
 
 
@@ -118,7 +118,7 @@ def test_models_go_once_nothing_needs_them_and_come_back_when_something_does(car
     twice = once | {"twice": {"scorer": "expected-rating", "iterations": 2}}
     _, grid = grid_of(twice, sizes=[4], seeds=1)
     assert "forward-1.expected-rating-4.s1" in grid.gone(done.run)
-    assert forecast(grid, done.run).left["forward"] == 2, "the model that is gone, and M_2"
+    assert forecast(grid, done.run).to_do["forward"] == 2, "the model that is gone, and M_2"
     more = carry(twice, sizes=[4], seeds=1)
     assert more.worked.stages == [
         *("forward-1.expected-rating-4.s1", "ratings-2.expected-rating-4.s1", "curated-2.expected-rating-4.s1"),
@@ -146,12 +146,12 @@ def test_the_forecast_counts_what_is_left_and_reckons_by_what_is_done(grid_of, c
     run = Run(tmp_path / "experiment")
     before = forecast(grid, run)
     assert (before.ended, before.cells) == (0, 11)
-    assert before.left["forward"] == 11, "the rater and two seeds of five ways to train"
+    assert before.to_do["forward"] == 11, "the rater and two seeds of five ways to train"
     assert "how long that takes" in list(forecast_lines(before))[-1]
     carry(seeds=1)
     after = forecast(grid, run)
     assert (after.ended, after.cells) == (6, 11)
-    assert after.left == {"forward": 5, "heldout": 5, "curated": 2, "ratings by random": 1}
+    assert after.to_do == {"forward": 5, "heldout": 5, "curated": 2, "ratings by random": 1}
     assert after.unknown == ()
     assert after.seconds > 0
     carry()

@@ -60,7 +60,7 @@ def test_a_measure_that_is_added_later_trains_the_models_again_that_are_gone(car
     carry(ARMS, sizes=[4], seeds=1)
     added = carry(ARMS, sizes=[4], seeds=1, measures=["heldout", "ifeval"], ifeval={"prompts": str(prompts)})
     assert set(added.worked.stages) == {
-        *("ifeval.base", "forward-0.seed.s1", "ifeval.forward-0.seed.s1"),
+        *("prompts.ifeval", "ifeval.base", "forward-0.seed.s1", "ifeval.forward-0.seed.s1"),
         *("forward-1.random-4.s1", "ifeval.forward-1.random-4.s1"),
     }
 

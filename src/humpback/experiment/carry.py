@@ -1,4 +1,4 @@
-"""Carries an experiment out, cell by cell. A cell that fails is noted, and the others go on."""
+"""Runs an experiment cell by cell. A cell that fails is recorded, and the others continue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from humpback.runs.store.files import remove
 
 
 def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:
-    """Refuses what is stale, and has models trained again that were thrown away and are needed after all.
+    """Refuses stale stages, and has models trained again that were deleted and are needed again.
 
     Raises:
         StoreError: Something is stale and not named in `redo`, or `redo` names no stage.
@@ -30,21 +30,21 @@ def prepare(grid: Grid, run: Run, redo: Sequence[str]) -> None:
 def carry_out(
     grid: Grid, run: Run, config: Config, progress: Progress, *, keep_models: bool, on_cell: Callable[[Cell], None]
 ) -> dict[str, str]:
-    """Brings every cell to its end.
+    """Trains and measures every cell.
 
     Args:
         grid: The experiment.
         run: Its folder; locked by the caller.
         config: The settings that all arms share.
         progress: Whom to tell of stages.
-        keep_models: Whether models stay when nothing needs them any more.
-        on_cell: Called with each cell that came to its end now.
+        keep_models: Whether to keep models that no stage needs any more.
+        on_cell: Called with each cell that is finished now.
 
     Returns:
         Why, for each stage that failed.
 
     Raises:
-        Exception: Not one cell came to its end: what the first one failed of.
+        Exception: Every cell failed: the error of the first.
     """
     failed: dict[str, Exception] = {}
     ended = 0
@@ -55,12 +55,13 @@ def carry_out(
         following = _Following(progress)
         try:
             execute(stages, run, config, progress=following)
-        except Exception as error:  # of any kind: out of memory in one cell must not take the others with it
+        except Exception as error:  # of any kind: out of memory in one cell must not end the others
             if not following.stage:
                 raise
             if not isinstance(error, HumpbackError):
                 run.log("traceback", stage=following.stage, text=traceback.format_exc())
-            failed[following.stage] = error.with_traceback(None)  # which would hold on to the memory of what failed
+            # Without its traceback, which would keep the memory of the failed cell alive.
+            failed[following.stage] = error.with_traceback(None)
         else:
             ended += 1
             if following.stage:
@@ -73,7 +74,7 @@ def carry_out(
 
 
 def _throw_away(grid: Grid, run: Run, failed: Mapping[str, Exception]) -> None:
-    """Models of cells that no stage needs any more. Those of a failed cell stay, to go on from."""
+    """Deletes models that no stage needs any more. Those of a failed cell stay, to continue from."""
     needed = {name for item in grid.standing(run) if item.state != "done" for name in item.stage.needs}
     for cell in grid.cells:
         model = run.stage(cell.model)
@@ -87,7 +88,7 @@ def _in_words(error: Exception) -> str:
 
 @dataclass(slots=True)
 class _Following:
-    """Passes everything on, and remembers which stage is at work."""
+    """Forwards everything, and remembers which stage is running."""
 
     progress: Progress
     stage: str = ""

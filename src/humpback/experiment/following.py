@@ -78,13 +78,17 @@ class IfEval:
                 yield lambda shard: follow(shard, tasks, engine, config, self.settings)
 
         content = {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
-        asked = read_rows("prompts.ifeval", read, EvalPrompt, config, content | flat_settings(config, "run.seed"))
+        prompt_stage = read_rows(
+            "prompts.ifeval", read, EvalPrompt, config, content | flat_settings(config, "run.seed")
+        )
         settings = flat_settings(config, "tags", "model.max_tokens", "model.engine", "run.seed")
         settings |= {"ifeval.max_new_tokens": self.settings.max_new_tokens, "model.stage": called}
         settings |= {"prompts": prompts.prompt_digest("forward")}
-        needs = names_of(asked, *((model,) if model else ()))
-        work = MapShards(((asked.name, EvalPrompt),), opened)
-        return asked, Stage(name, f"let {called} answer IFEval's prompts", needs, settings, work, Followed, model=True)
+        needs = names_of(prompt_stage, *((model,) if model else ()))
+        work = MapShards(((prompt_stage.name, EvalPrompt),), opened)
+        return prompt_stage, Stage(
+            name, f"let {called} answer IFEval's prompts", needs, settings, work, Followed, model=True
+        )
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Instructions followed, of those in each prompt."""
@@ -93,12 +97,16 @@ class IfEval:
 
 
 def follow(
-    asked: Sequence[EvalPrompt], tasks: Mapping[str, Task], engine: Engine, config: Config, settings: IfEvalSettings
+    prompt_rows: Sequence[EvalPrompt],
+    tasks: Mapping[str, Task],
+    engine: Engine,
+    config: Config,
+    settings: IfEvalSettings,
 ) -> Outcome[Followed]:
     """Lets a model answer prompts and checks the answers, one record for each prompt, in order.
 
     Args:
-        asked: The prompts.
+        prompt_rows: The prompts.
         tasks: What each asks for, by its text.
         engine: The model.
         config: Its tags.
@@ -108,15 +116,15 @@ def follow(
     from humpback.evaluate.suites.ifeval import check
 
     greedy = Answering(max_new_tokens=settings.max_new_tokens, temperature=0.0)
-    outcome = answer(asked, engine, engine.model, config.tags, greedy)
+    outcome = answer(prompt_rows, engine, engine.model, config.tags, greedy)
     answers = {output.instruction: output.output for output in outcome.kept}
-    own = [tasks[prompt.instruction] for prompt in asked]
+    prompt_tasks = [tasks[prompt.instruction] for prompt in prompt_rows]
     rows = []
-    for task, checked in zip(own, check(own, answers), strict=True):
+    for task, checked in zip(prompt_tasks, check(prompt_tasks, answers), strict=True):
         followed = checked.metrics[_STRICT]
         text = answers.get(task.prompt, "")
         rows.append(Followed(content_id(task.prompt), task.prompt, text, len(followed), round(sum(followed))))
-    return Outcome(tuple(rows), (), len(asked), outcome.usage)
+    return Outcome(tuple(rows), (), len(prompt_rows), outcome.usage)
 
 
 def _drawn(settings: IfEvalSettings, seed: int) -> list[Task]:

@@ -1,4 +1,4 @@
-"""What an experiment has still to do, and roughly how long it takes, by the stages of its kind that are finished."""
+"""What is left of an experiment, and roughly how long it takes, judged by its finished stages."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ from humpback.runs.store import Run
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How far an experiment is, and what is left."""
+    """How far an experiment is, and what is left to do."""
 
     stages: tuple[StageStatus, ...]
     cells: int
     ended: int
     """Cells that are trained and measured."""
-    left: Mapping[str, int]
+    to_do: Mapping[str, int]
     """Stages still to do, by kind."""
     seconds: float
-    """For those of a kind of which one is finished here."""
+    """For the stages of a kind of which one is finished."""
     unknown: tuple[str, ...]
-    """Kinds that nothing is known of yet."""
+    """Kinds of which no stage is finished yet."""
 
 
 def forecast(grid: Grid, run: Run) -> Forecast:
-    """Looks at what is finished, and reckons from it what is not.
+    """Estimates from the finished stages what the others take.
 
-    A training takes what others took for a pair, times its pairs; any other stage takes what one of its kind took.
+    A training takes as long per pair as the finished ones; any other stage takes as long as one of its kind.
     """
-    gone = set(grid.gone(run))
-    found = [_again(item) if item.stage.name in gone else item for item in grid.standing(run)]
-    manifests = {item.stage.name: run.stage(item.stage.name).manifest() for item in found if item.state == "done"}
+    missing_models = set(grid.gone(run))
+    standing = [_again(item) if item.stage.name in missing_models else item for item in grid.standing(run)]
+    manifests = {item.stage.name: run.stage(item.stage.name).manifest() for item in standing if item.state == "done"}
     counts = {name: manifest["counts"] for name, manifest in manifests.items() if manifest}
-    took: dict[str, list[float]] = {}
-    for item in found:
-        if of := counts.get(item.stage.name):
-            took.setdefault(_kind(item.stage), []).append(of["seconds"] / _units(item.stage, counts))
-    left = [item.stage for item in found if item.stage.name not in counts]
-    known = [stage for stage in left if _kind(stage) in took]
+    seconds: dict[str, list[float]] = {}
+    for item in standing:
+        if stage_counts := counts.get(item.stage.name):
+            seconds.setdefault(_kind(item.stage), []).append(stage_counts["seconds"] / _units(item.stage, counts))
+    to_do = [item.stage for item in standing if item.stage.name not in counts]
+    predictable = [stage for stage in to_do if _kind(stage) in seconds]
     return Forecast(
-        stages=tuple(found),
+        stages=tuple(standing),
         cells=len(grid.cells),
         ended=sum(counts.keys() >= set(cell.measured.values()) for cell in grid.cells),
-        left=Counter(map(_kind, left)),
-        seconds=sum(median(took[_kind(stage)]) * _units(stage, counts, grid) for stage in known),
-        unknown=tuple(dict.fromkeys(_kind(stage) for stage in left if _kind(stage) not in took)),
+        to_do=Counter(map(_kind, to_do)),
+        seconds=sum(median(seconds[_kind(stage)]) * _units(stage, counts, grid) for stage in predictable),
+        unknown=tuple(dict.fromkeys(_kind(stage) for stage in to_do if _kind(stage) not in seconds)),
     )
 
 
-def forecast_lines(found: Forecast) -> Iterator[str]:
-    """Every stage and where it stands, then what is left."""
-    width = max(len(item.stage.name) for item in found.stages)
-    for item in found.stages:
+def forecast_lines(estimate: Forecast) -> Iterator[str]:
+    """Every stage with its state, then what is left to do."""
+    width = max(len(item.stage.name) for item in estimate.stages)
+    for item in estimate.stages:
         note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
             item.state, item.stage.does
         )
         yield f"{item.stage.name:<{width}}  {item.state:<5}  {note}"
-    yield f"{found.ended} of {found.cells} cells are trained and measured"
-    if not found.left:
+    yield f"{estimate.ended} of {estimate.cells} cells are trained and measured"
+    if not estimate.to_do:
         return
-    yield "to do: " + ", ".join(f"{count} {kind}" for kind, count in found.left.items())
-    if not found.unknown:
-        yield f"about {_time(found.seconds)}, by what is finished here"
-    elif found.seconds:
-        yield f"about {_time(found.seconds)}, and what {', '.join(found.unknown)} take: none is finished here yet"
+    yield "to do: " + ", ".join(f"{count} {kind}" for kind, count in estimate.to_do.items())
+    if not estimate.unknown:
+        yield f"about {_time(estimate.seconds)}, judged by what is finished here"
+    elif estimate.seconds:
+        yield f"about {_time(estimate.seconds)}, and what {', '.join(estimate.unknown)} take: none is finished here yet"
     else:
         yield "how long that takes shows once something of each kind is finished here"
 
@@ -80,7 +80,7 @@ def _again(item: StageStatus) -> StageStatus:
 
 
 def _kind(stage: Stage) -> str:
-    """What takes alike: of `forward-1.ifd-64.s2` forward, of `ratings-1.ifd` 'ratings by ifd'."""
+    """Stages of one kind take equally long: `forward-1.ifd-64.s2` is forward, `ratings-1.ifd` is 'ratings by ifd'."""
     kind = stage.name.partition(".")[0].rstrip("0123456789").rstrip("-")
     return f"{kind} by {stage.settings.get('curate.scorer')}" if kind == "ratings" else kind
 

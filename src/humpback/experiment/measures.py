@@ -1,4 +1,4 @@
-"""What is measured of each model of an experiment: a stage that measures it, and what it found on each item."""
+"""The measures of an experiment: stages that measure a model, and a reading of their results item by item."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Measure(Protocol):
 
     @property
     def name(self) -> str:
-        """How the settings, and the names of its stages, call it."""
+        """Its name in the settings and in the names of its stages."""
         ...
 
     @property
@@ -33,11 +33,11 @@ class Measure(Protocol):
 
     @property
     def lower_is_better(self) -> bool:
-        """Which way is better."""
+        """Whether a lower figure is better."""
         ...
 
     def stages(self, config: Config, seed: Stage, model: Stage | None, name: str) -> tuple[Stage, ...]:
-        """The stages that measure a model; the last one holds what was found.
+        """The stages that measure a model; the last one holds the results.
 
         Args:
             config: The settings the model was trained with.
@@ -48,7 +48,7 @@ class Measure(Protocol):
         ...
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
-        """What the last stage found, item by item."""
+        """The results of the last stage, item by item."""
         ...
 
 
@@ -62,9 +62,9 @@ class HeldOut:
 
     def stages(self, config: Config, seed: Stage, model: Stage | None, name: str) -> tuple[Stage, ...]:
         """One model, measured on every held-out pair."""
-        called = model.name if model else "base"
-        measuring = evaluate(config, [(called, "forward")], [seed, *([model] if model else [])])
-        return (renamed(measuring, name, f"measure {called} on held-out pairs"),)
+        model_name = model.name if model else "base"
+        measuring = evaluate(config, [(model_name, "forward")], [seed, *([model] if model else [])])
+        return (renamed(measuring, name, f"measure {model_name} on held-out pairs"),)
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Nats and target tokens of each pair."""
@@ -74,9 +74,9 @@ class HeldOut:
 
 def measures_of(experiment: ExperimentSettings) -> tuple[Measure, ...]:
     """The measures that an experiment asks for, in its order."""
-    known: dict[str, Measure] = {
+    measures: dict[str, Measure] = {
         "heldout": HeldOut(),
         "ifeval": IfEval(experiment.ifeval),
         "winrate": WinRateOf(experiment.winrate),
     }
-    return tuple(known[name] for name in experiment.measures)
+    return tuple(measures[name] for name in experiment.measures)

@@ -1,11 +1,11 @@
-"""The grid as stages: what all arms share comes once, then for each cell selection, training and measurement.
+"""The grid as stages: first what all arms share, then for each cell selection, training and measurement.
 
-Stages have the names and recipes they have in a run, so an experiment in a run's folder goes on from what is there. Of
-those that there are several of, the name says what is in them and not which arm wanted them:
+Stages have the names and recipes that they have in a run, so an experiment in a run's folder reuses what is there.
+Where there are several of a kind, the name says what they hold, not which arm they are for:
 
     ratings-1.ifd   curated-1.ifd-64   forward-1.ifd-64.s2   heldout.forward-1.ifd-64.s2
 
-so arms may be added, renamed and taken out, and what two of them have in common is made once.
+So arms can be added, renamed and removed, and what two of them share is computed once.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run
 
 BASE = "base"
-"""What the row of the model before any training is called."""
+"""Name of the row of the model before any training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is compared: one way to train at one size; its cells are its trainings."""
+    """The unit of comparison: one way to train at one size; its cells are its trainings."""
 
     arm: str
     size: Size | None = None
@@ -53,53 +53,54 @@ class Cell:
     model: str
     """Stage of the model, or 'base'."""
     curated: str
-    """Stage of the candidates it was trained on; empty where it was trained on none."""
+    """Stage of the candidates that it was trained on; empty where there are none."""
     measured: Mapping[str, str]
     """Stage of each measure, by the measure's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The experiment as a plan: stages in order, each after those it needs, and the cells that end in them."""
+    """The experiment as a plan: stages in order, each after those that it needs, and the cells that end in them."""
 
     stages: dict[str, Stage] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
     def add(self, stage: Stage) -> Stage:
-        """Takes a stage in, or gives the one that is there under its name."""
-        there = self.stages.setdefault(stage.name, stage)
-        if (there.settings, there.needs) != (stage.settings, stage.needs):
-            raise ValueError(f"two stages that differ are both called {stage.name}")  # a name must say what decides
-        return there
+        """Adds a stage, or returns the one that has its name already."""
+        added = self.stages.setdefault(stage.name, stage)
+        # Names must hold everything that decides a stage, or arms would share what differs between them.
+        if (added.settings, added.needs) != (stage.settings, stage.needs):
+            raise ValueError(f"two stages that differ are both called {stage.name}")
+        return added
 
     def standing(self, run: Run) -> list[StageStatus]:
-        """Where every stage stands."""
+        """The state of every stage."""
         return status(list(self.stages.values()), run)
 
     def gone(self, run: Run) -> list[str]:
-        """The models that were thrown away once they were measured, and that a stage needs after all."""
+        """Models that were deleted after they were measured, and that a stage needs again."""
         needed = dict.fromkeys(name for item in self.standing(run) if item.state != "done" for name in item.stage.needs)
         models = [name for name in needed if isinstance(self.stages[name].work, Train)]
         return [name for name in models if run.stage(name).manifest() and not run.stage(name).model_path.exists()]
 
     def leading_to(self, names: Iterable[str]) -> list[Stage]:
-        """Some stages with all they need, in order."""
-        wanted = set(names)
+        """These stages with all that they need, in order."""
+        required = set(names)
         for name in reversed(self.stages):
-            if name in wanted:
-                wanted.update(self.stages[name].needs)
-        return [stage for name, stage in self.stages.items() if name in wanted]
+            if name in required:
+                required.update(self.stages[name].needs)
+        return [stage for name, stage in self.stages.items() if name in required]
 
 
 def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
-    """Lays an experiment out.
+    """Makes the stages and cells of an experiment.
 
     Args:
         experiment: Its settings.
         base: Identity of the base model.
 
     Raises:
-        ConfigError: A setting of an arm is not right.
+        ConfigError: A setting of an arm is wrong.
     """
     config, grid = experiment.settings, Grid()
     seed = grid.add(read_seed(config))
@@ -110,7 +111,7 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
     rater = grid.add(finetune(config, base, "forward-0", "forward", on=[seed]))
     maker = _Maker(experiment, base, grid, seed, candidates, rater)
     maker.measure(config, Row(BASE), 0, None, None)
-    # All arms with the first seed before any with the second: a grid that is stopped half-way can be compared already.
+    # All arms with the first seed before any with the second: a grid that is stopped half-way can already be compared.
     for number in range(1, experiment.seeds + 1):
         for name in experiment.arms:
             for size in experiment.sizes_of(name):
@@ -120,7 +121,7 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Adds the stages of one cell after the other."""
+    """Adds the stages of cell after cell."""
 
     experiment: ExperimentSettings
     base: str
@@ -130,7 +131,7 @@ class _Maker:
     rater: Stage
 
     def cell(self, name: str, size: Size | None, number: int) -> None:
-        """One arm at one size with one seed: M_1, M_2, ... as far as the arm goes, each measured."""
+        """One arm at one size with one seed: M_1, M_2, ... up to the arm's last iteration, each measured."""
         arm = self.experiment.arms[name]
         config = _config_of(arm, size, self.experiment.settings)
         if size is None:
@@ -154,18 +155,18 @@ class _Maker:
         self.grid.cells.append(Cell(row, number, called, curated.name if curated else "", stages))
 
     def _curate(self, config: Config, arm: ArmSettings, size: Size, number: int, iteration: int, rater: Stage) -> Stage:
-        """The best candidates by the arm's scorer; by M_0 once for all seeds, save where the scorer itself draws."""
+        """The best candidates by the arm's scorer. M_0 rates once for all seeds, unless the scorer itself draws."""
         drawn = f".s{number}" if spec_of(arm.scorer).by_chance or iteration > 1 else ""
         rated_by = arm.scorer + _mark(arm, "curate.", but="curate.select.") if iteration == 1 else _content(arm, size)
         ratings = self._rate(
             _rating_config(self.experiment, config, number, iteration), iteration, rater, rated_by + drawn
         )
-        kept = f"{arm.scorer}{_mark(arm, 'curate.')}-{size}" if iteration == 1 else _content(arm, size)
+        content = f"{arm.scorer}{_mark(arm, 'curate.')}-{size}" if iteration == 1 else _content(arm, size)
         choice = select(config, iteration, self.candidates, ratings)
-        return self.grid.add(renamed(choice, f"curated-{iteration}.{kept}{drawn}", f"keep the best {size}"))
+        return self.grid.add(renamed(choice, f"curated-{iteration}.{content}{drawn}", f"keep the best {size}"))
 
     def _rate(self, config: Config, iteration: int, rater: Stage, name: str) -> Stage:
-        """Ratings of all candidates, and what they stand on."""
+        """Ratings of all candidates, and the stages that these need."""
 
         def called(stage: Stage) -> Stage:
             does = stage.does.replace(f"M_{iteration - 1}", rater.name)
@@ -176,7 +177,7 @@ class _Maker:
         return rate(config, iteration, self.candidates, self.seed, rater, called)[-1]
 
     def _train(self, config: Config, arm: ArmSettings, label: str, number: int, curated: Stage | None) -> Stage:
-        """From the base, on seed pairs and curated ones. All trainings with one seed draw alike."""
+        """From the base, on seed pairs and curated ones. All trainings with one seed draw the same numbers."""
         pairs = [*([self.seed] if arm.seed_pairs else []), *([curated] if curated else [])]
         training = finetune(config, self.base, f"training.s{number}", "forward", on=pairs)
         does = f"finetune the base on {' and '.join(stage.name for stage in pairs)}"
@@ -188,14 +189,14 @@ def _config_of(arm: ArmSettings, size: Size | None, shared: Config) -> Config:
     changes = [f"{name}={json.dumps(value)}" for name, value in arm.settings.items()]
     if size is not None:
         share, number = (1.0, None) if size == "all" else (None, size)
-        chosen = {"threshold": None, "top_share": share, "top_n": number}
+        selection = {"threshold": None, "top_share": share, "top_n": number}
         changes += [f"curate.scorer={arm.scorer}"]
-        changes += [f"curate.select.{name}={json.dumps(value)}" for name, value in chosen.items()]
+        changes += [f"curate.select.{name}={json.dumps(value)}" for name, value in selection.items()]
     return resolve_auto(with_changes(shared, changes))
 
 
 def _rating_config(experiment: ExperimentSettings, config: Config, number: int, iteration: int) -> Config:
-    """What an arm rates with: M_0 is everybody's, and reads with the tags it was trained with; chance has its seed."""
+    """The settings of an arm's ratings: all arms share M_0 and its tags; random scores follow the seed of the cell."""
     changed: dict[str, object] = {}
     if iteration == 1:
         changed["tags"] = experiment.settings.tags
@@ -206,11 +207,13 @@ def _rating_config(experiment: ExperimentSettings, config: Config, number: int, 
 
 
 def _content(arm: ArmSettings, size: Size) -> str:
-    """What a training is made on, in a name."""
+    """The data of a training, as part of a name."""
     return f"{arm.scorer}-{size}" + ("" if arm.seed_pairs else "-alone") + _mark(arm, "")
 
 
 def _mark(arm: ArmSettings, group: str, but: str = "\n") -> str:
-    """Tells the settings of an arm that begin so from those of others; empty where it has none."""
-    own = {name: value for name, value in arm.settings.items() if name.startswith(group) and not name.startswith(but)}
-    return f"-{content_id(json.dumps(own, sort_keys=True))[:6]}" if own else ""
+    """A digest of the arm's own settings of a group, as part of a name; empty where it has none."""
+    overrides = {
+        name: value for name, value in arm.settings.items() if name.startswith(group) and not name.startswith(but)
+    }
+    return f"-{content_id(json.dumps(overrides, sort_keys=True))[:6]}" if overrides else ""

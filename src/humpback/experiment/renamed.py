@@ -15,16 +15,16 @@ R = TypeVar("R")
 
 
 def renamed(stage: Stage, name: str, does: str, facts: Mapping[str, Any] | None = None) -> Stage:
-    """The same work, kept under another name.
+    """The same work under another name.
 
-    Random numbers that follow from a stage's name go on following from the old one, so stages that are renamed from one
-    name draw alike: what differs between them then is what they read.
+    Random numbers that depend on a stage's name still depend on the old one. So stages that are renamed from one name
+    draw the same numbers, and differ only in what they read.
 
     Args:
-        stage: The stage as the method has it.
-        name: What it is called here.
+        stage: The stage of the method.
+        name: Its new name.
         does: One line for people.
-        facts: What else decides its result, by name, such as a seed that was put into the old name.
+        facts: What else decides its result, by name, such as a seed that is part of the old name.
     """
 
     def there(inputs: Inputs) -> Inputs:
@@ -55,7 +55,7 @@ def renamed(stage: Stage, name: str, does: str, facts: Mapping[str, Any] | None 
 
 @dataclass(frozen=True, slots=True)
 class _Under:
-    """Inputs in which one stage is found under another name. Travels to the workers."""
+    """Inputs in which one stage has another name. It is pickled and sent to the workers."""
 
     inputs: Inputs
     old: str

@@ -1,4 +1,4 @@
-"""What came out: each row's figure with its interval, its difference to other rows, and what more data is worth."""
+"""Results: each row's figure with its interval, its difference to other rows, and what more data is worth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from humpback.statistics.paired import Measured, Trainings, difference, draws, l
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A row against another one: below 0 its figure is lower."""
+    """A row compared with another one: below 0 its figure is lower."""
 
     row: Row
     difference: float
@@ -60,12 +60,12 @@ class Slope:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What one measure found."""
+    """The results of one measure."""
 
     measure: Measure
     items: int
     left_out: int
-    """Items that not every model has a reading of."""
+    """Items that were not measured for every model."""
     results: tuple[Result, ...]
     slopes: tuple[Slope, ...]
 
@@ -87,29 +87,30 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
         if run.stage(cell.measured[measure.name]).manifest():
             cells.setdefault(cell.row, {})[cell.seed] = cell
     readings: dict[Row, dict[int, Sequence[Measured]]] = {
-        row: {seed: list(measure.read(run.stage(cell.measured[measure.name]))) for seed, cell in found.items()}
-        for row, found in cells.items()
+        row: {seed: list(measure.read(run.stage(cell.measured[measure.name]))) for seed, cell in by_seed.items()}
+        for row, by_seed in cells.items()
     }
     trainings, left_out = line_up(readings)
     results = []
     for row in _ordered(trainings, experiment):
-        found = trainings[row]
+        ours = trainings[row]
         against = tuple(
-            _against(measure, found, other, trainings[other]) for other in _others(row, trainings, experiment)
+            _against(measure, ours, opponent, trainings[opponent])
+            for opponent in _opponents(row, trainings, experiment)
         )
         results.append(
             Result(
                 row=row,
                 name=name_of(row, experiment),
                 pairs=_pairs(run, next(iter(cells[row].values()))),
-                seeds=len(found.seeds),
-                value=found.value,
-                interval=percentile_interval(draws(found)),
-                spread=float(np.std(found.by_seed, ddof=1)) if len(found.seeds) > 1 else math.nan,
+                seeds=len(ours.seeds),
+                value=ours.value,
+                interval=percentile_interval(draws(ours)),
+                spread=float(np.std(ours.by_seed, ddof=1)) if len(ours.seeds) > 1 else math.nan,
                 against=against,
             )
         )
-    items = next((found.totals.shape[1] for found in trainings.values()), 0)
+    items = next((row.totals.shape[1] for row in trainings.values()), 0)
     return Table(measure, items, left_out, tuple(results), tuple(_slopes(results, trainings)))
 
 
@@ -119,62 +120,63 @@ def _pairs(run: Run, cell: Cell) -> int:
 
 
 def _ordered(rows: Mapping[Row, Trainings], experiment: ExperimentSettings) -> list[Row]:
-    """The base, then the arms as they are given, by size and iteration."""
-    place = {name: number for number, name in enumerate(experiment.arms)}
+    """The base, then the arms in the order of the settings, by size and iteration."""
+    positions = {name: number for number, name in enumerate(experiment.arms)}
 
     def key(row: Row) -> tuple[int, float, int]:
         size = math.inf if row.size == "all" else float(row.size or 0)
-        return place.get(row.arm, -1), size, row.iteration
+        return positions.get(row.arm, -1), size, row.iteration
 
     return sorted(rows, key=key)
 
 
-def _others(row: Row, rows: Mapping[Row, Trainings], experiment: ExperimentSettings) -> list[Row]:
-    """What a row is compared with.
+def _opponents(row: Row, rows: Mapping[Row, Trainings], experiment: ExperimentSettings) -> list[Row]:
+    """The rows that a row is compared with.
 
-    With the iteration before it; and the last iteration of an arm with the last one of each arm that `against` names,
-    at the same size, or at the only size that arm has. Those arms among themselves are compared with earlier ones.
+    Each row is compared with the iteration before it. The last iteration of an arm is also compared with the last one
+    of each arm that `against` names, at the same size or at the only size of that arm. An arm in `against` is compared
+    with the arms before it there.
     """
     if row.arm == BASE:
         return []
-    before = [other for other in (Row(row.arm, row.size, row.iteration - 1),) if other in rows]
+    before = [earlier for earlier in (Row(row.arm, row.size, row.iteration - 1),) if earlier in rows]
     if row.iteration < experiment.arms[row.arm].iterations and row.size is not None:
         return before
-    found = []
-    named = experiment.against or (next(iter(experiment.arms)),)
-    for name in named[: named.index(row.arm)] if row.arm in named else named:
-        of_arm = [other for other in rows if other.arm == name]
-        alike = [other for other in of_arm if other.size == row.size] or (
-            of_arm if len({o.size for o in of_arm}) == 1 else []
-        )
-        last = max(alike, key=lambda other: other.iteration, default=None)
+    selected = []
+    references = experiment.against or (next(iter(experiment.arms)),)
+    for name in references[: references.index(row.arm)] if row.arm in references else references:
+        arm_rows = [candidate for candidate in rows if candidate.arm == name]
+        only_size = len({candidate.size for candidate in arm_rows}) == 1
+        comparable = [candidate for candidate in arm_rows if candidate.size == row.size or only_size]
+        last = max(comparable, key=lambda candidate: candidate.iteration, default=None)
         if last is not None:
-            found.append(last)
-    return found + before
+            selected.append(last)
+    return selected + before
 
 
-def _against(measure: Measure, ours: Trainings, other: Row, theirs: Trainings) -> Against:
-    found = difference(ours, theirs)
-    low, high = found.interval.low, found.interval.high
+def _against(measure: Measure, ours: Trainings, opponent: Row, theirs: Trainings) -> Against:
+    result = difference(ours, theirs)
+    low, high = result.interval.low, result.interval.high
     verdict = "not told apart" if low <= 0 <= high else "better" if (high < 0) == measure.lower_is_better else "worse"
     common = len(set(ours.seeds) & set(theirs.seeds))
-    better = found.lower if measure.lower_is_better else common - found.lower
-    return Against(other, found.difference, found.interval, verdict, common, better)
+    better = result.lower if measure.lower_is_better else common - result.lower
+    return Against(opponent, result.difference, result.interval, verdict, common, better)
 
 
 def _slopes(results: Sequence[Result], trainings: Mapping[Row, Trainings]) -> list[Slope]:
     """The line of every arm that has two sizes or more; its interval from the draws that all points share."""
     slopes = []
-    for arm, iteration in dict.fromkeys((one.row.arm, one.row.iteration) for one in results if one.pairs):
-        points = [one for one in results if (one.row.arm, one.row.iteration) == (arm, iteration)]
-        logs = np.log([one.pairs for one in points])
+    for arm, iteration in dict.fromkeys((result.row.arm, result.row.iteration) for result in results if result.pairs):
+        points = [result for result in results if (result.row.arm, result.row.iteration) == (arm, iteration)]
+        logs = np.log([result.pairs for result in points])
         if len(set(logs)) < 2:
             continue
+        # The slope of least squares is this weighted sum of the values, in each draw as over all items.
         parts = (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)
-        values = np.array([one.value for one in points])
-        drawn = sum(part * draws(trainings[one.row]) for part, one in zip(parts, points, strict=True))
+        values = np.array([result.value for result in points])
+        drawn = sum(part * draws(trainings[result.row]) for part, result in zip(parts, points, strict=True))
         alpha = float(parts @ values)
-        sizes = tuple(one.pairs for one in points)
+        sizes = tuple(result.pairs for result in points)
         slopes.append(
             Slope(
                 arm,

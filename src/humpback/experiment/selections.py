@@ -1,4 +1,4 @@
-"""What each arm was given to train on: how much, how long, and how far it agrees with what the others were given."""
+"""The candidates that each arm was trained on: how many, how long, and how many of them other arms share."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class Selection:
     instruction: float
     response: float
     shared: float | None
-    """Part of them that the selections of the same size, this one left out, kept too, on average; None where there is
-    no other. A draw by chance shares with any other what its size is of all candidates."""
+    """Share of them that another selection of the same size also kept, on average; None where there is no other. For a
+    random draw that is its size over the number of all candidates."""
 
 
 def selections(cells: Iterable[Cell], run: Run) -> list[Selection]:
-    """Every selection that finished cells stand on, once."""
+    """Every selection that finished cells were trained on, once."""
     sizes = {cell.curated: cell.row.size for cell in cells if cell.curated and run.stage(cell.curated).manifest()}
-    kept = {stage: list(run.stage(stage).records(Curated)) for stage in sizes}
-    ids = {stage: {row.id for row in rows} for stage, rows in kept.items()}
-    found = []
-    for stage, rows in kept.items():
-        others = [ids[other] for other in sizes if other != stage and sizes[other] == sizes[stage]]
-        found.append(
+    curated = {stage: list(run.stage(stage).records(Curated)) for stage in sizes}
+    ids = {stage: {row.id for row in rows} for stage, rows in curated.items()}
+    summaries = []
+    for stage, rows in curated.items():
+        same_size = [ids[peer] for peer in sizes if peer != stage and sizes[peer] == sizes[stage]]
+        summaries.append(
             Selection(
                 stage,
                 sizes[stage],
                 len(rows),
                 fmean(len(row.instruction) for row in rows),
                 fmean(len(row.response) for row in rows),
-                fmean(len(ids[stage] & other) / len(rows) for other in others) if others else None,
+                fmean(len(ids[stage] & peer_ids) / len(rows) for peer_ids in same_size) if same_size else None,
             )
         )
-    return found
+    return summaries

@@ -21,7 +21,7 @@ _SLOPES = ("data", "sizes", "alpha for each doubling", "95 % interval", "C")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All there is to show of an experiment."""
+    """Everything that is shown of an experiment."""
 
     tables: Sequence[Table]
     selections: Sequence[Selection]
@@ -32,87 +32,91 @@ class Findings:
     cells: int
 
 
-def markdown(found: Findings) -> str:
+def markdown(findings: Findings) -> str:
     """The tables of all measures, and of what was trained on."""
-    parts = ["# Results", "", f"{found.ended} of {found.cells} cells are trained and measured."]
-    parts += [f"- `{name}` failed: {why}" for name, why in found.failed.items()]
-    for table in found.tables:
+    parts = ["# Results", "", f"{findings.ended} of {findings.cells} cells are trained and measured."]
+    parts += [f"- `{name}` failed: {why}" for name, why in findings.failed.items()]
+    for table in findings.tables:
         parts += ["", *_section(table)]
-    if found.selections:
-        parts += ["", "## Candidates trained on", "", _SHARED, "", *_lines(_SELECTIONS, map(_chosen, found.selections))]
+    if findings.selections:
+        rows = map(_selection_cells, findings.selections)
+        parts += ["", "## Candidates trained on", "", _SHARED, "", *_lines(_SELECTIONS, rows)]
     return "\n".join(parts) + "\n"
 
 
-def plain(found: Findings) -> dict[str, Any]:
+def plain(findings: Findings) -> dict[str, Any]:
     """The same as values that JSON can hold."""
     return {
-        "cells": found.cells,
-        "ended": found.ended,
-        "failed": dict(found.failed),
-        "selections": [asdict(one) for one in found.selections],
+        "cells": findings.cells,
+        "ended": findings.ended,
+        "failed": dict(findings.failed),
+        "selections": [asdict(selection) for selection in findings.selections],
         "measures": {
             table.measure.name: {
                 "title": table.measure.title,
                 "lower_is_better": table.measure.lower_is_better,
                 "items": table.items,
                 "items_left_out": table.left_out,
-                "rows": [_row(one) for one in table.results],
-                "slopes": [_slope(one) for one in table.slopes],
+                "rows": [_row(result) for result in table.results],
+                "slopes": [_slope(slope) for slope in table.slopes],
             }
-            for table in found.tables
+            for table in findings.tables
         },
     }
 
 
 def _section(table: Table) -> Iterator[str]:
     better = "Lower" if table.measure.lower_is_better else "Higher"
-    left = f"; {table.left_out} that not every model could be measured on are left out" if table.left_out else ""
+    omitted = f"; {table.left_out} that not every model could be measured on are left out" if table.left_out else ""
     yield f"## {table.measure.title[0].upper()}{table.measure.title[1:]}"
     yield ""
-    yield f"{better} is better. {table.items} items, the same for every model{left}. Intervals are 95 %, from {DRAWS:,}"
+    scope = f"{table.items} items, the same for every model{omitted}"
+    yield f"{better} is better. {scope}. Intervals are 95 %, from {DRAWS:,}"
     yield "draws of items and trainings; a difference is taken item by item and seed by seed."
-    if any(one.seeds == 1 for one in table.results if one.row.arm != BASE):
+    if any(result.seeds == 1 for result in table.results if result.row.arm != BASE):
         yield "Where there is one seed, interval and verdict are of these models alone, not of the ways to train."
     yield ""
-    yield from _lines(_ROWS, map(_shown, table.results))
-    if differences := [_shown_against(one, other) for one in table.results for other in one.against]:
+    yield from _lines(_ROWS, map(_result_cells, table.results))
+    if differences := [_difference_cells(result, against) for result in table.results for against in result.against]:
         yield ""
         yield from _lines(_DIFFERENCES, differences)
     if table.slopes:
         yield ""
         yield "What more candidates are worth, w = alpha log N + C:"
         yield ""
-        yield from _lines(_SLOPES, map(_shown_slope, table.slopes))
+        yield from _lines(_SLOPES, map(_slope_cells, table.slopes))
 
 
-def _shown(one: Result) -> Sequence[str]:
-    spread = "" if math.isnan(one.spread) else f"{one.spread:.4f}"
-    return one.name, _size(one), str(one.pairs), str(one.seeds), f"{one.value:.4f}", _span(one.interval), spread
+def _result_cells(result: Result) -> Sequence[str]:
+    spread = "" if math.isnan(result.spread) else f"{result.spread:.4f}"
+    counts = str(result.pairs), str(result.seeds)
+    return result.name, _size(result), *counts, f"{result.value:.4f}", _span(result.interval), spread
 
 
-def _shown_against(one: Result, other: Against) -> Sequence[str]:
-    wins = f"{other.better_in} of {other.seeds} seeds" if other.seeds else ""
-    difference = f"{other.difference:+.4f}"
-    return one.name, _size(one), named(one, other), difference, _span(other.interval, "+.4f"), other.verdict, wins
+def _difference_cells(result: Result, against: Against) -> Sequence[str]:
+    wins = f"{against.better_in} of {against.seeds} seeds" if against.seeds else ""
+    figures = f"{against.difference:+.4f}", _span(against.interval, "+.4f")
+    return result.name, _size(result), opponent_name(result, against), *figures, against.verdict, wins
 
 
-def _chosen(one: Selection) -> Sequence[str]:
-    shared = "" if one.shared is None else f"{one.shared:.0%}"
-    return f"`{one.stage}`", str(one.pairs), f"{one.instruction:.0f}", f"{one.response:.0f}", shared
+def _selection_cells(selection: Selection) -> Sequence[str]:
+    shared = "" if selection.shared is None else f"{selection.shared:.0%}"
+    lengths = f"{selection.instruction:.0f}", f"{selection.response:.0f}"
+    return f"`{selection.stage}`", str(selection.pairs), *lengths, shared
 
 
-def _shown_slope(one: Slope) -> Sequence[str]:
-    name = one.arm + (f", M_{one.iteration}" if one.iteration > 1 else "")
+def _slope_cells(slope: Slope) -> Sequence[str]:
+    name = slope.arm + (f", M_{slope.iteration}" if slope.iteration > 1 else "")
     doubling = math.log(2)
-    span = _span(Interval(one.interval.low * doubling, one.interval.high * doubling), "+.4f")
-    return name, ", ".join(map(str, one.sizes)), f"{one.alpha * doubling:+.4f}", span, f"{one.constant:.4f}"
+    span = _span(Interval(slope.interval.low * doubling, slope.interval.high * doubling), "+.4f")
+    return name, ", ".join(map(str, slope.sizes)), f"{slope.alpha * doubling:+.4f}", span, f"{slope.constant:.4f}"
 
 
-def named(one: Result, other: Against) -> str:
-    """What a row is compared with, as short as it can be said beside the row."""
-    if other.row.arm == one.row.arm:
-        return f"M_{other.row.iteration}"
-    return other.row.arm + (f" {other.row.size}" if other.row.size not in (None, one.row.size) else "")
+def opponent_name(result: Result, against: Against) -> str:
+    """The row that another one is compared with, without what both have in common."""
+    if against.row.arm == result.row.arm:
+        return f"M_{against.row.iteration}"
+    return against.row.arm + (f" {against.row.size}" if against.row.size not in (None, result.row.size) else "")
 
 
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -122,41 +126,41 @@ def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield "| " + " | ".join(row) + " |"
 
 
-def _row(one: Result) -> dict[str, Any]:
+def _row(result: Result) -> dict[str, Any]:
     return {
-        "data": one.name,
-        "arm": one.row.arm,
-        "size": one.row.size,
-        "iteration": one.row.iteration,
-        "pairs": one.pairs,
-        "seeds": one.seeds,
-        "value": one.value,
-        "interval": [one.interval.low, one.interval.high],
-        "spread": None if math.isnan(one.spread) else one.spread,
+        "data": result.name,
+        "arm": result.row.arm,
+        "size": result.row.size,
+        "iteration": result.row.iteration,
+        "pairs": result.pairs,
+        "seeds": result.seeds,
+        "value": result.value,
+        "interval": [result.interval.low, result.interval.high],
+        "spread": None if math.isnan(result.spread) else result.spread,
         "against": [
             {
-                "arm": other.row.arm,
-                "size": other.row.size,
-                "iteration": other.row.iteration,
-                "difference": other.difference,
-                "interval": [other.interval.low, other.interval.high],
-                "verdict": other.verdict,
-                "better_in": other.better_in,
-                "seeds": other.seeds,
+                "arm": against.row.arm,
+                "size": against.row.size,
+                "iteration": against.row.iteration,
+                "difference": against.difference,
+                "interval": [against.interval.low, against.interval.high],
+                "verdict": against.verdict,
+                "better_in": against.better_in,
+                "seeds": against.seeds,
             }
-            for other in one.against
+            for against in result.against
         ],
     }
 
 
-def _slope(one: Slope) -> dict[str, Any]:
-    low, high = one.interval.low, one.interval.high
-    facts = {"arm": one.arm, "iteration": one.iteration, "sizes": list(one.sizes), "log": "natural"}
-    return facts | {"alpha": one.alpha, "interval": [low, high], "constant": one.constant}
+def _slope(slope: Slope) -> dict[str, Any]:
+    low, high = slope.interval.low, slope.interval.high
+    facts = {"arm": slope.arm, "iteration": slope.iteration, "sizes": list(slope.sizes), "log": "natural"}
+    return facts | {"alpha": slope.alpha, "interval": [low, high], "constant": slope.constant}
 
 
-def _size(one: Result) -> str:
-    return "" if one.row.size is None else str(one.row.size)
+def _size(result: Result) -> str:
+    return "" if result.row.size is None else str(result.row.size)
 
 
 def _span(interval: Interval, form: str = ".4f") -> str:

@@ -56,9 +56,9 @@ class WinRateOf:
         """
         if not self.settings.baseline:
             raise ConfigError("winrate.baseline is not given", "name outputs to win against, or leave winrate out")
-        asked = self._asked(config)
-        answers = self._answers(config, asked, model, f"answers.{model.name if model else 'base'}")
-        return asked, answers, self._verdicts(config, answers, name)
+        prompt_stage = self._asked(config)
+        answers = self._answers(config, prompt_stage, model, f"answers.{model.name if model else 'base'}")
+        return prompt_stage, answers, self._verdicts(config, answers, name)
 
     def read(self, folder: StageFolder) -> Iterator[Measured]:
         """Points of each prompt that has a verdict: 100, 50 or 0, or between where the orders disagree."""
@@ -76,10 +76,10 @@ class WinRateOf:
         settings = {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
         return read_rows("prompts.winrate", read, EvalPrompt, config, settings | flat_settings(config, "run.seed"))
 
-    def _answers(self, config: Config, asked: Stage, model: Stage | None, name: str) -> Stage:
+    def _answers(self, config: Config, prompt_stage: Stage, model: Stage | None, name: str) -> Stage:
         settings = {"winrate.max_new_tokens": self.settings.max_new_tokens}
         how = Answering(config.run.seed, self.settings.max_new_tokens)
-        return answer_prompts(config, name, asked, model, how, model.name if model else "base", settings)
+        return answer_prompts(config, name, prompt_stage, model, how, model.name if model else "base", settings)
 
     def _verdicts(self, config: Config, answers: Stage, name: str) -> Stage:
         judge = ExternalModel("judge", self.settings.judge)
@@ -92,7 +92,7 @@ class WinRateOf:
 
         def check(inputs: Inputs) -> None:
             preferences = list(inputs.column(name, "preference"))
-            missing = sum(one is None for one in preferences)
+            missing = sum(preference is None for preference in preferences)
             if missing > self.settings.max_unjudged * len(preferences):
                 raise StageError(
                     f"{name}: the judge gave no verdict on {missing} of {len(preferences)} answers",
@@ -117,18 +117,25 @@ def _judged(
     """One record for each answer, in order."""
     pairs = [
         Comparison(
-            one.instruction, baseline[one.instruction].output, one.output, "baseline", one.generator, one.dataset
+            output.instruction,
+            baseline[output.instruction].output,
+            output.output,
+            "baseline",
+            output.generator,
+            output.dataset,
         )
-        for one in answers
+        for output in answers
     ]
-    found = judge(pairs, engine, Judging(seed, settings.judge_tokens))
-    rows = [Judged(content_id(one.instruction), one.preference, one.verdicts, one.replies) for one in found]
+    judged = judge(pairs, engine, Judging(seed, settings.judge_tokens))
+    rows = [Judged(content_id(row.instruction), row.preference, row.verdicts, row.replies) for row in judged]
     return Outcome(tuple(rows), (), len(answers))
 
 
 def _baseline(settings: WinRateSettings, seed: int) -> list[Output]:
     """The baseline's outputs, or a seeded sample of them: never the first ones; of a prompt that recurs, one."""
-    outputs = list({one.instruction: one for one in read_outputs(Path(settings.baseline))}.values())
+    outputs = list({output.instruction: output for output in read_outputs(Path(settings.baseline))}.values())
     if not settings.limit:
         return outputs
-    return heapq.nsmallest(settings.limit, outputs, key=lambda one: record_rng_seed(seed, "winrate", one.instruction))
+    return heapq.nsmallest(
+        settings.limit, outputs, key=lambda output: record_rng_seed(seed, "winrate", output.instruction)
+    )
