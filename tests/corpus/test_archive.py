@@ -39,14 +39,14 @@ def test_each_record_is_read_with_its_fields_and_the_byte_it_begins_at(packing: 
         assert isinstance(item, Record)
         assert item.fields["warc-target-uri"] == f"http://example.org/{number}"
         assert item.length == len(TEXTS[number])
-        assert data[int(item.where) :].startswith(PACKINGS[packing](RECORDS[number]))
+        assert data[int(item.offset) :].startswith(PACKINGS[packing](RECORDS[number]))
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
 def test_an_archive_packed_as_a_whole_is_read(packing: str):
     found = read(PACKINGS[packing](b"".join(RECORDS)))
     assert blocks(found) == TEXTS
-    assert [item.where for item in found][:2] == ["0", f"0+{len(RECORDS[0])}"]
+    assert [item.offset for item in found][:2] == ["0", f"0+{len(RECORDS[0])}"]
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
@@ -144,7 +144,7 @@ def test_a_wrong_length_costs_only_its_record(packing: str, wrong: int):
     found = read(packed(packing, *RECORDS[:2], bad, *RECORDS[3:]))
     assert blocks(found) == TEXTS[:2] + TEXTS[3:]
     (damage,) = (item for item in found if isinstance(item, Damage))
-    assert damage.where == str(len(packed(packing, *RECORDS[:2])))
+    assert damage.offset == str(len(packed(packing, *RECORDS[:2])))
     assert damage.detail.endswith("bytes it says it has: http://example.org/wrong")
 
 

@@ -14,12 +14,13 @@ from humpback.config import CorpusSettings
 from humpback.corpus.readers import list_sources, read_documents
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
+from tests.data_access.formats import FORMATS, RESPONSES, TEXTS
 
 PAGE = "<html><head><meta charset='iso-8859-1'></head><body><p>Gr\u00fc\u00dfe</p></body></html>"
 
 
-def read(path: Path, **values: object) -> list[Document | Dropped]:
-    given_settings = CorpusSettings.model_validate({"documents": [str(path)], **values})
+def read(*entries: Path, **values: object) -> list[Document | Dropped]:
+    given_settings = CorpusSettings.model_validate({"documents": [str(entry) for entry in entries], **values})
     return list(read_documents(given_settings, list_sources(given_settings)))
 
 
@@ -121,3 +122,66 @@ def test_no_byte_of_a_parquet_footer_ends_the_process(tmp_path: Path):
         with contextlib.suppress(InputError):
             read_anyway += len(read(path))
     assert read_anyway > 0
+
+
+def shown(items: list[Document | Dropped]) -> list[tuple[str, str]]:
+    return [(item.source, item.text if isinstance(item, Document) else item.reason) for item in items]
+
+
+def test_a_bad_row_of_a_csv_or_json_file_costs_only_itself(tmp_path: Path):
+    (tmp_path / "a.csv").write_text('id,text\n1,"Flour,\nsalt."\n2,Loose, comma\n3,Yeast.\n')
+    assert shown(read(tmp_path / "a.csv")) == [
+        ("a.csv#1", "Flour,\nsalt."),
+        ("a.csv#2", "too many fields"),
+        ("a.csv#3", "Yeast."),
+    ]
+    (tmp_path / "b.json").write_text('[{"text": "Flour."}, 5, {"text": 5}, {"text": "Yeast."}]')
+    assert shown(read(tmp_path / "b.json")) == [
+        ("b.json#1", "Flour."),
+        ("b.json#2", "not JSON"),
+        ("b.json#3", "no text"),
+        ("b.json#4", "Yeast."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "before"),
+    [
+        ("a.csv", b'text\nFlour.\n"open', ["Flour."]),
+        ("a.csv", b"text\n" + b"Flour.\n" * 10_000 + b"\xff\n", None),
+        ("a.json", b'[{"text": "Flour."}, {"text": ', ["Flour."]),
+        ("a.json", b'[{"text": "Flour."}, ' + b"[" * 200_000, ["Flour."]),
+    ],
+)
+def test_a_damaged_csv_or_json_file_is_read_up_to_the_damage(
+    tmp_path: Path, name: str, data: bytes, before: list[str] | None
+):
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / f"b{name[1:]}").write_bytes(FORMATS[name])
+    texts = [text for _, text in shown(read(tmp_path))]
+    assert texts[-4:] == ["damaged file", *TEXTS]
+    # Text is decoded in blocks: what stands in one with the damage is lost.
+    assert texts[:-4] == before if before else 5_000 < len(texts) < 10_000
+
+
+def test_a_column_that_is_named_must_be_there_in_every_format(tmp_path: Path):
+    for name in ("a.csv", "a.json", "a.tsv"):
+        (tmp_path / name).write_bytes(FORMATS[name])
+        assert [text for _, text in shown(read(tmp_path / name, text_column="response"))] == RESPONSES
+        with pytest.raises(InputError, match=rf"{name} has no column 'body' of text; it has helpful, instruction"):
+            read(tmp_path / name, text_column="body")
+
+
+def test_in_a_folder_of_documents_tables_that_rarely_are_some_are_passed_over(tmp_path: Path):
+    (tmp_path / "a.md").write_text("# Bread")
+    for name in ("package.json", "figures.csv", "figures.tsv.gz"):
+        (tmp_path / name).write_bytes(FORMATS["a.csv"])
+    folder = tmp_path.name
+    assert shown(read(tmp_path)) == [(f"{folder}/a.md", "# Bread")]
+    assert shown(read(tmp_path / "*.csv")) == [(f"{folder}/figures.csv#{n}", text) for n, text in enumerate(TEXTS, 1)]
+    assert len(read(tmp_path, tmp_path / "figures.csv")) == 4
+    # With a format set each of them is one document in it, as ever.
+    assert [source for source, _ in shown(read(tmp_path, format="text"))] == [
+        f"{folder}/{name}" for name in ("a.md", "figures.csv", "figures.tsv.gz", "package.json")
+    ]

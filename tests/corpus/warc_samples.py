@@ -65,7 +65,7 @@ def blocks(found: Sequence[Record | Damage]) -> list[bytes]:
 
 
 def damages(found: Sequence[Record | Damage]) -> list[str]:
-    return [item.where for item in found if isinstance(item, Damage)]
+    return [item.offset for item in found if isinstance(item, Damage)]
 
 
 @dataclass(frozen=True)

@@ -42,11 +42,6 @@ def test_chance_is_spread_over_the_scale_and_each_stage_draws_anew():
     assert not set(first) & set(scores(scorer="random", seed=1))
 
 
-@pytest.mark.parametrize("scorer", ["length", "random"])
-def test_a_score_does_not_depend_on_the_shard(scorer):
-    assert scores(scorer=scorer, candidates=CANDIDATES[150:]) == scores(scorer=scorer)[150:]
-
-
 def test_what_augmentation_kept_is_a_score_and_where_it_kept_nothing_there_is_none():
     known = [dataclasses.replace(one, gain=0.5 * place) for place, one in enumerate(CANDIDATES[:3])]
     ratings = make_scorer(CurateSettings(scorer="stored-gain"), 0, 1, "x").score([*known, CANDIDATES[3]], Silent()).kept

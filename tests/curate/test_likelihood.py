@@ -8,7 +8,7 @@ from humpback.curate.likelihood import LIKELIHOODS
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.prompts import CRITERIA, backward_messages, forward_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest
+from humpback.records import Candidate, LikelihoodRequest
 
 NAMES = [*LIKELIHOODS, "yes-no", "additive"]
 TAGS = TagSettings()
@@ -46,18 +46,6 @@ def test_every_candidate_gets_a_score_whatever_else_is_read(engine, name):
     assert outcome.usage.read > 0
     for one, score in zip(SOME, [rating.score for rating in outcome.kept], strict=True):
         assert scores(name, engine, [one]) == pytest.approx([score], abs=1e-3)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_cannot_be_read_has_no_score_and_says_why(name):
-    class Refusing(FakeEngine):
-        def loglikelihood(self, requests):
-            return iter([Likelihood(one.id, error="cannot read this") for one in requests if one.id != "b"])
-
-    first, second, _ = scorer(name).score(SOME, Refusing()).kept
-
-    assert (first.state, first.score, first.reply) == ("unparsed", None, "cannot read this")
-    assert (second.score, second.reply) == (None, "the engine gave no answer")
 
 
 def test_gain_is_what_the_instruction_adds_to_a_token_of_the_response(engine):

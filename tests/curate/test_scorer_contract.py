@@ -19,7 +19,7 @@ from humpback.engines.fake import FakeEngine
 from humpback.errors import EngineError
 from humpback.method.rating import rate
 from humpback.prompts import template_text
-from humpback.records import Candidate, Pair, Rating
+from humpback.records import Candidate, Pair, Rating, Usage
 from humpback.runs.stage import MapShards, Produce, Stage
 from humpback.runs.status import recipes
 from tests.variations import names, varied
@@ -52,8 +52,8 @@ ASKING = [name for name in ALONE if SCORERS[name].asks_model]
 class Listening(FakeEngine):
     """Keeps what it is asked."""
 
-    def __init__(self, model: str = "M_0") -> None:
-        super().__init__(model)
+    def __init__(self) -> None:
+        super().__init__("M_0")
         self.asked: list[Any] = []
 
     def generate(self, requests):
@@ -90,7 +90,9 @@ class Memory:
     """The records that stages read, and the one engine they ask."""
 
     engine_: Any
-    stages: dict[str, list[Any]] = field(default_factory=lambda: {"seed": PAIRS})
+    stages: dict[str, list[Any]]
+    usage: Usage = field(default_factory=Usage)
+    """Of the last stage."""
 
     def records(self, stage: str, kind: type) -> Iterator[Any]:
         return iter(self.stages[stage])
@@ -121,11 +123,18 @@ def ratings_of(
     config: Config, engine: Any = None, candidates: Sequence[Candidate] = CANDIDATES, rows: int = 20
 ) -> list[Rating]:
     """What the last of these stages makes, carried out shard by shard."""
+    return carried_out(config, engine, candidates, rows)[0]
+
+
+def carried_out(
+    config: Config, engine: Any = None, candidates: Sequence[Candidate] = CANDIDATES, rows: int = 20
+) -> tuple[list[Rating], Usage]:
     memory = Memory(engine or FakeEngine("M_0"), {"seed": PAIRS, "candidates": list(candidates)})
     _, _, _, *stages = stages_of(config)
     for stage in stages:
+        memory.usage = Usage()
         memory.stages[stage.name] = list(_carried_out(stage, memory, rows))
-    return memory.stages[stages[-1].name]
+    return memory.stages[stages[-1].name], memory.usage
 
 
 def _carried_out(stage: Stage, memory: Memory, rows: int) -> Iterator[Any]:
@@ -139,6 +148,7 @@ def _carried_out(stage: Stage, memory: Memory, rows: int) -> Iterator[Any]:
         for first in range(0, len(columns[0]), rows):
             outcome = apply(*(records[first : first + rows] for records in columns))
             assert outcome.read == len(outcome.kept)
+            memory.usage += outcome.usage
             yield from outcome.kept
 
 
@@ -216,9 +226,9 @@ def test_what_the_engine_cannot_answer_is_unparsed_and_has_no_score(scorer):
 @pytest.mark.parametrize("scorer", ALONE)
 def test_it_asks_a_model_where_the_table_says_so_and_nowhere_else(scorer):
     engine = Listening()
-    ratings = ratings_of(config_of(scorer), engine)
+    ratings, usage = carried_out(config_of(scorer), engine)
 
-    assert bool(engine.asked) == SCORERS[scorer].asks_model
+    assert bool(engine.asked) == SCORERS[scorer].asks_model == (usage.read > 0)
     assert {rating.model for rating in ratings} == ({"M_0"} if SCORERS[scorer].asks_model else {NoModel.model})
     if SCORERS[scorer].asks_model:
         with pytest.raises(EngineError, match="given none"):

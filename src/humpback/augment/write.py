@@ -102,6 +102,7 @@ def _best(
     valid = [k for k, reason in enumerate(reasons) if reason is None]
     if not valid:
         return _dropped(segment, written, [reason or "" for reason in reasons])
+    # By the mean, so that a long instruction is not at a disadvantage.
     best = max(valid, key=lambda k: _mean_log_probability(written[k]))
     return Candidate(
         id=content_id(segment.id, instructions[best]),

@@ -13,7 +13,7 @@ from humpback.errors import ConfigError
 
 
 def segment(
-    documents: Annotated[list[str], typer.Argument(help="Files, folders or globs, or 'installed:'.")],
+    documents: Annotated[list[str], typer.Argument(help="Files, folders, globs, URLs, hf:NAME, or 'installed:'.")],
     out: Out = Path("segments.jsonl"),
     dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
     explain: Annotated[
@@ -41,7 +41,7 @@ def segment(
 
 
 def finetune(
-    pairs: Annotated[str, typer.Argument(help="Pairs: JSONL, Parquet, data set folder or hub id, or 'package:demo'.")],
+    pairs: Annotated[str, typer.Argument(help="Pairs: a table or any other source, or 'package:demo'.")],
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Model folder to write.")] = None,  # noqa: UP045
     direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is learnt.")] = "forward",
     model: Annotated[str, typer.Option(help="Base model.")] = "package:gemma3-270m",
@@ -67,7 +67,7 @@ def finetune(
 
 
 def instruct(
-    segments: Annotated[Path, typer.Argument(help="Segments: JSONL or Parquet with a text column.")],
+    segments: Annotated[Path, typer.Argument(help="Segments: a table with a text column, or any other source.")],
     model: Annotated[str, typer.Option(help="Backward model: the folder that 'finetune' wrote.")],
     out: Out = Path("candidates.jsonl"),
     dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
@@ -85,7 +85,7 @@ def instruct(
 
 
 def rate(
-    pairs: Annotated[Path, typer.Argument(help="Pairs: JSONL or Parquet with instruction and response.")],
+    pairs: Annotated[Path, typer.Argument(help="Pairs: a table with instruction and response, or any other source.")],
     model: Annotated[str, typer.Option(help="The model that rates.")],
     out: Out = Path("ratings.jsonl"),
     evaluate: Annotated[

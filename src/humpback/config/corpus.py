@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from humpback.config.base import Positive, Settings, Share
+from humpback.config.base import Positive, Settings, Share, Source
 
 FilterName = Literal[
     "no header",
@@ -182,25 +181,24 @@ class LineSettings(Settings):
     """Shorter lines may recur."""
 
 
-_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
-
-
 class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
-    documents: tuple[str, ...] = ("installed:",)
+    documents: tuple[Source, ...] = ("installed:",)
     """Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows; '${NAME}' in
     one is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB, DOCX, PDF,
-    JSONL, Parquet and Arrow; .gz, .zst, .bz2 and .xz too. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data
+    and tables (JSONL, JSON, CSV, TSV, Parquet, Arrow); .gz, .zst, .bz2 and .xz too. In a folder or glob with other
+    documents .json, .csv and .tsv files are passed over. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data
     set, on the hub or in a folder; 'installed:' the descriptions of the Python distributions installed here."""
     text_column: str = ""
-    """Column with the text of a JSONL or Parquet file; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
+    """Column with the text of a table; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
     title_column: str = ""
     """Column with the title; empty finds 'title'."""
     id_column: str = ""
     """Column with the name of the document; empty finds 'url', 'id', 'source'."""
     format: Literal["auto", "html", "markdown", "rst", "text"] = "auto"
-    """How the text is to be read; auto goes by the file's ending, or for a table by the look of the text."""
+    """How the text is to be read; auto goes by the file's ending, or for a table by the look of the text. With
+    another value every file is read, and .json, .csv and .tsv files are documents in this format and no tables."""
     max_document_chars: Positive = 5_000_000
     """A longer document is dropped and counted."""
     max_document_seconds: Annotated[float, Field(gt=0)] = 30.0
@@ -215,11 +213,3 @@ class CorpusSettings(Settings):
     segment: SegmentSettings = SegmentSettings()
     lines: LineSettings = LineSettings()
     deduplicate: DeduplicateSettings = DeduplicateSettings()
-
-    @field_validator("documents")
-    @classmethod
-    def _no_secrets(cls, documents: tuple[str, ...]) -> tuple[str, ...]:
-        """The settings are kept in the run folder and its cards; a password must not be."""
-        if any(_PASSWORD.match(entry) for entry in documents):
-            raise ValueError("a URL holds a password: set an environment variable and write ${NAME} in its place")
-        return documents

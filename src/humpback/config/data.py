@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from humpback.config.base import Positive, Settings, Share
+from humpback.config.base import Positive, Settings, Share, Source
 
 
 class ColumnSettings(Settings):
@@ -25,8 +25,9 @@ class ColumnSettings(Settings):
 class SeedSettings(Settings):
     """The human-written pairs that everything starts from (paper, section 2.1)."""
 
-    source: str = "package:demo"
-    """JSONL or Parquet file (.gz and .zst too), data set folder, hub id, or 'package:demo' for the pairs shipped."""
+    source: Source = "package:demo"
+    """File, folder, glob or URL of tables (JSONL, JSON, CSV, TSV, Parquet, Arrow; .gz, .zst, .bz2 and .xz too); a data
+    set: 'hf:NAME', 'hf:NAME:CONFIG/SPLIT', 'org/name' or a folder; or 'package:demo' for the pairs that ship."""
     format: Literal["auto", "pairs", "messages", "sharegpt", "oasst"] = "auto"
     """Layout; auto looks at the columns. oasst: Open Assistant trees, first turn, best-ranked reply."""
     columns: ColumnSettings = ColumnSettings()
@@ -45,10 +46,9 @@ class SeedSettings(Settings):
 class DecontaminateSettings(Settings):
     """Segments and seed pairs that hold evaluation prompts are dropped: what is measured must not be trained on."""
 
-    against: tuple[str, ...] = ()
-    """Files of prompts, or folders of them: JSONL, JSON, CSV, Parquet, or text with one on each line; .gz and .zst
-    too. The prompts are found under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks
-    nothing."""
+    against: tuple[Source, ...] = ()
+    """Prompts: the same sources as for seed.source, and text files (.txt) with one on each line. The prompts are found
+    under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks nothing."""
     ngram: Positive = 8
     """Words in one n-gram. A prompt of fewer words, down to 5, must stand in the text as a sentence of its own; one of
     fewer than 5 is not looked for."""

@@ -16,23 +16,23 @@ class LoraSettings(Settings):
     rank: Positive = 16
     """Rank of each adapter."""
     alpha: Positive = 32
-    """Scale: the adapter counts alpha / rank times."""
+    """Scale: the adapter is multiplied by alpha / rank."""
 
 
 class TrainSettings(Settings):
     """One training. Backward and forward differ only in their direction (paper, section 3.1)."""
 
     method: Literal["full", "lora", "qlora"] = "full"
-    """Change all weights, or only low-rank adapters; qlora keeps the base in 4 bits meanwhile (Dettmers et al. 2023)
-    and needs the package bitsandbytes. On a GPU; elsewhere it works, and is slow."""
+    """full changes all weights, lora only low-rank adapters. qlora is lora with the base in 4 bits (Dettmers et al.
+    2023); it needs the package bitsandbytes, and is slow without a GPU."""
     lora: LoraSettings = LoraSettings()
     freeze_embeddings: bool = False
-    """Leave the embeddings, and a head tied to them, as they are: a third less work for a small model with a large
-    vocabulary. Adapters leave them anyway."""
+    """Do not train the embeddings, nor a head tied to them: a third less work for a small model with a large
+    vocabulary. Adapters never train them."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-5
-    """First learning rate of AdamW. The paper's 1e-5 is for 7B and more; small models want more."""
+    """First learning rate of AdamW. The paper's 1e-5 is for 7B and more; small models need a higher one."""
     final_learning_rate: Annotated[float, Field(ge=0)] = 9e-6
-    """The rate, not a factor, that the linear schedule ends at."""
+    """The rate at the end of the linear schedule; a rate, not a factor."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps in which the rate rises from 0. The paper reports none."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
@@ -42,41 +42,42 @@ class TrainSettings(Settings):
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
     """Gradients are clipped to this norm; 0 does not clip. Not in the paper."""
     steps: Literal["paper"] | Positive = "paper"
-    """Optimiser steps; 'paper' reads them off the paper's table by the number of pairs."""
+    """Optimiser steps; 'paper' takes the number from the paper's table, by the number of pairs."""
     epochs: Annotated[float, Field(gt=0)] | None = None
-    """Passes over the pairs, in place of `steps`: M_t then sees each seed pair as often as M_0 does."""
+    """Passes over the pairs, instead of `steps`: M_t then sees each seed pair as often as M_0 does."""
     batch_size: Literal["paper"] | Positive = "paper"
     """Pairs in one optimiser step; 'paper' is 8 below 3,000 pairs and 32 from there on."""
     packing: bool = True
-    """Put the pairs of a forward pass behind one another, without padding; no pair sees another. A model that cannot
-    (it is tried at the start) is trained in padded batches. Changes no result but the draws of dropout."""
+    """Put several pairs into one row without padding (sequence packing); no pair sees another. A model that cannot do
+    this, which is tried at the start, is trained in padded batches. Only the draws of dropout differ."""
     pack_tokens: Positive = 2048
-    """Tokens in one packed forward pass, which bound its memory; a longer pair has one to itself."""
+    """Tokens in one packed forward pass: the bound on its memory. A longer pair gets a pass of its own."""
     micro_batch_size: Positive = 4
-    """Pairs in one padded forward pass, where they are not packed; the rest of the batch is accumulated."""
+    """Pairs in one padded forward pass, if they are not packed. A batch accumulates the gradients of its passes."""
     gradient_checkpointing: bool | None = None
-    """Compute activations twice instead of keeping them: less memory, a third more work. Not given: on a GPU, from a
-    billion parameters on."""
+    """Compute activations twice instead of keeping them: less memory, a third more work. If not given: only on a GPU,
+    for models of a billion parameters and more."""
     devices: Annotated[int, Field(ge=0)] = 1
-    """Processes that train together, one on each GPU (or, without one, on the CPU); 0 takes every GPU. The same steps
-    and the same examples in each, whatever their number."""
+    """Processes that train together, one on each GPU (without a GPU, on the CPU); 0 takes every GPU. Any number of them
+    makes the same steps on the same examples."""
     shard: bool = False
     """Split weights, gradients and the optimiser's state over the devices (FSDP), for models too large for one."""
     checkpoint_steps: Positive = 50
-    """A training that is killed goes on from the last multiple of this many steps."""
+    """Write a checkpoint each time so many steps are done. A training that was killed continues from the last one."""
     keep_checkpoints: Positive = 1
-    """Checkpoints kept on the disk; one more is there while the next is written."""
+    """Checkpoints kept on the disk. While the next one is written there is one more."""
     early_stop_checks: Annotated[int, Field(ge=0)] = 0
-    """End when the held-out loss has not fallen for this many checks, and keep the best weights; 0 never does. The
-    paper does not."""
+    """End when the held-out loss has not fallen for this many checks, and keep the best weights; 0 never ends early, as
+    in the paper."""
     early_stop_steps: Positive = 20
     """Steps between two such checks."""
     tracker: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
-    """Where curves are sent as well: TensorBoard's files (in the model's folder, under 'runs'), trackio, or Weights &
-    Biases. Each is a package to install; nothing is sent unless this says so."""
+    """Where else to write the curves: TensorBoard's files (in the model's folder, under 'runs'), trackio, or Weights &
+    Biases. Each needs a package. With 'none' nothing is sent anywhere."""
     max_dropped_share: Share = 0.2
-    """Fail where more than this part of the pairs cannot be trained on (no target, too long)."""
+    """Fail if more than this share of the pairs cannot be trained on (no target, too long)."""
 
+    # 'paper' is the default of `steps`, so a number in it was given on purpose.
     @model_validator(mode="after")
     def _one_length(self) -> TrainSettings:
         if self.epochs is not None and self.steps != "paper":
@@ -85,7 +86,7 @@ class TrainSettings(Settings):
 
 
 class TagSettings(Settings):
-    """The sentence that tells seed from augmented data, put behind each instruction (paper, section 2.2)."""
+    """The sentence behind each instruction that tells seed data from augmented data (paper, section 2.2)."""
 
     enabled: bool = True
     """Whether prompts carry tags at all."""
@@ -99,7 +100,8 @@ class AugmentSettings(Settings):
     """Self-augmentation: the backward model writes instructions (paper, section 2.2)."""
 
     title_path: bool = False
-    """Show the backward model the titles above a segment too ('Guide > Install'). Off, as it is trained without."""
+    """Show the backward model the titles above a segment too ('Guide > Install'). Off by default: it is trained without
+    titles."""
     per_segment: Positive = 1
     """Instructions written for each segment; the likeliest valid one is kept."""
     temperature: Annotated[float, Field(ge=0)] = 0.7
@@ -107,36 +109,36 @@ class AugmentSettings(Settings):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Nucleus."""
     max_new_tokens: Positive = 96
-    """Longest instruction, in tokens; one that does not end by then is dropped."""
+    """Longest instruction, in tokens; an instruction that has no end by then is dropped."""
     min_chars: Positive = 10
     """Shortest instruction."""
     max_chars: Positive = 800
     """Longest instruction."""
     gain: bool = True
-    """Read each instruction once more without its response, a short pass, and keep by how much the response makes it
-    likelier: what the scorer `stored-gain` ranks by. Not done by a server."""
+    """Read each instruction once more without its response, in a short pass, and store by how much the response makes
+    it likelier: the scorer `stored-gain` ranks by that. A server cannot do it."""
     max_overlap: Share = 0.6
-    """Drop an instruction of which more than this part of the word 5-grams stands in its response: a copy."""
+    """Drop an instruction as a copy if more than this share of its word 5-grams occurs in its response."""
 
 
 class SelectSettings(Settings):
-    """What of the rated candidates is kept. Exactly one of the first three. Default: a score of 4.5 and more, A_5."""
+    """Which of the rated candidates are kept. Give one of the first three. Default: a score of at least 4.5, A_5."""
 
     threshold: float | None = None
     """Keep scores of at least this. The paper's A_5 is 4.5, its A_4 is 4."""
     top_share: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Keep this part of all candidates, the best first."""
+    """Keep this share of all candidates, the best first."""
     top_n: Positive | None = None
     """Keep this many candidates, the best first."""
     max_similarity: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Of instructions that are alike to this part (Jaccard similarity of their words and pairs of words) keep the
-    best-rated one, such as 0.7. Not in the paper, and not given: all may stay."""
+    """Of instructions that are this much alike (Jaccard similarity of their words and pairs of words), such as 0.7,
+    keep only the best-rated one. Not in the paper. If not given, all may stay."""
     per_document: Annotated[int, Field(ge=0)] = 0
-    """Keep at most so many candidates of one document, the best-rated; 0 sets no bound. Where a share or a number is
-    asked for, the next best move up."""
+    """Keep at most so many candidates of one document, the best-rated; 0 sets no bound. With `top_share` or `top_n` the
+    next best candidates move up."""
     clusters: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Put instructions into so many groups of like ones, such as 50, and keep the best of each group, in proportion to
-    its size; with a share or a number. Not in the paper (k-means selections: Yu et al. 2024); 0 makes no groups."""
+    """Put like instructions into so many groups, such as 50, and keep the best of each group, in proportion to its
+    size. Needs `top_share` or `top_n`. Not in the paper (k-means selection: Yu et al. 2024); 0 makes no groups."""
 
     @property
     def diverse(self) -> bool:
@@ -154,14 +156,14 @@ class SelectSettings(Settings):
 
 
 class CascadeSettings(Settings):
-    """Cheap first: a cheap scorer sees all candidates, the expensive one only those within reach. Not in the paper."""
+    """A cheap scorer sees all candidates, and the expensive one only the best of them. Not in the paper."""
 
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Part of the candidates that `curate.scorer` rates: the best by the cheap scorer. At 1 there is no cascade."""
+    """Share of the candidates that `curate.scorer` rates: the best by the cheap scorer. At 1 there is no cascade."""
     scorer: SingleScorer = "stored-gain"
-    """The cheap scorer. `stored-gain` costs nothing: it was read when the instruction was written."""
+    """The cheap scorer. `stored-gain` costs nothing: augmentation has stored it."""
     check: Annotated[int, Field(ge=0)] = 32
-    """Of those left out rate so many all the same, drawn by chance: the report says what the cascade loses by them."""
+    """Rate so many of those left out all the same, drawn by chance. By them the report says what the cascade loses."""
 
 
 _SCORER_HELP = "\n".join(
@@ -185,24 +187,24 @@ class CurateSettings(Settings):
     max_new_tokens: Positive = 256
     """Longest reply of `rating`; where it ends before the score, the rating is 'truncated'."""
     ask_again: bool = True
-    """Where a reply of `rating` ends without a score, read the grade as a distribution behind it, as `expected-rating`
-    does, and write nothing. Not in the paper. Where the engine cannot, the rating stays without a score."""
+    """If a reply of `rating` ends without a score, read the grade as a distribution behind it, as `expected-rating`
+    does. Not in the paper. If the engine cannot do that, the rating stays without a score."""
     samples: Positive = 1
-    """Replies of `rating` whose scores are averaged. The paper draws one."""
+    """Replies of `rating` to draw and average. The paper draws one."""
     ensemble: dict[SingleScorer, Annotated[float, Field(gt=0)]] = Field(default={"calibrated": 2.0, "stored-gain": 1.0})
     """The scorers of `ensemble`, with their weights."""
     cascade: CascadeSettings = CascadeSettings()
     follow_up: bool = False
     """Let `calibrated` ask for a grade too, as the next turn of the conversation that it reads: likelihoods and grade
-    from one pass. A model has to be able to grade; those below a billion parameters that were measured are not."""
+    from one pass. The model must be able to grade; those below a billion parameters that were measured cannot."""
     calibration_pairs: Positive = 64
-    """Seed pairs that `calibrated` reads before it rates, and as many with a planted fault."""
+    """Seed pairs that `calibrated` reads before it rates; it also reads as many with a planted fault."""
     max_unrated_share: Share = 0.5
-    """Fail where more than this part of the candidates gets no score."""
+    """Fail if more than this share of the candidates gets no score."""
 
     @property
     def first(self) -> tuple[SingleScorer, ...]:
-        """The scorers that all candidates are scored by before `scorer` has its turn."""
+        """The scorers that rate all candidates before `scorer` does."""
         if spec_of(self.scorer).needs == "members":
             return tuple(self.ensemble)
         return (self.cascade.scorer,) if self.cascade.share < 1 else ()

@@ -112,7 +112,7 @@ class ModelSettings(Settings):
     has its own limit, which is the one that counts."""
     batch_tokens: Positive = 8192
     """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory. vLLM has its
-    own."""
+    own. With dtype bfloat16 on a CPU it changes texts, and another value makes candidates and ratings stale."""
     trust_remote_code: bool = False
     """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
 

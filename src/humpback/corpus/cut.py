@@ -47,15 +47,15 @@ def cut(
     """
     rules = addresses(settings.urls)
     load()
-    kept: list[Segment] = []
+    segments: list[Segment] = []
     dropped: list[Dropped] = []
     for document in documents:
         for item in [document] if isinstance(document, Dropped) else _in_time(document, settings, rules, contamination):
             if isinstance(item, Segment):
-                kept.append(item)
+                segments.append(item)
             else:
                 dropped.append(item)
-    return Outcome(kept=tuple(kept), dropped=tuple(dropped), read=len(kept) + len(dropped))
+    return Outcome(kept=tuple(segments), dropped=tuple(dropped), read=len(segments) + len(dropped))
 
 
 def _in_time(
@@ -84,11 +84,11 @@ def parse(document: Document) -> Section:
 
 
 def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> list[Segment | Dropped]:
-    found = pieces(parse(document), document.format, settings.segment)
-    if not found:
+    cuts = pieces(parse(document), document.format, settings.segment)
+    if not cuts:
         detail = f"{len(document.text)} characters of {document.format}"
         return [_dropped(document, "no text", detail, settings)]
-    return [_judge(piece, document, settings, contamination) for piece in found]
+    return [_judge(piece, document, settings, contamination) for piece in cuts]
 
 
 def refusals(piece: Piece, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[Objection]:
@@ -104,13 +104,13 @@ def _judge(
 ) -> Segment | Dropped:
     refusal = next(refusals(piece, settings, contamination), None)
     if not refusal and settings.segment.personal_data == "mask":
-        masked, said = mask_piece(piece)
-        if said:
+        masked, values = mask_piece(piece)
+        if values:
             piece, refusal = masked, next(refusals(masked, settings, contamination), None)
     identity = segment_id(piece.text)
     if refusal:
-        shown = _shown(piece.text, settings)
-        return Dropped(identity, refusal.reason, refusal.detail, document.source, shown)
+        text_start = _shown(piece.text, settings)
+        return Dropped(identity, refusal.reason, refusal.detail, document.source, text_start)
     language, _ = identify(piece.spoken)
     return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
 

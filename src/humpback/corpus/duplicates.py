@@ -61,7 +61,7 @@ def map_shard(segments: Sequence[Segment], first_place: int, settings: Deduplica
         `key`, the bucket; `place`; `band`; `exact`, the beginning of the segment's id; `sketch`, for comparing.
     """
     exact = np.array([int(segment.id[:16], 16) for segment in segments], np.uint64)
-    place = np.arange(first_place, first_place + len(segments), dtype=np.uint64)
+    position = np.arange(first_place, first_place + len(segments), dtype=np.uint64)
     bands = settings.bands if settings.near else 1
     if settings.near:
         keys, sketches = _signatures([segment.text for segment in segments], exact, settings)
@@ -69,7 +69,7 @@ def map_shard(segments: Sequence[Segment], first_place: int, settings: Deduplica
         keys, sketches = mixed(exact), np.zeros((len(segments), SKETCH_BYTES), np.uint8)
     columns = [
         keys,
-        np.repeat(place, bands),
+        np.repeat(position, bands),
         np.tile(np.arange(bands, dtype=np.uint16), len(segments)),
         np.repeat(exact, bands),
         _fixed(np.repeat(sketches, bands, axis=0)),
@@ -89,19 +89,19 @@ def reduce_keys(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
         A segment that is like others in several buckets has several rows.
     """
     shared = np.flatnonzero(_shared(table.column("key").to_numpy()))
-    key, place, band, exact = (table.column(name).to_numpy()[shared] for name in ("key", "place", "band", "exact"))
+    key, position, band, exact = (table.column(name).to_numpy()[shared] for name in ("key", "place", "band", "exact"))
     order = np.lexsort((exact, key))  # stable: by place among the copies in a bucket
-    again = np.zeros(len(order), bool)
-    again[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (exact[order[1:]] == exact[order[:-1]])
+    is_copy = np.zeros(len(order), bool)
+    is_copy[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (exact[order[1:]] == exact[order[:-1]])
     # Copies share all bands, so one tells of them. Where copies may stay but not likes, they are likes.
-    copies = np.flatnonzero(again & (band == 0) & (settings.exact or settings.near))
-    found = [_settled(place[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
+    copies = np.flatnonzero(is_copy & (band == 0) & (settings.exact or settings.near))
+    tables = [_settled(position[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
     if settings.near:
-        firsts = np.flatnonzero(~again)
+        firsts = np.flatnonzero(~is_copy)
         like = _like(key[firsts], _sketches(table, shared[firsts]), _bound(settings.threshold))
         rows, earlier = firsts[like.rows], firsts[like.earlier]
-        found.append(_settled(place[rows], exact[earlier], like.similarity, exact=False))
-    return pa.concat_tables(found)
+        tables.append(_settled(position[rows], exact[earlier], like.similarity, exact=False))
+    return pa.concat_tables(tables)
 
 
 def apply(
@@ -109,12 +109,12 @@ def apply(
 ) -> Outcome[Segment]:
     """Drops each segment of which something is settled; an exact match says why before the likest one does."""
     why: dict[int, tuple[bool, float, int]] = {}
-    for place, of, similarity, exact in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
-        at, reason = place - first_place, (exact, similarity, of)
+    for position, original, similarity, exact in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
+        at, reason = position - first_place, (exact, similarity, original)
         why[at] = max(why.get(at, reason), reason)
-    kept = tuple(segment for at, segment in enumerate(segments) if at not in why)
+    remaining = tuple(segment for at, segment in enumerate(segments) if at not in why)
     dropped = tuple(_dropped(segments[at], *why[at]) for at in sorted(why))
-    return Outcome(kept, dropped, len(segments))
+    return Outcome(remaining, dropped, len(segments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +159,15 @@ def _batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _shingles(texts: Sequence[str], exact: Hashes, n: int) -> Shingles:
     """The n-grams of each text; of a shorter one all its words as one, and of one without words its id."""
-    said = words(texts)
-    ngrams = said.ngrams(n)
+    text_words = words(texts)
+    ngrams = text_words.ngrams(n)
     short = np.flatnonzero(np.diff(ngrams.ends) == 0)
     if not len(short):
         return ngrams
-    whole = [mixed(np.sum(said.of(at), keepdims=True))[0] if len(said.of(at)) else exact[at] for at in short.tolist()]
+    hashes = ((text_words.of(at), exact[at]) for at in short.tolist())
+    single = [mixed(np.sum(of, keepdims=True))[0] if len(of) else identity for of, identity in hashes]
     added = np.cumsum([0, *(np.diff(ngrams.ends) == 0)])
-    return Shingles(np.insert(ngrams.hashes, ngrams.ends[short], whole), ngrams.ends + added)
+    return Shingles(np.insert(ngrams.hashes, ngrams.ends[short], single), ngrams.ends + added)
 
 
 def _shared(key: Hashes) -> NDArray[np.bool_]:
@@ -177,24 +178,24 @@ def _shared(key: Hashes) -> NDArray[np.bool_]:
 
 def _like(key: Hashes, sketches: Sketches, bound: float) -> _Likes:
     """Compares each row with the first of its bucket and with the nearest before it; rows come sorted by bucket."""
-    places = np.arange(len(key))
-    first = np.maximum.accumulate(np.where(np.append(True, key[1:] != key[:-1])[: len(key)], places, 0))
-    best, earlier = np.full(len(key), -1.0, np.float32), places.copy()
+    positions = np.arange(len(key))
+    first = np.maximum.accumulate(np.where(np.append(True, key[1:] != key[:-1])[: len(key)], positions, 0))
+    best, earlier = np.full(len(key), -1.0, np.float32), positions.copy()
     for back in range(WINDOW + 1):
-        other = first if back == 0 else places - back
-        rows = np.flatnonzero((places > first) & (other >= first))
-        similarity = _similarity(sketches, rows, other[rows])
+        partner = first if back == 0 else positions - back
+        rows = np.flatnonzero((positions > first) & (partner >= first))
+        similarity = _similarity(sketches, rows, partner[rows])
         better = similarity > best[rows]
-        best[rows[better]], earlier[rows[better]] = similarity[better], other[rows][better]
+        best[rows[better]], earlier[rows[better]] = similarity[better], partner[rows][better]
     rows = np.flatnonzero(best >= bound)
     return _Likes(rows, earlier[rows], best[rows])
 
 
-def _similarity(sketches: Sketches, rows: Rows, others: Rows) -> NDArray[np.float32]:
+def _similarity(sketches: Sketches, rows: Rows, partners: Rows) -> NDArray[np.float32]:
     differing = np.empty(len(rows), np.int64)
     for at in range(0, len(rows), _COMPARED):
         now = slice(at, at + _COMPARED)
-        differing[now] = np.bitwise_count(sketches[rows[now]] ^ sketches[others[now]]).sum(axis=1, dtype=np.int64)
+        differing[now] = np.bitwise_count(sketches[rows[now]] ^ sketches[partners[now]]).sum(axis=1, dtype=np.int64)
     return (1 - 2 * differing / _BITS).astype(np.float32)
 
 
@@ -216,12 +217,12 @@ def _fixed(rows: NDArray[np.uint8]) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(SKETCH_BYTES), len(rows), [None, data])
 
 
-def _settled(place: Hashes, of: Hashes, similarity: NDArray[np.float32], *, exact: bool) -> pa.Table:
-    columns = [pa.array(place), pa.array(of), pa.array(similarity), pa.array(np.full(len(place), exact))]
+def _settled(position: Hashes, original: Hashes, similarity: NDArray[np.float32], *, exact: bool) -> pa.Table:
+    columns = [pa.array(position), pa.array(original), pa.array(similarity), pa.array(np.full(len(position), exact))]
     return pa.table(columns, schema=_SETTLED)
 
 
-def _dropped(segment: Segment, exact: bool, similarity: float, of: int) -> Dropped:
+def _dropped(segment: Segment, exact: bool, similarity: float, original: int) -> Dropped:
     reason = "duplicate" if exact else "near duplicate"
-    detail = f"of segment {of:016x}..." if exact else f"similarity {similarity:.2f} to segment {of:016x}..."
+    detail = f"of segment {original:016x}..." if exact else f"similarity {similarity:.2f} to segment {original:016x}..."
     return Dropped(segment.id, reason, detail, segment.source, segment.text[:_EXCERPT])

@@ -45,10 +45,10 @@ def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Pro
     """
     for entry in entries:
         path, name = _named(entry)
-        chosen = settings.model_copy(update={"documents": (path,)})
-        found = read_documents(chosen, list_sources(chosen))
-        for shown, item in enumerate(_wanted(found, path, name)):
-            if shown == MOST_DOCUMENTS:
+        narrowed = settings.model_copy(update={"documents": (path,)})
+        items = read_documents(narrowed, list_sources(narrowed))
+        for count, item in enumerate(_wanted(items, path, name)):
+            if count == MOST_DOCUMENTS:
                 yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."
                 break
             for line in _dropped(item) if isinstance(item, Dropped) else _document(item, settings, contamination):
@@ -62,20 +62,20 @@ def _named(entry: str) -> tuple[str, str]:
     return (path, name) if sign and not Path(entry).exists() else (entry, "")
 
 
-def _wanted(found: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
+def _wanted(items: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
     if not name:
-        yield from found
+        yield from items
         return
-    others: list[str] = []
+    names: list[str] = []
     missing = True
-    for item in found:
+    for item in items:
         if item.source == name or item.source.endswith(f"#{name}"):
             missing = False
             yield item
-        elif len(others) < _MOST_NAMES:
-            others.append(item.source.rpartition("#")[2])
+        elif len(names) < _MOST_NAMES:
+            names.append(item.source.rpartition("#")[2])
     if missing:
-        raise InputError(f"{path} has no document named {name!r}", f"names are {', '.join(others)} ...")
+        raise InputError(f"{path} has no document named {name!r}", f"names are {', '.join(names)} ...")
 
 
 def _dropped(item: Dropped) -> Iterator[str]:
@@ -98,16 +98,16 @@ def _document(document: Document, settings: CorpusSettings, contamination: Promp
         yield f"  dropped: took too long: {error}"
         return
     yield from islice(_tree(tree, 1), _MOST_SECTIONS)
-    found = pieces(tree, document.format, settings.segment)
-    if not found:
+    cuts = pieces(tree, document.format, settings.segment)
+    if not cuts:
         yield "  dropped: no text"
-    kept = 0
-    for number, piece in enumerate(found, 1):
+    accepted = 0
+    for number, piece in enumerate(cuts, 1):
         lines = list(_piece(piece, settings, contamination))
-        kept += lines[0].startswith("KEPT")
+        accepted += lines[0].startswith("KEPT")
         yield f"  {number}. {lines[0]}"
         yield from (f"     {line}" for line in lines[1:])
-    yield f"  {kept} of {len(found)} pieces kept"
+    yield f"  {accepted} of {len(cuts)} pieces kept"
 
 
 def _tree(section: Section, depth: int) -> Iterator[str]:
@@ -119,20 +119,20 @@ def _tree(section: Section, depth: int) -> Iterator[str]:
 
 
 def _piece(piece: Piece, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[str]:
-    masked, said = mask_piece(piece) if settings.segment.personal_data != "keep" else (piece, [])
+    masked, values = mask_piece(piece) if settings.segment.personal_data != "keep" else (piece, [])
     objections = list(refusals(piece, settings, contamination))
-    if said and settings.segment.personal_data == "mask" and not objections:
+    if values and settings.segment.personal_data == "mask" and not objections:
         objections = list(refusals(masked, settings, contamination))
     language, probability = identify(piece.spoken)
     yield f"{'DROPPED' if objections else 'KEPT'}  {_safe(' > '.join(piece.title_path)) or '(no title)'}"
-    place = ", begins the document" * piece.opens + ", ends it" * piece.closes
-    yield f"{len(piece.text):,} characters, {language or 'no language'} {probability:.2f}{place}"
+    position = ", begins the document" * piece.opens + ", ends it" * piece.closes
+    yield f"{len(piece.text):,} characters, {language or 'no language'} {probability:.2f}{position}"
     yield f"| {_safe(piece.text)[:160]}"
     for objection in objections:
         yield f"- {objection.reason}: {_safe(objection.detail)}"
-    if said:
-        done = "masked" if settings.segment.personal_data == "mask" else "holds"
-        yield f"{done}: {', '.join(map(_safe, said))}"
+    if values:
+        action = "masked" if settings.segment.personal_data == "mask" else "holds"
+        yield f"{action}: {', '.join(map(_safe, values))}"
 
 
 def _safe(text: str) -> str:

@@ -63,14 +63,14 @@ def map_shard(segments: Sequence[Segment], first_place: int, settings: LineSetti
     """
     rows: list[tuple[int, int, int, int, int]] = []
     documents: dict[str, set[int]] = defaultdict(set)
-    places: dict[str, int] = {}
-    for place, segment in enumerate(segments if settings.max_documents else (), start=first_place):
+    first_positions: dict[str, int] = {}
+    for position, segment in enumerate(segments if settings.max_documents else (), start=first_place):
         site, document = site_of(segment.source), int(segment.document_id[:16], 16)
         documents[site].add(document)
-        places.setdefault(site, place)
+        first_positions.setdefault(site, position)
         keys = {key for _, key in _lines(segment.text, site, settings)}
-        rows += [(key, place, document, int(segment.id[:16], 16), 0) for key in sorted(keys)]
-    rows += [(_key(site), places[site], 0, 0, len(mapped)) for site, mapped in documents.items()]
+        rows += [(key, position, document, int(segment.id[:16], 16), 0) for key in sorted(keys)]
+    rows += [(_key(site), first_positions[site], 0, 0, len(mapped)) for site, mapped in documents.items()]
     columns = list(zip(*rows, strict=True)) or [()] * len(_SEEN)
     return pa.table([pa.array(column, kind) for column, kind in zip(columns, _SEEN.types, strict=True)], schema=_SEEN)
 
@@ -85,15 +85,16 @@ def reduce_keys(table: pa.Table, settings: LineSettings) -> pa.Table:
     Returns:
         `place`, `key` of the line or site, and its `documents`: lines that too few have are left out.
     """
-    key, place, document, segment = (table.column(name).to_numpy() for name in ("key", "place", "document", "segment"))
+    names = ("key", "place", "document", "segment")
+    key, position, document, segment = (table.column(name).to_numpy() for name in names)
     sites = table.column("documents").to_numpy()
     number = np.cumsum(np.concatenate(([0], key[1:] != key[:-1])))[: len(key)]
     counts = np.bincount(number, weights=sites).astype(np.int64)
     first = _first_of_each(number, segment)
     lines = first[_first_of_each(number[first], document[first])]
     counts += np.bincount(number[lines[sites[lines] == 0]], minlength=len(counts))
-    told = (sites > 0) | (counts[number] > settings.max_documents)
-    columns = [place[told], key[told], counts[number[told]].astype(np.uint64)]
+    reported = (sites > 0) | (counts[number] > settings.max_documents)
+    columns = [position[reported], key[reported], counts[number[reported]].astype(np.uint64)]
     return pa.table([pa.array(column) for column in columns], schema=_SETTLED)
 
 
@@ -107,18 +108,18 @@ def apply(
     """Takes the recurring lines out of segments. One that is mostly such lines, or too short without, is dropped."""
     rows: dict[int, dict[int, int]] = defaultdict(dict)
     documents: dict[int, int] = {}
-    for place, key, count in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
-        rows[place - first_place][key] = documents[key] = count
-    kept: list[Segment] = []
+    for position, key, count in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
+        rows[position - first_place][key] = documents[key] = count
+    remaining: list[Segment] = []
     dropped: list[Dropped] = []
     for at, segment in enumerate(segments):
         site = site_of(segment.source)
-        whole = _key(site)
-        least = settings.min_share * documents.get(whole, 0)
-        furniture = {key: count for key, count in rows.get(at, {}).items() if count >= least and key != whole}
+        site_key = _key(site)
+        least = settings.min_share * documents.get(site_key, 0)
+        furniture = {key: count for key, count in rows.get(at, {}).items() if count >= least and key != site_key}
         outcome = _without(segment, site, furniture, settings, lengths.min_chars) if furniture else segment
-        (kept if isinstance(outcome, Segment) else dropped).append(outcome)  # type: ignore[arg-type]
-    return Outcome(tuple(kept), tuple(dropped), len(segments))
+        (remaining if isinstance(outcome, Segment) else dropped).append(outcome)  # type: ignore[arg-type]
+    return Outcome(tuple(remaining), tuple(dropped), len(segments))
 
 
 @lru_cache(maxsize=4096)
@@ -128,13 +129,13 @@ def site_of(source: str) -> str:
     The host of a web address; else the file that several documents stand in ('dump.jsonl.gz#12'); else the first folder
     that is named like a host ('mirror/www.example.org/a/b.html'), or the first at all.
     """
-    scheme, _, rest = source.partition("://")
-    if rest and scheme.lower() in ("http", "https"):
+    scheme, _, address = source.partition("://")
+    if address and scheme.lower() in ("http", "https"):
         try:
             return (urlsplit(source).hostname or "").removeprefix("www.")
         except ValueError:  # brackets that are no IPv6 address
-            return re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
-    file, *inside = _PLACE.split(rest or source, maxsplit=1)
+            return re.split(r"[/?#]", address, maxsplit=1)[0].lower()
+    file, *inside = _PLACE.split(address or source, maxsplit=1)
     if inside:
         return file
     folders = file.split("/")[:-1]
@@ -145,48 +146,49 @@ def _without(
     segment: Segment, site: str, furniture: Mapping[int, int], settings: LineSettings, min_chars: int
 ) -> Segment | Dropped:
     lines = segment.text.split("\n")
-    out = {at: furniture[key] for at, key in _lines(segment.text, site, settings) if key in furniture}
-    gone = sum(len(lines[at]) for at in out)
-    text = _tidy([None if at in out else line for at, line in enumerate(lines)])
-    if gone <= _MOST * len(segment.text) and len(text) >= min_chars:
+    recurring = {at: furniture[key] for at, key in _lines(segment.text, site, settings) if key in furniture}
+    removed_chars = sum(len(lines[at]) for at in recurring)
+    text = _tidy([None if at in recurring else line for at, line in enumerate(lines)])
+    if removed_chars <= _MOST * len(segment.text) and len(text) >= min_chars:
         return replace(segment, id=segment_id(text), text=text)
-    first = min(out)
-    detail = f"{gone} of {len(segment.text)} characters, such as {lines[first][:80]!r} in {out[first]} documents"
+    first = min(recurring)
+    example = f"{lines[first][:80]!r} in {recurring[first]} documents"
+    detail = f"{removed_chars} of {len(segment.text)} characters, such as {example}"
     return Dropped(segment.id, REASON, detail, segment.source, excerpt(segment.text))
 
 
 def _tidy(lines: Sequence[str | None]) -> str:
     """The lines that stay, without the blank ones and the headers that stood for those that are gone (None)."""
-    left: list[str] = []
-    gone = False
+    remaining: list[str] = []
+    removed = False
     for line in [*lines, ""]:
         if line is None:
-            gone = True
+            removed = True
         elif line.strip():
-            if gone:
-                _close(left, _level(line))
-                gone = False
-            left.append(line)
-        elif not gone or (left and left[-1].strip()):
-            left.append(line)
-    if gone:
-        _close(left, 0)
-    return "\n".join(left).strip("\n")
+            if removed:
+                _close(remaining, _level(line))
+                removed = False
+            remaining.append(line)
+        elif not removed or (remaining and remaining[-1].strip()):
+            remaining.append(line)
+    if removed:
+        _close(remaining, 0)
+    return "\n".join(remaining).strip("\n")
 
 
-def _close(left: list[str], level: int) -> None:
+def _close(remaining: list[str], level: int) -> None:
     """Takes the headers from the end under which nothing stands any more, where one of this level follows."""
-    blank = bool(left) and not left[-1].strip()
-    while left and (not left[-1].strip() or level <= _level(left[-1]) <= _LEVELS):
-        left.pop()
-    if blank and left:
-        left.append("")
+    blank = bool(remaining) and not remaining[-1].strip()
+    while remaining and (not remaining[-1].strip() or level <= _level(remaining[-1]) <= _LEVELS):
+        remaining.pop()
+    if blank and remaining:
+        remaining.append("")
 
 
 def _level(line: str) -> int:
     """Level of a header; one more than the lowest for another line."""
-    found = _HEADER.match(line)
-    return found.end() - 1 if found else _LEVELS + 1
+    match = _HEADER.match(line)
+    return match.end() - 1 if match else _LEVELS + 1
 
 
 def _lines(text: str, site: str, settings: LineSettings) -> Iterator[tuple[int, int]]:
@@ -200,19 +202,19 @@ def _lines(text: str, site: str, settings: LineSettings) -> Iterator[tuple[int, 
         elif mark:
             fence = mark.group(1)
         elif len(line) >= settings.min_chars and not _NO_PROSE.match(line):
-            said = " ".join((line if _BULLET.match(line) else _FIGURES.sub("0", line)).lower().split())
-            if len(said) >= settings.min_chars:
-                yield at, _key(site, said)
+            normalised = " ".join((line if _BULLET.match(line) else _FIGURES.sub("0", line)).lower().split())
+            if len(normalised) >= settings.min_chars:
+                yield at, _key(site, normalised)
 
 
-def _key(*said: str) -> int:
-    data = "\x00".join(said).encode("utf-8", "surrogatepass")
+def _key(*parts: str) -> int:
+    data = "\x00".join(parts).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
-def _first_of_each(one: NDArray[np.int64], other: Hashes) -> NDArray[np.int64]:
+def _first_of_each(groups: NDArray[np.int64], values: Hashes) -> NDArray[np.int64]:
     """The first rows of each pair of values, in order."""
-    order = np.lexsort((other, one))
+    order = np.lexsort((values, groups))
     new = np.ones(len(order), bool)
-    new[1:] = (one[order[1:]] != one[order[:-1]]) | (other[order[1:]] != other[order[:-1]])
+    new[1:] = (groups[order[1:]] != groups[order[:-1]]) | (values[order[1:]] != values[order[:-1]])
     return np.sort(order[new])

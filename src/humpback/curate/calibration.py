@@ -114,6 +114,7 @@ def _with_one_fault_each(pairs: Sequence[Pair], seed: int) -> list[Pair]:
 def _scale(values: Sequence[float]) -> tuple[float, float]:
     readings = np.array(values)
     centre = float(np.median(readings))
+    # Only the lower half says how far a sign may fall where nothing is wrong; what is above the median is no fault.
     below = centre - float(np.quantile(readings, _LOW_QUANTILE))
     return centre, max(below, _LEAST_SPREAD * float(readings.std()), _LEAST_SCALE)
 
@@ -124,6 +125,7 @@ def _logistic(near: np.ndarray, far: np.ndarray) -> tuple[float, float]:
     rows = np.stack([np.ones_like(x), -x], axis=1)
     good = np.repeat([1.0, 0.0], [len(near), len(far)])
     weights = np.repeat([0.5 / len(near), 0.5 / len(far)], [len(near), len(far)])
+    # Where good and faulty pairs do not overlap no finite slope is the best; the ridge keeps it finite.
     coefficients = np.zeros(2)
     for _ in range(50):
         chance = 1 / (1 + np.exp(-rows @ coefficients))

@@ -46,6 +46,7 @@ class CycleScorer:
 def likeness(answer: str, response: str) -> float:
     """F1 of the words of an answer and of as many words of a response; 0 where either has none."""
     answer_words = _WORD.findall(answer.casefold())
+    # `curate.max_new_tokens` bounds the answer and not the response, so only as many words of it are compared.
     response_words = _WORD.findall(response.casefold())[: max(1, len(answer_words))]
     common = (Counter(answer_words) & Counter(response_words)).total()
     return 2 * common / (len(answer_words) + len(response_words)) if common else 0.0

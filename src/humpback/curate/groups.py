@@ -116,7 +116,7 @@ def _start(vectors: Vectors, count: int, rng_seed: int) -> Vectors:
     while len(indices) < count and distance.any():
         sums = np.cumsum(distance)
         indices.append(int(np.searchsorted(sums, draw.random() * sums[-1], side="right")))
-        # Of itself a vector may be off the full length by its rounding.
+        # Components are rounded, so a vector's likeness to itself may differ a little from the square of the length.
         likeness = (sample @ sample[indices[-1]]).astype(np.float64)
         distance = np.minimum(distance, np.maximum(_LENGTH**2 - likeness, 0))
         distance[likeness >= likeness[indices[-1]]] = 0

@@ -85,6 +85,7 @@ def _instruction(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
 
 
 def _instruction_alone(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
+    # As a user's turn, for an instruction without a response is what a conversation begins with.
     question = forward_messages(candidate.instruction, tags, ("seed",))
     return LikelihoodRequest(candidate.id, question, (), spans=(Span(0),))
 
@@ -96,6 +97,7 @@ def _mean(reading: SpanLikelihood) -> float:
 def _ifd(answers: Sequence[Likelihood]) -> float:
     with_instruction, alone = (_mean(answer.spans[0]) for answer in answers)
     ratio = with_instruction / alone if alone else 1.0
+    # From 1 on the instruction does not help: a score of 0 or less ranks such pairs behind all others.
     return ratio if ratio < 1 else 1 - ratio
 
 

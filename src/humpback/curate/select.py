@@ -116,6 +116,7 @@ def _at_rank(
     if not len(scores):
         return Cutoff(math.inf, _LAST_TIE, candidates, 0, 0, None, rule)
     selected = min(count, len(scores))
+    # The score of the last one that is kept, without sorting all; then the same for the digests of those tied with it.
     line = float(np.partition(scores, len(scores) - selected)[len(scores) - selected])
     wanted_ties = selected - int(np.count_nonzero(scores > line))
     tie = int(np.partition(digests[scores == line], wanted_ties - 1)[wanted_ties - 1])

@@ -72,27 +72,27 @@ def list_data_set(entry: str) -> list[Member | SourceFile]:
     Raises:
         InputError: There is no such data set, configuration or split, or the hub cannot be reached.
     """
-    wanted = parse_data_set(entry)
-    folder = Path(wanted.name).expanduser()
+    data_set = parse_data_set(entry)
+    folder = Path(data_set.name).expanduser()
     if folder.is_dir():
         if is_saved(folder):
-            return list(saved_files(folder, wanted.split))
-    elif not _HUB_NAME.fullmatch(wanted.name):
-        raise InputError(f"no folder {wanted.name!r}, and no name of a data set", "check the name")
+            return list(saved_files(folder, data_set.split))
+    elif not _HUB_NAME.fullmatch(data_set.name):
+        raise InputError(f"no folder {data_set.name!r}, and no name of a data set", "check the name")
     else:
-        revision = wanted.revision or newest_commit(wanted.name)
+        revision = data_set.revision or newest_commit(data_set.name)
         if not revision:
-            return list(_fetched(wanted))
-        wanted = replace(wanted, revision=revision)
-    builder = open_data_set(wanted)
+            return list(_fetched(data_set))
+        data_set = replace(data_set, revision=revision)
+    builder = open_data_set(data_set)
     files = {str(split): [str(file) for file in paths] for split, paths in (builder.config.data_files or {}).items()}
-    wanted = replace(wanted, split=_split(wanted, list(files)), config=builder.config.name)
-    chosen = files[wanted.split]
+    data_set = replace(data_set, split=_split(data_set, list(files)), config=builder.config.name)
+    paths_of_split = files[data_set.split]
     if folder.is_dir():
-        _refuse_outside(folder, chosen)
-    if builder.name in _BUILDERS and all(_READ_HERE.fullmatch(path) for path in chosen):
-        return [Member(path, _member_name(path, folder)) for path in chosen]
-    return list(_shards(wanted, builder, chosen))
+        _refuse_outside(folder, paths_of_split)
+    if builder.name in _BUILDERS and all(_READ_HERE.fullmatch(path) for path in paths_of_split):
+        return [Member(path, _member_name(path, folder)) for path in paths_of_split]
+    return list(_shards(data_set, builder, paths_of_split))
 
 
 def is_saved(folder: Path) -> bool:
@@ -106,20 +106,24 @@ def saved_files(folder: Path, split: str = "") -> Iterator[Member]:
     Raises:
         InputError: It has no such split, or is not whole.
     """
-    place = folder
+    split_folder = folder
     try:
         if (folder / "dataset_dict.json").is_file():
             splits = json.loads((folder / "dataset_dict.json").read_bytes())["splits"]
-            place = folder / _split(DataSet(str(folder), split=split), [str(name) for name in splits])
-        files = [str(file["filename"]) for file in json.loads((place / "state.json").read_bytes())["_data_files"]]
+            split_folder = folder / _split(DataSet(str(folder), split=split), [str(name) for name in splits])
+        files = [
+            str(file["filename"]) for file in json.loads((split_folder / "state.json").read_bytes())["_data_files"]
+        ]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             f"cannot read the data set saved in {folder} ({type(error).__name__}: {error})", "save it again"
         ) from None
     for file in files:
-        if not (place / file).resolve().is_relative_to(folder.resolve()) or not (place / file).is_file():
+        if not (split_folder / file).resolve().is_relative_to(folder.resolve()) or not (split_folder / file).is_file():
             raise InputError(f"the data set saved in {folder} has no file {file!r}", "save it again")
-        yield Member(str(place / file), (Path(folder.resolve().name) / place.relative_to(folder) / file).as_posix())
+        yield Member(
+            str(split_folder / file), (Path(folder.resolve().name) / split_folder.relative_to(folder) / file).as_posix()
+        )
 
 
 def parse_data_set(entry: str) -> DataSet:
@@ -128,26 +132,26 @@ def parse_data_set(entry: str) -> DataSet:
     Raises:
         InputError: It names none.
     """
-    found = _ENTRY.fullmatch(entry)
-    if not found:
+    match = _ENTRY.fullmatch(entry)
+    if not match:
         raise InputError(f"cannot tell which data set {entry!r} is", "write hf:NAME, or hf:NAME:CONFIG/SPLIT")
-    given = {key: value or "" for key, value in found.groupdict().items()}
-    shard, shards = int(given.pop("shard") or 0), int(given.pop("shards") or 0)
-    return DataSet(**given, shard=shard, shards=shards)
+    fields = {key: value or "" for key, value in match.groupdict().items()}
+    shard, shards = int(fields.pop("shard") or 0), int(fields.pop("shards") or 0)
+    return DataSet(**fields, shard=shard, shards=shards)
 
 
-def _split(wanted: DataSet, there: Sequence[str]) -> str:
-    split = wanted.split or ("train" if "train" in there else there[0] if len(there) == 1 else "")
-    if split not in there:
-        what = f"split {wanted.split!r}" if wanted.split else "split 'train'"
+def _split(data_set: DataSet, splits: Sequence[str]) -> str:
+    split = data_set.split or ("train" if "train" in splits else splits[0] if len(splits) == 1 else "")
+    if split not in splits:
+        missing = f"split {data_set.split!r}" if data_set.split else "split 'train'"
         raise InputError(
-            f"the data set {wanted.name} has no {what}, but {', '.join(there) or 'none'}",
-            f"name one, as in hf:{wanted.name}:{wanted.config}/SPLIT",
+            f"the data set {data_set.name} has no {missing}, but {', '.join(splits) or 'none'}",
+            f"name one, as in hf:{data_set.name}:{data_set.config}/SPLIT",
         )
     return split
 
 
-def open_data_set(wanted: DataSet) -> Any:
+def open_data_set(data_set: DataSet) -> Any:
     """What `datasets` reads it with.
 
     Raises:
@@ -155,18 +159,18 @@ def open_data_set(wanted: DataSet) -> Any:
     """
     import datasets
 
-    name = str(Path(wanted.name).expanduser()) if Path(wanted.name).expanduser().is_dir() else wanted.name
+    name = str(Path(data_set.name).expanduser()) if Path(data_set.name).expanduser().is_dir() else data_set.name
     try:
-        return datasets.load_dataset_builder(name, wanted.config or None, revision=wanted.revision or None)
+        return datasets.load_dataset_builder(name, data_set.config or None, revision=data_set.revision or None)
     except Exception as error:  # whatever its transport and its builders raise
-        raise unreadable(wanted, error) from None
+        raise unreadable(data_set, error) from None
 
 
-def unreadable(wanted: DataSet, error: Exception) -> InputError:
+def unreadable(data_set: DataSet, error: Exception) -> InputError:
     """What the user is told when `datasets` fails."""
-    said = " ".join(str(error).split())[:300] or type(error).__name__
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
     return InputError(
-        f"cannot read the data set {wanted.name!r} ({said})", "check its name, its configuration and the network"
+        f"cannot read the data set {data_set.name!r} ({reason})", "check its name, its configuration and the network"
     )
 
 
@@ -186,23 +190,23 @@ def newest_commit(name: str) -> str:
         return ""
 
 
-def _fetched(wanted: DataSet) -> Iterator[Member]:
+def _fetched(data_set: DataSet) -> Iterator[Member]:
     """The files of a data set that was fetched and prepared earlier."""
     from datasets.packaged_modules.cache.cache import Cache
 
     try:
-        short = wanted.name.split("/")[-1]
-        config = wanted.config or None
-        earlier = Cache(repo_id=wanted.name, dataset_name=short, config_name=config, version="auto", hash="auto")
+        short = data_set.name.split("/")[-1]
+        config = data_set.config or None
+        earlier = Cache(repo_id=data_set.name, dataset_name=short, config_name=config, version="auto", hash="auto")
         splits = earlier.as_dataset()
     except Exception:  # nothing was fetched, whatever it raises
         raise InputError(
-            f"no folder {wanted.name!r} here, and the hub cannot be reached for a data set of that name",
+            f"no folder {data_set.name!r} here, and the hub cannot be reached for a data set of that name",
             "check the network; or save the data set with save_to_disk where there is one, and name that folder",
         ) from None
-    for file in splits[_split(wanted, [str(name) for name in splits])].cache_files:
+    for file in splits[_split(data_set, [str(name) for name in splits])].cache_files:
         path = Path(file["filename"])
-        yield Member(str(path), f"hf:{wanted.name}/{path.name}")
+        yield Member(str(path), f"hf:{data_set.name}/{path.name}")
 
 
 def _refuse_outside(folder: Path, files: list[str]) -> None:
@@ -218,15 +222,17 @@ def _member_name(path: str, folder: Path) -> str:
     return (Path(folder.resolve().name) / Path(path).resolve().relative_to(folder.resolve())).as_posix()
 
 
-def _shards(wanted: DataSet, builder: Any, files: list[str]) -> Iterator[SourceFile]:
+def _shards(data_set: DataSet, builder: Any, files: list[str]) -> Iterator[SourceFile]:
     try:
-        count = int(builder.as_streaming_dataset(split=wanted.split).num_shards)
+        count = int(builder.as_streaming_dataset(split=data_set.split).num_shards)
     except Exception as error:  # whatever its builders raise
-        raise unreadable(wanted, error) from None
-    here = [path for path in files if "://" not in path]
-    digests = [SourceFile(path, path, Path(path).stat().st_size).digest() for path in here]
-    shown = replace(wanted, revision="", name=Path(wanted.name).name if here else wanted.name, shards=count)
+        raise unreadable(data_set, error) from None
+    local_files = [path for path in files if "://" not in path]
+    digests = [SourceFile(path, path, Path(path).stat().st_size).digest() for path in local_files]
+    public_name = replace(
+        data_set, revision="", name=Path(data_set.name).name if local_files else data_set.name, shards=count
+    )
     for shard in range(count):
-        mark = content_id(wanted.revision, *digests, str(shard), str(count))
-        path = str(replace(wanted, shard=shard, shards=count))
-        yield SourceFile(path, str(replace(shown, shard=shard)), _SHARD_SIZE, ROWS, mark=mark)
+        mark = content_id(data_set.revision, *digests, str(shard), str(count))
+        path = str(replace(data_set, shard=shard, shards=count))
+        yield SourceFile(path, str(replace(public_name, shard=shard)), _SHARD_SIZE, ROWS, mark=mark)

@@ -21,10 +21,14 @@ _LONGEST_TOKEN = 16
 """Characters of the longest word or escape that JSON has outside of strings, and to spare."""
 
 
-def read_json(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def read_json(stream: BinaryIO, chunk: int = _CHUNK) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """The objects of a JSON file, or what is wrong with one, each with its number. Closes the stream.
 
     Numbers count from 1: items of a list, or lines where the file holds JSON lines.
+
+    Args:
+        stream: The file, decompressed.
+        chunk: Characters to read at a time.
 
     Raises:
         ValueError: It is no JSON, is not UTF-8, or holds no list of objects, or is too large.
@@ -32,10 +36,10 @@ def read_json(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """
     with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         begin = ""
-        while not begin.strip() and (chunk := text.read(_CHUNK)):
-            begin += chunk
+        while not begin.strip() and (addition := text.read(chunk)):
+            begin += addition
         if begin.lstrip().startswith("["):
-            for number, item in enumerate(_list_items(text, begin.lstrip()[1:]), start=1):
+            for number, item in enumerate(_list_items(text, begin.lstrip()[1:], chunk), start=1):
                 yield number, _as_object(item)
             return
         content = begin + text.read(LARGEST)
@@ -71,33 +75,33 @@ def _is_conversation(items: list[dict[str, Any]]) -> bool:
     return bool({"role", "from"} & items[0].keys())
 
 
-def _list_items(text: io.TextIOWrapper, buffer: str) -> Iterator[object]:
+def _list_items(text: io.TextIOWrapper, buffer: str, chunk: int) -> Iterator[object]:
     """The items of a list of which the bracket has been read; memory holds one item and one chunk."""
     decoder = json.JSONDecoder()
-    size = _CHUNK
+    size = chunk
     first = True
     position = 0
     while True:
         try:
             item, position = _next_item(decoder, buffer, position, first=first)
         except _Incomplete as error:
-            # More is read each time in vain, so that an item of many chunks is not parsed once for each.
-            more = text.read(size)
-            if not more:
+            # Twice as much after each failure: an item of many chunks is parsed a few times, not once for each.
+            addition = text.read(size)
+            if not addition:
                 raise ValueError(str(error)) from None
-            buffer, position, size = buffer[position:] + more, 0, min(2 * size, LARGEST)
+            buffer, position, size = buffer[position:] + addition, 0, min(2 * size, LARGEST)
             if len(buffer) > LARGEST:
                 raise ValueError(f"an item of the list is larger than {LARGEST >> 20} MiB") from None
             continue
         if item is _END:
             break
-        first, size = False, _CHUNK
+        first, size = False, chunk
         yield item
-    rest = buffer[position:]
-    while rest or (rest := text.read(_CHUNK)):
-        if rest.strip():
+    trailing = buffer[position:]
+    while trailing or (trailing := text.read(chunk)):
+        if trailing.strip():
             raise ValueError("more text follows the list")
-        rest = ""
+        trailing = ""
 
 
 _END = object()

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias
 
 from humpback.data_access.data_sets import ROWS, is_saved, newest_commit
 from humpback.data_access.source_file import SourceFile, ending_and_compression
-from humpback.data_access.sources import TABLES, Selection, find_files
-from humpback.data_access.tables import DAMAGE, LONGEST_ROW, BadRow, table_rows
+from humpback.data_access.sources import TABLES, Selection, entry_of, find_files
+from humpback.data_access.tables import DAMAGE, BadRow, table_rows
 from humpback.data_access.tables import Row as Row
 from humpback.data_access.tables import Values as Values
 from humpback.data_access.urls import is_url, public
@@ -30,6 +30,8 @@ NumberedRow: TypeAlias = tuple[int, Values]
 
 PACKAGED = {"package:demo": "demo_seed.jsonl"}
 """The pairs that ship."""
+PROMPT_FILES = (*TABLES, ".txt")
+"""Tables, and text files with a prompt on each line."""
 _HINTS = {
     "not JSON": "write each row as an object with named fields, or delete it",
     "too many fields": "put fields that hold commas or line breaks in double quotes",
@@ -64,7 +66,7 @@ def read_rows(source: str | Path, *, setting: str = "") -> Iterator[Row]:
     Raises:
         InputError: There is no such source, or it holds no table, or cannot be read, or a row is no object.
     """
-    return rows_of(resolve(str(source), Selection(setting=setting, outside_links=True)))
+    return rows_of(resolve(source, Selection(setting=setting, outside_links=True)))
 
 
 def rows_of(source: Source) -> Iterator[Row]:
@@ -76,30 +78,31 @@ def rows_of(source: Source) -> Iterator[Row]:
             yield row._replace(name=f"{source.name}#{number}") if source.name else row
 
 
-def file_rows(source: str | Path) -> Iterator[NumberedRow]:
-    """As `read_rows`, with numbers: of a file those of its lines or rows, of several files counted through all."""
-    resolved = resolve(str(source), Selection(outside_links=True))
+def file_rows(source: str | Path, *, text_lines: bool = False) -> Iterator[NumberedRow]:
+    """As `read_rows`, with numbers: of a file those of its lines or rows, of several files counted through all.
+
+    Args:
+        source: A source of tables.
+        text_lines: Read text files too, each line as a row with the one column `text`; and as such every file that is
+            named and is no table.
+    """
+    selection = Selection(outside_links=True)
+    if text_lines:
+        selection = replace(selection, endings=PROMPT_FILES, any_ending=Path(source).is_file())
+    resolved = resolve(source, selection)
     for count, row in enumerate(rows_of(resolved), start=1):
         yield int(row.name.rpartition("#")[2]) if len(resolved.files) == 1 else count, row.values
 
 
-def file_lines(source: str | Path) -> Iterator[tuple[int, str]]:
+def file_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text file that are not blank, each with its number, counted from 1.
 
     Raises:
         InputError: The file is missing, damaged or not UTF-8.
     """
-    for file in find_files(str(source), Selection(any_ending=True)):
-        yield from lines_of(file)
-
-
-def lines_of(file: SourceFile) -> Iterator[tuple[int, str]]:
-    """As `file_lines`, of a file that is known to be there."""
-    with readable(file), file.open() as stream:
-        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_ROW), b""), start=1):
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            if text:
-                yield number, text
+    for file in find_files(str(path), Selection(any_ending=True)):
+        for row in rows_of_file(replace(file, ending="")):
+            yield int(row.name.rpartition("#")[2]), str(row.values["text"])
 
 
 def source_digest(source: str | Path, *, setting: str = "") -> str:
@@ -112,7 +115,7 @@ def source_digest(source: str | Path, *, setting: str = "") -> str:
     Raises:
         InputError: There is no such source, or it cannot be read.
     """
-    name = str(source)
+    name = entry_of(source)
     if _is_hub_name(name):
         commit = newest_commit(name)
         return f"{name}@{commit}" if commit else name
@@ -145,26 +148,27 @@ def names_and_digests(files: Iterable[SourceFile]) -> list[str]:
     return texts
 
 
-def resolve(source: str, selection: Selection) -> Source:
+def resolve(source: str | Path, selection: Selection) -> Source:
     """The files of a source of rows.
 
     Raises:
         InputError: There is no such source, or it holds nothing that is selected.
     """
+    source = entry_of(source)
     if source in PACKAGED:
         return Source(tuple(find_files(str(files("humpback.demo") / PACKAGED[source]), selection)))
     if source.startswith("package:"):
         raise InputError(f"no data {source!r} are shipped", f"there is {' and '.join(PACKAGED)}")
     if _is_hub_name(source):
         return Source(tuple(find_files(f"hf:{source}", selection)), source)
-    found = find_files(source, selection)
+    members = find_files(source, selection)
     path = Path(source).expanduser()
     if path.is_dir() and is_saved(path):
-        return Source(tuple(found), path.name)
-    if any(file.distribution for file in found):
+        return Source(tuple(members), path.name)
+    if any(file.distribution for file in members):
         raise InputError(f"{source!r} holds documents, no tables", "name a file, a folder or a data set with tables")
     # By the parts of their names, so that the files of a folder stay together.
-    return Source(tuple(sorted(found, key=lambda file: file.name.split("/"))) if path.is_dir() else tuple(found))
+    return Source(tuple(sorted(members, key=lambda file: file.name.split("/"))) if path.is_dir() else tuple(members))
 
 
 def _is_hub_name(source: str) -> bool:
@@ -177,10 +181,10 @@ def rows_of_file(file: SourceFile) -> Iterator[Row]:
     with readable(file):
         for row in table_rows(file, counted=True):
             if isinstance(row, BadRow):
-                where = f"row {row.name.rpartition('#')[2]} of the file {_shown(file)}"
+                position = f"row {row.name.rpartition('#')[2]} of the file {_shown(file)}"
                 if row.detail.startswith(_NOT_UTF_8):
-                    raise InputError(f"{where} is not UTF-8", "save the file as UTF-8")
-                raise InputError(f"{where} cannot be read: {row.reason} ({row.detail})", _HINTS[row.reason])
+                    raise InputError(f"{position} is not UTF-8", "save the file as UTF-8")
+                raise InputError(f"{position} cannot be read: {row.reason} ({row.detail})", _HINTS[row.reason])
             yield row
 
 

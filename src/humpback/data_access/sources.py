@@ -35,6 +35,8 @@ METADATA_FILES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json"
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
+_COLLAPSED_URL = re.compile(r"((?!hf:|file:)[A-Za-z][A-Za-z0-9+.-]+:)/(?!/)")
+"""'hf:/...' is a data set in a folder, and 'file:/...' a URL as it stands."""
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -75,6 +77,15 @@ class Selection:
         return self.any_ending or (bool(self.ending(name)) and Path(name).name not in METADATA_FILES)
 
 
+def entry_of(source: str | Path) -> str:
+    """A source as it was written.
+
+    The arguments of commands are paths, and a path has one slash where a URL has two.
+    """
+    entry = str(source)
+    return _COLLAPSED_URL.sub(r"\1//", entry) if _COLLAPSED_URL.match(entry) and not Path(entry).exists() else entry
+
+
 def find_files(entry: str, selection: Selection) -> list[SourceFile]:
     """The files that one entry names.
 
@@ -85,6 +96,7 @@ def find_files(entry: str, selection: Selection) -> list[SourceFile]:
         InputError: A path, URL or glob is not there or holds no file that is read, a named file is of another kind, or
             a named folder is a run folder.
     """
+    entry = entry_of(entry)
     if not entry.strip():  # as a path it would be the working folder
         raise InputError(f"{selection.setting or 'the name of a source'} is empty", "name a file, a folder or a URL")
     files = list(_expand(entry, selection))
@@ -195,10 +207,10 @@ def _lies_in(path: Path, root: Path, below: Path) -> bool:
     return path.parent.resolve() == root / below.parent and path.resolve().is_relative_to(root)
 
 
-def _is_run(folder: Path, seen: dict[Path, bool]) -> bool:
-    if folder not in seen:
-        seen[folder] = is_run_folder(folder)
-    return seen[folder]
+def _is_run(folder: Path, cache: dict[Path, bool]) -> bool:
+    if folder not in cache:
+        cache[folder] = is_run_folder(folder)
+    return cache[folder]
 
 
 def _local_file(path: Path, name: str, selection: Selection) -> SourceFile:
@@ -207,13 +219,13 @@ def _local_file(path: Path, name: str, selection: Selection) -> SourceFile:
 
 
 def _installed() -> Iterator[SourceFile]:
-    seen: set[str] = set()
+    distributions: set[str] = set()
     for distribution in importlib.metadata.distributions():
         name = distribution.name or ""
         key = re.sub(r"[-_.]+", "-", name).lower()
-        if not key or key in seen:
+        if not key or key in distributions:
             continue
-        seen.add(key)
+        distributions.add(key)
         size = len(description(name).encode("utf-8", "surrogatepass"))
         folder = str(distribution.locate_file(""))
         yield SourceFile(folder, f"pypi:{key}=={distribution.version}", size, distribution=name)

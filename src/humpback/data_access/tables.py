@@ -5,6 +5,7 @@
     .csv .tsv        with a header
     .parquet         also in spans
     .arrow           in either of its formats: what `datasets` keeps and saves
+    .txt             text: a row for each line that is not blank, with the one column `text`
     .rows            rows that `datasets` streams, of data sets in other formats
 
 `table_rows` is for all of them. A row that cannot be read costs only itself; a file that is damaged raises one of
@@ -84,7 +85,7 @@ def table_rows(
     """The rows of a table that begin in a span of it.
 
     Args:
-        file: The file or the span, with an ending of `TABLES` or `ROWS`.
+        file: The file or the span. One whose ending is of no table is read as text.
         choose: Is called once with the columns, before the first row, unless there is none; None takes all columns.
         longest: Bytes of the longest line of JSON lines.
         counted: Name rows by their number, even in a big file of JSON lines.
@@ -95,7 +96,7 @@ def table_rows(
     """
     if file.ending in _JSON_LINES:
         return _json_lines(file, choose, longest, counted=counted)
-    return _READERS[file.ending](file, choose)
+    return _READERS.get(file.ending, _text_lines)(file, choose)
 
 
 def _header_of(values: Mapping[str, object]) -> Header:
@@ -157,6 +158,15 @@ def _csv(file: SourceFile, choose: ChooseColumns | None) -> Iterator[Row | BadRo
             raise ValueError(str(error)) from None
 
 
+def _text_lines(file: SourceFile, choose: ChooseColumns | None) -> Iterator[Row | BadRow]:
+    if choose:
+        choose(_header_of({"text": None}))
+    with file.open() as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="\n") as text:
+        for number, line in enumerate(_bounded_lines(text), start=1):
+            if line.strip():
+                yield Row(f"{file.name}#{number}", {"text": line.strip()})
+
+
 def _bounded_lines(text: IO[str]) -> Iterator[str]:
     """The lines of a text: one without an end must not fill the memory."""
     while line := text.readline(LONGEST_ROW):
@@ -208,8 +218,7 @@ def seekable(file: SourceFile) -> Iterator[str | IO[bytes]]:
 
     A compressed file is unpacked to a temporary file, for a compressed stream can only be read on.
     """
-    # Asking a server for the first bytes costs a request, so there the name decides.
-    if file.compression or (file.whole and not file.remote and file.compressed):
+    if file.whole and file.compressed:
         with tempfile.TemporaryFile() as unpacked, file.open() as stream:
             while chunk := stream.read(1 << 20):
                 unpacked.write(chunk)

@@ -104,13 +104,13 @@ class _PatientFile(io.RawIOBase):
 
     def _fetch(self, size: int) -> None:
         """Fetches a block that begins where reading is, so many bytes or more."""
-        goes_on = self._at == self._begin + len(self._block)
-        self._ahead = min(AHEAD, 2 * self._ahead) if goes_on else _FIRST
-        wanted = self._ahead
+        continues = self._at == self._begin + len(self._block)
+        self._ahead = min(AHEAD, 2 * self._ahead) if continues else _FIRST
+        size_to_fetch = self._ahead
         if self._until:
-            wanted = min(wanted, self._until - self._at if self._at < self._until else _FIRST)
-        wanted = max(size, wanted)
-        self._block, self._begin = memoryview(self._piece(wanted)), self._at
+            size_to_fetch = min(size_to_fetch, self._until - self._at if self._at < self._until else _FIRST)
+        size_to_fetch = max(size, size_to_fetch)
+        self._block, self._begin = memoryview(self._piece(size_to_fetch)), self._at
 
     def _piece(self, size: int) -> bytes:
         file = self._opened()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humpback.config import TagSettings
-from humpback.data_access.rows import file_lines, file_rows, table_ending
+from humpback.data_access.rows import file_rows
 from humpback.engines.base import Engine
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import Output
@@ -44,19 +44,14 @@ def read_prompt_set(path: Path) -> Iterator[EvalPrompt]:
     """
     name = path.name.split(".")[0]
     empty = True
-    if not table_ending(path):
-        for _, line in file_lines(path):
-            empty = False
-            yield EvalPrompt(line, name)
-    else:
-        for number, row in file_rows(path):
-            texts = prompt_texts(row)
-            if not texts:
-                columns = ", ".join(map(str, row))
-                raise InputError(f"{path} row {number} asks nothing (columns: {columns})",
-                                 "call the column with the prompt 'instruction'")  # fmt: skip
-            empty = False
-            yield EvalPrompt(texts[0], str(row.get("dataset") or name))
+    for number, row in file_rows(path, text_lines=True):
+        texts = prompt_texts(row)
+        if not texts:
+            columns = ", ".join(map(str, row))
+            raise InputError(f"{path} row {number} asks nothing (columns: {columns})",
+                             "call the column with the prompt 'instruction'")  # fmt: skip
+        empty = False
+        yield EvalPrompt(texts[0], str(row.get("dataset") or name))
     if empty:
         raise InputError(f"{path} holds no prompts", "give another file")
 

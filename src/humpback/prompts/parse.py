@@ -23,7 +23,7 @@ class ParsedRating:
     """1 to 5; None unless `state` is 'scored'."""
 
 
-# Runs of marks are bounded: a reply of a hundred thousand asterisks costs no more than another.
+# Runs of marks are bounded, so that a reply of a hundred thousand asterisks takes no longer than another.
 _MARKS = r"[\s*_`\"'’”#]{0,12}"
 _LABEL = r"(?<![^\W_])(?:score|rating|grade)(?![^\W_])"
 _SCALE = r"(?:[(\[][^()\[\]\n]{0,24}[)\]])?"
@@ -90,9 +90,9 @@ def parse_rating(reply: str, finish_reason: FinishReason) -> ParsedRating:
 
 
 def reasons(reply: str, finish_reason: FinishReason) -> str | None:
-    """What a reply without a score says, so that the model can be asked for the score behind it.
+    """The reasons in a reply without a score, so that the model can be asked for the score behind them.
 
-    A sentence that its limit cut off is left out, and so is the beginning of a statement of a score ('Score:', 'Rating:
+    A sentence that the limit cut off is left out, and so is the beginning of a statement of a score ('Score:', 'Rating:
     good').
 
     Args:
@@ -100,8 +100,8 @@ def reasons(reply: str, finish_reason: FinishReason) -> str | None:
         finish_reason: Why it stopped.
 
     Returns:
-        None where the reply states a score, though one that is no grade: the model has answered, on some scale of its
-        own. A grade read in that place would be a default by another name: what was to be '10' begins with a '1'.
+        None where the reply states a score that is no grade: the model has answered, on a scale of its own. A grade
+        read in that place would be a default in disguise: what was to be '10' begins with a '1'.
     """
     text = unicodedata.normalize("NFKC", reply).rstrip()
     stated = _last_stated(text)

@@ -119,9 +119,9 @@ def prompt_digest(*names: PromptName) -> str:
 
 
 def fence(*contents: str) -> str:
-    """What is put behind the names of the tags so that no content holds such a tag: '' or '-2', '-3', ...
+    """A suffix for the names of the tags, such that no content holds a tag of that name: '' or '-2', '-3', ...
 
-    Compatibility forms of the brackets and invisible characters are seen through.
+    Compatibility forms of the brackets and invisible characters do not hide a tag.
     """
     used: set[int] = set()
     for content in contents:
@@ -140,6 +140,7 @@ def _judged(name: PromptName, instruction: str, response: str) -> tuple[Message,
 
 def _conversation(name: PromptName, content: Mapping[str, Part], suffix: str = "") -> tuple[Message, ...]:
     parts: list[Part] = []
+    # The template's own words up to the next slot: one part, so that they are tokenised together.
     words = ""
     for piece, is_slot in _pieces(name):
         if not is_slot:
@@ -155,6 +156,7 @@ def _conversation(name: PromptName, content: Mapping[str, Part], suffix: str = "
 @cache
 def _pieces(name: PromptName) -> tuple[tuple[str, bool], ...]:
     text = _read(name).replace("{{rubric}}", _read("rubric"))
+    # The pattern has one group, so that every second piece is the name of a slot.
     pieces = _SLOT.split(text)
     return tuple((piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece)
 

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from humpback.config import SeedSettings
 from humpback.data_access.rows import Row
+from humpback.data_access.urls import public
 from humpback.errors import InputError
 from humpback.records import Dropped, content_id
 from humpback.seed.oasst import is_flat, is_tree, oasst_threads
@@ -34,21 +35,21 @@ _EXCERPT = 200
 class Exchange:
     """The first instruction and response of one record, not yet normalised."""
 
-    place: str
+    source: str
     instruction: str
     context: str
     response: str
 
 
-Found: TypeAlias = Iterator[Exchange | Dropped]
+Exchanges: TypeAlias = Iterator[Exchange | Dropped]
 
 
-def left_out(place: str, reason: str, detail: str, text: str) -> Dropped:
-    """The ledger entry of a record that never became a pair; its place is part of its identity."""
-    return Dropped(content_id(place, text), reason, detail, place, text[:_EXCERPT])
+def left_out(source: str, reason: str, detail: str, text: str) -> Dropped:
+    """The ledger entry of a record that never became a pair; where it stands is part of its identity."""
+    return Dropped(content_id(source, text), reason, detail, source, text[:_EXCERPT])
 
 
-def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Found:
+def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Exchanges:
     """Finds the layout by the columns of the first rows, unless it is set, and reads every record.
 
     Raises:
@@ -57,14 +58,16 @@ def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Found:
     stream = iter(rows)
     first = list(islice(stream, _ROWS_LOOKED_AT))
     if not first:
-        raise InputError(f"the seed data {settings.source} holds no rows", "set seed.source to data that has some")
+        raise InputError(
+            f"the seed data {public(settings.source)} holds no rows", "set seed.source to data that has some"
+        )
     read = _layout(first, settings)
     return read(chain(first, stream))
 
 
-def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]], Found]:
+def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]], Exchanges]:
     columns = tuple(dict.fromkeys(name for row in first for name in row.values))
-    wanted = settings.columns
+    by_setting = settings.columns
     _check_named(columns, settings)
     oasst = is_flat(columns) or any(is_tree(row.values) for row in first)
     if settings.format == "oasst" or (settings.format == "auto" and oasst):
@@ -73,13 +76,13 @@ def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]
                 "Open Assistant's (message_id, parent_id, role, text; or prompt with replies)", columns, settings
             )
         return partial(_read_oasst, language=settings.language)
-    instruction = wanted.instruction or _find(columns, INSTRUCTION_NAMES)
-    response = wanted.response or _find(columns, RESPONSE_NAMES)
-    messages = wanted.messages or _find(columns, MESSAGES_NAMES)
-    pairs_fit = bool(instruction and response) and not (settings.format == "auto" and wanted.messages)
+    instruction = by_setting.instruction or _find(columns, INSTRUCTION_NAMES)
+    response = by_setting.response or _find(columns, RESPONSE_NAMES)
+    messages = by_setting.messages or _find(columns, MESSAGES_NAMES)
+    pairs_fit = bool(instruction and response) and not (settings.format == "auto" and by_setting.messages)
     if settings.format in ("auto", "pairs") and pairs_fit:
         used = (instruction, response)
-        contexts = (wanted.input,) if wanted.input else _contexts(columns, used)
+        contexts = (by_setting.input,) if by_setting.input else _contexts(columns, used)
         return partial(_read_pairs, instruction=instruction, contexts=contexts, response=response)
     if settings.format in ("auto", "messages", "sharegpt") and messages:
         return partial(_read_messages, column=messages)
@@ -90,9 +93,10 @@ def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]
     raise _no_fit(f"{missing} (usual names: {', '.join(names)})", columns, settings)
 
 
-def _no_fit(what: str, columns: tuple[str, ...], settings: SeedSettings) -> InputError:
+def _no_fit(missing_column: str, columns: tuple[str, ...], settings: SeedSettings) -> InputError:
     return InputError(
-        f"the seed data {settings.source} has no column for {what}; its columns are {', '.join(columns) or 'none'}",
+        f"the seed data {public(settings.source)} has no column for {missing_column}; "
+        f"its columns are {', '.join(columns) or 'none'}",
         "name the columns in seed.columns, or set seed.format",
     )
 
@@ -101,8 +105,9 @@ def _check_named(columns: tuple[str, ...], settings: SeedSettings) -> None:
     for setting in ("instruction", "input", "response", "messages"):
         name = getattr(settings.columns, setting)
         if name and name not in columns:
+            listed = ", ".join(columns)
             raise InputError(
-                f"seed.columns.{setting} is {name!r}, but the columns of {settings.source} are {', '.join(columns)}",
+                f"seed.columns.{setting} is {name!r}, but the columns of {public(settings.source)} are {listed}",
                 "set it to one of these",
             )
 
@@ -122,10 +127,10 @@ def _find(columns: tuple[str, ...], names: tuple[str, ...]) -> str:
     return next(iter(_find_all(columns, names)), "")
 
 
-def _read_pairs(rows: Iterable[Row], instruction: str, contexts: tuple[str, ...], response: str) -> Found:
+def _read_pairs(rows: Iterable[Row], instruction: str, contexts: tuple[str, ...], response: str) -> Exchanges:
     for row in rows:
-        given = (_cell(row, name) for name in contexts)
-        context = next((text for text in given if text.strip()), "")
+        cells = (_cell(row, name) for name in contexts)
+        context = next((text for text in cells if text.strip()), "")
         yield Exchange(row.name, _cell(row, instruction), context, _cell(row, response))
 
 
@@ -143,7 +148,7 @@ def _cell(row: Row, column: str) -> str:
     )
 
 
-def _read_messages(rows: Iterable[Row], column: str) -> Found:
+def _read_messages(rows: Iterable[Row], column: str) -> Exchanges:
     for row in rows:
         turns = [turn for turn in _turns(row, column) if turn[0] not in ("system", "developer")]
         if turns and turns[0][0] == "assistant":
@@ -178,13 +183,13 @@ def _turn(turn: Mapping[str, object]) -> tuple[str, str]:
     return _ROLES.get(role, role), str(content)
 
 
-def _read_oasst(rows: Iterable[Row], language: str) -> Found:
+def _read_oasst(rows: Iterable[Row], language: str) -> Exchanges:
     for thread in oasst_threads((row.name, row.values) for row in rows):
         if language and thread.language and thread.language.casefold() != language.casefold():
-            yield left_out(thread.place, "other language", thread.language, thread.prompt)
+            yield left_out(thread.source, "other language", thread.language, thread.prompt)
         elif thread.rejected:
-            yield left_out(thread.place, "not approved", thread.rejected, thread.prompt)
+            yield left_out(thread.source, "not approved", thread.rejected, thread.prompt)
         elif thread.reply is None:
-            yield left_out(thread.place, "no response", "no approved reply of rank 0", thread.prompt)
+            yield left_out(thread.source, "no response", "no approved reply of rank 0", thread.prompt)
         else:
-            yield Exchange(thread.place, thread.prompt, "", thread.reply)
+            yield Exchange(thread.source, thread.prompt, "", thread.reply)

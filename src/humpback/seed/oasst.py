@@ -17,7 +17,7 @@ _FINISHED = "ready_for_export"
 class Thread:
     """The first turn of one tree."""
 
-    place: str
+    source: str
     language: str
     prompt: str
     reply: str | None
@@ -43,35 +43,35 @@ def oasst_threads(rows: Iterable[tuple[str, Mapping[str, object]]]) -> Iterator[
     Of message rows it keeps the prompts and one reply for each in memory: a reply may stand before its prompt.
 
     Args:
-        rows: The place of each row, and its values.
+        rows: Where each row stands, and its values.
 
     Yields:
         A thread for every tree, in the order of the prompts.
     """
     prompts: dict[str, tuple[str, Mapping[str, object]]] = {}
     replies: dict[str, str] = {}
-    for place, values in rows:
+    for source, values in rows:
         if is_tree(values):
-            yield _nested_thread(place, values)
+            yield _nested_thread(source, values)
         elif not values.get("parent_id"):
-            prompts[str(values.get("message_id"))] = place, values
+            prompts[str(values.get("message_id"))] = source, values
         elif _is_best(values):
             replies.setdefault(str(values["parent_id"]), _text(values))
-    for message_id, (place, values) in prompts.items():
-        yield _thread(place, values, str(values.get("tree_state") or ""), replies.get(message_id))
+    for message_id, (source, values) in prompts.items():
+        yield _thread(source, values, str(values.get("tree_state") or ""), replies.get(message_id))
 
 
-def _nested_thread(place: str, tree: Mapping[str, object]) -> Thread:
+def _nested_thread(source: str, tree: Mapping[str, object]) -> Thread:
     prompt = tree["prompt"]
     assert isinstance(prompt, Mapping)
     replies = (reply for reply in prompt.get("replies") or () if isinstance(reply, Mapping))
     best = next((_text(reply) for reply in replies if _is_best(reply)), None)
-    return _thread(place, prompt, str(tree.get("tree_state") or ""), best)
+    return _thread(source, prompt, str(tree.get("tree_state") or ""), best)
 
 
-def _thread(place: str, prompt: Mapping[str, object], state: str, reply: str | None) -> Thread:
+def _thread(source: str, prompt: Mapping[str, object], state: str, reply: str | None) -> Thread:
     rejected = _rejected(prompt) or (state if state not in ("", _FINISHED) else "")
-    return Thread(place, str(prompt.get("lang") or ""), _text(prompt), reply, rejected)
+    return Thread(source, str(prompt.get("lang") or ""), _text(prompt), reply, rejected)
 
 
 def _is_best(message: Mapping[str, object]) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
 from humpback.data_access import rows
+from humpback.data_access.urls import public
 from humpback.errors import InputError
 from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
 from humpback.seed.layouts import Exchange, exchanges, left_out
@@ -47,11 +48,11 @@ def read_pairs(settings: SeedSettings) -> Iterator[Pair | Dropped]:
     Raises:
         InputError: The source is missing, unreadable, empty or of no known layout.
     """
-    seen: dict[str, str] = {}
-    for found in exchanges(rows.read_rows(settings.source, setting="seed.source"), settings):
-        record = found if isinstance(found, Dropped) else _checked(found, settings.without_context)
+    first_sources: dict[str, str] = {}
+    for exchange in exchanges(rows.read_rows(settings.source, setting="seed.source"), settings):
+        record = exchange if isinstance(exchange, Dropped) else _checked(exchange, settings.without_context)
         if isinstance(record, Pair):
-            first = seen.setdefault(record.id, record.source)
+            first = first_sources.setdefault(record.id, record.source)
             if first != record.source:
                 record = left_out(record.source, "duplicate", f"of {first}", record.instruction)
         yield record
@@ -66,12 +67,12 @@ def source_digest(settings: SeedSettings) -> str:
     return rows.source_digest(settings.source, setting="seed.source")
 
 
-def read_seed(settings: SeedSettings, seed: int, contamination: Contamination | None = None) -> Outcome[Pair]:
+def read_seed(settings: SeedSettings, rng_seed: int, contamination: Contamination | None = None) -> Outcome[Pair]:
     """The seed stage: all pairs of the source, or a sample of `limit` of them, and every record that was dropped.
 
     Args:
         settings: Where the pairs are, how they are laid out, and how many to take.
-        seed: The run's seed.
+        rng_seed: The run's seed, which starts the random choices.
         contamination: The evaluation prompts; a pair of which the instruction or the response holds one is dropped.
 
     Raises:
@@ -90,19 +91,18 @@ def read_seed(settings: SeedSettings, seed: int, contamination: Contamination | 
     if not pairs:
         reasons = ", ".join(f"{count} {reason!r}" for reason, count in Counter(d.reason for d in dropped).most_common())
         raise InputError(
-            f"none of the {read} records of the seed data {settings.source} is a usable pair ({reasons})",
+            f"none of the {read} records of the seed data {public(settings.source)} is a usable pair ({reasons})",
             "check seed.columns, seed.format, seed.language, seed.without_context and decontaminate.against",
         )
     if settings.limit and len(pairs) > settings.limit:
-        taken = {
-            pair.id for pair in sorted(pairs, key=lambda pair: record_rng_seed(seed, "seed", pair.id))[: settings.limit]
-        }
-        dropped += [_not_sampled(pair, settings.limit) for pair in pairs if pair.id not in taken]
-        pairs = [pair for pair in pairs if pair.id in taken]
+        drawn = sorted(pairs, key=lambda pair: record_rng_seed(rng_seed, "seed", pair.id))
+        sampled_ids = {pair.id for pair in drawn[: settings.limit]}
+        dropped += [_not_sampled(pair, settings.limit) for pair in pairs if pair.id not in sampled_ids]
+        pairs = [pair for pair in pairs if pair.id in sampled_ids]
     return Outcome(tuple(pairs), tuple(dropped), read)
 
 
-def hold_out(pairs: Iterable[Pair], settings: SeedSettings, seed: int) -> Split:
+def hold_out(pairs: Iterable[Pair], settings: SeedSettings, rng_seed: int) -> Split:
     """Parts the pairs into those to train on and those held out, by id and not by order.
 
     Pairs with the same instruction stay together, for one would give the other away; so the held-out part can be a
@@ -111,7 +111,7 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, seed: int) -> Split:
     Args:
         pairs: Distinct pairs.
         settings: `holdout_share` of the pairs are held out, and at least `holdout_min`.
-        seed: The run's seed.
+        rng_seed: The run's seed, which starts the random choices.
 
     Returns:
         Both parts, each in the order given.
@@ -119,26 +119,26 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, seed: int) -> Split:
     Raises:
         InputError: Fewer than twice `holdout_min` pairs would be left to train on.
     """
-    given = tuple(pairs)
+    all_pairs = tuple(pairs)
     groups: dict[str, list[Pair]] = {}
-    for pair in given:
+    for pair in all_pairs:
         groups.setdefault(" ".join(pair.instruction.casefold().split()), []).append(pair)
-    wanted = max(settings.holdout_min, round(settings.holdout_share * len(given)))
+    heldout_count = max(settings.holdout_min, round(settings.holdout_share * len(all_pairs)))
     heldout: set[str] = set()
     for group in sorted(
-        groups.values(), key=lambda group: min(record_rng_seed(seed, "hold-out", pair.id) for pair in group)
+        groups.values(), key=lambda group: min(record_rng_seed(rng_seed, "hold-out", pair.id) for pair in group)
     ):
-        if len(heldout) >= wanted:
+        if len(heldout) >= heldout_count:
             break
         heldout.update(pair.id for pair in group)
     split = Split(
-        train=tuple(pair for pair in given if pair.id not in heldout),
-        heldout=tuple(pair for pair in given if pair.id in heldout),
+        train=tuple(pair for pair in all_pairs if pair.id not in heldout),
+        heldout=tuple(pair for pair in all_pairs if pair.id in heldout),
     )
     needed = _TRAIN_FOR_EACH_HELD_OUT * settings.holdout_min
     if len(split.train) < needed:
         raise InputError(
-            f"the seed data {settings.source} has {len(given)} pairs: with {len(split.heldout)} held out,"
+            f"the seed data {public(settings.source)} has {len(all_pairs)} pairs: with {len(split.heldout)} held out,"
             f" {len(split.train)} are left to train on, fewer than {needed}",
             "add pairs, raise seed.limit where it is set, or lower seed.holdout_min and seed.holdout_share",
         )
@@ -147,28 +147,28 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, seed: int) -> Split:
 
 def normal_text(text: str) -> str:
     """NFC, Unix line ends, no lone surrogates (Parquet cannot hold them), no white space at either end."""
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return unicodedata.normalize("NFC", whole.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    storable = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return unicodedata.normalize("NFC", storable.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def _checked(exchange: Exchange, without_context: bool) -> Pair | Dropped:
     instruction, context, response = map(normal_text, (exchange.instruction, exchange.context, exchange.response))
     if not instruction:
-        return left_out(exchange.place, "no instruction", "", context or response)
+        return left_out(exchange.source, "no instruction", "", context or response)
     if not response:
-        return left_out(exchange.place, "no response", "", instruction)
+        return left_out(exchange.source, "no response", "", instruction)
     if context and without_context:
-        return left_out(exchange.place, "has context", f"{len(context)} characters", instruction)
+        return left_out(exchange.source, "has context", f"{len(context)} characters", instruction)
     if context:
         instruction = f"{instruction}\n\n{context}"
-    return Pair(content_id(instruction, response), instruction, response, "seed", exchange.place)
+    return Pair(content_id(instruction, response), instruction, response, "seed", exchange.source)
 
 
 def _clean(pair: Pair, contamination: Contamination) -> Pair | Dropped:
-    held = contamination.of(pair.instruction) or contamination.of(pair.response)
-    if not held:
+    match = contamination.of(pair.instruction) or contamination.of(pair.response)
+    if not match:
         return pair
-    return replace(left_out(pair.source, "holds an evaluation prompt", held, pair.instruction), id=pair.id)
+    return replace(left_out(pair.source, "holds an evaluation prompt", match, pair.instruction), id=pair.id)
 
 
 def _not_sampled(pair: Pair, limit: int) -> Dropped:

@@ -65,15 +65,8 @@ def judge_files(
         raise InputError(f"{outputs} and {baseline} have no prompt in common", "give outputs on one evaluation set")
     only_model(pairs)
 
-    def begun() -> Iterator[Comparison]:
-        try:
-            previous = {row.id: row for row in read_comparisons(out)} if out.exists() else {}
-        except InputError:  # no annotations, which --force overwrites
-            previous = {}
-        return (_with_verdicts(pair, previous.get(pair.id)) for pair in pairs)
-
     digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
-    read = read_rows("pairs", begun, Comparison, config, digests)
+    read = read_rows("pairs", lambda: _with_verdicts(pairs, out), Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
     verdicts = judge_pairs("verdicts", read, ExternalModel("judge", config.model), judging, settings)
 
@@ -132,11 +125,15 @@ def winrate_files(
         yield f"wrote {leaderboard}"
 
 
-def _with_verdicts(pair: Comparison, previous: Comparison | None) -> Comparison:
-    """The pair with what a judge said of it before, whichever judge that was."""
-    if previous is None:
-        return pair
-    return replace(previous, dataset=pair.dataset, index=pair.index)
+def _with_verdicts(pairs: Sequence[Comparison], out: Path) -> Iterator[Comparison]:
+    """The pairs with what a judge said of them before, whichever judge that was."""
+    try:
+        before = {row.id: row for row in read_comparisons(out)} if out.exists() else {}
+    except InputError:  # no annotations, which --force overwrites
+        before = {}
+    for pair in pairs:
+        judged = before.get(pair.id)
+        yield replace(judged, dataset=pair.dataset, index=pair.index) if judged else pair
 
 
 def winrate_lines(

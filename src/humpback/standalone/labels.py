@@ -14,7 +14,7 @@ from pathlib import Path
 
 from humpback import seed
 from humpback.config import Config
-from humpback.data_access.rows import Values, file_rows
+from humpback.data_access.rows import Values, read_rows
 from humpback.errors import InputError
 from humpback.evaluate.labels import LabelColumns, Labels, read_labels
 from humpback.evaluate.ranking import (
@@ -230,16 +230,16 @@ def _rows(path: Path, config: Config, *, labels_only: bool = False) -> list[_Row
     Raises:
         InputError: The table cannot be read; or it holds no pairs, unless it may hold labels only.
     """
-    rows = {number: _Row(values) for number, values in file_rows(path)}
+    rows = {row.name: _Row(row.values) for row in read_rows(path)}
     if rows and is_candidate(next(iter(rows.values())).values):
         return [_as_candidate(row) for row in rows.values()]
     try:
         for item in seed.read_pairs(config.seed.model_copy(update={"source": str(path)})):
-            number = int(item.source.rpartition("#")[2])
+            values = rows[item.source].values
             if isinstance(item, Pair):
-                rows[number] = _Row(rows[number].values, item.id, item.id, item.instruction, len(item.response))
+                rows[item.source] = _Row(values, item.id, item.id, item.instruction, len(item.response))
             else:
-                rows[number] = replace(rows[number], why=item.reason)
+                rows[item.source] = _Row(values, why=item.reason)
     except InputError:
         if not labels_only:
             raise

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 _LONGEST = 64
 """Characters of a word that each count by their place; those of a longer word begin again."""
@@ -42,7 +42,7 @@ class Shingles:
     """
 
     hashes: Hashes
-    ends: Places
+    ends: Indices
 
     def of(self, text: int) -> Hashes:
         """The hashes of one text, by its number."""
@@ -82,8 +82,8 @@ def words(texts: Sequence[str]) -> Shingles:
     if not len(starts):
         return Shingles(np.empty(0, np.uint64), ends)
     # What parts words has the value 0, so it adds nothing to the word before it.
-    places = np.arange(starts[0], len(codes)) - np.repeat(starts, np.diff(starts, append=len(codes)))
-    weighed = values[starts[0] :] * _factors(_LONGEST).take(places & (_LONGEST - 1))
+    positions = np.arange(starts[0], len(codes)) - np.repeat(starts, np.diff(starts, append=len(codes)))
+    weighed = values[starts[0] :] * _factors(_LONGEST).take(positions & (_LONGEST - 1))
     return Shingles(mixed(np.add.reduceat(weighed, starts - starts[0])), ends)
 
 

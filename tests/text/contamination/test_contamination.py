@@ -132,4 +132,4 @@ def test_planted_prompts_are_found_in_real_documents_and_none_where_none_was_pla
     for prompt in rng.sample(planted, 300):
         paragraphs = rng.choice(clean).split("\n\n")
         paragraphs.insert(rng.randrange(len(paragraphs) + 1), prompt.text.lower())
-        assert contamination.of("\n\n".join(paragraphs)), prompt.place
+        assert contamination.of("\n\n".join(paragraphs)), prompt.source

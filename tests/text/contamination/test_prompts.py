@@ -19,7 +19,7 @@ TIDES = "What makes the water rise twice a day?"
 
 def read(*paths: Path) -> list[tuple[str, str]]:
     settings = DecontaminateSettings(against=tuple(map(str, paths)))
-    return [(prompt.place, prompt.text) for prompt in read_prompts(settings)]
+    return [(prompt.source, prompt.text) for prompt in read_prompts(settings)]
 
 
 def write_lines(path: Path, *rows: object) -> Path:
@@ -119,7 +119,7 @@ def test_of_a_folder_the_files_of_prompts_are_read(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("Why is the harbour wall so long?\n", encoding="utf-8")
     (tmp_path / "README.md").write_text("About these prompts.\n", encoding="utf-8")
     settings = DecontaminateSettings(against=(str(tmp_path),))
-    assert [prompt.place for prompt in read_prompts(settings)] == ["a.jsonl#1", "b.txt#1"]
+    assert [prompt.source for prompt in read_prompts(settings)] == ["a.jsonl#1", "b.txt#1"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no prompts in .*empty.: name files that end in"):
         prompts_digest(DecontaminateSettings(against=(str(tmp_path / "empty"),)))

@@ -40,7 +40,7 @@ Fields = Mapping[str, str]
 class Record:
     """A record of a web archive."""
 
-    where: str
+    offset: str
     """The stored byte it begins at."""
     fields: Fields
     block: bytes
@@ -53,7 +53,7 @@ class Record:
 class Damage:
     """A place where a record may have been lost."""
 
-    where: str
+    offset: str
     """The stored byte it begins at."""
     detail: str
 
@@ -73,9 +73,9 @@ class Span:
         """Where reading begins."""
         return max(0, self.begin - self.look_back)
 
-    def ends_before(self, place: int) -> bool:
+    def ends_before(self, offset: int) -> bool:
         """Whether a record that begins there belongs to a later stretch."""
-        return self.end is not None and place >= self.end
+        return self.end is not None and offset >= self.end
 
 
 def read_records(file: BinaryIO, most: int, span: Span, compression: str = "") -> Iterator[Record | Damage]:
@@ -161,12 +161,12 @@ def _first_filled(members: Members) -> Opened | None:
 
 def _next_record(members: Members, begin: int, end: int | None) -> Opened | None:
     """The first member from one place to another that begins with a record."""
-    found = (members.open(place, len(RECORD)) for place in members.places(begin, end))
-    return next((opened for opened in found if opened and is_record(opened)), None)
+    candidates = (members.open(offset, len(RECORD)) for offset in members.offsets(begin, end))
+    return next((opened for opened in candidates if opened and is_record(opened)), None)
 
 
-def _gap(place: int, opened: Opened | None) -> Damage:
-    return Damage(str(place), (opened and opened.wrong) or _NO_RECORD)
+def _gap(offset: int, opened: Opened | None) -> Damage:
+    return Damage(str(offset), (opened and opened.wrong) or _NO_RECORD)
 
 
 def _records(tape: PackedTape, most: int) -> Iterator[Record | Damage]:
@@ -216,20 +216,20 @@ def _read(tape: Tape, most: int) -> Record | str:
     """The record at the place, and the tape behind its block; or what is wrong with it."""
     have, blank = tape.fill(1), None
     while not (blank := BLANK_LINE.search(tape.data, tape.head, tape.head + HEAD_BYTES)):
-        if have >= HEAD_BYTES or (more := tape.fill(2 * have)) == have:
+        if have >= HEAD_BYTES or (filled := tape.fill(2 * have)) == have:
             return "a header without an end"
-        have = more
+        have = filled
     if HEADER.search(tape.data, tape.head + len(RECORD), blank.end()):
         return "a header that breaks off before the next record"
     size = blank.end() - tape.head
     fields = parse_fields(tape.data[tape.head : blank.start()])
-    found = _LENGTH.match(fields.get("content-length", ""))
-    if found is None or "warc-type" not in fields:
+    digits = _LENGTH.match(fields.get("content-length", ""))
+    if digits is None or "warc-type" not in fields:
         return _described(fields, "a header without type or length")
-    length = int(found.group())
-    kept = length if length <= most else min(length, HEAD_BYTES)
-    if tape.fill(size + kept) >= size + kept:
-        block = tape.data[tape.head + size : tape.head + size + kept]
+    length = int(digits.group())
+    block_size = length if length <= most else min(length, HEAD_BYTES)
+    if tape.fill(size + block_size) >= size + block_size:
+        block = tape.data[tape.head + size : tape.head + size + block_size]
         if tape.skip_to(tape.begun + size + length):
             return Record(tape.where(tape.begun), fields, block, length)
     return _described(fields, f"shorter than the {length} bytes it says it has")

@@ -53,12 +53,12 @@ class Response:
 
 def parse_response(block: bytes) -> Response | None:
     """The response in a block; None where it holds none."""
-    found = _STATUS.match(block)
-    if found is None:
+    status = _STATUS.match(block)
+    if status is None:
         return None
     blank = BLANK_LINE.search(block, 0, HEAD_BYTES)
     head, body = (block[: blank.start()], block[blank.end() :]) if blank else (block[:HEAD_BYTES], b"")
-    return Response(int(found.group(1)), parse_fields(head), body)
+    return Response(int(status.group(1)), parse_fields(head), body)
 
 
 def decode_body(response: Response, most: int) -> bytes:
@@ -90,9 +90,9 @@ def _joined(body: bytes) -> bytes:
     """Chunks as one; the body as it is where it does not begin with a chunk."""
     joined = bytearray()
     at = 0
-    while found := _CHUNK.match(body, at):
-        begin = found.end()
-        end = begin + int(found.group(1), 16)
+    while chunk := _CHUNK.match(body, at):
+        begin = chunk.end()
+        end = begin + int(chunk.group(1), 16)
         joined += body[begin:end]
         line_end = body[end : end + 2]
         if end == begin or not line_end:

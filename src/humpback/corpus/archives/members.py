@@ -44,10 +44,10 @@ class Stored:
         """So many bytes from there on; fewer only at the end of the file. Good until the next call."""
         begin = at - self._begin
         if begin < 0 or (begin + size > len(self._block) and not (self._last and begin <= len(self._block))):
-            wanted = max(size, _BLOCK)
+            read_size = max(size, _BLOCK)
             self._file.seek(at)
-            self._block = memoryview(self._file.read(wanted))
-            self._begin, begin, self._last = at, 0, len(self._block) < wanted
+            self._block = memoryview(self._file.read(read_size))
+            self._begin, begin, self._last = at, 0, len(self._block) < read_size
         return self._block[begin : begin + size]
 
 
@@ -156,15 +156,15 @@ class Members:
             return Opened(member, b"", str(error))
         return Opened(member, first)
 
-    def places(self, begin: int, end: int | None) -> Iterator[int]:
+    def offsets(self, begin: int, end: int | None) -> Iterator[int]:
         """Where a member could begin, from one stored byte to another; None is the end of the file."""
         while end is None or begin < end:
             block = bytes(self._stored.view(begin, _BLOCK))
-            for found in self._magic.finditer(block):
-                place = begin + found.start()
-                if end is not None and place >= end:
+            for match in self._magic.finditer(block):
+                offset = begin + match.start()
+                if end is not None and offset >= end:
                     return
-                yield place
+                yield offset
             if len(block) < _BLOCK:
                 return
             begin += len(block) - 3

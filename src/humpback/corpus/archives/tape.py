@@ -28,7 +28,7 @@ _MAX_REWINDS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MemberStart:
     """Where a further member begins."""
 
     position: int
@@ -106,8 +106,8 @@ class Tape(ABC):
     def seek_record(self, end: int | None = None) -> None:
         """Moves on to where the next record seems to begin, or to the end or a little behind it where none does."""
         while end is None or self.position < end:
-            if found := HEADER.search(self.data, self.head):
-                self.head = found.start()
+            if match := HEADER.search(self.data, self.head):
+                self.head = match.start()
                 return
             self.head = self._kept = max(self.head, len(self.data) - _HEADER_BYTES)
             ahead = len(self.data) - self.head
@@ -134,7 +134,7 @@ class Tape(ABC):
         self._base, self._read = position, position + len(data)
 
     @abstractmethod
-    def _piece(self, wanted: int) -> bytes:
+    def _piece(self, size: int) -> bytes:
         """The next bytes, as many as are wanted or not; none at the end."""
 
     @abstractmethod
@@ -156,8 +156,8 @@ class PlainTape(Tape):
             return bool(self._stored.view(position - 1, 1))
         return super().skip_to(position)
 
-    def _piece(self, wanted: int) -> bytes:
-        return bytes(self._stored.view(self._read, max(wanted, _PIECE)))
+    def _piece(self, size: int) -> bytes:
+        return bytes(self._stored.view(self._read, max(size, _PIECE)))
 
     def _rewind(self, position: int) -> None:
         self._hold(b"", position)
@@ -180,7 +180,7 @@ class PackedTape(Tape):
         self._members = members
         self._suspect = self.start
         """A stored byte at or before the one that the record begins at."""
-        self._joined: Place | None = None
+        self._joined: MemberStart | None = None
         """The last member that it went on with."""
         self._ended = False
         self._rewinds = 0
@@ -212,7 +212,7 @@ class PackedTape(Tape):
         """The stored byte at which the tape begins, and the byte of its content where that is not the first."""
         return f"{self.start}+{position}" if position else str(self.start)
 
-    def _piece(self, wanted: int) -> bytes:
+    def _piece(self, size: int) -> bytes:
         while not self._ended:
             data = self._member.piece()
             if data:
@@ -224,7 +224,7 @@ class PackedTape(Tape):
                 self.end, self.following, self._ended = at, opened, True
                 break
             self._member = opened.member
-            self._joined = Place(self._read, at)
+            self._joined = MemberStart(self._read, at)
             if opened.first:
                 return opened.first
         return b""

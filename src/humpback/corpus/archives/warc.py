@@ -69,13 +69,13 @@ def read_archive(source: SourceFile, settings: CorpusSettings) -> Iterator[Docum
     most = settings.max_document_chars * _BYTES_PER_CHARACTER
     with source.open_stored() as file:
         for item in read_records(file, most, Span(source.begin, source.end or None), source.compression):
-            where = f"{source.name}@{item.where}"
+            name = f"{source.name}@{item.offset}"
             if isinstance(item, Damage):
-                yield as_dropped(where, "damaged record", item.detail, "")
+                yield as_dropped(name, "damaged record", item.detail, "")
                 continue
             address = _address(item)
             if item.fields["warc-type"].lower() in _PAGES and not _NOTES.match(address):
-                yield _document(item, address, address or where, settings)
+                yield _document(item, address, address or name, settings)
 
 
 def _address(record: Record) -> str:
@@ -123,9 +123,10 @@ def _stored_page(record: Record, address: str, most: int) -> _Page:
 
 def _kind(record: Record, stated: str) -> str:
     """The type of a page: what was found out by looking at it, unless what was stated says more."""
-    known, found = _mime(stated), _mime(record.fields.get("warc-identified-payload-type", ""))
-    says_little = found in _UNTYPED or (found.startswith("text/") and _FORMS.get(found, "text") == "text")
-    return known or found if says_little else found
+    stated_type, identified_type = _mime(stated), _mime(record.fields.get("warc-identified-payload-type", ""))
+    # A tool that identifies types knows text from HTML, but often not Markdown: there the server's word counts.
+    is_plain = identified_type.startswith("text/") and _FORMS.get(identified_type, "text") == "text"
+    return stated_type or identified_type if is_plain or identified_type in _UNTYPED else identified_type
 
 
 def _mime(stated: str) -> str:
@@ -157,9 +158,9 @@ def _look(body: bytes, kind: str) -> str:
         return "application/xhtml+xml" if _XHTML.search(head) else kind
     if _HTML.search(head):
         return "text/html"
-    found = str(detect_mime(head))
-    if found not in ("text/plain", "application/octet-stream"):
-        return found
+    mime = str(detect_mime(head))
+    if mime not in ("text/plain", "application/octet-stream"):
+        return mime
     return "application/octet-stream" if len(_CONTROLS.findall(head)) * 100 > len(head) else "text/plain"
 
 

@@ -46,15 +46,15 @@ _BYLINE = re.compile(r"(?:Written )?[Bb]y(?: [A-Z][\w.'’-]{0,25}){2,4}$")
 def without_furniture(text: str) -> str:
     """The text without the paragraphs at its ends in which its page speaks of itself."""
     for _ in range(_MOST):
-        first, parted, rest = text.partition("\n\n")
+        first, parted, remainder = text.partition("\n\n")
         if not parted or len(first) > _LONGEST or not _is_furniture(first, _FURNITURE):
             break
-        text = rest.lstrip("\n")
+        text = remainder.lstrip("\n")
     for _ in range(_MOST):
-        rest, parted, last = text.rpartition("\n\n")
+        remainder, parted, last = text.rpartition("\n\n")
         if not parted or len(last) > _LONGEST or not _is_furniture(last, _LAST_FURNITURE):
             break
-        text = rest.rstrip()
+        text = remainder.rstrip()
     return text
 
 

@@ -70,10 +70,10 @@ class Piece:
         return tuple(line for line in map(str.strip, self.prose.split("\n")) if line)
 
 
-def _count(text: str, wanted: bytes, is_wanted: Callable[[str], bool]) -> int:
+def _count(text: str, ascii_kind: bytes, is_kind: Callable[[str], bool]) -> int:
     """Characters of a kind: those of ASCII all at once, the others one by one."""
     data = text.encode("utf-8", "replace")
-    count = len(data) - len(data.translate(None, wanted))
+    count = len(data) - len(data.translate(None, ascii_kind))
     if len(data) > len(text):
-        count += sum(map(is_wanted, "".join(_NOT_ASCII.findall(text))))
+        count += sum(map(is_kind, "".join(_NOT_ASCII.findall(text))))
     return count

@@ -100,8 +100,8 @@ def wrong_language(piece: Piece, settings: SegmentSettings) -> str | None:
 
 def unfinished_template(piece: Piece, settings: SegmentSettings) -> str | None:
     """It holds the marks of a template that was not filled in, or filler text."""
-    found = _TEMPLATE.search(piece.lowered)
-    return f"says {found.group()[:80]!r}" if found else None
+    match = _TEMPLATE.search(piece.lowered)
+    return f"says {match.group()[:80]!r}" if match else None
 
 
 def speaks_to_the_rater(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -111,8 +111,8 @@ def speaks_to_the_rater(piece: Piece, settings: SegmentSettings) -> str | None:
     are no assistant's answers either.
     """
     text = piece.text.lower()
-    found = next(filter(None, (phrase.search(text) for phrase in _TO_THE_RATER)), None)
-    return f"says {found.group()[:80].strip()!r}" if found else None
+    match = next(filter(None, (phrase.search(text) for phrase in _TO_THE_RATER)), None)
+    return f"says {match.group()[:80].strip()!r}" if match else None
 
 
 FILTERS: tuple[Filter, ...] = (

@@ -100,7 +100,7 @@ def is_card(text: str) -> bool:
     }.get(len(digits), False)
     if not issued or digits in _TEST_CARDS:
         return False
-    doubled = "".join(str(int(digit) * 2) if place % 2 else digit for place, digit in enumerate(reversed(digits)))
+    doubled = "".join(str(int(digit) * 2) if position % 2 else digit for position, digit in enumerate(reversed(digits)))
     return sum(map(int, doubled)) % 10 == 0
 
 

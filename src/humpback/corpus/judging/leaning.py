@@ -183,27 +183,27 @@ def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
         return f"header {piece.header[:80]!r}"
     start = _beginning(piece.spoken)
-    found = _NEVER_FIRST.match(piece.spoken, start)
-    if not found and not piece.opens:
-        found = _NEVER_LATER.match(piece.spoken, start)
-    return f"opens with {_shown(piece.spoken, start, found.end() + 20)!r}" if found else None
+    match = _NEVER_FIRST.match(piece.spoken, start)
+    if not match and not piece.opens:
+        match = _NEVER_LATER.match(piece.spoken, start)
+    return f"opens with {_shown(piece.spoken, start, match.end() + 20)!r}" if match else None
 
 
 def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
     """It points at what is not in it: 'see above', 'in the previous section', 'click here', 'the figure below'."""
     text = piece.lowered
-    found = next(filter(None, (phrase.search(text) for phrase in _ELSEWHERE)), None)
-    if not found and not piece.closes:
-        found = _FURTHER_ON.search(text) or _INTRODUCES.search(text, max(0, len(text) - _EDGE))
-    if not found and not _LISTING.search(piece.text):
-        found = _SHOWN_ABOVE.search(text)
-    if not found and not piece.opens:
-        found = _BACK.search(text, 0, _EDGE)
-        if found and "```" in piece.text[: piece.text.lower().find(found.group())]:
-            found = None
-    if not found and not piece.text.endswith(_FENCED_END):
-        found = _ON.search(text, max(0, len(text) - _TAIL))
-    return f"says {_shown(text, max(0, found.start() - 20), found.end() + 20)!r}" if found else None
+    match = next(filter(None, (phrase.search(text) for phrase in _ELSEWHERE)), None)
+    if not match and not piece.closes:
+        match = _FURTHER_ON.search(text) or _INTRODUCES.search(text, max(0, len(text) - _EDGE))
+    if not match and not _LISTING.search(piece.text):
+        match = _SHOWN_ABOVE.search(text)
+    if not match and not piece.opens:
+        match = _BACK.search(text, 0, _EDGE)
+        if match and "```" in piece.text[: piece.text.lower().find(match.group())]:
+            match = None
+    if not match and not piece.text.endswith(_FENCED_END):
+        match = _ON.search(text, max(0, len(text) - _TAIL))
+    return f"says {_shown(text, max(0, match.start() - 20), match.end() + 20)!r}" if match else None
 
 
 def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -218,8 +218,8 @@ def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
         elif not fence:
             if promise and not _SHOWN.match(line):
                 return f"after {promise[-60:]!r} comes {line.strip()[:40]!r}"
-            said = line.rstrip("*_ ")
-            promise = said if said.endswith(":") and _PROMISE.search(said[-80:]) else ""
+            sentence = line.rstrip("*_ ")
+            promise = sentence if sentence.endswith(":") and _PROMISE.search(sentence[-80:]) else ""
     return None
 
 

@@ -22,7 +22,7 @@ from humpback.corpus.judging import identifiers
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PersonalData:
     """A stretch of a text that is personal data."""
 
     start: int
@@ -70,46 +70,46 @@ _LONG_NUMBER = re.compile(r"\d[\d ()./-]{5,40}\d")
 """What phone, card and social security numbers and IP addresses have in them."""
 
 
-def mask(text: str) -> tuple[str, list[Found]]:
+def mask(text: str) -> tuple[str, list[PersonalData]]:
     """The text with words in the place of personal data, and what was found where in the text as it was."""
-    found = find(text)
-    if not found:
-        return text, found
+    matches = find(text)
+    if not matches:
+        return text, matches
     parts: list[str] = []
-    done = 0
-    for item in found:
-        parts += [text[done : item.start], f"[{item.kind}]"]
-        done = item.end
-    return _MAIL_LINK.sub(r"\1", "".join([*parts, text[done:]])), found
+    copied = 0
+    for item in matches:
+        parts += [text[copied : item.start], f"[{item.kind}]"]
+        copied = item.end
+    return _MAIL_LINK.sub(r"\1", "".join([*parts, text[copied:]])), matches
 
 
-def find(text: str) -> list[Found]:
+def find(text: str) -> list[PersonalData]:
     """The personal data in a text, in order and without overlap."""
-    found = list(_emails(_EMAIL, text)) if "@" in text else []
+    matches = list(_emails(_EMAIL, text)) if "@" in text else []
     if any(sign in text for sign in _AT):
-        found += _emails(_SPELT_EMAIL, text)
-    found += _checked(_IBAN.finditer(text), identifiers.is_iban, "account number")
+        matches += _emails(_SPELT_EMAIL, text)
+    matches += _checked(_IBAN.finditer(text), identifiers.is_iban, "account number")
     if _LONG_NUMBER.search(text):
-        found += [*_numbers(text), *_phones(text), *_hosts(_IPV4, text)]
+        matches += [*_numbers(text), *_phones(text), *_hosts(_IPV4, text)]
     if "::" in text or text.count(":") > _COLONS:
-        found += _hosts(_IPV6, text)
-    kept: list[Found] = []
-    for item in sorted(found, key=lambda one: (one.start, -one.end)):
-        if not kept or item.start >= kept[-1].end:
-            kept.append(item)
-    return kept
+        matches += _hosts(_IPV6, text)
+    apart: list[PersonalData] = []
+    for item in sorted(matches, key=lambda item: (item.start, -item.end)):
+        if not apart or item.start >= apart[-1].end:
+            apart.append(item)
+    return apart
 
 
 def mask_piece(piece: Piece) -> tuple[Piece, list[str]]:
     """The piece with its text and titles masked, and what stood there."""
-    text, found = mask(piece.text)
-    said = [piece.text[item.start : item.end] for item in found]
+    text, matches = mask(piece.text)
+    values = [piece.text[item.start : item.end] for item in matches]
     for title in piece.title_path:
-        said += [title[item.start : item.end] for item in find(title)]
-    if not said:
-        return piece, said
+        values += [title[item.start : item.end] for item in find(title)]
+    if not values:
+        return piece, values
     path = tuple(mask(title)[0] for title in piece.title_path)
-    return replace(piece, text=text, header=mask(piece.header)[0], title_path=path), said
+    return replace(piece, text=text, header=mask(piece.header)[0], title_path=path), values
 
 
 def holds_personal_data(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -117,30 +117,30 @@ def holds_personal_data(piece: Piece, settings: SegmentSettings) -> str | None:
     return in_words(find(piece.text)) or None if settings.personal_data == "drop" else None
 
 
-def in_words(found: Sequence[Found]) -> str:
+def in_words(items: Sequence[PersonalData]) -> str:
     """How much of what was found: '2 email address, 1 phone number'."""
-    return ", ".join(f"{count} {kind}" for kind, count in Counter(item.kind for item in found).items())
+    return ", ".join(f"{count} {kind}" for kind, count in Counter(item.kind for item in items).items())
 
 
-def _emails(pattern: re.Pattern[str], text: str) -> Iterator[Found]:
+def _emails(pattern: re.Pattern[str], text: str) -> Iterator[PersonalData]:
     for match in pattern.finditer(text):
         if not identifiers.is_example_email(match["local"], match["domain"]):
-            yield Found(match.start(), match.end(), "email address")
+            yield PersonalData(match.start(), match.end(), "email address")
 
 
-def _phones(text: str) -> Iterator[Found]:
+def _phones(text: str) -> Iterator[PersonalData]:
     for pattern, group in ((_PHONE, 0), (_NAMED_PHONE, "number")):
         for match in pattern.finditer(text):
             if identifiers.is_phone(match[group]):
-                yield Found(match.start(group), match.end(group), "phone number")
+                yield PersonalData(match.start(group), match.end(group), "phone number")
 
 
-def _numbers(text: str) -> Iterator[Found]:
+def _numbers(text: str) -> Iterator[PersonalData]:
     yield from _checked(_CARD.finditer(text), identifiers.is_card, "card number")
     yield from _checked(_SSN.finditer(text), identifiers.is_social_security, "social security number")
 
 
-def _hosts(pattern: re.Pattern[str], text: str) -> Iterator[Found]:
+def _hosts(pattern: re.Pattern[str], text: str) -> Iterator[PersonalData]:
     matches = pattern.finditer(text)
     public = [match for match in matches if identifiers.is_public_address(match.group(), text[: match.start()][-40:])]
     if not public:
@@ -148,8 +148,8 @@ def _hosts(pattern: re.Pattern[str], text: str) -> Iterator[Found]:
     code = [match.span() for inside in (_FENCED, CODE_SPAN) for match in inside.finditer(text)]
     for match in public:
         if not any(start <= match.start() < end for start, end in code):
-            yield Found(match.start(), match.end(), "IP address")
+            yield PersonalData(match.start(), match.end(), "IP address")
 
 
-def _checked(matches: Iterable[re.Match[str]], check: identifiers.Check, kind: str) -> Iterator[Found]:
-    return (Found(match.start(), match.end(), kind) for match in matches if check(match.group()))
+def _checked(matches: Iterable[re.Match[str]], check: identifiers.Check, kind: str) -> Iterator[PersonalData]:
+    return (PersonalData(match.start(), match.end(), kind) for match in matches if check(match.group()))

@@ -32,9 +32,9 @@ class Phrases:
                 while 0 <= at <= stop:
                     stop = at + len(word) + _AFTER
                     at = text.find(word, at + len(word), end)
-                found = self.pattern.search(text, begin, min(stop, end))
-                if found:
-                    return found
+                match = self.pattern.search(text, begin, min(stop, end))
+                if match:
+                    return match
         return None
 
 

@@ -29,12 +29,12 @@ def repeats_itself(piece: Piece, settings: SegmentSettings) -> str | None:
     if repeated < settings.max_repetition * (_MIN_SENTENCE_WORDS - n + 1):
         return None  # too few for any two sentences: the usual case
     grams = _sentences(text, n)
-    for number, one in enumerate(grams):
-        for other in grams[:number]:
-            shared = len(one & other)
-            similarity = shared / (len(one) + len(other) - shared)
+    for number, sentence in enumerate(grams):
+        for earlier in grams[:number]:
+            shared = len(sentence & earlier)
+            similarity = shared / (len(sentence) + len(earlier) - shared)
             if similarity > settings.max_repetition:
-                return f"two sentences share {similarity:.0%} of their {n}-grams: {' '.join(min(one & other))!r}"
+                return f"two sentences share {similarity:.0%} of their {n}-grams: {' '.join(min(sentence & earlier))!r}"
     return None
 
 

@@ -74,11 +74,11 @@ class AdultWords:
             for start in range(max(0, end - 16), end):
                 before, word = ends[start], token[start:end]
                 if before is not None and (word in self.certain or word in self.likely or word in self.companion):
-                    held = ends[end]
-                    if held is None or len(before) + 1 < len(held):
+                    shortest = ends[end]
+                    if shortest is None or len(before) + 1 < len(shortest):
                         ends[end] = (*before, word)
-        found = ends[-1] or ()
-        return found if self.certain.union(self.likely).intersection(found) else ()
+        parts = ends[-1] or ()
+        return parts if self.certain.union(self.likely).intersection(parts) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +99,16 @@ class Addresses:
             if self._holds(entry):
                 return Refusal("blocked address", f"the block list has {entry}")
         path = _QUERY.split(rest, maxsplit=1)[0].lower()
-        for place in self.for_machines:
-            if path == place or (place.endswith("/") and path.startswith(place)):
-                return Refusal("address for machines", f"the address is /{place}")
+        for prefix in self.for_machines:
+            if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
+                return Refusal("address for machines", f"the address is /{prefix}")
         word = self.adult.of(f"{host}/{rest}") if self.adult else None
         return Refusal("adult address", f"the address says {word!r}") if word else None
 
     def _holds(self, entry: str) -> bool:
-        wanted = _hash(entry)
-        at = int(np.searchsorted(self.blocked, wanted))
-        return at < len(self.blocked) and int(self.blocked[at]) == wanted
+        hashed = _hash(entry)
+        at = int(np.searchsorted(self.blocked, hashed))
+        return at < len(self.blocked) and int(self.blocked[at]) == hashed
 
 
 def addresses(settings: UrlSettings) -> Addresses:
@@ -168,8 +168,8 @@ def _entry(line: bytes) -> str:
     fields = text.removeprefix("||").rstrip("^").split()
     if not fields or text.startswith(("!", "[")):
         return ""
-    host, rest = _parts(fields[1] if len(fields) > 1 and fields[0] in _HOSTS_FILE else fields[0])
-    return f"{host}/{rest}" if rest else host
+    host, path = _parts(fields[1] if len(fields) > 1 and fields[0] in _HOSTS_FILE else fields[0])
+    return f"{host}/{path}" if path else host
 
 
 def _parts(address: str) -> tuple[str, str]:
@@ -180,14 +180,14 @@ def _parts(address: str) -> tuple[str, str]:
     return host.removeprefix("www."), bare[cut:].strip("/")
 
 
-def _entries(host: str, rest: str) -> Iterator[str]:
+def _entries(host: str, path: str) -> Iterator[str]:
     """Every entry that would block an address: its domains, and its beginnings."""
     labels = host.split(".")
     for at in range(len(labels)):
         yield ".".join(labels[at:])
-    for match in re.finditer(r"[/?#]|$", rest):
+    for match in re.finditer(r"[/?#]|$", path):
         if match.start():
-            yield f"{host}/{rest[: match.start()]}"
+            yield f"{host}/{path[: match.start()]}"
 
 
 def _hash(entry: str) -> int:

@@ -124,9 +124,9 @@ def _local(source: SourceFile) -> Iterator[str]:
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "file"
-            left = _MOST_BYTES
+            remaining = _MOST_BYTES
             with source.open() as stored, path.open("wb") as copy:
-                while left >= 0 and (data := stored.read(_CHUNK)):
+                while remaining >= 0 and (data := stored.read(_CHUNK)):
                     copy.write(data)
-                    left -= len(data)
-            yield str(path) if left >= 0 else ""
+                    remaining -= len(data)
+            yield str(path) if remaining >= 0 else ""

@@ -54,10 +54,10 @@ def read_docx(path: str, most: int) -> Book:
             title = _declared_title(data) if name == "docProps/core.xml" else title
     with Path(path).open("rb") as stream:
         html = str(mammoth.convert_to_html(io.BytesIO(stream.read()), style_map=_STYLES, convert_image=_no_image).value)
-    named = _TITLE.search(html)
-    if named:
-        title = " ".join(_MARKUP.sub("", named[1]).split()) or title
-        html = html[: named.start()] + html[named.end() :]
+    title_match = _TITLE.search(html)
+    if title_match:
+        title = " ".join(_MARKUP.sub("", title_match[1]).split()) or title
+        html = html[: title_match.start()] + html[title_match.end() :]
     text = markdown(parse_fragment(_BACK.sub("", html)))
     if len(text) > most:
         raise Unusable("document too long", f"{len(text)} characters")
@@ -75,5 +75,5 @@ def _declared_title(data: bytes) -> str:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
         return ""
-    found = next(root.iter("{http://purl.org/dc/elements/1.1/}title"), None) if root is not None else None
-    return " ".join("".join(found.itertext()).split()) if found is not None else ""
+    element = next(root.iter("{http://purl.org/dc/elements/1.1/}title"), None) if root is not None else None
+    return " ".join("".join(element.itertext()).split()) if element is not None else ""

@@ -55,11 +55,11 @@ def read_epub(path: str, most: int) -> Book:
     for page in package.pages:
         if page in package.contents:
             continue
-        found = _chapter(archive.read(page), labels.get(page, ""), page)
-        length += sum(len(block) for block in found if isinstance(block, str))
+        chapter = _chapter(archive.read(page), labels.get(page, ""), page)
+        length += sum(len(block) for block in chapter if isinstance(block, str))
         if length > most:
             raise Unusable("document too long", f"more than {most} characters")
-        blocks += found
+        blocks += chapter
     return Book(package.title, markdown(blocks))
 
 
@@ -78,12 +78,12 @@ def _chapter(data: bytes, label: str, page: str) -> list[Block]:
 
 def _package(archive: Archive, names: set[str]) -> _Package:
     container = _parse(archive.read("META-INF/container.xml"))
-    where = next((item.get("full-path", "") for item in _named(container, "rootfile")), "")
-    package = _parse(archive.read(where))
+    package_path = next((item.get("full-path", "") for item in _named(container, "rootfile")), "")
+    package = _parse(archive.read(package_path))
     title = next(("".join(item.itertext()) for item in _named(package, "title")), "")
     files: dict[str, tuple[str, str, str]] = {}
     for item in _named(package, "item"):
-        href = _resolved(where, item.get("href", ""))
+        href = _resolved(package_path, item.get("href", ""))
         files[item.get("id", "")] = (href, item.get("media-type", ""), item.get("properties", ""))
     spine = [item.get("idref", "") for item in _named(package, "itemref") if item.get("linear") != "no"]
     pages = [files[name][0] for name in spine if name in files and files[name][1] in _PAGES]
@@ -92,23 +92,23 @@ def _package(archive: Archive, names: set[str]) -> _Package:
     ]
     if not pages:
         raise Unusable("damaged file", "its package names no chapters")
-    chosen = tuple(dict.fromkeys(page for page in pages if page in names))
-    return _Package(" ".join(title.split()), chosen, tuple(name for name in contents if name in names))
+    existing = tuple(dict.fromkeys(page for page in pages if page in names))
+    return _Package(" ".join(title.split()), existing, tuple(name for name in contents if name in names))
 
 
 def _labels(archive: Archive, contents: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """What the table of contents calls each page; the last one given counts, so the first is given last."""
-    found: list[tuple[str, str]] = []
+    labels: list[tuple[str, str]] = []
     for name in contents:
         root = _parse(archive.read(name))
         for point in _named(root, "navPoint"):
             label = next(("".join(item.itertext()) for item in _named(point, "text")), "")
             target = next((item.get("src", "") for item in _named(point, "content")), "")
-            found.append((_resolved(name, target), " ".join(label.split())))
+            labels.append((_resolved(name, target), " ".join(label.split())))
         for link in _named(root, "a"):
             label = " ".join("".join(link.itertext()).split())
-            found.append((_resolved(name, link.get("href", "")), label))
-    yield from reversed(found[:_MOST_LABELS])
+            labels.append((_resolved(name, link.get("href", "")), label))
+    yield from reversed(labels[:_MOST_LABELS])
 
 
 def _is_locked(archive: Archive) -> bool:

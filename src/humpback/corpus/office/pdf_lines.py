@@ -74,16 +74,16 @@ class PdfFile:
 
     def outline(self) -> list[Entry]:
         """The headers that the author named, as far as they lead to pages."""
-        found = []
+        entries = []
         for bookmark in self._pdf.get_toc():
             dest = bookmark.get_dest()
             page = dest.get_index() if dest else None
             title = " ".join((bookmark.get_title() or "").split())
             if page is not None and title:
-                found.append(Entry(bookmark.level + 1, title, page))
-            if len(found) == _MAX_ENTRIES:
+                entries.append(Entry(bookmark.level + 1, title, page))
+            if len(entries) == _MAX_ENTRIES:
                 break
-        return found
+        return entries
 
     def pages(self) -> Iterator[list[Line]]:
         """The lines of each page in the order they are to be read; a damaged page has none."""
@@ -103,10 +103,10 @@ def _lines(page: pypdfium2.PdfTextPage) -> Iterator[Line]:
     text = page.get_text_range()
     at = 0
     for line in re.split("(\r\n|\r|\n)", text):
-        shown = line.strip()
-        if shown:
-            begin = at + line.index(shown[0])
-            yield _line(page, shown, begin, begin + len(shown) - 1)
+        stripped = line.strip()
+        if stripped:
+            begin = at + line.index(stripped[0])
+            yield _line(page, stripped, begin, begin + len(stripped) - 1)
         at += len(line)
 
 

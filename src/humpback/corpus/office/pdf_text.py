@@ -63,10 +63,11 @@ def pdf_markdown(pages: Sequence[Sequence[Line]], outline: Sequence[Entry] = ())
         pages: The lines of each page in reading order.
         outline: The headers that the author named.
     """
-    kept = without_running([[_mended(line) for line in page if not _CONTENTS.search(line.text)] for page in pages])
-    words = Counter(word.lower() for page in kept for line in page for word in re.findall(r"[\w-]+", line.text))
+    normalised = [[_normalised(line) for line in page if not _CONTENTS.search(line.text)] for page in pages]
+    body_pages = without_running(normalised)
+    words = Counter(word.lower() for page in body_pages for line in page for word in re.findall(r"[\w-]+", line.text))
     parts: list[str] = []
-    for block in _blocks(kept, _Headers(kept, outline)):
+    for block in _blocks(body_pages, _Headers(body_pages, outline)):
         text = _written(block, words)
         if parts and text.startswith("- ") and parts[-1].rpartition("\n\n")[2].startswith("- "):
             parts[-1] += f"\n{text}"
@@ -75,7 +76,7 @@ def pdf_markdown(pages: Sequence[Sequence[Line]], outline: Sequence[Entry] = ())
     return "\n\n".join(parts)
 
 
-def _mended(line: Line) -> Line:
+def _normalised(line: Line) -> Line:
     """The line with its accents on the letters they belong to and its ligatures taken apart."""
     text = line.text.translate(_LIGATURES)
     if _ACCENT.search(text):
@@ -101,12 +102,12 @@ class _Headers:
 
     def level(self, line: Line, page: int) -> int:
         """The level of a header; 0 where the line is none."""
-        said = _plain(line.text)
-        if not said or len(line.text) > _HEADER_CHARS:
+        title = _plain(line.text)
+        if not title or len(line.text) > _HEADER_CHARS:
             return 0
-        named = self._named[page].get(said, 0) if page in self._named else 0
-        if named and (line.bold or line.size > self.body * 1.05 or not line.text.endswith((".", ","))):
-            return named
+        outlined = self._named[page].get(title, 0) if page in self._named else 0
+        if outlined and (line.bold or line.size > self.body * 1.05 or not line.text.endswith((".", ","))):
+            return outlined
         if re.search(r"[^\W\d_]{2}", line.text) and not line.mono:
             return self._levels.get(round(line.size * 2) / 2, 0)
         return 0
@@ -116,12 +117,12 @@ class _Headers:
         levels: dict[float, Counter[int]] = defaultdict(Counter)
         for number, page in enumerate(pages):
             for line in page if number in self._named else ():
-                named = self._named[number].get(_plain(line.text))
-                if named:
-                    levels[round(line.size * 2) / 2][named] += 1
-        for size, found in levels.items():
+                outlined = self._named[number].get(_plain(line.text))
+                if outlined:
+                    levels[round(line.size * 2) / 2][outlined] += 1
+        for size, counts in levels.items():
             if size in self._levels:
-                self._levels[size] = found.most_common(1)[0][0]
+                self._levels[size] = counts.most_common(1)[0][0]
 
 
 def _plain(text: str) -> str:

@@ -132,9 +132,9 @@ class _Writer:
         elif tag == "dd":
             self._indent("- ", "  ")
 
-    def _indent(self, first: str, rest: str) -> None:
+    def _indent(self, first: str, following: str) -> None:
         if len(self.indents) < _MAX_INDENTS:
-            self.indents.append([first, rest])
+            self.indents.append([first, following])
         else:
             self.deeper += 1
 
@@ -175,18 +175,19 @@ class _Writer:
             return
         _, begin = self.marks.pop()
         inner = "".join(self.line[begin:])
-        kept = inner.strip()
+        content = inner.strip()
         sign = _MARKS[tag]
-        if not kept or _BREAK in kept or sign in kept or (self.marks and _MARKS[self.marks[-1][0]] in (sign, "`")):
+        inside_same = self.marks and _MARKS[self.marks[-1][0]] in (sign, "`")
+        if not content or _BREAK in content or sign in content or inside_same:
             return
         left = inner[: len(inner) - len(inner.lstrip())]
         right = inner[len(inner.rstrip()) :]
         if not left and self.marked == (begin, sign):
             # Two marks that touch are one: `*a**b*` would not be read as emphasis.
-            begin, kept = begin - 1, self.line[begin - 1][: -len(sign)] + kept
-            self.line[begin:] = [f"{kept}{sign}{right}"]
+            begin, content = begin - 1, self.line[begin - 1][: -len(sign)] + content
+            self.line[begin:] = [f"{content}{sign}{right}"]
         else:
-            self.line[begin:] = [f"{left}{sign}{kept}{sign}{right}"]
+            self.line[begin:] = [f"{left}{sign}{content}{sign}{right}"]
         self.marked = (-1, "") if right else (begin + 1, sign)
 
     def _flush(self, bold: bool = False) -> None:
@@ -212,9 +213,9 @@ class _Writer:
             self._close_group()
             self.blocks.append("\n".join(lines))
             return
-        follows = self.group and not any(first != rest and first.strip() for first, rest in self.indents[-1:])
+        follows = self.group and not any(first != following and first.strip() for first, following in self.indents[-1:])
         if follows:
-            self.group.append("".join(rest for _, rest in self.indents).rstrip())
+            self.group.append("".join(following for _, following in self.indents).rstrip())
         for line in lines:
             self.group.append("".join(first for first, _ in self.indents) + line)
             for indent in self.indents:
@@ -238,10 +239,10 @@ def _code(element: etree._Element) -> list[str | None]:
 
 def _language(element: etree._Element) -> str:
     """The language that the classes of a piece of code name, or those of what is directly in it or around it."""
-    for place in (element, *element[:1], *islice(element.iterancestors(), 2)):
-        found = _LANGUAGE.search(place.get("class", "") if isinstance(place.tag, str) else "")
-        if found and found.group(1).lower() not in ("default", "none", "notranslate", "text"):
-            return found.group(1).lower()
+    for candidate in (element, *element[:1], *islice(element.iterancestors(), 2)):
+        match = _LANGUAGE.search(candidate.get("class", "") if isinstance(candidate.tag, str) else "")
+        if match and match.group(1).lower() not in ("default", "none", "notranslate", "text"):
+            return match.group(1).lower()
     return ""
 
 

@@ -76,7 +76,7 @@ _LISTS += (
     (_SEEN, words("visually sr screen")),
     (_UNSEEN, words("hidden only reader")),
 )
-_SAYS = {word: sum(flag for flag, known in _LISTS if word in known) for _, names in _LISTS for word in names}
+_SAYS = {word: sum(flag for flag, listed in _LISTS if word in listed) for _, names in _LISTS for word in names}
 _READ = words("class id style role hidden aria-hidden itemprop")
 _ROLES = {
     "main": Says.BODY,

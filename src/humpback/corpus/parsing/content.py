@@ -60,33 +60,33 @@ _ATTEMPTS = (
 def main_content(root: etree._Element) -> etree._Element:
     """The element that holds the content of a parsed page; what does not belong to it is taken out in place."""
     tree = lay_out(root)
-    whole = add_up(tree)
+    totals = add_up(tree)
     for away in _ATTEMPTS:
-        tree.gone = _furniture(tree, whole, away)
-        left = add_up(tree)
-        if left.paragraphs[0] >= min(_FEW, _LITTLE * whole.paragraphs[0]):
+        tree.removed = _furniture(tree, totals, away)
+        remaining = add_up(tree)
+        if remaining.paragraphs[0] >= min(_FEW, _LITTLE * totals.paragraphs[0]):
             break
-    content = _smallest(tree, left)
-    _clear(tree, left, content)
+    content = _smallest(tree, remaining)
+    _clear(tree, remaining, content)
     return tree.elements[content]
 
 
 def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
     """Marks what is furniture, and all below it. `away` is what its attributes may say for it."""
     tags, parents, says = tree.tags, tree.parents, tree.says
-    gone = bytearray(len(tags))
+    removed = bytearray(len(tags))
     in_header = bytearray(len(tags))
     for index in range(1, len(tags)):
         parent, tag = parents[index], tags[index]
-        if gone[parent]:
-            gone[index] = 1
+        if removed[parent]:
+            removed[index] = 1
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
             # Of the header of a page or an article its headers stay, not the date and the author.
-            gone[index] = not sums.headers[index] and tag not in HEADERS and sums.text[index] <= _MOST * sums.text[0]
+            removed[index] = not sums.headers[index] and tag not in HEADERS and sums.text[index] <= _MOST * sums.text[0]
             in_header[index] = sums.text[index] <= _MOST * sums.text[0]
         elif says[index] or tag not in _SAFE:
-            gone[index] = _is_furniture(tree, sums, index, away)
-    return gone
+            removed[index] = _is_furniture(tree, sums, index, away)
+    return removed
 
 
 def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
@@ -106,12 +106,12 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return bool(away & Says.FURNITURE and not says & Says.NOTE)
     if tag in ("form", "figcaption"):
         return part <= _MOST
-    named = says & away & ~Says.HIDDEN
-    if not named or says & Says.EMBEDDED or _is_titled(tree.elements[index]):
+    reasons = says & away & ~Says.HIDDEN
+    if not reasons or says & Says.EMBEDDED or _is_titled(tree.elements[index]):
         return False
     if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
         return False
-    return part <= (_NEARLY_EVERYTHING if named & Says.COMMENTS else _MOST)
+    return part <= (_NEARLY_EVERYTHING if reasons & Says.COMMENTS else _MOST)
 
 
 def _is_titled(element: etree._Element) -> bool:
@@ -135,12 +135,12 @@ def _smallest(tree: Tree, sums: Sums) -> int:
     paragraphs = sums.paragraphs
     children: dict[int, list[int]] = {}
     for index in range(1, len(paragraphs)):
-        if paragraphs[index] and not tree.gone[index]:
+        if paragraphs[index] and not tree.removed[index]:
             children.setdefault(tree.parents[index], []).append(index)
     line = _down(paragraphs, children, 0)
     says_so = _say_so(tree, paragraphs, line)
     inside = False
-    for place, (at, best) in enumerate(pairwise(line)):
+    for depth, (at, best) in enumerate(pairwise(line)):
         inside = inside or tree.tags[at] in SECTIONS
         if tree.tags[best] in _LEAVES or _belongs_together(tree, sums, children[at], best, inside):
             return at
@@ -148,7 +148,7 @@ def _smallest(tree: Tree, sums: Sums) -> int:
         if part < _NEARLY_ALL:
             second = max((child for child in children[at] if child != best), key=paragraphs.__getitem__, default=-1)
             rival = second >= 0 and paragraphs[second] > _BESIDE * paragraphs[best]
-            if part < _HALF or not says_so[place + 1]:
+            if part < _HALF or not says_so[depth + 1]:
                 return at
             if rival and _say_so(tree, paragraphs, _down(paragraphs, children, second))[0]:
                 return at
@@ -184,27 +184,27 @@ def _down(paragraphs: list[int], children: dict[int, list[int]], at: int) -> lis
 
 def _say_so(tree: Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
     """Whether each element of a line, or one nearly as large below it, says that it is the content."""
-    found = [False] * len(line)
-    for place in range(len(line) - 1, -1, -1):
-        at = line[place]
+    says_so = [False] * len(line)
+    for depth in range(len(line) - 1, -1, -1):
+        at = line[depth]
         if tree.tags[at] in SECTIONS or tree.says[at] & Says.BODY:
-            found[place] = True
-        elif place + 1 < len(line) and found[place + 1]:
-            found[place] = paragraphs[line[place + 1]] >= _NEARLY_ALL * paragraphs[at]
-    return found
+            says_so[depth] = True
+        elif depth + 1 < len(line) and says_so[depth + 1]:
+            says_so[depth] = paragraphs[line[depth + 1]] >= _NEARLY_ALL * paragraphs[at]
+    return says_so
 
 
 def _clear(tree: Tree, sums: Sums, content: int) -> None:
     """Takes out what is furniture in the content, its blocks of links and its cards."""
-    tags, parents, gone = tree.tags, tree.parents, tree.gone
+    tags, parents, removed = tree.tags, tree.parents, tree.removed
     for index in range(content + 1, len(tags)):
         parent = parents[index]
         if parent < content:
             break
-        if gone[parent]:
-            gone[index] = 1
-        elif gone[index] or _leads_elsewhere(tree, sums, index, content):
-            gone[index] = 1
+        if removed[parent]:
+            removed[index] = 1
+        elif removed[index] or _leads_elsewhere(tree, sums, index, content):
+            removed[index] = 1
             take_out(tree.elements[index])
 
 

@@ -115,20 +115,20 @@ def _tamed(text: str) -> str:
 
 def _title(root: etree._Element) -> str:
     """What the page says its title is, without the name of the site where a header tells the two apart."""
-    found = site = ""
+    title = site = ""
     headers: list[str] = []
     for element in root.iter("meta", "title", "h1"):
         if element.tag == "h1":
             if len(headers) < _HEADERS:
                 headers.append(_line("".join(element.itertext())).rstrip(_ANCHORS))
         elif element.tag == "title":
-            found = found or _line(element.text or "")
+            title = title or _line(element.text or "")
         elif element.get("property") == "og:title":
-            found = _line(element.get("content", "")) or found
+            title = _line(element.get("content", "")) or title
         elif element.get("property") == "og:site_name":
             site = _line(element.get("content", ""))
-    parts = [header for header in headers if header and header != site and _is_part(header, found, site)]
-    return max(parts, key=len, default=found)
+    parts = [header for header in headers if header and header != site and _is_part(header, title, site)]
+    return max(parts, key=len, default=title)
 
 
 def _line(text: str) -> str:

@@ -49,8 +49,8 @@ def parse_markdown(text: str) -> Page:
     title = ""
     front = _FRONT.match(text)
     if front:
-        found = _TITLE.search(front.group(2))
-        title = found.group(1).strip("\"'") if found else ""
+        title_line = _TITLE.search(front.group(2))
+        title = title_line.group(1).strip("\"'") if title_line else ""
         text = text[front.end() :]
     text = _TIGHT_HEADER.sub(r"\1 ", text)
     source = text.split("\n")
@@ -94,7 +94,7 @@ def _link(match: re.Match[str]) -> str:
 
 def _rewrite(source: list[str], tokens: list[Token], references: Collection[str]) -> None:
     """Cleans the lines of every paragraph in place, a paragraph of several lines becoming one."""
-    seen = bytearray(len(source))
+    covered = bytearray(len(source))
     in_table = 0
     for token in tokens:
         if token.type in ("table_open", "table_close"):
@@ -103,31 +103,31 @@ def _rewrite(source: list[str], tokens: list[Token], references: Collection[str]
             continue
         start, end = token.map
         if token.type in ("fence", "code_block", "html_block") or token.type == "table_open":
-            seen[start:end] = b"\x01" * (end - start)
+            covered[start:end] = b"\x01" * (end - start)
         if token.type == "table_open":
             _table(source, start, end, references)
         elif token.type == "inline" and not in_table:
-            seen[start:end] = b"\x01" * (end - start)
+            covered[start:end] = b"\x01" * (end - start)
             _paragraph(source, start, end, token.content, references)
     for index, line in enumerate(source):
         # What no token covers is blank or a link definition, whose links have been turned into text.
-        if not seen[index] and line.strip(" >\t"):
+        if not covered[index] and line.strip(" >\t"):
             source[index] = ""
 
 
 def _paragraph(source: list[str], start: int, end: int, content: str, references: Collection[str]) -> None:
     """Puts a cleaned paragraph on its first line, behind the marks of the list or quotation it stands in."""
-    before, found, _ = source[start].partition(content.split("\n")[0] or "\n")
-    if not found:
+    before, matched, _ = source[start].partition(content.split("\n")[0] or "\n")
+    if not matched:
         source[start:end] = [inline(line, references) for line in source[start:end]]
         return
     cleaned = inline(content, references)
     text = ""
     for line in cleaned.split("\n"):
         hard = line.endswith(("  ", "\\")) and not line.endswith("\\\\")
-        kept = (line.removesuffix("\\") if hard else line).strip()
-        if cleaned == content or not _NOTHING.match(kept):
-            text += kept + ("\n" if hard else " ")
+        stripped = (line.removesuffix("\\") if hard else line).strip()
+        if cleaned == content or not _NOTHING.match(stripped):
+            text += stripped + ("\n" if hard else " ")
     if _CONTENTS_ENTRY.match(source[start]) and "\n" not in content:
         text = ""
     indent = re.sub(r"[^>\s]", " ", before)
@@ -169,15 +169,15 @@ def _blocks(source: list[str], tokens: list[Token]) -> list[Block]:
 
 def _squeeze(lines: list[str]) -> list[str]:
     """Lines without the holes that removed text has left: never two blank lines in a row, no empty list item."""
-    kept: list[str] = []
+    squeezed: list[str] = []
     for line in lines:
         if line == _GONE or re.fullmatch(r"[\s>]*(?:[-*+]|\d{1,3}[.)])\s*", line):
             continue
-        if line.strip(" >\t") or (kept and kept[-1].strip(" >\t")):
-            kept.append(line.rstrip())
-    while kept and not kept[-1].strip(" >\t"):
-        kept.pop()
-    return kept
+        if line.strip(" >\t") or (squeezed and squeezed[-1].strip(" >\t")):
+            squeezed.append(line.rstrip())
+    while squeezed and not squeezed[-1].strip(" >\t"):
+        squeezed.pop()
+    return squeezed
 
 
 def _plain(title: str) -> str:

@@ -36,7 +36,7 @@ class Tree:
     says: list[int]
     direct: list[int]
     """Characters that stand in the element itself."""
-    gone: bytearray
+    removed: bytearray
 
 
 @dataclass(slots=True)
@@ -100,23 +100,23 @@ def add_up(tree: Tree) -> Sums:
     size = len(tree.tags)
     text = tree.direct.copy()
     linked, paragraphs, headers, cards = [0] * size, [0] * size, [0] * size, [0] * size
-    tags, parents, direct, gone = tree.tags, tree.parents, tree.direct, tree.gone
+    tags, parents, direct, removed = tree.tags, tree.parents, tree.direct, tree.removed
     for index in range(size - 1, 0, -1):
-        if gone[index]:
+        if removed[index]:
             continue
-        tag, own = tags[index], text[index]
+        tag, length = tags[index], text[index]
         if tag == "a":
-            linked[index] = own
+            linked[index] = length
         elif tag in PARAGRAPHS:
-            paragraphs[index] = max(0, own - 2 * linked[index])
+            paragraphs[index] = max(0, length - 2 * linked[index])
         elif tag in HEADERS:
             headers[index] = 1
-            if own and linked[index] > _TITLE_LINKED * own and _leads_away(tree.elements[index]):
+            if length and linked[index] > _TITLE_LINKED * length and _leads_away(tree.elements[index]):
                 cards[index] = 1
         elif direct[index] >= RUN:
             paragraphs[index] += direct[index]
         parent = parents[index]
-        text[parent] += own
+        text[parent] += length
         linked[parent] += linked[index]
         paragraphs[parent] += paragraphs[index]
         headers[parent] += headers[index]

@@ -110,9 +110,9 @@ def _children(node: nodes.Element) -> list[str]:
     return [block for child in node.children for block in _block(child) if block.strip()]
 
 
-def _indented(first: str, rest: str, blocks: list[str]) -> str:
+def _indented(first: str, following: str, blocks: list[str]) -> str:
     lines = "\n\n".join(blocks).split("\n")
-    return "\n".join(((rest if number else first) + line).rstrip() for number, line in enumerate(lines))
+    return "\n".join(((following if number else first) + line).rstrip() for number, line in enumerate(lines))
 
 
 def _list(node: nodes.Element) -> str:

@@ -87,18 +87,18 @@ def join(blocks: list[str]) -> str:
 
 def tree(page: Page) -> Section:
     """Nests a page by its header levels. A header that skips levels belongs to the last higher one."""
-    done: list[tuple[int, str, list[str], list[Section]]] = [(0, " ".join(page.title.split()), [], [])]
+    stack: list[tuple[int, str, list[str], list[Section]]] = [(0, " ".join(page.title.split()), [], [])]
     for block in page.blocks:
         if isinstance(block, str):
-            done[-1][2].append(block)
+            stack[-1][2].append(block)
             continue
         level = min(max(block.level, 1), MAX_LEVEL)
-        while done[-1][0] >= level:
-            _close(done)
-        done.append((level, " ".join(block.title.split()), [], []))
-    while len(done) > 1:
-        _close(done)
-    level, title, body, children = done[0]
+        while stack[-1][0] >= level:
+            _close(stack)
+        stack.append((level, " ".join(block.title.split()), [], []))
+    while len(stack) > 1:
+        _close(stack)
+    level, title, body, children = stack[0]
     return Section(level, title, join(body), tuple(children))
 
 

@@ -36,14 +36,15 @@ class Columns:
         """Those that must be read."""
         return [name for name in dict.fromkeys((self.text, self.title, self.name)) if name]
 
-    def document(self, place: str, values: Mapping[str, object], settings: CorpusSettings) -> Document | Dropped:
-        """A row's document, called by its place where it has no name of its own, or why it is none.
+    def document(self, row_name: str, values: Mapping[str, object], settings: CorpusSettings) -> Document | Dropped:
+        """The document of a row, or why it is none.
 
-        Its source is the row's URL; a name of another kind follows that of the table.
+        Its source is the row's URL, or the table with another name that the row has, or else the table with the row's
+        number.
         """
         name = values.get(self.name) if self.name else None
-        source = place if name is None or name == "" else _plain(str(name))
-        if source != place and "://" not in source:
+        source = row_name if name is None or name == "" else _plain(str(name))
+        if source != row_name and "://" not in source:
             source = f"{self.table}#{source}"
         form = settings.format if settings.format != "auto" else _FORMATS.get(self.text)
         text = values.get(self.text)
@@ -56,31 +57,33 @@ class Columns:
         if not isinstance(text, str):
             return as_dropped(source, "no text", f"column {self.text!r} holds {type(text).__name__}", "")
         title = values.get(self.title) if self.title else None
-        shown = _plain(title) if isinstance(title, str) else ""
-        return as_document(source, form or guess_format(text), shown, text, settings)
+        plain_title = _plain(title) if isinstance(title, str) else ""
+        return as_document(source, form or guess_format(text), plain_title, text, settings)
 
 
-def choose_columns(table: str, names: Sequence[str], settings: CorpusSettings, others: Sequence[str] = ()) -> Columns:
+def choose_columns(
+    table: str, names: Sequence[str], settings: CorpusSettings, all_names: Sequence[str] = ()
+) -> Columns:
     """The columns that the settings name, else those with the usual names.
 
     Args:
         table: Name of the file or data set, for the message.
         names: The columns that may hold text or a name.
         settings: The corpus settings.
-        others: All columns, where there are more.
+        all_names: All columns, where there are more.
 
     Raises:
         InputError: No column as named, or none with a text.
     """
-    there = ", ".join(sorted(others or names)) or "none"
+    listed = ", ".join(sorted(all_names or names)) or "none"
     for setting in ("text_column", "title_column", "id_column"):
-        wanted = getattr(settings, setting)
-        if wanted and wanted not in names:
-            raise InputError(f"{table} has no column {wanted!r} of text; it has {there}", f"set corpus.{setting}")
+        column = getattr(settings, setting)
+        if column and column not in names:
+            raise InputError(f"{table} has no column {column!r} of text; it has {listed}", f"set corpus.{setting}")
     text = settings.text_column or _first(TEXT, names)
     if not text:
         raise InputError(
-            f"{table} has no column {', '.join(TEXT[:-1])} or {TEXT[-1]}; it has {there}", "set corpus.text_column"
+            f"{table} has no column {', '.join(TEXT[:-1])} or {TEXT[-1]}; it has {listed}", "set corpus.text_column"
         )
     return Columns(
         table, text, settings.title_column or _first(TITLE, names), settings.id_column or _first(NAME, names)
@@ -92,5 +95,5 @@ def _plain(name: str) -> str:
     return " ".join(name[:_LONGEST_NAME].split()).encode("utf-8", "replace").decode("utf-8")
 
 
-def _first(wanted: Sequence[str], names: Sequence[str]) -> str:
-    return next((name for name in wanted if name in names), "")
+def _first(usual_names: Sequence[str], names: Sequence[str]) -> str:
+    return next((name for name in usual_names if name in names), "")

@@ -109,8 +109,8 @@ def _is_damaged_utf8(data: bytes) -> bool:
 
 def _inside(data: bytes) -> str:
     """The charset that a page declares itself; not UTF-16, in which this declaration could not have been found."""
-    found = _META.search(data[:_DECLARED])
-    charset = _known((found.group(1) or found.group(2)).decode("ascii")) if found else ""
+    match = _META.search(data[:_DECLARED])
+    charset = _known((match.group(1) or match.group(2)).decode("ascii")) if match else ""
     return "" if charset in _WIDE else charset
 
 

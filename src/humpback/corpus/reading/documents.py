@@ -23,8 +23,8 @@ def as_document(
 
 def as_dropped(source: str, reason: str, detail: str, text: str) -> Dropped:
     """An entry of the drop ledger for what could not be read, with the beginning of its text."""
-    shown = excerpt(text)
-    return Dropped(content_id(source, reason, detail, shown), reason, detail[:200], source, shown)
+    shown_text = excerpt(text)
+    return Dropped(content_id(source, reason, detail, shown_text), reason, detail[:200], source, shown_text)
 
 
 def _storable(text: str) -> tuple[str, bytes]:

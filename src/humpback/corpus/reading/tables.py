@@ -25,7 +25,7 @@ def read_table(file: SourceFile, settings: CorpusSettings) -> Iterator[Document 
 
     def choose(header: Header) -> Sequence[str]:
         nonlocal columns
-        columns = choose_columns(file.name, header.texts, settings, others=header.names)
+        columns = choose_columns(file.name, header.texts, settings, all_names=header.names)
         return columns.all
 
     for row in table_rows(file, choose, settings.max_document_chars * _BYTES_PER_CHARACTER):

@@ -1,8 +1,8 @@
-"""The prompts as hashes of their n-grams, and the look for them in a text.
+"""The prompts as hashes of their n-grams, and the search for them in a text.
 
 A text holds a prompt if it holds at least `min_overlap` of the prompt's distinct word n-grams. A prompt that has fewer
 than n words, but at least `SHORTEST`, must stand there as a sentence or line of its own. Case, punctuation and Markdown
-do not count. Some n-grams tell nothing and do not count either: those that more than `COMMON` prompts share are a set's
+do not count. Some n-grams say nothing and do not count either: those that more than `COMMON` prompts share are a set's
 way of asking ('Please choose the correct answer to the question'), and a short prompt that stands in one file twice is
 no prompt to know a text by ('Which of the following is true?').
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from humpback.config import DecontaminateSettings
 from humpback.text.contamination.prompts import Prompt
-from humpback.text.shingles import Hashes, Places, Shingles, words
+from humpback.text.shingles import Hashes, Indices, Shingles, words
 
 SHORTEST = 5
 """Words of the shortest prompt that is looked for."""
@@ -46,38 +46,40 @@ class Contamination:
 
     def __init__(self, prompts: Iterable[Prompt], settings: DecontaminateSettings) -> None:
         self._n = settings.ngram
-        known = _Known(settings.ngram)
+        collected = _Collected(settings.ngram)
         stream = iter(prompts)
         while batch := list(islice(stream, _BATCH)):
-            known.add(batch)
-        self._places = known.places
-        grams, self._starts, self._owners = _shared(known.grams)
-        self._grams = _Sought(grams)
-        self._counts = np.bincount(self._owners, minlength=len(self._places))
+            collected.add(batch)
+        self._sources = collected.sources
+        grams, self._starts, self._owners = _shared(collected.grams)
+        self._grams = _HashTable(grams)
+        self._counts = np.bincount(self._owners, minlength=len(self._sources))
         self._needed = np.maximum(1, np.ceil(settings.min_overlap * self._counts - 1e-9)).astype(np.int64)
         self._openings: dict[int, list[_Short]] = {}
-        for short in known.short:
+        for short in collected.short:
             if short.once:
                 self._openings.setdefault(short.opening, []).append(short)
-        self._opening_hashes = _Sought(np.array(sorted(self._openings), np.uint64))
+        self._opening_hashes = _HashTable(np.array(sorted(self._openings), np.uint64))
         looked_for = int(np.count_nonzero(self._counts)) + sum(map(len, self._openings.values()))
-        self.not_looked_for = len(self._places) + known.too_short - looked_for
+        self.not_looked_for = len(self._sources) + collected.too_short - looked_for
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._sources)
 
     def of(self, text: str) -> str | None:
-        """The prompt that a text holds, with its place and how much of it, or None where it holds none."""
-        if not self._places:
+        """The prompt that a text holds, with its source and how much of it, or None where it holds none."""
+        if not self._sources:
             return None
-        said = words([text])
-        return self._in_parts(said) or self._whole(said, text)
+        shingles = words([text])
+        return self._match_in_part(shingles) or self._match_whole(shingles, text)
 
-    def _in_parts(self, said: Shingles) -> str | None:
-        _, held = self._grams.among(said.ngrams(self._n).hashes)
-        if not len(held):
+    def _match_in_part(self, shingles: Shingles) -> str | None:
+        _, matches = self._grams.find(shingles.ngrams(self._n).hashes)
+        if not len(matches):
             return None
-        owners = np.concatenate([self._owners[self._starts[at] : self._starts[at + 1]] for at in np.unique(held)])
+        owners = np.concatenate(
+            [self._owners[self._starts[gram] : self._starts[gram + 1]] for gram in np.unique(matches)]
+        )
         owners, counts = np.unique(owners, return_counts=True)
         enough = counts >= self._needed[owners]
         if not enough.any():
@@ -85,22 +87,23 @@ class Contamination:
         owners, counts = owners[enough], counts[enough]
         best = int(np.argmax(counts / self._counts[owners]))  # the first of equals
         owner, count = int(owners[best]), int(counts[best])
-        return f"{self._places[owner]}: {count} of {self._counts[owner]} {self._n}-grams"
+        return f"{self._sources[owner]}: {count} of {self._counts[owner]} {self._n}-grams"
 
-    def _whole(self, said: Shingles, text: str) -> str | None:
+    def _match_whole(self, shingles: Shingles, text: str) -> str | None:
         if not self._openings:
             return None
-        openings = said.ngrams(SHORTEST).hashes
-        for at in self._opening_hashes.among(openings)[0].tolist():
-            for short in self._openings[int(openings[at])]:
-                end = at + short.words
-                if _as_one(said.hashes[at:end]) == short.whole and {at, end} <= _sentence_ends(text):
-                    return f"{self._places[short.owner]}: all of its {short.words} words"
+        openings = shingles.ngrams(SHORTEST).hashes
+        for position in self._opening_hashes.find(openings)[0].tolist():
+            for short in self._openings[int(openings[position])]:
+                end = position + short.words
+                same_words = _one_hash(shingles.hashes[position:end]) == short.text_hash
+                if same_words and {position, end} <= _sentence_ends(text):
+                    return f"{self._sources[short.owner]}: all of its {short.words} words"
         return None
 
 
-class _Sought:
-    """Sorted hashes, to be found among others. Nearly all others are ruled out by one look at a table of marks."""
+class _HashTable:
+    """Sorted hashes that are looked up. A table of marks rules out nearly all others, so few need a binary search."""
 
     def __init__(self, hashes: Hashes) -> None:
         self._hashes = hashes
@@ -108,14 +111,14 @@ class _Sought:
         self._marked = np.zeros(int(self._mask) + 1, bool)
         self._marked[hashes & self._mask] = True
 
-    def among(self, hashes: Hashes) -> tuple[Places, Places]:
-        """Which of these are sought, and where those stand in the sorted ones."""
+    def find(self, hashes: Hashes) -> tuple[Indices, Indices]:
+        """The positions of the hashes that are in the table, and their positions in its sorted hashes."""
         maybe = np.flatnonzero(self._marked[hashes & self._mask])
         if not len(maybe):
             return maybe, maybe
-        at = np.minimum(np.searchsorted(self._hashes, hashes[maybe]), len(self._hashes) - 1)
-        found = self._hashes[at] == hashes[maybe]
-        return maybe[found], at[found]
+        position = np.minimum(np.searchsorted(self._hashes, hashes[maybe]), len(self._hashes) - 1)
+        is_match = self._hashes[position] == hashes[maybe]
+        return maybe[is_match], position[is_match]
 
 
 @dataclass(slots=True)
@@ -128,18 +131,19 @@ class _Short:
     words: int
     opening: int
     """Hash of its first words."""
-    whole: int
+    text_hash: int
+    """Hash of all its words."""
     once: bool = True
     """Whether its file has it only once."""
 
 
-class _Known:
+class _Collected:
     """Gathers the prompts: what is looked for in them, each once."""
 
     def __init__(self, n: int) -> None:
         self._n = n
         self._seen: dict[bytes, _Short | None] = {}
-        self.places: list[str] = []
+        self.sources: list[str] = []
         self.grams: list[Hashes] = []
         """The distinct n-grams of each prompt."""
         self.short: list[_Short] = []
@@ -147,10 +151,10 @@ class _Known:
 
     def add(self, prompts: Sequence[Prompt]) -> None:
         """Adds prompts."""
-        said = words([prompt.text for prompt in prompts])
-        grams = said.ngrams(self._n)
-        for at, prompt in enumerate(prompts):
-            text = said.of(at)
+        shingles = words([prompt.text for prompt in prompts])
+        grams = shingles.ngrams(self._n)
+        for position, prompt in enumerate(prompts):
+            text = shingles.of(position)
             if len(text) < SHORTEST:
                 self.too_short += 1
                 continue
@@ -159,11 +163,11 @@ class _Known:
                 self._again(self._seen[digest], prompt)
                 continue
             self._seen[digest] = self._short(text, prompt) if len(text) < self._n else None
-            self.places.append(prompt.place)
-            self.grams.append(np.unique(grams.of(at)))
+            self.sources.append(prompt.source)
+            self.grams.append(np.unique(grams.of(position)))
 
     def _short(self, text: Hashes, prompt: Prompt) -> _Short:
-        short = _Short(_file(prompt), len(self.places), len(text), _as_one(text[:SHORTEST]), _as_one(text))
+        short = _Short(_file(prompt), len(self.sources), len(text), _one_hash(text[:SHORTEST]), _one_hash(text))
         self.short.append(short)
         return short
 
@@ -173,7 +177,7 @@ class _Known:
 
 
 def _file(prompt: Prompt) -> str:
-    return prompt.place.rpartition("#")[0]
+    return prompt.source.rpartition("#")[0]
 
 
 def _sentence_ends(text: str) -> set[int]:
@@ -181,20 +185,20 @@ def _sentence_ends(text: str) -> set[int]:
     return set(words(_SENTENCE_END.split(text)).ends.tolist())
 
 
-def _as_one(hashes: Hashes) -> int:
+def _one_hash(hashes: Hashes) -> int:
     """All words of a text as one hash, the same as that of the n-gram."""
     return int(Shingles(hashes, np.array([0, len(hashes)])).ngrams(len(hashes)).hashes[0])
 
 
-def _shared(grams: Sequence[Hashes]) -> tuple[Hashes, Places, NDArray[np.uint32]]:
+def _shared(grams: Sequence[Hashes]) -> tuple[Hashes, Indices, NDArray[np.uint32]]:
     """The n-grams of all prompts, sorted, each once; where the owners of each begin; and these, one behind another.
 
     Those of too many prompts are left out.
     """
-    every = np.concatenate([np.empty(0, np.uint64), *grams])
-    owners = np.repeat(np.arange(len(grams), dtype=np.uint32), [len(one) for one in grams])
-    order = np.argsort(every, kind="stable")
-    unique, counts = np.unique(every, return_counts=True)
+    all_grams = np.concatenate([np.empty(0, np.uint64), *grams])
+    owners = np.repeat(np.arange(len(grams), dtype=np.uint32), [len(hashes) for hashes in grams])
+    order = np.argsort(all_grams, kind="stable")
+    unique, counts = np.unique(all_grams, return_counts=True)
     few = counts <= COMMON
-    kept = np.repeat(few, counts)
-    return unique[few], np.cumsum([0, *counts[few]]), owners[order][kept]
+    keep = np.repeat(few, counts)
+    return unique[few], np.cumsum([0, *counts[few]]), owners[order][keep]

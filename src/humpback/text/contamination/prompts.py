@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from humpback.config import DecontaminateSettings
-from humpback.data_access.rows import Values, lines_of, names_and_digests, resolve, rows_of_file
+from humpback.data_access.rows import PROMPT_FILES, Values, names_and_digests, resolve, rows_of_file
 from humpback.data_access.source_file import SourceFile
-from humpback.data_access.sources import TABLES, Selection
+from humpback.data_access.sources import Selection
 from humpback.errors import InputError
 from humpback.records import content_id
 
@@ -23,8 +23,7 @@ _ASKED = ("prompt", "instruction", "question", "goal", "query", "problem", "ctx"
 _WITH = ("input", "context", "passage")
 _NESTED = ("stem", "text", "content", "value")
 _USER = {"user", "human", "prompter", ""}
-_TEXT = ".txt"
-_SELECTION = Selection(endings=(*TABLES, _TEXT), content="prompts", setting="decontaminate.against", outside_links=True)
+_SELECTION = Selection(PROMPT_FILES, "prompts", setting="decontaminate.against", outside_links=True)
 _ALTERNATING = {"conversations", "conversation", "dialog"}
 """Where a conversation is a list of plain texts, the user has every other one; all of `turns` are the user's."""
 
@@ -33,8 +32,8 @@ _ALTERNATING = {"conversations", "conversation", "dialog"}
 class Prompt:
     """One evaluation prompt and where it stands."""
 
-    place: str
-    """File name, then `#` and the row, counted from 1."""
+    source: str
+    """Name of the file, then `#` and the row, counted from 1."""
     text: str
 
 
@@ -46,9 +45,10 @@ def read_prompts(settings: DecontaminateSettings) -> Iterator[Prompt]:
     """
     for file in _files(settings):
         is_empty = True
-        for prompt in _lines(file) if _is_text(file) else _rows(file):
-            is_empty = False
-            yield prompt
+        for row in rows_of_file(file):
+            for text in prompt_texts(row.values):
+                is_empty = False
+                yield Prompt(row.name, text)
         if is_empty:
             raise _without_prompts(file)
 
@@ -66,23 +66,8 @@ def _files(settings: DecontaminateSettings) -> list[SourceFile]:
     return [file for source in settings.against for file in resolve(source, _SELECTION).files]
 
 
-def _is_text(file: SourceFile) -> bool:
-    return file.ending == _TEXT
-
-
-def _lines(file: SourceFile) -> Iterator[Prompt]:
-    for number, line in lines_of(file):
-        yield Prompt(f"{file.name}#{number}", line)
-
-
-def _rows(file: SourceFile) -> Iterator[Prompt]:
-    for row in rows_of_file(file):
-        for text in prompt_texts(row.values):
-            yield Prompt(row.name, text)
-
-
 def _without_prompts(file: SourceFile) -> InputError:
-    names = [] if _is_text(file) else list(next((row.values for row in rows_of_file(file)), {}))
+    names = next((list(row.values) for row in rows_of_file(file)), [])
     columns = f"; its columns are {', '.join(map(str, names))}" if names else ""
     return InputError(f"the file {file.name} holds no prompts{columns}", f"call the column one of {', '.join(_ASKED)}")
 
@@ -92,7 +77,7 @@ def prompt_texts(row: Values) -> list[str]:
     columns = {str(name).casefold(): value for name, value in row.items()}
     for name in _ASKED:
         if text := _text(columns.get(name)):
-            return ["\n\n".join([text, *filter(None, (_text(columns.get(other)) for other in _WITH))])]
+            return ["\n\n".join([text, *filter(None, (_text(columns.get(column)) for column in _WITH))])]
     for name in (*_TURNS, *_ASKED):
         if turns := _turns(columns.get(name), alternating=name in _ALTERNATING):
             return turns
