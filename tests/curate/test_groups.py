@@ -222,6 +222,7 @@ def test_centres_are_learned_from_the_same_sample_whatever_the_order():
     assert one.kept == 300
 
 
+@pytest.mark.slow
 def test_candidates_that_are_not_within_reach_are_not_held():
     def long_ones():
         return (Scored(one.id, one.score, one.instruction, one.document * 4000) for one in many(18_000))

@@ -41,6 +41,7 @@ def test_two_workers_of_ray_train_as_one_process_does(cluster: None, train: Any,
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_what_the_user_did_wrong_is_told_as_if_it_were_here(cluster: None, train: Any) -> None:
     from humpback.finetune.ray import train_on_ray
 
