@@ -26,7 +26,7 @@ VAGUE = frozenset(
 )
 """Words that name no thing: a reader has to look up what a variable of this name holds."""
 
-MOST_VAGUE = 0.1
+MOST_VAGUE = 0.03
 """The part of all names that may be vague."""
 
 
@@ -56,14 +56,14 @@ def main() -> int:
     longest = max(sources, key=lambda source: source.lines)
     length, function, path = max((length, name, s.path) for s in sources for name, length in functions(s.tree))
     often = ", ".join(f"{name} {count}" for name, count in vague.most_common(5))
-    print(f"vague names        {share:.1%} of {names.total():,} (at most {MOST_VAGUE:.0%}): {often}")
+    print(f"vague names         {share:.1%} of {names.total():,} (at most {MOST_VAGUE:.0%}): {often}")
     print(f"modules at the root {sum(path.stem != '__init__' for path in package.glob('*.py'))}")
-    print(f"rooms              {sum(source.path.name == '__init__.py' for source in sources) - 1}")
-    print(f"rows of layers     {layer_rows()}")
-    print(f"comments           {100 * comments / lines:.1f} lines in a hundred")
-    print(f"lines              {lines:,} in {len(sources)} files")
-    print(f"longest file       {longest.lines} lines, {longest.path.relative_to(package)}")
-    print(f"longest function   {length} lines, {function} in {path.relative_to(package)}")
+    print(f"rooms               {sum(source.path.name == '__init__.py' for source in sources) - 1}")
+    print(f"rows of layers      {layer_rows()}")
+    print(f"comments            {100 * comments / lines:.1f} lines in a hundred")
+    print(f"lines               {lines:,} in {len(sources)} files")
+    print(f"longest file        {longest.lines} lines, {longest.path.relative_to(package)}")
+    print(f"longest function    {length} lines, {function} in {path.relative_to(package)}")
     return int(share > MOST_VAGUE)
 
 

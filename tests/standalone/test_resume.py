@@ -154,7 +154,9 @@ def test_unfinished_work_of_other_settings_is_not_thrown_away(prompts, tmp_path)
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize("command", ["rate", "instruct", "answer"])
+@pytest.mark.parametrize(
+    "command", ["rate", *(pytest.param(name, marks=pytest.mark.slow) for name in ("instruct", "answer"))]
+)
 def test_a_killed_command_ends_with_the_same_file(command, seed_file, tiny_chat_model, tmp_path):
     small = ["--set", "run.shard_rows=4", "--set", "model.max_tokens=2000"]
     words = {
