@@ -14,7 +14,7 @@ from tests.corpus.test_archive import RECORDS, TEXTS, packed
 from tests.corpus.warc_samples import PACKINGS, blocks, harmed, read, record
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(list(PACKINGS)),

@@ -28,7 +28,7 @@ def deflate_bare(data: bytes) -> bytes:
 CODINGS = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,
-    "br": brotli.compress,
+    "br": functools.partial(brotli.compress, quality=5),
     "zstd": zstd,
     "deflate": zlib.compress,
 }
@@ -126,8 +126,7 @@ def test_a_damaged_page_is_said_to_be_damaged(coding: str):
 
 @each_coding
 def test_a_bomb_is_not_unpacked_further_than_the_longest_page(coding: str):
-    pack = functools.partial(brotli.compress, quality=1) if coding == "br" else CODINGS[coding]
-    bomb = pack(bytes(200_000_000))
+    bomb = CODINGS[coding](bytes(50_000_000))
     began = time.process_time()
     tracemalloc.start()
     with pytest.raises(Unusable, match="document too long: more than 1000000 bytes"):

@@ -101,7 +101,7 @@ MARKUP = st.one_of(
 TEXTS = st.one_of(st.text(max_size=300), st.lists(MARKUP, max_size=60).map("".join))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(TEXTS, st.sampled_from(["html", "markdown", "rst", "text"]), st.text(max_size=20))
 def test_no_text_makes_it_crash(text: str, form: DocumentFormat, title: str):
     source = Document("1", "a", form, title, text)

@@ -94,7 +94,7 @@ def test_packed_examples_give_the_loss_and_the_gradients_of_examples_alone(
     torch.manual_seed(0)
     model = make().train()
     add_target_loss(model)
-    alone = RowLayout(packing=False, room=0, batch=1, pad_id=0)
+    alone = RowLayout(packing=False, row_tokens=0, batch=1, pad_id=0)
     expected_loss, expected = 0.0, {name: torch.zeros_like(w) for name, w in model.named_parameters()}
     for example in examples:
         loss, gradients = _gradients(model, alone, [example])
@@ -102,7 +102,7 @@ def test_packed_examples_give_the_loss_and_the_gradients_of_examples_alone(
         expected = {name: expected[name] + gradients[name] for name in expected}
     assert use_packing(model, [example.ids for example in examples])
     assert model.config._attn_implementation == ATTENTION_NAME
-    loss, gradients = _gradients(model, RowLayout(packing=True, room=999, batch=1, pad_id=0), examples)
+    loss, gradients = _gradients(model, RowLayout(packing=True, row_tokens=999, batch=1, pad_id=0), examples)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for name, gradient in expected.items():
         assert torch.allclose(gradients[name], gradient, rtol=1e-4, atol=1e-5), name
@@ -210,6 +210,6 @@ def test_a_device_without_examples_computes_nothing_that_counts(examples: list[E
     torch.manual_seed(0)
     model = gemma()
     add_target_loss(model)
-    loss, gradients = _gradients(model, RowLayout(packing=True, room=9, batch=1, pad_id=0), [])
+    loss, gradients = _gradients(model, RowLayout(packing=True, row_tokens=9, batch=1, pad_id=0), [])
     assert loss == 0.0
     assert all(not gradient.any() for gradient in gradients.values())

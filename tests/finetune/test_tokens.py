@@ -94,7 +94,7 @@ def test_what_was_not_used_for_longest_makes_room(pairs: list[Pair], tokenizer: 
     for room_for in (150, 160, 170):
         found = tokenise(pairs, "forward", tokenizer, _TAGS, room_for)
         sizes.append((found.folder / "tokens.arrow").stat().st_size)
-    last = tokenise(pairs, "backward", tokenizer, _TAGS, 200, kept_bytes=sum(sizes) + 10)
+    last = tokenise(pairs, "backward", tokenizer, _TAGS, 200, cache_bytes=sum(sizes) + 10)
     left = {folder.name for folder in last.folder.parent.iterdir()}
     assert last.content in left
     assert tokenise(pairs, "forward", tokenizer, _TAGS, 150).content not in left

@@ -15,6 +15,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+from humpback.errors import InputError
+
 TEMPORARY = ".tmp"
 """The ending of every temporary name."""
 
@@ -51,6 +53,20 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+@contextmanager
+def output_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """As `atomic_file`, for a file that the user names. The block must do nothing but write to it.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    try:
+        with atomic_file(path, mode) as file:
+            yield file
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error})", "choose another place") from None
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def open_data_set(data_set: DataSet) -> Any:
 
 
 def unreadable(data_set: DataSet, error: Exception) -> InputError:
-    """What the user is told when `datasets` fails."""
+    """The error for the user when `datasets` fails."""
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     return InputError(
         f"cannot read the data set {data_set.name!r} ({reason})", "check its name, its configuration and the network"

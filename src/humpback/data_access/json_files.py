@@ -127,7 +127,7 @@ def _next_item(decoder: json.JSONDecoder, buffer: str, position: int, *, first: 
         if not error.msg.startswith("Unterminated string") and error.pos < len(buffer) - _LONGEST_TOKEN:
             raise
         raise _Incomplete(error.msg) from None
-    # A number at the end of the buffer may go on in the next chunk.
+    # A number at the end of the buffer may continue in the next chunk.
     if _skip_white(buffer, end) >= len(buffer):
         raise _Incomplete("the list does not end")
     return item, end

@@ -140,6 +140,7 @@ class TableWriter:
         with self._refused() if error is None else nullcontext():
             self._open.__exit__(kind, error, trace)
 
+    # Around each step and not around the block: reading the records may raise OSError too.
     @contextmanager
     def _refused(self) -> Iterator[None]:
         try:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 AHEAD = 8 << 20
 """Bytes that are fetched at a time once a file is being read on and on."""
 _FIRST = 256 << 10
-"""Bytes that are fetched where reading begins; twice as many each time it goes on."""
+"""Bytes that are fetched where reading begins; twice as many each time reading continues."""
 WAITS = (1.0, 4.0, 15.0)
 """Seconds before the second try, the third, ..."""
 

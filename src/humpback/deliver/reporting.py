@@ -44,9 +44,18 @@ def _report(results: Results) -> ReportData:
         losses=results.losses(),
         curves=tuple(_curves(results)),
         samples=tuple(_samples(results)),
+        model_names=_model_names(results),
+        seed_model=results.plan.models[0],
         settings=resolved(results.config),
         notes=notes if results.config.model.engine_spec.dry_run else (),
     )
+
+
+def _model_names(results: Results) -> dict[str, str]:
+    """Each model as the paper writes it, by the name of its stage."""
+    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    forwards = {stage: f"M{number}".translate(subscripts) for number, stage in enumerate(results.plan.models)}
+    return {results.plan.backward: "M_yx", **forwards}
 
 
 def _lengths(results: Results) -> Iterator[LengthSummary]:
@@ -85,7 +94,8 @@ def _samples(results: Results) -> Iterator[Sample]:
     if finished:
         t = finished[-1]
         rows = results.curated(t).records(Curated)
-        yield from map(from_curated, choose(rows, _SAMPLES, key=lambda row: row.id))
+        chosen_rows = choose(rows, _SAMPLES, key=lambda row: row.id)
+        yield from (from_curated(row, results.curated(t).name) for row in chosen_rows)
         yield from _rejected(results, t)
     for name in (*results.plan.filters, results.plan.candidates):
         if results.done(name):
@@ -100,7 +110,7 @@ def _rejected(results: Results, iteration: int) -> Iterator[Sample]:
     ratings = {r.id: r for r in results.ratings(iteration).records(Rating) if r.id in dropped_by_id}
     for row in results.run.stage(results.plan.candidates).records(Candidate):
         if row.id in ratings:
-            yield from_rating(row, ratings[row.id], dropped_by_id[row.id].reason)
+            yield from_rating(row, ratings[row.id], dropped_by_id[row.id].reason, results.curated(iteration).name)
 
 
 def _id(row: Dropped) -> str:

@@ -111,7 +111,9 @@ class Results:
         """The held-out loss of each model; none while they are not measured."""
         if not self.done(self.plan.evaluation):
             return ()
-        return tuple(loss_summaries(self.run.stage(self.plan.evaluation).records(HeldOutLoss)))
+        return loss_summaries(
+            self.run.stage(self.plan.evaluation).records(HeldOutLoss), order=(self.plan.backward, *self.plan.models)
+        )
 
     def _checked_kept(self, ratings: StageFolder, iteration: int) -> set[str]:
         """Ids that were kept of those a cascade would have left out: few, so that they may be held."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from humpback.data_access.atomic import output_file
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import Comparison, comparison_of, write_json
@@ -87,18 +88,14 @@ def write_sheet(path: Path, questions: Iterable[Question]) -> None:
     rows = [dict(zip(_COLUMNS, (q.id, q.comparison.instruction, *q.answers, "", ""), strict=True)) for q in questions]
     if path.suffix not in (".csv", ".jsonl"):
         raise InputError(f"cannot tell how to write {path}", "end its name with .csv or .jsonl")
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8-sig" if path.suffix == ".csv" else "utf-8", newline="") as file:
-            if path.suffix == ".csv":
-                writer = csv.writer(file)
-                writer.writerow(_COLUMNS)
-                writer.writerows([_harmless(value) for value in row.values()] for row in rows)
-            else:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error})", "choose another place") from None
+    with output_file(path, "w") as file:
+        if path.suffix == ".csv":
+            file.write("\ufeff")  # without this mark Excel reads UTF-8 as another charset
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            writer.writerows([_harmless(value) for value in row.values()] for row in rows)
+        else:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def write_key(path: Path, questions: Iterable[Question]) -> None:

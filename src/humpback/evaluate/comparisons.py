@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from humpback.data_access.atomic import atomic_file
+from humpback.data_access.atomic import output_file
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.records import content_id
@@ -194,12 +194,9 @@ def write_json(path: Path, value: object) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    try:
-        with atomic_file(path, "w") as file:
-            json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=False)
-            file.write("\n")
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error})", "choose another place") from None
+    with output_file(path, "w") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=False)
+        file.write("\n")
 
 
 def _text(row: Values, name: str, path: Path, number: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from humpback.data_access.atomic import output_file
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluate.comparisons import comparison_of
@@ -68,12 +69,8 @@ def update_leaderboard(path: Path, model: str, rate: WinRate, controlled: Length
     writer.writerow(["", *columns])
     for line in sorted(lines.values(), key=_rank):
         writer.writerow([line.model, *(line.values.get(name, "") for name in columns)])
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror or error})", "choose another place") from None
+    with output_file(path, "w") as file:
+        file.write(text.getvalue())
 
 
 def read_difficulty(path: Path) -> dict[int, float]:

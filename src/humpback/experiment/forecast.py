@@ -91,11 +91,14 @@ def _units(stage: Stage, counts: Mapping[str, Mapping[str, Any]], grid: Grid | N
         return 1
     if grid is None:
         return max(1, counts[stage.name]["read"])
-    pairs = counts.get("forward-0", {}).get("read", 0) if "seed" in stage.needs else 0
+    start = grid.start
+    pairs = counts.get(start.seed_model.name, {}).get("read", 0) if start.seed.name in stage.needs else 0
     for need in stage.needs:
-        if need != "seed":
+        if need != start.seed.name:
             size = grid.stages[need].settings.get("curate.select.top_n")
-            pairs += counts[need]["kept"] if need in counts else size or counts.get("candidates", {}).get("kept", 0)
+            pairs += (
+                counts[need]["kept"] if need in counts else size or counts.get(start.candidates.name, {}).get("kept", 0)
+            )
     return max(1, pairs)
 
 

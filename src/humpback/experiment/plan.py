@@ -19,9 +19,8 @@ from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
 from humpback.experiment.measures import measures_of
 from humpback.experiment.renamed import renamed
 from humpback.method.auto import resolve_auto
-from humpback.method.corpus import read_seed
-from humpback.method.loop import finetune, select, self_augment
-from humpback.method.plan import plan_corpus
+from humpback.method.loop import finetune, select
+from humpback.method.plan import Start, plan_start
 from humpback.method.rating import rate
 from humpback.method.settings_file import with_changes
 from humpback.records import Rating, content_id, record_rng_seed
@@ -62,6 +61,8 @@ class Cell:
 class Grid:
     """The experiment as a plan: stages in order, each after those that it needs, and the cells that end in them."""
 
+    start: Start
+    """What all arms share."""
     stages: dict[str, Stage] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
@@ -102,14 +103,11 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
     Raises:
         ConfigError: A setting of an arm is wrong.
     """
-    config, grid = experiment.settings, Grid()
-    seed = grid.add(read_seed(config))
-    for stage in plan_corpus(config):
-        segments = grid.add(stage)
-    backward = grid.add(finetune(config, base, "backward", "backward", on=[seed]))
-    candidates = grid.add(self_augment(config, segments, by=backward))
-    rater = grid.add(finetune(config, base, "forward-0", "forward", on=[seed]))
-    maker = _Maker(experiment, base, grid, seed, candidates, rater)
+    config = experiment.settings
+    grid = Grid(plan_start(config, base))
+    for stage in grid.start.stages:
+        grid.add(stage)
+    maker = _Maker(experiment, base, grid, grid.start.seed, grid.start.candidates, grid.start.seed_model)
     maker.measure(config, Row(BASE), 0, None, None)
     # All arms with the first seed before any with the second: a grid that is stopped half-way can already be compared.
     for number in range(1, experiment.seeds + 1):

@@ -17,6 +17,25 @@ from humpback.runs.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What every iteration stands on, and every arm of an experiment: made once."""
+
+    seed: Stage
+    corpus: tuple[Stage, ...]
+    """From documents to segments."""
+    backward: Stage
+    """M_yx."""
+    candidates: Stage
+    seed_model: Stage
+    """M_0."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All of them in order."""
+        return self.seed, *self.corpus, self.backward, self.candidates, self.seed_model
+
+
+@dataclass(frozen=True, slots=True)
 class Plan(Sequence[Stage]):
     """The stages of a run in the order of the work, and what each of them is in the method.
 
@@ -62,18 +81,11 @@ def plan(config: Config, base: str) -> Plan:
         base: Identity of the base model.
     """
     config = resolve_auto(config)
-
-    # The data: a few human-written pairs, and the segments of an unlabelled corpus.
-    seed = read_seed(config)
-    corpus = plan_corpus(config)
-
-    # Self-augmentation: the backward model writes an instruction for every segment. Done once.
-    backward = finetune(config, base, "backward", "backward", on=[seed])
-    candidates = self_augment(config, corpus[-1], by=backward)
+    start = plan_start(config, base)
+    seed, candidates, model = start.seed, start.candidates, start.seed_model
 
     # Self-curation: each model rates all candidates and trains its successor, always from the base.
-    model = finetune(config, base, "forward-0", "forward", on=[seed])
-    stages, models = [seed, *corpus, backward, candidates, model], [model]
+    stages, models = list(start.stages), [model]
     all_ratings, all_curated = [], []
     for iteration in range(1, config.run.iterations + 1):
         *before, ratings = rate(config, iteration, candidates, seed, by=model)
@@ -87,14 +99,31 @@ def plan(config: Config, base: str) -> Plan:
     # Did it work? Every model on human pairs that none was trained on.
     evaluation = None
     if config.evaluate.heldout:
-        measured: list[tuple[str, Direction]] = [("base", "backward"), (backward.name, "backward")]
+        measured: list[tuple[str, Direction]] = [("base", "backward"), (start.backward.name, "backward")]
         measured += [("base", "forward"), *((model.name, "forward") for model in models)]
-        evaluation = evaluate(config, measured, [seed, backward, *models])
+        evaluation = evaluate(config, measured, [seed, start.backward, *models])
         stages.append(evaluation)
     return Plan(
-        tuple(stages), seed, corpus, backward, candidates, tuple(models), tuple(all_ratings), tuple(all_curated),
-        evaluation,
+        tuple(stages), seed, start.corpus, start.backward, candidates, tuple(models), tuple(all_ratings),
+        tuple(all_curated), evaluation,
     )  # fmt: skip
+
+
+def plan_start(config: Config, base: str) -> Start:
+    """The stages up to the first rating: data, candidates, and the model that rates them first.
+
+    Args:
+        config: The run's settings.
+        base: Identity of the base model.
+    """
+    # The data: a few human-written pairs, and the segments of an unlabelled corpus.
+    seed = read_seed(config)
+    corpus = plan_corpus(config)
+
+    # Self-augmentation: the backward model writes an instruction for every segment. Done once.
+    backward = finetune(config, base, "backward", "backward", on=[seed])
+    candidates = self_augment(config, corpus[-1], by=backward)
+    return Start(seed, corpus, backward, candidates, finetune(config, base, "forward-0", "forward", on=[seed]))
 
 
 def plan_corpus(config: Config) -> tuple[Stage, ...]:

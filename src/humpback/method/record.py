@@ -42,6 +42,7 @@ class PlanRecord:
     segments: str
     filters: tuple[str, ...]
     """From documents to segments, without the sampling."""
+    backward: str
     candidates: str
     models: tuple[str, ...]
     ratings: tuple[str, ...]
@@ -65,6 +66,7 @@ def record_of(plan_: Plan, config: Config) -> PlanRecord:
         seed=plan_.seed.name,
         segments=plan_.segments.name,
         filters=tuple(stage.name for stage in plan_.corpus[: -1 if config.corpus.limit else None]),
+        backward=plan_.backward.name,
         candidates=plan_.candidates.name,
         models=tuple(stage.name for stage in plan_.models),
         ratings=tuple(stage.name for stage in plan_.ratings),

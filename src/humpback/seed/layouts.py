@@ -66,6 +66,7 @@ def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Exchanges:
 
 
 def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]], Exchanges]:
+    # In JSONL a row may lack columns, so the first row alone does not tell.
     columns = tuple(dict.fromkeys(name for row in first for name in row.values))
     by_setting = settings.columns
     _check_named(columns, settings)
@@ -113,6 +114,7 @@ def _check_named(columns: tuple[str, ...], settings: SeedSettings) -> None:
 
 
 def _find_all(columns: tuple[str, ...], names: tuple[str, ...], used: tuple[str, ...] = ()) -> tuple[str, ...]:
+    # Of columns that differ in case only the first counts, so it is put in last.
     by_name = {column.casefold(): column for column in reversed(columns) if column not in used}
     return tuple(by_name[name] for name in names if name in by_name)
 

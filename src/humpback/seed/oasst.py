@@ -79,7 +79,7 @@ def _is_best(message: Mapping[str, object]) -> bool:
     return (
         message.get("role") == "assistant"
         and isinstance(rank, (int, float, str))
-        and str(rank) in ("0", "0.0")
+        and str(rank) in ("0", "0.0")  # CSV gives a string, and Parquet a float where some ranks are missing
         and not _rejected(message)
     )
 

@@ -28,7 +28,7 @@ _TRAIN_FOR_EACH_HELD_OUT = 2
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The seed pairs, parted for good."""
+    """The seed pairs in two parts that never mix."""
 
     train: tuple[Pair, ...]
     heldout: tuple[Pair, ...]
@@ -147,6 +147,7 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, rng_seed: int) -> Sp
 
 def normal_text(text: str) -> str:
     """NFC, Unix line ends, no lone surrogates (Parquet cannot hold them), no white space at either end."""
+    # Through UTF-16 the halves of a pair of surrogates become one character, and a half alone becomes U+FFFD.
     storable = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return unicodedata.normalize("NFC", storable.replace("\r\n", "\n").replace("\r", "\n")).strip()
 

@@ -56,6 +56,7 @@ class Shingles:
         if not ends[-1]:
             return Shingles(np.empty(0, np.uint64), ends)
         size = len(self.hashes) - n + 1
+        # Each n-gram is a weighted sum of its words' hashes, so all are computed by n passes over the array.
         sums = np.zeros(size, np.uint64)
         for shift, factor in enumerate(_factors(n)):
             sums += self.hashes[shift : shift + size] * factor
@@ -68,10 +69,11 @@ def words(texts: Sequence[str]) -> Shingles:
     """The words of texts, each as one hash, in order."""
     codes = np.frombuffer("\n".join(texts).encode("utf-32-le", "surrogatepass"), "<u4")
     table, unspaced = _tables()
+    # Code points beyond the table take its last entry.
     values = table.take(codes, mode="clip")
     inside = values != 0
     begins = inside.copy()
-    begins[1:] &= ~inside[:-1]
+    begins[1:] &= ~inside[:-1]  # a word begins where the character before is in none
     alone = unspaced.take(codes, mode="clip")
     if alone.any():
         begins |= alone

@@ -31,6 +31,9 @@ TEXT = (
     "Look first at the edge. Barnacles live highest, mussels below them, and kelp only where it never dries.\n\n"
 )
 
+MODELS = ("backward", "forward-0", "forward-1", "forward-2")
+"""In the order in which they are trained."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -177,7 +180,7 @@ def make_full(candidates: list[Candidate], *, expected: bool = False) -> ReportD
         Dropped(f"x{n}", "too short", f"{40 + n} characters", "shore/a.html", "Menu Home About us") for n in range(3)
     ]
     below = [
-        from_rating(row, rating, "below the threshold")
+        from_rating(row, rating, "below the threshold", "curated-2")
         for row, rating in zip(candidates, second, strict=True)
         if rating.score is not None and rating.score < 4
     ]
@@ -210,10 +213,12 @@ def make_full(candidates: list[Candidate], *, expected: bool = False) -> ReportD
             ),
         ),
         movements=(movement(first, second, (row.id for row in kept_1), (row.id for row in kept_2)),),
-        losses=loss_summaries(make_losses()),
+        losses=loss_summaries(make_losses(), order=MODELS),
+        model_names={"backward": "M_yx", "forward-0": "M₀", "forward-1": "M₁", "forward-2": "M₂"},
+        seed_model="forward-0",
         curves=(make_curve("backward", 120, 1), make_curve("forward-0", 120, 2), make_curve("forward-2", 900, 3)),
         samples=(
-            *(from_curated(row) for row in choose(kept_2, 4, key=lambda row: row.id)),
+            *(from_curated(row, "curated-2") for row in choose(kept_2, 4, key=lambda row: row.id)),
             *below[:3],
             *(from_dropped(row, "segments") for row in dropped),
         ),

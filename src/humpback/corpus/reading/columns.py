@@ -44,6 +44,7 @@ class Columns:
         """
         name = values.get(self.name) if self.name else None
         source = row_name if name is None or name == "" else _plain(str(name))
+        # An id is unique in its table only; a URL everywhere.
         if source != row_name and "://" not in source:
             source = f"{self.table}#{source}"
         form = settings.format if settings.format != "auto" else _FORMATS.get(self.text)

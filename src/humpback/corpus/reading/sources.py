@@ -114,6 +114,7 @@ def _distinct(sources: list[SourceFile]) -> list[SourceFile]:
             source if names[source.name] == 1 or source.remote else replace(source, name=_longer(source.path, depth))
             for source in sources
         ]
+    # By path, so that the numbers do not depend on the order in which the entries are named.
     counts: Counter[str] = Counter()
     numbered = []
     for source in sorted(sources, key=lambda source: source.path):

@@ -6,7 +6,7 @@ Lengths are in characters, losses in nats per target token, times in seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from humpback.deliver.facts import LossSummary, StageFacts
@@ -198,3 +198,11 @@ class ReportData:
     """The resolved settings, as YAML."""
     notes: tuple[str, ...] = ()
     """Warnings of the run that belong at the top."""
+    model_names: Mapping[str, str] = field(default_factory=dict)
+    """How the page writes a model, by the name of its stage; a model that is not there keeps its name."""
+    seed_model: str = ""
+    """Stage of M_0, which was finetuned on the seed alone: what every later model is compared with."""
+
+    def name_of(self, model: str) -> str:
+        """How the page writes the model of a stage."""
+        return self.model_names.get(model, model)

@@ -12,13 +12,15 @@ from humpback.statistics import paired
 ByPair = Mapping[str, HeldOutLoss]
 
 
-def loss_summaries(rows: Iterable[HeldOutLoss], *, seed: int = 0) -> tuple[LossSummary, ...]:
+def loss_summaries(rows: Iterable[HeldOutLoss], *, order: Sequence[str] = (), seed: int = 0) -> tuple[LossSummary, ...]:
     """One summary for each model and direction: forwards first, the base before its finetuned models.
 
     Args:
         rows: Losses of any number of models, in any order. A pair without target tokens is left out.
+        order: Models as they were trained; each is compared with those before it. The base comes first in any case.
         seed: Of the bootstrap's draws.
     """
+    rank = {model: number for number, model in enumerate(("base", *order))}
     by_model: dict[tuple[Direction, str], dict[str, HeldOutLoss]] = {}
     for row in rows:
         if row.tokens > 0:
@@ -26,7 +28,8 @@ def loss_summaries(rows: Iterable[HeldOutLoss], *, seed: int = 0) -> tuple[LossS
     directions: tuple[Direction, ...] = ("forward", "backward")
     summaries: list[LossSummary] = []
     for direction in directions:
-        models = sorted((model for other_direction, model in by_model if other_direction == direction), key=_order)
+        named = (model for other_direction, model in by_model if other_direction == direction)
+        models = sorted(named, key=lambda model: (rank.get(model, len(rank)), model))
         for number, model in enumerate(models):
             pairs = by_model[direction, model]
             earlier = [(name, by_model[direction, name]) for name in models[:number]]
@@ -77,9 +80,3 @@ def paired_difference(ours: ByPair, theirs: ByPair, *, against: str, seed: int =
 
 def _readings(losses: ByPair) -> list[paired.Measured]:
     return [paired.Measured(item, loss.nats, loss.tokens) for item, loss in losses.items()]
-
-
-def _order(model: str) -> tuple[int, int, str]:
-    """The base first, then by the number at the end of the stage's name: forward-2 before forward-10."""
-    number = model.rpartition("-")[2]
-    return (0 if model == "base" else 1, int(number) if number.isdigit() else 0, model)

@@ -14,7 +14,7 @@ from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report import charts
 from humpback.deliver.report.cascade import cascade_sentence
 from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sample
-from humpback.deliver.report.verdict import SEED, direction_of_change, display_name, signed, verdict
+from humpback.deliver.report.verdict import direction_of_change, signed, verdict
 from humpback.records import RatingState
 from humpback.statistics.axis import Axis
 
@@ -70,7 +70,7 @@ def render(data: ReportData) -> str:
         number=_number,
         share=_share,
         duration=duration,
-        model=display_name,
+        model=data.name_of,
         signed=signed,
         clip=clip,
         at="{:.2f}".format,
@@ -80,7 +80,7 @@ def render(data: ReportData) -> str:
         verdict=verdict(data),
         forward=[row for row in data.losses if row.direction == "forward"],
         backward=[row for row in data.losses if row.direction == "backward"],
-        differences=difference_rows(data.losses),
+        differences=difference_rows(data.losses, data.seed_model),
         movements=[movement_table(item) for item in data.movements],
         instruction_charts=_length_charts(data, "instruction"),
         response_charts=_length_charts(data, "response"),
@@ -96,7 +96,7 @@ def render(data: ReportData) -> str:
     return _UNPRINTABLE.sub("\ufffd", html)
 
 
-def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
+def difference_rows(losses: Sequence[LossSummary], seed_model: str) -> tuple[DifferenceRow, ...]:
     """The comparisons that get a line: with the base, with the seed-only model and with the model just before."""
     shown_rows: list[tuple[str, Difference]] = []
     for row in losses:
@@ -104,7 +104,7 @@ def difference_rows(losses: Sequence[LossSummary]) -> tuple[DifferenceRow, ...]:
         shown_rows.extend(
             (row.model, item)
             for position, item in enumerate(row.differences)
-            if item.against in ("base", SEED) or position == last
+            if item.against in ("base", seed_model) or position == last
         )
     low = min([0.0, *(item.low for _, item in shown_rows)])
     high = max([0.0, *(item.high for _, item in shown_rows)])

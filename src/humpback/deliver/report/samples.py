@@ -24,11 +24,11 @@ def choose(rows: Iterable[Row], size: int, *, key: Callable[[Row], str], seed: i
     return tuple(heapq.nsmallest(size, rows, key=lambda row: record_rng_seed(seed, "report", key(row))))
 
 
-def from_curated(row: Curated) -> Sample:
+def from_curated(row: Curated, stage: str) -> Sample:
     """A pair that an iteration kept."""
     return Sample(
         kept=True,
-        stage=f"curated-{row.iteration}",
+        stage=stage,
         reason="kept",
         instruction=row.instruction,
         response=row.response,
@@ -38,11 +38,11 @@ def from_curated(row: Curated) -> Sample:
     )
 
 
-def from_rating(row: Candidate, rating: Rating, reason: str) -> Sample:
+def from_rating(row: Candidate, rating: Rating, reason: str, stage: str) -> Sample:
     """A candidate that an iteration did not keep, with what its rater said."""
     return Sample(
         kept=False,
-        stage=f"curated-{rating.iteration}",
+        stage=stage,
         reason=reason,
         instruction=row.instruction,
         response=row.response,

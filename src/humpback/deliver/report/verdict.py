@@ -38,27 +38,20 @@ def verdict(data: ReportData) -> Verdict:
             (),
             (*data.notes, *warnings),
         )
-    base, seed = (next((item for item in last.differences if item.against == name), None) for name in ("base", SEED))
+    by_model = {item.against: item for item in last.differences}
+    base, seed = by_model.get("base"), by_model.get(data.seed_model)
+    name = data.name_of(last.model)
     losses = (
-        f"On {last.pairs:,} held-out pairs the loss of {_name(last)} is {last.nats_per_token:.3f} nats per target "
+        f"On {last.pairs:,} held-out pairs the loss of {name} is {last.nats_per_token:.3f} nats per target "
         "token. With its standard error, that is"
     )
     labelled = ((base, "the base model"), (seed, SEED_LABEL))
     comparisons = tuple(_compare(item, label) for item, label in labelled if item)
-    tone, headline = _headline(base, seed, _name(last))
+    tone, headline = _headline(base, seed, name)
     return Verdict(tone, headline, counts, losses, comparisons, (*data.notes, *warnings))
 
 
-SEED = "forward-0"
 SEED_LABEL = "M₀, finetuned on the seed alone"
-
-
-def display_name(model: str) -> str:
-    """A stage name as the paper writes its model: forward-2 is M₂, backward is M_yx."""
-    stem, _, number = model.rpartition("-")
-    if stem == "forward" and number.isdecimal() and number.isascii():
-        return "M" + number.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-    return "M_yx" if model == "backward" else model
 
 
 def direction_of_change(item: Difference) -> Literal["lower", "higher", "no clear difference"]:
@@ -79,10 +72,6 @@ def _often_asked_again(item: RatingSummary) -> str:
 def _last_forward(data: ReportData) -> LossSummary | None:
     rows = [row for row in data.losses if row.direction == "forward" and row.model != "base"]
     return rows[-1] if rows else None
-
-
-def _name(row: LossSummary) -> str:
-    return display_name(row.model)
 
 
 def _counts(data: ReportData) -> str:

@@ -18,7 +18,7 @@ __all__ = ["Prompt", "prompts_digest", "read_contamination", "read_prompts"]
 
 
 def read_contamination(settings: DecontaminateSettings) -> Contamination:
-    """The prompts of all files in `against`, ready to be looked for.
+    """The prompts of all files in `against`, ready to be recognised in texts.
 
     Raises:
         InputError: A file is missing, damaged, of no known kind, or holds no prompt.

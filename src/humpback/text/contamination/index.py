@@ -23,18 +23,18 @@ from humpback.text.contamination.prompts import Prompt
 from humpback.text.shingles import Hashes, Indices, Shingles, words
 
 SHORTEST = 5
-"""Words of the shortest prompt that is looked for."""
+"""Words of the shortest prompt that can be recognised."""
 COMMON = 10
 """An n-gram that more prompts than this have is no sign of any of them."""
 _SENTENCE_END = re.compile(r"[.!?…:;。！？：；\"“”„«»()\[\]{}|*#>\n]+")
 _MARKS_EACH = 4
-"""Marks in the table for each hash that is looked for, at least: one in eight others is looked at in vain."""
+"""Entries in the table of marks for each hash, at least: of other hashes at most one in eight passes it."""
 _BATCH = 1024
 """Prompts that are hashed at a time."""
 
 
 class Contamination:
-    """Evaluation prompts, ready to be looked for; small, and travels to workers by pickle.
+    """Evaluation prompts, ready to be recognised in texts; small enough to be sent to workers.
 
     Args:
         prompts: The prompts. Of those with the same words the first counts.
@@ -54,9 +54,11 @@ class Contamination:
         grams, self._starts, self._owners = _shared(collected.grams)
         self._grams = _HashTable(grams)
         self._counts = np.bincount(self._owners, minlength=len(self._sources))
+        # Less a little: 0.55 * 100 is 55.00000000000001, of which the ceiling would be 56.
         self._needed = np.maximum(1, np.ceil(settings.min_overlap * self._counts - 1e-9)).astype(np.int64)
         self._openings: dict[int, list[_Short]] = {}
         for short in collected.short:
+            # One that a file repeats is a way of asking, which many texts hold by chance.
             if short.once:
                 self._openings.setdefault(short.opening, []).append(short)
         self._opening_hashes = _HashTable(np.array(sorted(self._openings), np.uint64))
@@ -138,7 +140,7 @@ class _Short:
 
 
 class _Collected:
-    """Gathers the prompts: what is looked for in them, each once."""
+    """Collects the prompts, each once, as hashes."""
 
     def __init__(self, n: int) -> None:
         self._n = n
