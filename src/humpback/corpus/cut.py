@@ -1,4 +1,4 @@
-"""One window of documents to segments: parse, cut, mask, judge. What other windows hold makes no difference."""
+"""One window of documents to segments: parse, cut, mask, judge. Other windows make no difference to the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from humpback.corpus.parsing.titles import without_site
 from humpback.records import Document, Dropped, Outcome, Segment
 
 HOLDS_PROMPT = "holds an evaluation prompt"
-"""The reason of what is dropped because it would be measured with."""
+"""The reason of segments that are dropped because an evaluation uses their text."""
 
 
 class Prompts(Protocol):
@@ -36,14 +36,14 @@ def cut(
 ) -> Outcome[Segment]:
     """Segments of some documents.
 
-    `read` counts candidates: every piece that was judged, every document that was dropped before it could be cut, and
-    every document without text; so `read` is always the number kept and dropped. Duplicates are kept: what other
-    segments say is asked later, of all of them.
+    `read` counts candidates: every judged piece, every document that was dropped before the cut, and every document
+    without text. So `read` is always the number of kept and dropped records. Duplicates are kept: a later stage
+    compares the segments of the whole corpus.
 
     Args:
-        documents: Documents, and what the readers dropped, which is passed on.
+        documents: Documents, and what the readers dropped, which stays dropped.
         settings: The corpus settings.
-        contamination: The evaluation prompts; a segment that holds one is dropped. None where nothing is measured.
+        contamination: The evaluation prompts; a segment that holds one is dropped. None if there are none.
     """
     rules = addresses(settings.urls)
     load()
@@ -61,7 +61,7 @@ def cut(
 def _in_time(
     document: Document, settings: CorpusSettings, rules: Addresses, contamination: Prompts | None
 ) -> list[Segment | Dropped]:
-    """What becomes of a document: all its pieces, or the one reason why there are none."""
+    """The pieces of a document, judged, or the one reason why it has none."""
     refusal = rules.refuse(document.source)
     if refusal:
         return [_dropped(document, refusal.reason, refusal.detail, settings)]
@@ -92,7 +92,7 @@ def _judged(document: Document, settings: CorpusSettings, contamination: Prompts
 
 
 def refusals(piece: Piece, settings: CorpusSettings, contamination: Prompts | None) -> Iterator[Objection]:
-    """Every reason why a piece is no segment, in order; each is looked for when it is wanted."""
+    """Every reason why a piece is no segment, in order. Each filter runs only when its result is needed."""
     yield from objections(piece, settings.segment)
     prompt = contamination.of(piece.text) if contamination else None
     if prompt is not None:
@@ -120,6 +120,6 @@ def _dropped(document: Document, reason: str, detail: str, settings: CorpusSetti
 
 
 def _shown(text: str, settings: CorpusSettings) -> str:
-    """An excerpt for the drop ledger, which holds no personal data either, unless that is kept."""
+    """An excerpt for the drop ledger, without personal data unless the settings keep it."""
     start = text[: 4 * EXCERPT_CHARS]
     return excerpt(start if settings.segment.personal_data == "keep" else mask(start)[0])

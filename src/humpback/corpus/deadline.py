@@ -48,7 +48,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
     try:
         signal.signal(signal.SIGVTALRM, interrupt)
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, min(seconds, _AGAIN))
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN)
         return _run(work)
     except _Expired:
         raise TookTooLong(f"more than {seconds:g} seconds") from None

@@ -1,14 +1,14 @@
 """Exact and near duplicates among all segments of the corpus: MinHash with locality-sensitive hashing (Broder 1997).
 
-The rule: **a segment goes if an earlier one is like it in one of their common buckets.** Segments share a bucket for
-each band of their MinHash signatures that agrees in all its rows. In a bucket a segment is compared with the first one
-and with the nearest `WINDOW` before it, copies aside; it is like one of them where the sketches of both say so.
-Earlier is what stands earlier in the corpus, so neither workers nor shards nor the order of the work change the result,
-and the earliest of any number of likes always stays. What goes may be what another went for: of a chain a ~ b ~ c in
-which a and c are not alike, b goes for a and c goes for b. Nothing is grouped and nothing asked twice, so a text that
-stands there a million times costs a million steps.
+The rule: **a segment is dropped if an earlier one is similar to it in one of their common buckets.** Two segments share
+a bucket for each band of their MinHash signatures that agrees in all its rows. In a bucket a segment is compared with
+the first one and with the nearest `WINDOW` before it, not counting copies; sketches of both estimate the similarity.
+Earlier means earlier in the corpus, so workers, shards and the order of the work do not change the result, and the
+earliest of all similar segments always stays. A dropped segment can be the reason for another: of a chain a ~ b ~ c in
+which a and c are not similar, a drops b, and b drops c. Nothing is grouped and no pair is compared twice, so a text
+that occurs a million times costs a million steps.
 
-Copies, the same but for case and white space, share all buckets; they are told by their ids.
+Copies, equal but for case and white space, share all buckets. They are recognised by their ids.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ SKETCH_BYTES = 64
 """A sketch is the lowest bit of so many times 8 MinHashes (Li and König 2010): of two texts of Jaccard similarity J
 the part of bits that agree is (1 + J) / 2, and with 512 bits J is known to .026 at .8."""
 WINDOW = 8
-"""How many before it a segment is compared with, besides the first. More would find only what no other bucket finds."""
+"""Earlier segments of a bucket that a segment is compared with, besides the first. More would hardly find more: similar
+segments usually share other buckets too."""
 
 _BITS = 8 * SKETCH_BYTES
 _SEED = 20230811
 _BATCH_CHARS = 1 << 15
-"""Characters that are hashed at a time: fits in the processor's cache, and is too little for rensa to start threads,
-which would be in the way of the other workers."""
+"""Characters that are hashed at a time. They fit in the processor's cache, and they are too few for rensa to start
+threads, which would disturb the other workers."""
 _COMPARED = 1 << 14
-"""Rows that are compared at a time: the sketches of a whole pass are not copied once more."""
+"""Rows that are compared at a time, so that the sketches of a whole pass are not copied."""
 _EXCERPT = 200
-_SEEN = pa.schema(
+_MAPPED = pa.schema(
     {
         "key": pa.uint64(),
         "place": pa.uint64(),
@@ -48,14 +49,14 @@ _SEEN = pa.schema(
         "sketch": pa.binary(SKETCH_BYTES),
     }
 )
-_SETTLED = pa.schema({"place": pa.uint64(), "of": pa.uint64(), "similarity": pa.float32(), "exact": pa.bool_()})
+_REDUCED = pa.schema({"place": pa.uint64(), "of": pa.uint64(), "similarity": pa.float32(), "exact": pa.bool_()})
 
 Rows = NDArray[np.int64]
 Sketches = NDArray[np.uint64]
 
 
 def map_shard(segments: Sequence[Segment], first_place: int, settings: DeduplicateSettings) -> pa.Table:
-    """What is seen in some segments: a row for each segment and band, or one for each where only copies are looked for.
+    """Rows for some segments: one for each segment and band, or one for each segment if only copies are dropped.
 
     Returns:
         `key`, the bucket; `place`; `band`; `exact`, the beginning of the segment's id; `sketch`, for comparing.
@@ -74,40 +75,40 @@ def map_shard(segments: Sequence[Segment], first_place: int, settings: Deduplica
         np.repeat(exact, bands),
         _fixed(np.repeat(sketches, bands, axis=0)),
     ]
-    return pa.table([pa.array(column) for column in columns], schema=_SEEN)
+    return pa.table([pa.array(column) for column in columns], schema=_MAPPED)
 
 
 def reduce_keys(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
-    """Who is like an earlier one.
+    """Segments that are similar to an earlier one.
 
     Args:
         table: All rows of some keys, sorted by key and place.
-        settings: Threshold, and which kinds are looked for.
+        settings: The threshold, and the kinds of duplicates.
 
     Returns:
-        `place` of the segment; `of`, the `exact` of the earlier one; `similarity`, as estimated; whether it is `exact`.
-        A segment that is like others in several buckets has several rows.
+        `place` of the segment; `of`, the `exact` of the earlier one; the estimated `similarity`; whether it is `exact`.
+        A segment with similar ones in several buckets has several rows.
     """
     shared = np.flatnonzero(_shared(table.column("key").to_numpy()))
     key, position, band, exact = (table.column(name).to_numpy()[shared] for name in ("key", "place", "band", "exact"))
     order = np.lexsort((exact, key))  # stable: by place among the copies in a bucket
     is_copy = np.zeros(len(order), bool)
     is_copy[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (exact[order[1:]] == exact[order[:-1]])
-    # Copies share all bands, so one tells of them. Where copies may stay but not likes, they are likes.
+    # Copies share all bands, so one band is enough. If only near duplicates are dropped, copies are near duplicates.
     copies = np.flatnonzero(is_copy & (band == 0) & (settings.exact or settings.near))
-    tables = [_settled(position[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
+    tables = [_verdicts(position[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
     if settings.near:
         firsts = np.flatnonzero(~is_copy)
         like = _like(key[firsts], _sketches(table, shared[firsts]), _bound(settings.threshold))
         rows, earlier = firsts[like.rows], firsts[like.earlier]
-        tables.append(_settled(position[rows], exact[earlier], like.similarity, exact=False))
+        tables.append(_verdicts(position[rows], exact[earlier], like.similarity, exact=False))
     return pa.concat_tables(tables)
 
 
 def apply(
     segments: Sequence[Segment], first_place: int, reduced: pa.Table, settings: DeduplicateSettings
 ) -> Outcome[Segment]:
-    """Drops each segment of which something is settled; an exact match says why before the likest one does."""
+    """Drops each segment that has a row. An exact match is the reason before the most similar segment."""
     why: dict[int, tuple[bool, float, int]] = {}
     for position, original, similarity, exact in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
         at, reason = position - first_place, (exact, similarity, original)
@@ -119,7 +120,7 @@ def apply(
 
 @dataclass(frozen=True, slots=True)
 class _Likes:
-    """Rows that are like an earlier one of their bucket, and the likest of these."""
+    """Rows that are similar to an earlier row of their bucket, and the most similar of these."""
 
     rows: Rows
     earlier: Rows
@@ -127,7 +128,7 @@ class _Likes:
 
 
 def _signatures(texts: Sequence[str], exact: Hashes, settings: DeduplicateSettings) -> tuple[Hashes, Sketches]:
-    """The buckets of each text, one for each band, all in one array; and the sketches, of other hashes than those."""
+    """The buckets of each text, one for each band, all in one array; and the sketches, which use other hashes."""
     size = settings.bands * settings.rows
     keys = [np.empty((0, settings.bands), np.uint64)]
     sketches = [np.empty((0, SKETCH_BYTES), np.uint8)]
@@ -158,7 +159,7 @@ def _batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _shingles(texts: Sequence[str], exact: Hashes, n: int) -> Shingles:
-    """The n-grams of each text; of a shorter one all its words as one, and of one without words its id."""
+    """The n-grams of each text. A shorter text has one of all its words, and a text without words has its id."""
     text_words = words(texts)
     ngrams = text_words.ngrams(n)
     short = np.flatnonzero(np.diff(ngrams.ends) == 0)
@@ -171,13 +172,13 @@ def _shingles(texts: Sequence[str], exact: Hashes, n: int) -> Shingles:
 
 
 def _shared(key: Hashes) -> NDArray[np.bool_]:
-    """Which rows have a neighbour of the same key."""
+    """Whether each row has a neighbour with the same key."""
     same = key[1:] == key[:-1]
     return np.concatenate((same, [False])) | np.concatenate(([False], same))
 
 
 def _like(key: Hashes, sketches: Sketches, bound: float) -> _Likes:
-    """Compares each row with the first of its bucket and with the nearest before it; rows come sorted by bucket."""
+    """Compares each row with the first of its bucket and with the nearest before it. Rows are sorted by bucket."""
     positions = np.arange(len(key))
     first = np.maximum.accumulate(np.where(np.append(True, key[1:] != key[:-1])[: len(key)], positions, 0))
     best, earlier = np.full(len(key), -1.0, np.float32), positions.copy()
@@ -200,7 +201,7 @@ def _similarity(sketches: Sketches, rows: Rows, partners: Rows) -> NDArray[np.fl
 
 
 def _bound(threshold: float) -> float:
-    """From which estimate on two texts are taken for alike: one standard deviation below the threshold."""
+    """The least estimate for two similar texts: one standard deviation below the threshold."""
     return threshold - float(np.sqrt((1 - threshold**2) / _BITS))
 
 
@@ -217,9 +218,9 @@ def _fixed(rows: NDArray[np.uint8]) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(SKETCH_BYTES), len(rows), [None, data])
 
 
-def _settled(position: Hashes, original: Hashes, similarity: NDArray[np.float32], *, exact: bool) -> pa.Table:
+def _verdicts(position: Hashes, original: Hashes, similarity: NDArray[np.float32], *, exact: bool) -> pa.Table:
     columns = [pa.array(position), pa.array(original), pa.array(similarity), pa.array(np.full(len(position), exact))]
-    return pa.table(columns, schema=_SETTLED)
+    return pa.table(columns, schema=_REDUCED)
 
 
 def _dropped(segment: Segment, exact: bool, similarity: float, original: int) -> Dropped:

@@ -1,7 +1,6 @@
-"""For one document, in words: its tree, each piece that was cut from it, and every reason for and against each piece.
+"""Explains one document in words: its tree, each piece that was cut from it, and every objection to each piece.
 
-Takes what the readers take, gives lines of plain text. Whatever a document holds, the lines are safe to show in a
-terminal.
+The lines are plain text and safe to show in a terminal, whatever the document holds.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from humpback.errors import InputError
 from humpback.records import Document, Dropped
 
 MOST_DOCUMENTS = 10
-"""Documents of an archive or table that are explained where none is named."""
+"""Documents of an archive or table that are explained if none is named."""
 _MOST_SECTIONS = 200
 _MOST_NAMES = 8
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Prompts | None = None) -> Iterator[str]:
-    """Lines that explain what becomes of documents.
+    """Lines that explain how documents become segments.
 
     Args:
         entries: Files, folders or globs; `FILE#NAME` names one document of an archive or table.
@@ -41,13 +40,13 @@ def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Pro
         contamination: The evaluation prompts that no segment may hold.
 
     Raises:
-        InputError: A file is not there, or has no document of that name.
+        InputError: A file is missing, or has no document of that name.
     """
     for entry in entries:
         path, name = _named(entry)
         narrowed = settings.model_copy(update={"documents": (path,)})
         items = read_documents(narrowed, list_sources(narrowed))
-        for count, item in enumerate(_wanted(items, path, name)):
+        for count, item in enumerate(_selected(items, path, name)):
             if count == MOST_DOCUMENTS:
                 yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."
                 break
@@ -62,7 +61,7 @@ def _named(entry: str) -> tuple[str, str]:
     return (path, name) if sign and not Path(entry).exists() else (entry, "")
 
 
-def _wanted(items: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
+def _selected(items: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
     if not name:
         yield from items
         return
@@ -111,7 +110,7 @@ def _document(document: Document, settings: CorpusSettings, contamination: Promp
 
 
 def _tree(section: Section, depth: int) -> Iterator[str]:
-    """The headers of a document as they are nested, with the length of the text straight under each."""
+    """The nested headers of a document, each with the length of the text directly under it."""
     mark = f"{'#' * section.level} " if section.level else ""
     yield f"{'  ' * depth}{mark}{_safe(section.title) or '(no title)'} [{len(section.body):,}]"
     for child in section.children:
@@ -136,5 +135,5 @@ def _piece(piece: Piece, settings: CorpusSettings, contamination: Prompts | None
 
 
 def _safe(text: str) -> str:
-    """A text on one line, without the characters that steer a terminal."""
+    """A text on one line, without the characters that control a terminal."""
     return " ".join(_CONTROL.sub(" ", text[:2000]).split())

@@ -1,14 +1,14 @@
-"""Lines that recur across a site, taken out of its segments: furniture that the markup did not tell.
+"""Lines that recur across a site, removed from its segments: boilerplate that the markup did not show.
 
-A line is furniture if it stands in segments from more than `max_documents` documents of one site, and from at least
-`min_share` of the site's documents: a big site says many things often. Segments that are copies of one another count
-once, for a page that was fetched twelve times is no furniture. Only prose counts, paragraph lines and bullets: not
-code, tables, headers or numbered steps, and no short lines. Case and white space make no difference, nor do figures but
-in bullets, where they are what is said ('200 g of flour').
+A line is boilerplate if it occurs in segments from more than `max_documents` documents of one site, and from at least
+`min_share` of the site's documents, because a large site repeats many sentences. Segments that are copies of each other
+count once: a page that was fetched twelve times is no boilerplate. Only prose counts, in paragraphs and bullets: not
+code, tables, headers, numbered steps or short lines. Case and white space make no difference. Nor do numbers, except in
+bullets, where they carry the meaning ('200 g of flour').
 
-A site is a host. Documents without an address are taken for a site where they stand in one file, or in one folder.
+A site is a host. Documents without an address form a site if they are in one file or in one folder.
 
-Shards must hold whole documents, as the cut makes them: a site's documents are counted shard by shard.
+Shards must hold whole documents, as `cut` makes them: the documents of a site are counted shard by shard.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from humpback.text.shingles import Hashes
 
 REASON = "recurring lines"
 _MOST = 0.5
-"""A segment of which more than this part would go is dropped whole: it is furniture."""
+"""A segment that would lose more than this part is dropped."""
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _HEADER = re.compile(r"#{1,6}\s")
 _LEVELS = 6
@@ -42,7 +42,7 @@ _NO_PROSE = re.compile(r"#{1,6}\s|\s*\||\s*\d+[.)]\s|(?: {4}|\t)\s*(?![-*+]\s)")
 _BULLET = re.compile(r"\s*[-*+]\s")
 _FIGURES = re.compile(r"\d+")
 _PLACE = re.compile(r"[#@]")
-_SEEN = pa.schema(
+_MAPPED = pa.schema(
     {
         "key": pa.uint64(),
         "place": pa.uint64(),
@@ -51,15 +51,15 @@ _SEEN = pa.schema(
         "documents": pa.uint32(),
     }
 )
-_SETTLED = pa.schema({"place": pa.uint64(), "key": pa.uint64(), "documents": pa.uint64()})
+_REDUCED = pa.schema({"place": pa.uint64(), "key": pa.uint64(), "documents": pa.uint64()})
 
 
 def map_shard(segments: Sequence[Segment], first_place: int, settings: LineSettings) -> pa.Table:
-    """What is seen in some segments: a row for each line of each segment, and one for each of their sites.
+    """Rows for some segments: one for each line of each segment, and one for each of their sites.
 
     Returns:
-        `key` of the line or the site; `place`, for a site that of its first segment; `document` and `segment`, which
-        tell those apart; `documents`, how many a site has here, 0 for a line.
+        `key` of the line or the site; `place` of the segment, or of the first one of a site; `document` and `segment`,
+        which tell those apart; `documents`, the number of a site's documents here, 0 for a line.
     """
     rows: list[tuple[int, int, int, int, int]] = []
     documents: dict[str, set[int]] = defaultdict(set)
@@ -71,19 +71,21 @@ def map_shard(segments: Sequence[Segment], first_place: int, settings: LineSetti
         keys = {key for _, key in _lines(segment.text, site, settings)}
         rows += [(key, position, document, int(segment.id[:16], 16), 0) for key in sorted(keys)]
     rows += [(_key(site), first_positions[site], 0, 0, len(mapped)) for site, mapped in documents.items()]
-    columns = list(zip(*rows, strict=True)) or [()] * len(_SEEN)
-    return pa.table([pa.array(column, kind) for column, kind in zip(columns, _SEEN.types, strict=True)], schema=_SEEN)
+    columns = list(zip(*rows, strict=True)) or [()] * len(_MAPPED)
+    return pa.table(
+        [pa.array(column, kind) for column, kind in zip(columns, _MAPPED.types, strict=True)], schema=_MAPPED
+    )
 
 
 def reduce_keys(table: pa.Table, settings: LineSettings) -> pa.Table:
-    """Which lines stand in how many documents, and how many documents the sites have.
+    """The number of documents of each recurring line and of each site.
 
     Args:
         table: All rows of some keys, sorted by key and place.
-        settings: From how many documents on a line may recur.
+        settings: The number of documents in which a line may occur.
 
     Returns:
-        `place`, `key` of the line or site, and its `documents`: lines that too few have are left out.
+        `place`, `key` of the line or site, and its `documents`: lines of too few documents are left out.
     """
     names = ("key", "place", "document", "segment")
     key, position, document, segment = (table.column(name).to_numpy() for name in names)
@@ -95,7 +97,7 @@ def reduce_keys(table: pa.Table, settings: LineSettings) -> pa.Table:
     counts += np.bincount(number[lines[sites[lines] == 0]], minlength=len(counts))
     reported = (sites > 0) | (counts[number] > settings.max_documents)
     columns = [position[reported], key[reported], counts[number[reported]].astype(np.uint64)]
-    return pa.table([pa.array(column) for column in columns], schema=_SETTLED)
+    return pa.table([pa.array(column) for column in columns], schema=_REDUCED)
 
 
 def apply(
@@ -105,7 +107,7 @@ def apply(
     settings: LineSettings,
     lengths: SegmentSettings,
 ) -> Outcome[Segment]:
-    """Takes the recurring lines out of segments. One that is mostly such lines, or too short without, is dropped."""
+    """Removes the recurring lines. A segment that is mostly such lines, or too short without them, is dropped."""
     rows: dict[int, dict[int, int]] = defaultdict(dict)
     documents: dict[int, int] = {}
     for position, key, count in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
@@ -126,14 +128,14 @@ def apply(
 def site_of(source: str) -> str:
     """The site that a document belongs to.
 
-    The host of a web address; else the file that several documents stand in ('dump.jsonl.gz#12'); else the first folder
-    that is named like a host ('mirror/www.example.org/a/b.html'), or the first at all.
+    It is the host of a web address, or the file that holds several documents ('dump.jsonl.gz#12'), or the first folder
+    that is named like a host ('mirror/www.example.org/a/b.html'), or the first folder.
     """
     scheme, _, address = source.partition("://")
     if address and scheme.lower() in ("http", "https"):
         try:
             return (urlsplit(source).hostname or "").removeprefix("www.")
-        except ValueError:  # brackets that are no IPv6 address
+        except ValueError:  # brackets around something that is no IPv6 address
             return re.split(r"[/?#]", address, maxsplit=1)[0].lower()
     file, *inside = _PLACE.split(address or source, maxsplit=1)
     if inside:
@@ -158,7 +160,7 @@ def _without(
 
 
 def _tidy(lines: Sequence[str | None]) -> str:
-    """The lines that stay, without the blank ones and the headers that stood for those that are gone (None)."""
+    """The lines that stay. Blank lines and headers go if all the text below them was removed (None)."""
     remaining: list[str] = []
     removed = False
     for line in [*lines, ""]:
@@ -177,7 +179,7 @@ def _tidy(lines: Sequence[str | None]) -> str:
 
 
 def _close(remaining: list[str], level: int) -> None:
-    """Takes the headers from the end under which nothing stands any more, where one of this level follows."""
+    """Removes headers at the end that have no text left, if a header of this level follows."""
     blank = bool(remaining) and not remaining[-1].strip()
     while remaining and (not remaining[-1].strip() or level <= _level(remaining[-1]) <= _LEVELS):
         remaining.pop()
@@ -186,13 +188,13 @@ def _close(remaining: list[str], level: int) -> None:
 
 
 def _level(line: str) -> int:
-    """Level of a header; one more than the lowest for another line."""
+    """The level of a header. Any other line is one level below the lowest header."""
     match = _HEADER.match(line)
     return match.end() - 1 if match else _LEVELS + 1
 
 
 def _lines(text: str, site: str, settings: LineSettings) -> Iterator[tuple[int, int]]:
-    """The lines of a text that count, each with its number and its key."""
+    """The lines of a text that count, each with its index and its key."""
     fence = ""
     for at, line in enumerate(text.split("\n")):
         mark = _FENCE.match(line)

@@ -1,1 +1,1 @@
-"""Web archives (WARC, WET): records found in bytes that may be damaged, and the pages in them."""
+"""Web archives (WARC, WET): the records in bytes that may be damaged, and the pages in the records."""

@@ -1,13 +1,13 @@
-"""Finds the records of a web archive, whatever has happened to its bytes.
+"""Finds the records of a web archive, also in damaged bytes.
 
-A record is read, and the next one begins where it ends; where none does, the next one is looked for. Each step depends
-on the bytes from its place on alone, so whoever comes to the same place goes on the same way, and stretches of a file
-can be read apart from each other. A record belongs to the stretch that its first stored byte lies in, with the damage
-behind it; in a packed file so do all records of the member that begins there.
+The next record begins where a record ends. If none begins there, the reader searches for the next one. Each step
+depends only on the bytes from its position on, so two readers that reach the same position continue in the same way,
+and workers can read spans of one file independently. A record belongs to the span that holds its first stored byte,
+together with the damage behind it. In a packed file all records of a member belong to the span in which it begins.
 
-What is inside of a record is not looked at: an archive in an archive is one record. To know that it is inside, a
-stretch is entered `LOOK_BACK` bytes earlier. Only an archive that is itself a record, and larger than that, would give
-records of its own to a stretch that begins in its middle.
+The reader does not look inside a record: an archive in an archive is one record. To know that a position is inside a
+record, a reader enters a span `LOOK_BACK` bytes early. Only an archive that is itself a record, and is longer than
+that, would give records of its own to a span that begins in its middle.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from humpback.corpus.archives.members import Broken, Members, Opened, Stored
 from humpback.corpus.archives.tape import HEADER, RECORD, PackedTape, PlainTape, Tape, is_record
 
 LOOK_BACK = 4 << 20
-"""Stored bytes before a stretch at which it is entered."""
+"""Stored bytes before a span at which reading begins."""
 HEAD_BYTES = 64 << 10
-"""The longest header of a record, and what is kept of a block that is too long."""
+"""The longest header of a record, and the beginning that is kept of a block that is too long."""
 BLANK_LINE = re.compile(rb"\n\r?\n")
 
 _MAGIC = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"\x2a\x4d\x18": ".zst", RECORD: ""}
@@ -33,7 +33,7 @@ _MAX_LINE_ENDS = 4096
 _NO_RECORD = "bytes that are no record"
 
 Fields = Mapping[str, str]
-"""The fields of a header by their names in lower case; values of one that stands there twice are joined by a comma."""
+"""The fields of a header by their names in lower case. The values of a repeated field are joined by a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Record:
     """The stored byte it begins at."""
     fields: Fields
     block: bytes
-    """What it holds; only the beginning where that is too long."""
+    """Its content, or only the beginning of a content that is too long."""
     length: int
-    """Bytes that the whole block has."""
+    """Bytes of the whole block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,18 @@ class Span:
         return max(0, self.begin - self.look_back)
 
     def ends_before(self, offset: int) -> bool:
-        """Whether a record that begins there belongs to a later stretch."""
+        """Whether a record that begins at this offset belongs to a later span."""
         return self.end is not None and offset >= self.end
 
 
 def read_records(file: BinaryIO, most: int, span: Span, compression: str = "") -> Iterator[Record | Damage]:
-    """The records of an archive or of a stretch of it: plain, or packed as gzip members or Zstandard frames.
+    """The records of an archive or of a span of it: plain, or packed as gzip members or Zstandard frames.
 
     Args:
-        file: The stored bytes; can be sought in.
-        most: Bytes that a block may have; of a longer one only the beginning is kept.
-        span: What of it is read.
-        compression: What its name says, `.gz` or `.zst`; counts where its first bytes say nothing.
+        file: The stored bytes, a seekable stream.
+        most: Bytes that a block may have. Of a longer one only the beginning is kept.
+        span: The part of the file that is read.
+        compression: `.gz` or `.zst`, from the name of the file. It counts only if the first bytes are not known.
     """
     stored = Stored(file)
     head = bytes(stored.view(0, 8))
@@ -152,7 +152,7 @@ def _packed(stored: Stored, members: Members, most: int, span: Span) -> Iterator
 
 
 def _first_filled(members: Members) -> Opened | None:
-    """The member that a file begins with, behind empty ones, if it begins with one."""
+    """The first member of a file that is not empty, if the file begins with a member."""
     opened = members.open(0, len(RECORD))
     while opened and not opened.first and not opened.wrong:
         opened = members.open(opened.member.at, len(RECORD))
@@ -160,7 +160,7 @@ def _first_filled(members: Members) -> Opened | None:
 
 
 def _next_record(members: Members, begin: int, end: int | None) -> Opened | None:
-    """The first member from one place to another that begins with a record."""
+    """The first member between two offsets that begins with a record."""
     candidates = (members.open(offset, len(RECORD)) for offset in members.offsets(begin, end))
     return next((opened for opened in candidates if opened and is_record(opened)), None)
 
@@ -183,7 +183,7 @@ def _records(tape: PackedTape, most: int) -> Iterator[Record | Damage]:
 
 
 def _step(tape: Tape, most: int, end: int | None = None) -> Iterator[Record | Damage]:
-    """Reads the record at the place, and moves the tape to where the next one begins.
+    """Reads the record at the position and moves the tape to where the next one begins.
 
     Raises:
         Broken: What is stored cannot be unpacked; the record is lost.
@@ -213,7 +213,7 @@ def _step(tape: Tape, most: int, end: int | None = None) -> Iterator[Record | Da
 
 
 def _read(tape: Tape, most: int) -> Record | str:
-    """The record at the place, and the tape behind its block; or what is wrong with it."""
+    """The record at the position, or what is wrong with it. Afterwards the tape is behind its block."""
     have, blank = tape.fill(1), None
     while not (blank := BLANK_LINE.search(tape.data, tape.head, tape.head + HEAD_BYTES)):
         if have >= HEAD_BYTES or (filled := tape.fill(2 * have)) == have:
@@ -241,7 +241,7 @@ def _described(fields: Fields, wrong: str) -> str:
 
 
 def _pass_line_ends(tape: Tape) -> bytes:
-    """Moves the tape behind line ends; returns them. Nobody writes very many."""
+    """Moves the tape behind line ends and returns them, at most a few thousand: real archives have two."""
     passed = b""
     while len(passed) < _MAX_LINE_ENDS and tape.fill(1):
         ahead = tape.data[tape.head : tape.head + _MAX_LINE_ENDS]

@@ -1,8 +1,8 @@
-"""HTTP responses as they were sent, to the bytes of the page: chunks joined, codings undone, memory and time bounded.
+"""HTTP responses as they were sent to the bytes of the page, in bounded memory and time.
 
-Headers lie: a crawler stores a body unpacked and keeps the header that says gzip, a server says chunked and is not.
-What a body is told by its first bytes where a coding has such; where it has none, a body that cannot be decoded is
-taken to be plain. A body that ends early is a page without its end.
+Headers can be wrong: a crawler stores a body unpacked and keeps the header that says gzip, or a server says chunked
+but is not. So the first bytes of a body decide if the coding has a signature. If it has none, a body that cannot be
+decoded counts as plain. A body that ends early gives a page without its end.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _MAX_CODINGS = 4
 _MAX_MEMBERS = 64
 _SMALL_WINDOW: Mapping[int, int] = {DecompressionParameter.window_log_max: 23}
-"""8 MiB of memory: what browsers allow (RFC 9659)."""
+"""8 MiB of memory, as much as browsers allow (RFC 9659)."""
 _PIECE = 64 << 10
 _LOOK = 512
 _BINARY = bytes({*range(9), *range(14, 27), *range(28, 32), 127})
-"""Bytes that no text holds, and that are among any few bytes that are packed."""
+"""Bytes that occur in no text, but within a few bytes of anything packed."""
 
 
 class _Unpacker(Protocol):
-    """What unpacks one member."""
+    """An unpacker of one member."""
 
     @property
     def unused_data(self) -> bytes: ...
@@ -52,7 +52,7 @@ class Response:
 
 
 def parse_response(block: bytes) -> Response | None:
-    """The response in a block; None where it holds none."""
+    """The response in a block, or None."""
     status = _STATUS.match(block)
     if status is None:
         return None
@@ -62,10 +62,10 @@ def parse_response(block: bytes) -> Response | None:
 
 
 def decode_body(response: Response, most: int) -> bytes:
-    """The body with everything undone that was done to it for its way.
+    """The body with its transfer and content codings undone.
 
     Raises:
-        Unusable: It is longer than so many bytes, or damaged.
+        Unusable: It is longer than `most` bytes, or damaged.
     """
     sent = response.fields.get("transfer-encoding", "").lower()
     body = _joined(response.body) if "chunked" in sent else response.body
@@ -87,7 +87,7 @@ def _too_long(most: int) -> Unusable:
 
 
 def _joined(body: bytes) -> bytes:
-    """Chunks as one; the body as it is where it does not begin with a chunk."""
+    """The chunks joined. A body that does not begin with a chunk is returned as it is."""
     joined = bytearray()
     at = 0
     while chunk := _CHUNK.match(body, at):
@@ -112,7 +112,7 @@ def _unzstd(body: bytes, most: int) -> bytes:
 
 
 def _unpack(body: bytes, magic: bytes, opened: Callable[[], _Unpacker], most: int) -> bytes:
-    """What is packed as members that begin with these bytes; the body as it is where it does not."""
+    """The content of members that begin with this signature. Any other body is returned as it is."""
     if not body.startswith(magic):
         return body
     unpacked = bytearray()
@@ -131,7 +131,7 @@ def _unpack(body: bytes, magic: bytes, opened: Callable[[], _Unpacker], most: in
 
 
 def _inflate(body: bytes, most: int) -> bytes:
-    """Servers mean either form of 'deflate': with the header of zlib, or bare."""
+    """Servers send both forms of 'deflate': with the header of zlib, as the standard says, and without."""
     for wbits in (15, -15):
         try:
             unpacked = zlib.decompressobj(wbits).decompress(body, most + 1)
@@ -144,7 +144,7 @@ def _inflate(body: bytes, most: int) -> bytes:
 
 
 def _unbrotli(body: bytes, most: int) -> bytes:
-    """Brotli has no first bytes to be known by, and what is cut off looks like what is damaged."""
+    """Brotli has no signature, and a body that is cut off fails like a damaged one."""
     if body[:_LOOK].isascii() and body.lstrip()[:1] == b"<":
         return body
     unpacked = bytearray()
@@ -169,4 +169,4 @@ _DECODERS = {
     "br": _unbrotli,
     "zstd": _unzstd,
 }
-"""What undoes which coding; others, and names that are none, change nothing."""
+"""The decoder of each coding. Unknown codings change nothing."""

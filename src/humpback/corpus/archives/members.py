@@ -1,7 +1,7 @@
-"""Stored bytes to members: the gzip members or Zstandard frames a file is packed in, from any place in it on.
+"""Stored bytes to members: the gzip members or Zstandard frames that a file is packed in, from any offset on.
 
-A member can be opened at any byte, so a reader can go on behind damage, or begin in the middle of a file. Memory holds
-one block of stored bytes and one piece of unpacked ones.
+A member can be opened at any byte, so a reader can continue behind damage, or begin in the middle of a file. Memory
+holds one block of stored bytes and one piece of unpacked bytes.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from humpback.corpus.archives.zstd import DecompressionParameter, ZstdDecompress
 
 _BLOCK = 1 << 20
 _FEED = 16 << 10
-"""Stored bytes that are unpacked at a time: what a small member leaves over is copied, so not many."""
+"""Stored bytes that are unpacked at a time. Few, because zlib copies what a small member does not use."""
 _PIECE = 1 << 20
 _DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MAX_DICTIONARY = 16 << 20
 _MAX_WINDOW_LOG = 27
-"""128 MiB: what `zstd --long` takes. A frame that asks for more memory is not unpacked."""
+"""128 MiB, as `zstd --long` needs. A frame that asks for more memory is not unpacked."""
 
 
 class Broken(Exception):
-    """Packed bytes that cannot be unpacked, and why."""
+    """Packed bytes that cannot be unpacked. The message says why."""
 
 
 class Stored:
-    """The stored bytes of a file, read in blocks from anywhere."""
+    """The stored bytes of a file, read in blocks at any offset."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._begin = 0
         self._block = memoryview(b"")
         self._last = False
-        """Whether the file ends with this block."""
+        """Whether this block reaches the end of the file."""
 
     def view(self, at: int, size: int) -> memoryview:
-        """So many bytes from there on; fewer only at the end of the file. Good until the next call."""
+        """This many bytes from an offset on, fewer only at the end of the file. Valid until the next call."""
         begin = at - self._begin
         if begin < 0 or (begin + size > len(self._block) and not (self._last and begin <= len(self._block))):
             read_size = max(size, _BLOCK)
@@ -52,7 +52,7 @@ class Stored:
 
 
 class _Unpacker(Protocol):
-    """What unpacks one member and stops at its end."""
+    """An unpacker of one member that stops at its end."""
 
     @property
     def eof(self) -> bool: ...
@@ -64,7 +64,7 @@ class _Unpacker(Protocol):
 
 
 class _Gunzip:
-    """zlib's unpacker in the shape of the others. A piece is at most a thousand times as long as what is fed."""
+    """zlib's unpacker with the interface of the others. A piece has at most a thousand times the bytes of its input."""
 
     needs_input = True
 
@@ -89,15 +89,15 @@ class Member:
     def __init__(self, stored: Stored, start: int, unpacker: _Unpacker) -> None:
         self.start = start
         self.at = start
-        """The next stored byte to be unpacked; where the member ends, once `piece` has given all."""
+        """The next stored byte to unpack. Once `piece` has returned everything, the end of the member."""
         self._stored = stored
         self._unpacker = unpacker
 
     def piece(self) -> bytes:
-        """The next unpacked bytes; none at the end.
+        """The next unpacked bytes, none at the end.
 
         Raises:
-            Broken: It is damaged here, or fails its check sum, or the file ends before it does.
+            Broken: It is damaged here, or fails its check sum, or the file ends too early.
         """
         unpacker = self._unpacker
         while not unpacker.eof:
@@ -118,13 +118,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A member and the bytes it begins with, which are already unpacked."""
+    """A member and its first bytes, already unpacked."""
 
     member: Member
     first: bytes
-    """At least as many bytes as were asked for, or all there are."""
+    """At least the requested number of bytes, or all of them."""
     wrong: str = ""
-    """Why it cannot be unpacked."""
+    """Why it cannot be unpacked; empty if it can."""
 
 
 class Members:
@@ -132,19 +132,19 @@ class Members:
 
     Args:
         stored: The file.
-        zstd: Whether they are Zstandard frames; else gzip members.
+        zstd: Whether they are Zstandard frames. Otherwise they are gzip members.
     """
 
     def __init__(self, stored: Stored, *, zstd: bool) -> None:
         self.checked = not zstd
-        """Whether each is sure to end with a check sum, which Zstandard leaves to the writer."""
+        """Whether each must end with a check sum. In Zstandard the writer decides."""
         self._stored = stored
         self._magic = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18" if zstd else rb"\x1f\x8b\x08[\x00-\x1f]")
         self._zstd = zstd
         self._dictionary = _dictionary(stored) if zstd else None
 
     def open(self, at: int, size: int) -> Opened | None:
-        """The member that begins at a stored byte, with its first bytes; None where none does."""
+        """The member that begins at a stored byte, with its first bytes, or None."""
         if not self._magic.match(self._stored.view(at, 4)):
             return None
         member = Member(self._stored, at, self._unpacker())
@@ -157,7 +157,7 @@ class Members:
         return Opened(member, first)
 
     def offsets(self, begin: int, end: int | None) -> Iterator[int]:
-        """Where a member could begin, from one stored byte to another; None is the end of the file."""
+        """Offsets at which a member could begin, between two stored bytes. None is the end of the file."""
         while end is None or begin < end:
             block = bytes(self._stored.view(begin, _BLOCK))
             for match in self._magic.finditer(block):
@@ -176,7 +176,7 @@ class Members:
 
 
 def _dictionary(stored: Stored) -> ZstdDict | None:
-    """The dictionary that a file of Zstandard frames begins with, where it does (the .warc.zst specification)."""
+    """The dictionary at the beginning of a file of Zstandard frames, if it has one (the .warc.zst specification)."""
     head = bytes(stored.view(0, 8))
     if len(head) < 8 or not head.startswith(_DICTIONARY):
         return None

@@ -1,7 +1,7 @@
-"""The content of a web archive as one runs through it: plain, or unpacked from gzip members or Zstandard frames.
+"""The content of a web archive as a tape: plain, or unpacked from gzip members or Zstandard frames.
 
-A tape remembers what it has read since a record began, so that it can go back into a record that turned out to be
-damaged. Of a long one it forgets the beginning, and must read it again.
+A tape keeps what it has read since the current record began, so that it can go back into a record that proves to be
+damaged. It forgets the beginning of a long record and must then read it again.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from humpback.corpus.archives.members import Broken, Members, Opened, Stored
 
 RECORD = b"WARC/"
 HEADER = re.compile(rb"WARC/\d\.\d{1,2}\r?\n(?i:WARC-|Content-)")
-"""How a record begins where one is looked for among other bytes."""
+"""The beginning of a record in a search among other bytes. Five letters alone would match in the middle of a page."""
 
 _PIECE = 64 << 10
 _HEADER_BYTES = 32
-"""More than `HEADER` matches: what is kept of one piece, so that it is found across two."""
+"""Longer than any match of `HEADER`: so many bytes of a piece are kept, to find a match across two pieces."""
 _BOMB_BYTES, _BOMB_RATIO = 1 << 30, 200
-"""A record that unpacks to more than this, from so many times fewer bytes, is not read to its end."""
+"""A record that unpacks to more bytes than this, and to so many times its packed size, is not read to its end."""
 _HELD_BACK = 256 << 10
-"""Stored bytes that may have been taken in before what they stand for comes out."""
+"""Stored bytes that the unpacker may have consumed before it returns their content."""
 _MAX_REWINDS = 8
-"""How often the content of one member is unpacked again: a file made to be read over and over is not."""
+"""How often one member is unpacked again, so that a hostile file cannot make the reader repeat without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberStart:
-    """Where a further member begins."""
+    """The beginning of a further member."""
 
     position: int
     """In the content."""
@@ -42,33 +42,33 @@ def is_record(opened: Opened) -> bool:
 
 
 class Tape(ABC):
-    """Content with a place at which it is read. Positions count bytes of content.
+    """Content with a position at which it is read. Positions count bytes of content.
 
     Args:
-        position: Where it begins.
+        position: Its first position.
     """
 
     def __init__(self, position: int = 0) -> None:
         self.data = b""
-        """What has been read and is still needed, and perhaps some of what is not."""
+        """What was read and is still needed, and perhaps more."""
         self.head = 0
-        """The place in `data`."""
+        """The index of the position in `data`."""
         self.begun = position
-        """The position of the record that is being read."""
+        """The position of the current record."""
         self._base = position
         """The position of `data`."""
         self._kept = 0
-        """The place in `data` from which on it is needed."""
+        """The index in `data` from which on the bytes are still needed."""
         self._read = position
-        """The position that has been read to."""
+        """The position up to which the tape has read."""
 
     @property
     def position(self) -> int:
-        """The place at which it is read."""
+        """The position at which it is read."""
         return self._base + self.head
 
     def fill(self, size: int) -> int:
-        """Reads until so many bytes lie ahead, or the content ends; returns how many do.
+        """Reads until so many bytes lie ahead, or the content ends. Returns how many lie ahead.
 
         Raises:
             Broken: What is stored cannot be unpacked.
@@ -88,7 +88,7 @@ class Tape(ABC):
         return ahead
 
     def skip_to(self, position: int) -> bool:
-        """Moves on to a position, without keeping what lies before it; False where the content ends before it."""
+        """Moves forward to a position and forgets what lies before it. False if the content ends earlier."""
         while position > self._read:
             self.head = self._kept = len(self.data)
             if not self.fill(1):
@@ -97,14 +97,14 @@ class Tape(ABC):
         return True
 
     def go_back(self, position: int) -> None:
-        """Moves back to a position; stays where it is if that would be reading again too often."""
+        """Moves back to a position, or stays if the member was already unpacked too often."""
         if position >= self._base + self._kept:
             self.head = position - self._base
         else:
             self._rewind(position)
 
     def seek_record(self, end: int | None = None) -> None:
-        """Moves on to where the next record seems to begin, or to the end or a little behind it where none does."""
+        """Moves forward to the next beginning of a record, or to the end, or a little behind it."""
         while end is None or self.position < end:
             if match := HEADER.search(self.data, self.head):
                 self.head = match.start()
@@ -116,30 +116,30 @@ class Tape(ABC):
                 return
 
     def begin(self) -> None:
-        """Begins a record at the place: what lies before it is not needed any more."""
+        """Begins a record at the position: what lies before it is no longer needed."""
         self._kept = self.head
         self.begun = self.position
 
     def left_at(self, position: int) -> bool:
-        """Whether the record that ends at this position was the last one; then the tape ends there."""
+        """Whether the record that ends at this position was the last one. If so, the tape ends there."""
         return False
 
     def where(self, position: int) -> str:
-        """A position as people can find it again: the stored byte."""
+        """A position as a reader can find it in the file: the stored byte."""
         return str(position)
 
     def _hold(self, data: bytes, position: int) -> None:
-        """Forgets all, and goes on with this data at this position."""
+        """Forgets everything and continues with this data at this position."""
         self.data, self.head, self._kept = data, 0, 0
         self._base, self._read = position, position + len(data)
 
     @abstractmethod
     def _piece(self, size: int) -> bytes:
-        """The next bytes, as many as are wanted or not; none at the end."""
+        """The next bytes: about this many, none at the end."""
 
     @abstractmethod
     def _rewind(self, position: int) -> None:
-        """Moves back to a position that has been forgotten."""
+        """Moves back to a position whose bytes were forgotten."""
 
 
 class PlainTape(Tape):
@@ -150,7 +150,7 @@ class PlainTape(Tape):
         self._stored = stored
 
     def skip_to(self, position: int) -> bool:
-        """Moves on to a position; False where the content ends before it."""
+        """Moves forward to a position. False if the content ends before it."""
         if position > self._read:
             self._rewind(position)
             return bool(self._stored.view(position - 1, 1))
@@ -164,36 +164,36 @@ class PlainTape(Tape):
 
 
 class PackedTape(Tape):
-    """The content of a member in which a record begins, and of those behind it that go on with its last record.
+    """The content of a member in which a record begins, and of the members behind it that continue its last record.
 
-    Most archives have one record in each member. Where a member begins in the middle of a record, as in files that were
-    packed in blocks, the tape goes on with it; a member that begins with a record has its own tape.
+    Most archives have one record in each member. If a member begins in the middle of a record, as in files that were
+    packed in blocks, the tape continues with it. A member that begins with a record has its own tape.
     """
 
     def __init__(self, members: Members, opened: Opened) -> None:
         super().__init__()
         self.start = opened.member.start
         self.end = self.start
-        """The stored byte at which it has ended."""
+        """The stored byte at which the tape ended."""
         self.following: Opened | None = None
         """The member that begins there, if one does."""
         self._members = members
         self._suspect = self.start
         """A stored byte at or before the one that the record begins at."""
         self._joined: MemberStart | None = None
-        """The last member that it went on with."""
+        """The last member that continued the tape."""
         self._ended = False
         self._rewinds = 0
         self._member = opened.member
         self._load(opened)
 
     def begin(self) -> None:
-        """Begins a record at the place."""
+        """Begins a record at the position."""
         super().begin()
         self._suspect = max(self.start, self._member.at - _HELD_BACK)
 
     def left_at(self, position: int) -> bool:
-        """Whether the members behind this position are no part of the archive; the tape then ends before them."""
+        """Whether the members behind this position are no part of the archive. If so, the tape ends before them."""
         if self._joined is None or self._joined.position < position:
             return False
         self._hold(b"", self._read)
@@ -202,14 +202,14 @@ class PackedTape(Tape):
 
     @property
     def resume(self) -> int:
-        """The stored byte from which on to look for records where none follows, or the last one was damaged.
+        """The stored byte from which on to search for records, if none follows or the last one was damaged.
 
-        Bytes that passed a check sum are those of one member. Others may have been taken from the next.
+        Bytes that passed a check sum belong to one member. Without one, some may belong to the next member.
         """
         return self.end if self._ended and self._members.checked else max(self.start + 1, self._suspect)
 
     def where(self, position: int) -> str:
-        """The stored byte at which the tape begins, and the byte of its content where that is not the first."""
+        """The stored byte at which the tape begins, and the byte of its content unless that is the first."""
         return f"{self.start}+{position}" if position else str(self.start)
 
     def _piece(self, size: int) -> bytes:

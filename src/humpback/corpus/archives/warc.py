@@ -1,8 +1,8 @@
 """Web archives (WARC, WET) to documents.
 
-Pages are in response records (HTTP status 200), in resource records and, as text, in conversion records. What else was
-sent is dropped with a reason; what the crawler notes for itself (warcinfo, request, metadata, revisit, continuation,
-and addresses such as `dns:` and `urn:`) is no document and is passed over. Damaged places are dropped one by one.
+Pages are in response records (HTTP status 200), in resource records and, as text, in conversion records. Other
+responses are dropped with a reason. The crawler's own notes (warcinfo, request, metadata, revisit, continuation, and
+addresses such as `dns:` and `urn:`) are no documents and are skipped. Each damaged place is one entry of the ledger.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _FORMS: dict[str, DocumentFormat] = {
     "text/x-markdown": "markdown",
     "text/x-web-markdown": "markdown",
 }
-"""The types that are read."""
+"""The content types that are read."""
 _ENDINGS: dict[str, DocumentFormat] = {".md": "markdown", ".markdown": "markdown", ".rst": "rst"}
-"""How plain text is written, by the end of its address."""
+"""The format of a plain text by the ending of its address."""
 _UNTYPED = ("", "application/octet-stream", "application/xml", "text/xml")
-"""Types that tell nothing: the content is looked at."""
+"""Types that say nothing about the format: the content decides."""
 _NOTES = re.compile(r"(?:dns|whois|metadata|urn|filedesc|about|screenshot):", re.IGNORECASE)
 _MIME = re.compile(r"\s*([\w.+-]{1,100}/[\w.+-]{1,100})", re.ASCII)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]{1,40})", re.IGNORECASE | re.ASCII)
@@ -52,16 +52,16 @@ _MAX_ADDRESS = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What was sent, unpacked but not decoded."""
+    """The content of a page, unpacked but not decoded."""
 
     body: bytes
     form: DocumentFormat
     charset: str
-    """As it was declared outside of the body."""
+    """The charset that was declared outside the body."""
 
 
 def read_archive(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
-    """The documents of an archive, or of the stretch of it that the source is."""
+    """The documents of an archive, or of the span of it that the source names."""
     if source.compression not in _COMPRESSIONS:
         detail = f"a web archive packed as {source.compression}: only plain, .gz and .zst are read"
         yield as_dropped(source.name, "not read", detail, "")
@@ -79,7 +79,7 @@ def read_archive(source: SourceFile, settings: CorpusSettings) -> Iterator[Docum
 
 
 def _address(record: Record) -> str:
-    """Where the page was, without the brackets that some crawlers write around it."""
+    """The address of the page, without the brackets that some crawlers write around it."""
     target = record.fields.get("warc-target-uri", "").strip().strip("<>")
     return "%20".join(target.split())[:_MAX_ADDRESS]
 
@@ -113,7 +113,7 @@ def _sent_page(record: Record, address: str, most: int) -> _Page:
 
 
 def _stored_page(record: Record, address: str, most: int) -> _Page:
-    """A page, or its text, that a crawler or a converter stored without the server's words around it."""
+    """A page or its text that a crawler or a converter stored without an HTTP header."""
     stated = record.fields.get("content-type", "")
     kind = _kind(record, stated)
     if kind in _FORMS or kind in _UNTYPED:
@@ -122,7 +122,7 @@ def _stored_page(record: Record, address: str, most: int) -> _Page:
 
 
 def _kind(record: Record, stated: str) -> str:
-    """The type of a page: what was found out by looking at it, unless what was stated says more."""
+    """The type of a page: the one that was identified from its content, unless the stated one says more."""
     stated_type, identified_type = _mime(stated), _mime(record.fields.get("warc-identified-payload-type", ""))
     # A tool that identifies types knows text from HTML, but often not Markdown: there the server's word counts.
     is_plain = identified_type.startswith("text/") and _FORMS.get(identified_type, "text") == "text"
@@ -152,7 +152,7 @@ def _page(body: bytes, kind: str, stated: str, address: str) -> _Page:
 
 
 def _look(body: bytes, kind: str) -> str:
-    """The type of a page of which nothing useful is said."""
+    """The type of a page from its content, if its header says nothing useful."""
     head = body[:_LOOK]
     if kind.endswith("xml"):
         return "application/xhtml+xml" if _XHTML.search(head) else kind

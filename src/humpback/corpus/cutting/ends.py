@@ -1,7 +1,7 @@
-"""The ends of a piece: short paragraphs there in which a page speaks of itself are taken off.
+"""The ends of a piece, without the short paragraphs in which a page speaks of itself.
 
-'Originally published at ...', 'Follow us on ...', 'Back to top', a date or a byline answer nobody's question. They are
-only taken off where a whole paragraph is one, and only from the first and the last few.
+'Originally published at ...', 'Follow us on ...', 'Back to top', a date or a byline answer nobody's question. Only
+whole paragraphs are removed, and only among the first and the last few.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 _LONGEST = 240
 """Characters of such a paragraph, at most."""
 _MOST = 3
-"""Paragraphs that are taken off each end, at most."""
+"""Paragraphs that are removed from each end, at most."""
 _MARKUP = "*_>#-–—•|[]() \t\n"
 
 _ANY_END = (

@@ -1,4 +1,4 @@
-"""A piece: a candidate segment as it was cut, and the views of its text that several rules ask for."""
+"""A piece: a candidate segment as it was cut, with the views of its text that several filters need."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from humpback.records import content_id
 
 CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
 _TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
-"""Where a link leads, its words left out."""
+"""The target of a link, without its words."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def segment_id(text: str) -> str:
-    """The identity of a segment: the same for texts that differ in case and white space only."""
+    """The id of a segment: equal for texts that differ only in case and white space."""
     return content_id(" ".join(text.lower().split()))
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A candidate segment, not yet judged. Its views are worked out when they are first asked for, and once."""
+    """A candidate segment, not yet judged. Each view is computed once, at its first use."""
 
     title_path: tuple[str, ...]
     """Titles from the document down to the piece's own header."""
     header: str
-    """Its own header; empty for text that stands under none."""
+    """Its own header; empty for text without one."""
     text: str
     headed: bool
-    """Whether it comes from a document that has headers, so that the rules for headers apply."""
+    """Whether its document has headers, so that the filters of headers apply."""
     opens: bool = True
-    """Whether the document begins with it, so that what it says of earlier text is said of itself."""
+    """Whether the document begins with it: then 'above' can only mean its own text."""
     closes: bool = True
     """Whether the document ends with it."""
 

@@ -1,7 +1,7 @@
-"""The rules that a piece must pass to become a segment, in the order they are asked; the first that objects counts.
+"""The filters that a piece must pass to become a segment, in their order. The first that objects gives the reason.
 
-Each is a pure function from a piece to what it saw, or None where it does not object. The paper's rules are the
-lengths, the repetition and the headers (section 2.1, appendix); the others refuse what cannot be a good answer.
+Each is a pure function from a piece to the detail of its objection, or None. The paper's filters are the lengths, the
+repetition and the headers (section 2.1, appendix). The others refuse what cannot be a good answer.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ _VERSION = re.compile(
 )
 _ABOUT_HOSTS = re.compile(r"\b(?:ip|address|addresses|host|server|from|visitor|client)\b", re.IGNORECASE)
 _LOW = 25
-"""A first part below this is as often the beginning of a version number as of an address."""
+"""A first number below this begins a version number as often as an address."""
 
 
 def is_example_email(local: str, domain: str) -> bool:

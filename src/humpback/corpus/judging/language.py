@@ -1,10 +1,9 @@
-"""Which language a text is in, fast where there is no doubt.
+"""The language of a text, identified fast if there is no doubt.
 
-resiliparse compares the text with a profile of each of 101 languages in some twenty microseconds, but its ranks are no
-probabilities, and its best guess is wrong once in a hundred. Where the best profile fits well and leads the second
-clearly, it is right: on 2,417 such texts in 13 languages it named another language than py3langid once, and that was
-py3langid's mistake. So it answers for nine English pieces in ten; py3langid, which takes thirty times as long, is asked
-about the others.
+resiliparse compares the text with a profile of each of 101 languages in twenty microseconds, but its ranks are no
+probabilities, and its best guess is wrong once in a hundred. If the best profile fits well and clearly leads the
+second, it is right: on 2,417 such texts in 13 languages it disagreed with py3langid once, and py3langid was wrong. So
+it decides nine English pieces in ten. py3langid, which takes thirty times as long, decides the others.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from resiliparse.parse.lang import detect_fast
 
 _SAMPLE = 1500
-"""Characters that are looked at: more do not change the answer."""
+"""Characters that are examined. More do not change the answer."""
 _SMALL_SAMPLE = 800
-"""The same where it takes long."""
+"""The same for py3langid, which is slow."""
 _WELL = 500
-"""A profile fits well where its rank, which is a distance, is below this."""
+"""A profile fits well if its rank, which is a distance, is below this."""
 _CLEARLY = 50
-"""And leads where the second rank is so much higher."""
+"""It leads clearly if the second rank is higher by this."""
 _NO_CUTOFF = 1 << 31
 
 
 @lru_cache(maxsize=4)
 def identify(text: str) -> tuple[str, float]:
-    """The language of a text without code: ISO 639-1 code and probability, 1.0 where there is no doubt.
+    """The language of a text without code: ISO 639-1 code and probability, 1.0 if there is no doubt.
 
-    A text without anything to read has none.
+    An empty text has the language '' and the probability 0.
     """
     sample = text.strip()[:_SAMPLE]
     if not sample:

@@ -1,9 +1,9 @@
-"""Does a piece stand by itself? Rules against text that leans on what stood around it on its page.
+"""Filters against text that depends on what surrounded it on its page.
 
-A reader of the piece alone has its titles, but not the paragraphs before, the figures (which are never kept) or the
-page's links. What a piece says of earlier or later text counts only where that text cannot be in the piece: the
-document does not begin with it, and the words stand at its very beginning; or they stand at its very end. The phrases
-are English; pieces in other languages pass.
+A reader of the piece alone has its titles, but not the paragraphs before it, the figures (which are never kept) or the
+page's links. A reference to earlier or later text counts only if that text cannot be in the piece: the document does
+not begin with the piece and the reference is at its beginning, or the reference is at its end. The phrases are
+English; pieces in other languages pass.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.phrases import phrases
 
 _EDGE = 250
-"""Characters at the beginning of a piece that have nothing before them to point to."""
+"""Characters at the beginning of a piece in which a reference to earlier text leads out of the piece."""
 _TAIL = 120
-"""The same at its end."""
+"""The same for later text at its end."""
 _HEADER = re.compile(r"(?:\s{0,4}#{1,6} [^\n]{0,400}(?:\n|$))+")
 _MARKUP = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
 _FENCE = re.compile(r"\s{0,12}(?:```|~~~)")
@@ -45,7 +45,7 @@ _NEVER_FIRST = re.compile(
     r"|(?:the )?(?:above|aforementioned|former|latter)\b",
     re.IGNORECASE,
 )
-"""How no text begins, wherever it stood."""
+"""Beginnings that no self-contained text has, whatever its position in the document."""
 _NEVER_LATER = re.compile(
     r"(?:And|But|Or|Yet|Then|So|Next|Finally|Lastly|Secondly|Thirdly|Ok(?:ay)?|OK|Well|Alright|Now),? (?!you want|many)"
     r"|(?:Once|After) (?:I|we)\b"
@@ -64,11 +64,11 @@ _NEVER_LATER = re.compile(
     r"|Back (?:to|in|at)\b|Going back\b|Moving on\b|Let['’]s (?:go back|move on|continue|return)\b|Continuing\b"
     r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
 )
-"""How a text does not begin that has other text before it."""
+"""Beginnings that are fine at the start of a document only."""
 _LATER_HEADER = re.compile(
     r"\b(?:of|to|for|with|the) (?:the )?(?:above|previous)\b|\bcont(?:inued|['’]d|\.)?\)?$", re.IGNORECASE
 )
-"""A header that says where it belongs."""
+"""A header that refers to an earlier one."""
 
 
 _ELSEWHERE = (
@@ -126,14 +126,14 @@ _ELSEWHERE = (
         r"\b(?:read on (?:to|for)|keep reading|scroll (?:down|up) (?:to|for))\b",
     ),
 )
-"""What the page or its site showed and the piece has not: figures, forms, the targets of links, other parts."""
+"""References to what only the page or its site has: figures, forms, the targets of links, other parts."""
 _FURTHER_ON = phrases(
     "later",
     r"\b(?:explain(?:s|ed)?|discuss(?:ed)?|cover(?:ed)?|described|more on (?:this|that)) later\b",
     r"\b(?:return|come back) to (?:this|that) later\b",
     r"\blater (?:on )?in (?:this|the) (?:article|post|section|chapter|guide|tutorial|book|lesson|series|page)\b",
 )
-"""Later parts of the document, wherever it is said."""
+"""References to later parts of the document."""
 _INTRODUCES = phrases(
     "this ,the aim,the goal,the purpose,'ll,’ll,will,going to,here are,here is,about to",
     r"\b(?:this|the) (?:blog )?(?:post|article|guide|tutorial|series|page|document|book|course) "
@@ -145,13 +145,13 @@ _INTRODUCES = phrases(
     r"\bhere (?:are|is) (?:my|our|the|some|a few) (?:\w{1,12} )?"
     r"(?:notes?|steps|tips|ways|things|lessons|examples|instructions)\b",
 )
-"""How an introduction ends of which the rest stands elsewhere."""
+"""The end of an introduction whose continuation is elsewhere."""
 _SHOWN_ABOVE = phrases(
     "above",
     r"\bthe above (?:is|are|shows?|illustrates?|depicts?|represents?)\b",
     r"\babove (?:is|are) (?:a|an|the|some|one)\b",
 )
-"""What is said of a figure or a listing right before it."""
+"""References to a figure or a listing directly before them."""
 _LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
 _BACK = phrases(
     "above,earlier,before,previous,preceding,last ",
@@ -224,7 +224,7 @@ def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
 
 
 def _beginning(text: str) -> int:
-    """Where the first sentence begins, behind headers and markup."""
+    """The offset of the first sentence, behind headers and markup."""
     at = _MARKUP.match(text).end()  # type: ignore[union-attr]
     header = _HEADER.match(text)
     return _MARKUP.match(text, max(at, header.end() if header else 0)).end()  # type: ignore[union-attr]

@@ -1,12 +1,12 @@
-"""Personal data in a text: found by its form, checked, and masked with words.
+"""Personal data in a text: matched by its form, checked, and replaced by words.
 
 Masked are e-mail addresses, phone numbers, public IP addresses, bank accounts (IBAN, by its check digits), payment
-cards (by issuer and Luhn's check digit) and US social security numbers. Each is replaced by what it is, in brackets,
+cards (by issuer and Luhn's check digit) and US social security numbers. Each is replaced by its kind in brackets,
 so that sentences stay sentences: 'write to [email address]'.
 
-What is nobody's stays: addresses under example.com and other domains made for examples, git@ and no-reply addresses,
-fictional and toll-free phone numbers, test cards, the registry's sample accounts, IP addresses that are private,
-reserved, public resolvers or part of code, and version numbers. Names are not looked for.
+What belongs to nobody stays: addresses under example.com and other domains made for examples, git@ and no-reply
+addresses, fictional and toll-free phone numbers, test cards, the registry's sample accounts, IP addresses that are
+private, reserved, public resolvers or part of code, and version numbers. Names are not searched.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from humpback.corpus.judging import identifiers
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """A stretch of a text that is personal data."""
+    """A span of a text that is personal data."""
 
     start: int
     end: int
     kind: str
-    """What it is, in words: 'email address'."""
+    """Its kind in words: 'email address'."""
 
 
 _MAIL_LINK = re.compile(r"\[(\[email address\]|[^\[\]\n]{1,200})\]\(\[email address\](?:\?[^()\s]{0,300})?\)")
-"""A masked address that was a link's target: the words of the link are enough."""
+"""A masked address that was the target of a link: only the words of the link stay."""
 _EMAIL = re.compile(
     r"(?<![\w.+%/<@-])<?(?:mailto:)?(?P<local>[\w+%][\w.+%'-]{0,63})@(?P<domain>(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})"
     r"(?![\w-])>?",
@@ -67,11 +67,11 @@ _IPV6 = re.compile(r"(?<![\w:./])[23][0-9a-f]{3}:(?:[0-9a-f]{0,4}:){1,6}[0-9a-f]
 _FENCED = re.compile(r"^ {0,12}(?:> ?)*(`{3,}|~{3,}).*?(?:^ {0,12}(?:> ?)*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _COLONS = 6
 _LONG_NUMBER = re.compile(r"\d[\d ()./-]{5,40}\d")
-"""What phone, card and social security numbers and IP addresses have in them."""
+"""Every phone, card and social security number and IPv4 address contains this: one search instead of five."""
 
 
 def mask(text: str) -> tuple[str, list[PersonalData]]:
-    """The text with words in the place of personal data, and what was found where in the text as it was."""
+    """The text with words instead of personal data, and the spans of the data in the original text."""
     matches = find(text)
     if not matches:
         return text, matches
@@ -101,7 +101,7 @@ def find(text: str) -> list[PersonalData]:
 
 
 def mask_piece(piece: Piece) -> tuple[Piece, list[str]]:
-    """The piece with its text and titles masked, and what stood there."""
+    """The piece with its text and titles masked, and the original values."""
     text, matches = mask(piece.text)
     values = [piece.text[item.start : item.end] for item in matches]
     for title in piece.title_path:
@@ -113,12 +113,12 @@ def mask_piece(piece: Piece) -> tuple[Piece, list[str]]:
 
 
 def holds_personal_data(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It holds personal data, where that is to be dropped."""
+    """It holds personal data, and the settings drop such pieces."""
     return in_words(find(piece.text)) or None if settings.personal_data == "drop" else None
 
 
 def in_words(items: Sequence[PersonalData]) -> str:
-    """How much of what was found: '2 email address, 1 phone number'."""
+    """The number of each kind: '2 email address, 1 phone number'."""
     return ", ".join(f"{count} {kind}" for kind, count in Counter(item.kind for item in items).items())
 
 

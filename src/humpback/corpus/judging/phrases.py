@@ -1,7 +1,7 @@
-"""Phrases to look for in many texts: a pattern is only tried around words that it cannot do without.
+"""Phrases to search in many texts: a pattern is tried only around words that every match must contain.
 
-A regular expression with many alternatives tries them at every character, which takes a hundred times as long as to
-find that a text does not hold any of a few words at all.
+A regular expression with many alternatives tries them at every character. That takes a hundred times as long as a
+search for a few plain words, and most texts contain none of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _BEFORE = 80
 _AFTER = 80
-"""Characters around such a word in which the pattern is looked for; no phrase is longer."""
+"""Characters around such a word in which the pattern is searched. No phrase is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Phrases:
     """A pattern for lower-case text."""
 
     hold: tuple[str, ...]
-    """Each match holds one of these."""
+    """Each match contains one of these."""
     pattern: re.Pattern[str]
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
@@ -39,5 +39,5 @@ class Phrases:
 
 
 def phrases(hold: str, *patterns: str) -> Phrases:
-    """Phrases from words parted by commas, and alternative patterns."""
+    """Phrases from words separated by commas, and alternative patterns."""
     return Phrases(tuple(hold.split(",")), re.compile("|".join(patterns), re.MULTILINE))

@@ -1,7 +1,7 @@
-"""Rules about how a piece looks: its lengths, and the share of it that is links, code, symbols, capitals or list.
+"""Filters on the form of a piece: its lengths, and its share of links, code, symbols, capitals or list items.
 
-Shares are of the prose, so that code counts only where it is asked for. The rules on symbols, ellipses and bullets are
-those of MassiveText (Rae et al. 2021, table A1, 'Gopher').
+Shares are of the prose, so code counts only in `mostly_code`. The filters on symbols, ellipses and bullets are those
+of MassiveText (Rae et al. 2021, table A1, 'Gopher').
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OPENING = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
 _FEW_WORDS = 7
 """Words of a bullet point that is an entry rather than a sentence, at most."""
 _FEW_LINES = 4
-"""In fewer lines than this, a share of lines says nothing."""
+"""With fewer lines than this, a share of lines means nothing."""
 
 
 def too_short(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -82,7 +82,7 @@ def mostly_bullets(piece: Piece, settings: SegmentSettings) -> str | None:
 
 
 def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
-    """A stretch of plain text opens in the middle of a sentence. Under a header, a small letter begins a name."""
+    """A span of plain text opens in the middle of a sentence. Under a header, a small letter begins a name."""
     if piece.headed:
         return None
     opening = piece.text[_OPENING.match(piece.text).end() :][:40]  # type: ignore[union-attr]
@@ -90,7 +90,7 @@ def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
 
 
 def stops_short(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It ends where something was to follow: an introduction of which the list stands elsewhere, a teaser."""
+    """It ends where something should follow: an introduction without its list, a teaser."""
     last = piece.text[-400:].rpartition("\n")[2].rstrip("*_ ")
     introduces = last.endswith((":", ",")) and not last.startswith(_CODE_INDENT) and not _EMOJI.search(last)
     return f"ends with {last[-40:]!r}" if introduces or last.rstrip(_QUOTES).endswith(_ELLIPSES) else None

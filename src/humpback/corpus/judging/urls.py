@@ -1,9 +1,9 @@
-"""Which addresses are not read: block lists from files, and the words of pages for adults.
+"""Addresses that are not read: block lists from files, and the words of pages for adults.
 
 A block list has an entry on each line: a host or domain (`example.net`, which blocks all hosts under it), or the start
 of an address (`example.net/forum`, which blocks every address that goes on from there at a `/`, `?` or `#`). Lines of
-hosts files (`0.0.0.0 example.net`) and of ad blockers (`||example.net^`) are read too. Entries are kept as hashes of
-8 bytes, so that a list of five million domains takes 40 MB.
+hosts files (`0.0.0.0 example.net`) and of ad blockers (`||example.net^`) are read too. Entries are stored as
+hashes of 8 bytes, so a list of five million domains takes 40 MB.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]{0,20}:/{2}", re.IGNORECASE)
 _QUERY = re.compile(r"[?#]")
 _TOKEN = re.compile(r"[^\W_]+")
 _LONGEST = 2000
-"""Characters of an address that are looked at."""
+"""Characters of an address that are examined."""
 _LONGEST_TOKEN = 60
 _LONGEST_LINE = 10_000
-_MEND = "set corpus.urls.blocklists"
+_HINT = "set corpus.urls.blocklists"
 _HOSTS_FILE = ("0.0.0.0", "127.0.0.1", "::1", "::", "255.255.255.255", "fe80::1%lo0")  # noqa: S104 - not bound to
 
 
@@ -46,7 +46,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AdultWords:
-    """The words in addresses of pages for adults, by how sure they make."""
+    """The words in addresses of pages for adults, by how certain they are."""
 
     certain: frozenset[str]
     likely: frozenset[str]
@@ -83,7 +83,7 @@ class AdultWords:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The rules for addresses, ready to be asked."""
+    """The rules for addresses, ready for use."""
 
     blocked: npt.NDArray[np.uint64]
     """Hashes of the entries of all block lists, sorted."""
@@ -91,7 +91,7 @@ class Addresses:
     for_machines: tuple[str, ...] = ()
 
     def refuse(self, source: str) -> Refusal | None:
-        """Why a document from there is not read; None where it may be, or where its source is no address."""
+        """Why a document with this source is not read. None if it is read, or if its source is no address."""
         if not _SCHEME.match(source):
             return None
         host, rest = _parts(source)
@@ -122,7 +122,7 @@ def addresses(settings: UrlSettings) -> Addresses:
         try:
             state = Path(name).stat()
         except OSError as error:
-            raise InputError(f"block list {name}: {error.strerror or error}", _MEND) from None
+            raise InputError(f"block list {name}: {error.strerror or error}", _HINT) from None
         stamps.append((state.st_mtime_ns, state.st_size))
     adult = adult_words() if settings.adult else None
     return Addresses(_blocked(settings.blocklists, tuple(stamps)), adult, settings.for_machines)
@@ -148,18 +148,18 @@ def _blocked(names: tuple[str, ...], stamps: tuple[tuple[int, int], ...]) -> npt
 
 
 def _listed(name: str) -> Iterator[str]:
-    """The entries of a file, in the form that addresses are asked for."""
+    """The entries of a file, in the normal form of addresses."""
     path = Path(name)
     compression = path.suffix if path.suffix in COMPRESSIONS else ""
     try:
         with SourceFile(name, path.name, 0, compression=compression).open() as stream:
             for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), 1):
                 if b"\0" in line:
-                    raise InputError(f"block list {name} line {number} is not text", _MEND)
+                    raise InputError(f"block list {name} line {number} is not text", _HINT)
                 if entry := _entry(line):
                     yield entry
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"block list {name}: {error}", _MEND) from None
+        raise InputError(f"block list {name}: {error}", _HINT) from None
 
 
 def _entry(line: bytes) -> str:

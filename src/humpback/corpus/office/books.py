@@ -1,6 +1,6 @@
-"""What EPUB, DOCX and PDF files become: a title and Markdown; and archives that are not believed.
+"""The result of converting a file, a title and Markdown; and zip archives read with limits.
 
-Everything in `epub`, `docx` and `pdf` runs in a process of its own (see `office`).
+Everything in `epub`, `docx` and `pdf` runs in the process that `worker` starts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from humpback.corpus.parsing.sections import MAX_LEVEL, Block, Header, Unusable
 
 _TAIL = 66_000
-"""Bytes from the end in which the directory of an archive is announced."""
+"""Bytes before the end of a zip file in which the record of its directory must be."""
 _MOST_DIRECTORY = 16 << 20
 _ZIP64 = b"PK\x06\x07"
 
@@ -29,11 +29,11 @@ class Book:
 
 
 class Archive:
-    """A zip file of which no more is unpacked than the limit, whatever it says of itself.
+    """A zip file of which no more than the limit is unpacked, whatever its headers say.
 
     Args:
         path: The file.
-        most: Bytes to unpack, all members together.
+        most: Bytes to unpack in all members together.
 
     Raises:
         Unusable: It is no zip file, or one that would take too much memory.
@@ -49,11 +49,11 @@ class Archive:
         self._most = most
 
     def names(self) -> list[str]:
-        """What is in it."""
+        """The names of its members."""
         return self._zip.namelist()
 
     def read(self, name: str) -> bytes:
-        """A member.
+        """The content of a member.
 
         Raises:
             Unusable: It is not there, damaged, encrypted, or too long.
@@ -63,7 +63,7 @@ class Archive:
                 data = member.read(self._left + 1)
         except KeyError:
             raise Unusable("damaged file", f"it has no {name[:100]!r}") from None
-        except RuntimeError as error:  # so zipfile says that a password is needed
+        except RuntimeError as error:  # zipfile raises it if a password is needed
             raise Unusable("encrypted file", str(error)) from None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
             raise Unusable("damaged file", f"{name[:100]}: {error}") from None
@@ -83,7 +83,7 @@ def markdown(blocks: Iterable[Block]) -> str:
 
 
 def _check_directory(path: str) -> None:
-    """Refuses an archive whose directory alone would fill the memory."""
+    """Refuses an archive whose directory alone would fill the memory: zipfile reads all of it."""
     with open(path, "rb") as stream:  # noqa: PTH123 - a name of any kind
         stream.seek(0, 2)
         stream.seek(max(0, stream.tell() - _TAIL))

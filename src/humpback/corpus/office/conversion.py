@@ -1,7 +1,7 @@
 """EPUB, DOCX and PDF files as documents, converted in a process of their own.
 
-What parses them is large, some of it in C++, and the files are strangers': one that crashes it, hangs or fills the
-memory costs itself and no other. The process is kept from file to file, and begun again where it has ended.
+Their parsers are large, partly in C++, and the files come from strangers. A file that crashes a parser, hangs it or
+fills the memory costs only itself. The process serves one file after the other and is started again if it has ended.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from humpback.records import Document, Dropped
 
 _NEEDS = {".docx": "mammoth", ".pdf": "pypdfium2"}
 _MOST_BYTES = 1 << 30
-"""Size of a file that is converted at all."""
+"""The largest file that is converted."""
 _TOO_LONG = {"reason": "document too long", "detail": f"more than {_MOST_BYTES} bytes"}
 _CHUNK = 1 << 20
 _FILES = 500
-"""Files after which the process is begun afresh, with what it has gathered."""
+"""Files after which a new process is started, to free the memory that the libraries leak."""
 
 
 def read_office(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
-    """The one document of a file, its title and text as Markdown."""
+    """The document of a file: its title and its text as Markdown."""
     if not can_read(source.ending):
         detail = f"{source.ending} is read by an extra: pip install 'humpback-align[office]'"
         yield as_dropped(source.name, "extra not installed", detail, "")
@@ -47,12 +47,12 @@ def read_office(source: SourceFile, settings: CorpusSettings) -> Iterator[Docume
 
 
 def can_read(ending: str) -> bool:
-    """Whether what reads such files is installed."""
+    """Whether the library that reads such files is installed."""
     return ending not in _NEEDS or find_spec(_NEEDS[ending]) is not None
 
 
 class _Worker:
-    """The other process, begun when it is first asked."""
+    """The other process, started with the first request."""
 
     def __init__(self) -> None:
         self._owner = os.getpid()
@@ -60,7 +60,7 @@ class _Worker:
         self._asked = 0
 
     def ask(self, ending: str, path: str, settings: CorpusSettings) -> dict[str, str]:
-        """What a file was converted to: 'title' and 'text', or the 'reason' why not and the 'detail'."""
+        """The 'title' and 'text' of a file, or the 'reason' and 'detail' why there is none."""
         process = self._running()
         seconds = settings.max_document_seconds
         request = {"ending": ending, "path": path, "most": settings.max_document_chars, "seconds": seconds}
@@ -80,7 +80,7 @@ class _Worker:
         return {"reason": "damaged file", "detail": f"what converts it ended with {code}"}
 
     def end(self) -> None:
-        """Ends the process, where it is this one's."""
+        """Ends the process, if this process started it."""
         if self._owner == os.getpid() and self._process is not None and self._process.stdin and self._process.stdout:
             with suppress(OSError):
                 self._process.stdin.close()
@@ -103,7 +103,7 @@ class _Worker:
 
 
 _workers: dict[int, _Worker] = {}
-"""By the process that asks: one that was forked from another begins its own."""
+"""By the id of the requesting process: a forked process starts a worker of its own."""
 
 
 def _worker() -> _Worker:
@@ -116,7 +116,7 @@ def _worker() -> _Worker:
 
 @contextmanager
 def _local(source: SourceFile) -> Iterator[str]:
-    """A path to the file, fetched and unpacked where it must be; empty where it is too large."""
+    """A path to the file, fetched and unpacked if necessary. Empty if it is too large."""
     if source.size > _MOST_BYTES:
         yield ""
     elif not source.remote and not source.compression:

@@ -12,7 +12,7 @@ from humpback.corpus.office.pdf_text import pdf_markdown
 from humpback.corpus.parsing.sections import Unusable
 
 _LETTERS_PER_PAGE = 10
-"""A file with fewer is pictures of pages: stamps and page numbers are all that can be read."""
+"""A file with fewer letters a page is scanned: only stamps and page numbers can be read."""
 _FIRST_PAGES = 3
 
 
@@ -44,7 +44,7 @@ def read_pdf(path: str, most: int) -> Book:
 
 
 def _title(declared: str, pages: list[list[Line]]) -> str:
-    """The title that the file declares, where its first pages say it too: many are the name of some file."""
+    """The title that the file declares, if its first pages contain it too: many titles are the name of some file."""
     begin = _plain(" ".join(line.text for page in pages[:_FIRST_PAGES] for line in page))
     return declared if len(declared) > 3 and _plain(declared) in begin else ""
 

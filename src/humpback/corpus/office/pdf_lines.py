@@ -1,6 +1,6 @@
-"""A PDF file to the lines of its pages, with their places and fonts, through PDFium.
+"""A PDF file to the lines of its pages, with their positions and fonts, through PDFium.
 
-Runs in a process of its own (see `office`): PDFium is a C++ library that reads what strangers wrote.
+It runs in the process that `worker` starts: PDFium is a C++ library, and the files come from strangers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _MONO = re.compile(r"mono|courier|consol|typewriter|menlo|fixed|(?:CM|LM|EC|SF|T
 _NAME_BYTES = 128
 _MAX_ENTRIES = 10_000
 _HYPHENS = str.maketrans({"\x02": "\u00ad", "\ufffe": "\u00ad"})
-"""What PDFium puts for a hyphen at the end of a line."""
+"""Characters that PDFium writes for a hyphen at the end of a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text as it stands on its page, in points; y grows upwards.
+    """A line of text on its page, in points; y grows upwards.
 
-    A word that is broken at the end of a line makes one line of two, with a soft hyphen where it is broken.
+    If a word is broken at the end of a line, PDFium joins the two lines, with a soft hyphen at the break.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the outline: a header that the author named."""
+    """An entry of the outline: a header with its page."""
 
     level: int
     title: str
@@ -73,7 +73,7 @@ class PdfFile:
         return str(self._pdf.get_metadata_value("Title") or "").strip()
 
     def outline(self) -> list[Entry]:
-        """The headers that the author named, as far as they lead to pages."""
+        """The entries of the outline that lead to pages."""
         entries = []
         for bookmark in self._pdf.get_toc():
             dest = bookmark.get_dest()
@@ -86,7 +86,7 @@ class PdfFile:
         return entries
 
     def pages(self) -> Iterator[list[Line]]:
-        """The lines of each page in the order they are to be read; a damaged page has none."""
+        """The lines of each page in reading order. A damaged page has none."""
         for number in range(len(self._pdf)):
             try:
                 page = self._pdf[number]

@@ -1,8 +1,8 @@
-"""The lines of a PDF file to Markdown: running headers out, broken words mended, paragraphs whole again.
+"""The lines of a PDF file to Markdown: without running headers, with broken words and paragraphs joined.
 
-A page knows no paragraphs, only lines at places. What the author named (the outline) are headers, and lines in a font
-that is larger than the text's; code is what stands in a font of equal widths. Tables have no form left in a PDF file
-and are lines.
+A PDF page has no paragraphs, only lines at positions. Entries of the outline are headers, and so are lines in a font
+larger than that of the text. Lines in a font of equal widths are code. Tables have no structure in a PDF file: their
+rows are lines.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _LETTER = re.compile(r"[^\W_]")
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "”", '"', "’", ")")
 
 _LARGER = 1.13
-"""A font so much larger than the text's is a header's."""
+"""A font this many times larger than that of the text is a header's."""
 _HEADER_CHARS = 150
 _SMALLER = 0.88
-"""A font so much smaller is that of notes."""
+"""A font this many times smaller is that of footnotes."""
 _GAP = 1.35
-"""A distance so much larger than that of lines begins a paragraph."""
+"""A distance this many times larger than that of lines begins a paragraph."""
 _STRAY = 2
-"""Characters of a full stop or comma that stands on a line of its own, behind a raised number."""
+"""Characters of a full stop or comma that PDFium puts on a line of its own, behind a raised number."""
 _SHORT_CODE = 40
 _INDENT = 6.0
 _MAX_LEVEL = 6
@@ -46,14 +46,14 @@ _MAX_LEVEL = 6
 
 @dataclass(slots=True)
 class _Block:
-    """A paragraph, a header or a piece of code that is being put together."""
+    """A paragraph, a header or a piece of code in progress."""
 
     lines: list[Line]
     level: int = 0
     """Of a header; 0 for text."""
     code: bool = False
     joins: list[str] = field(default_factory=list)
-    """What stands before each line but the first."""
+    """The separator before each line but the first."""
 
 
 def pdf_markdown(pages: Sequence[Sequence[Line]], outline: Sequence[Entry] = ()) -> str:
@@ -77,7 +77,7 @@ def pdf_markdown(pages: Sequence[Sequence[Line]], outline: Sequence[Entry] = ())
 
 
 def _normalised(line: Line) -> Line:
-    """The line with its accents on the letters they belong to and its ligatures taken apart."""
+    """The line with accents joined to their letters and ligatures as letters, as TeX fonts separate and join them."""
     text = line.text.translate(_LIGATURES)
     if _ACCENT.search(text):
         text = _ACCENT.sub(lambda m: unicodedata.normalize("NFC", m[2].replace("ı", "i") + _ACCENTS[m[1]]), text)
@@ -113,7 +113,7 @@ class _Headers:
         return 0
 
     def _learn(self, pages: Sequence[Sequence[Line]]) -> None:
-        """Gives fonts the level that the outline gives to most headers in them."""
+        """Gives each font size the level that the outline gives to most headers in it."""
         levels: dict[float, Counter[int]] = defaultdict(Counter)
         for number, page in enumerate(pages):
             for line in page if number in self._named else ():
@@ -206,7 +206,7 @@ class _Edges:
         self._left, self._right = left, right
 
     def is_full(self, line: Line, following: Line) -> bool:
-        """Whether the first word of the next line had no room on this one, so that the sentence goes on there."""
+        """Whether the first word of the next line does not fit on this line, so that the sentence continues there."""
         edge = self._first if self._middle is not None and line.right <= self._middle else self._right
         word = following.text.partition(" ")[0]
         width = (following.right - following.left) / max(1, len(following.text))
@@ -216,7 +216,7 @@ class _Edges:
 def _join(
     block: _Block | None, previous: Line | None, line: Line, level: int, pitch: float, edges: _Edges
 ) -> str | None:
-    """What stands between a line and the block before it that it belongs to; None where it begins a block."""
+    """The separator between a line and the block that it continues, or None if it begins a block."""
     if block is None:
         return None
     last = block.lines[-1]
@@ -263,7 +263,7 @@ def _written(block: _Block, words: Counter[str]) -> str:
 
 
 def _together(first: str, second: str, words: Counter[str]) -> str:
-    """Two halves of a word that was broken: with a hyphen where the document has it so elsewhere."""
+    """Two halves of a broken word, with a hyphen if the document writes the word so elsewhere."""
     head = re.search(r"[\w-]*$", first)
     tail = re.match(r"[\w-]*", second)
     parts = (head[0].lower() if head else "", tail[0].lower() if tail else "")

@@ -25,7 +25,7 @@ _LANGUAGE = re.compile(r"(?:^|[\s])(?:brush:\s*|lang(?:uage)?-|highlight-(?:sour
 _BREAK = "\x00"
 _PARAGRAPH_BREAK = re.compile(r"(?:\x00\s*){2,}")
 _EMPTIED = re.compile(r" (?:\( \)|\[ ?\])")
-"""What a note's mark leaves behind when the link in it is gone."""
+"""What remains of a footnote mark when its link is removed."""
 _MAX_INDENTS = 8
 _MAX_MARKS = 4
 """Deeper lists and emphasis are written as if they were this deep: the work on a line stays bounded."""
@@ -33,7 +33,7 @@ _MAX_CELL = 300
 _MAX_COLUMNS = 12
 _NO_TEXT = words("script style svg head")
 _NO_DATA = (*HEADERS, "pre", "table")
-"""A table with one of these in it is there for the layout."""
+"""A table that contains one of these is for layout."""
 
 
 def blocks_of(root: etree._Element) -> list[Block]:
@@ -82,7 +82,7 @@ class _Writer:
         return self.blocks
 
     def _whole(self, element: etree._Element) -> bool:
-        """Writes what is written in one go, code and tables of data; leaves out what is never text."""
+        """Writes code and tables of data as a whole, and skips what is never text. Returns whether it did either."""
         if element.tag in _NO_TEXT:
             return True
         if element.tag == "pre":
@@ -247,7 +247,7 @@ def _language(element: etree._Element) -> str:
 
 
 def _data_rows(table: etree._Element) -> list[str]:
-    """A table of data as Markdown; empty where it is there for the layout."""
+    """A table of data as Markdown. Empty if the table is for layout."""
     if any(element is not table for element in table.iter(*_NO_DATA)):
         return []
     rows = [

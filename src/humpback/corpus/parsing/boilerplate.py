@@ -1,7 +1,7 @@
-"""What the markup of an element says about it: that it holds content, that it belongs to the page, that it is hidden.
+"""The meaning of an element's attributes: that it holds content, that it is boilerplate, that it is hidden.
 
-Names are the words of classes and ids. A page repeats few of them many times, so what they say is looked up once each.
-The lists hold what page builders all over the web call things, never the names of one site.
+Names are the words of classes and ids. A page repeats a few of them many times, so the meaning of each is cached. The
+lists hold names that page builders all over the web use, never names of one site.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECTIONS = words("main article")
 
 
 class Says:
-    """What the attributes of an element can say, each a bit: plain numbers, since every element is asked."""
+    """The possible meanings of attributes, one bit each. Plain integers for speed: every element is examined."""
 
     CONTENT = 1
     """It may hold content."""
@@ -34,12 +34,12 @@ class Says:
     """It is the body of an article, an entry or a post."""
     FURNITURE = 4
     COMMENTS = 8
-    """It is what readers wrote below the content."""
+    """It holds what readers wrote below the content."""
     MARK = 16
     """It is a small thing between words: the link to a header, text for screen readers."""
     CAPTION = 32
     NOTE = 64
-    """It is set apart from the text and belongs to it."""
+    """It is a box beside the text and belongs to it."""
     EMBEDDED = 128
     """It is quoted from elsewhere, as a post from a social network is."""
     HIDDEN = 256
@@ -69,7 +69,7 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
     (Says.EMBEDDED, words("embed embedded")),
 )
 _OWNER, _PLACE, _SEEN, _UNSEEN = 1 << 16, 1 << 17, 1 << 18, 1 << 19
-"""Words that say something in twos only: the body of an article, for screens' readers only."""
+"""Words with a meaning only in pairs: 'article' and 'body', 'screen' and 'only'."""
 _LISTS += (
     (_OWNER, words("article post story entry main blog news")),
     (_PLACE, words("body content text")),
@@ -85,11 +85,11 @@ _ROLES = {
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONGEST = 400
-"""Of a longer list of names only the beginning is read."""
+"""Characters of a list of names that are read."""
 
 
 def attributes_say(element: etree._Element) -> int:
-    """What the attributes of an element say, as bits of `Says`."""
+    """The meaning of the attributes of an element, as bits of `Says`."""
     says = 0
     for name, value in element.items():
         if name not in _READ:
@@ -110,7 +110,7 @@ def attributes_say(element: etree._Element) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def names_say(label: str) -> int:
-    """What a class or an id says, as bits of `Says`."""
+    """The meaning of a class or an id, as bits of `Says`."""
     says = 0
     for word in _WORD.findall(label):
         says |= _SAYS.get(word.lower(), 0)

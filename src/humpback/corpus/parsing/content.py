@@ -1,8 +1,8 @@
-"""The main content of a web page: what is left when navigation, advertisements and the page's furniture are gone.
+"""The main content of a web page, without navigation, advertisements and other furniture of the page.
 
-Furniture goes by tag, by name and by being hidden, unless it holds most of the page. Of the rest the smallest element
-with nearly all paragraphs is the content; in it, blocks of links and cards that lead to other pages go too. The page is
-laid out in `outline`, and all of it is linear in the size of the page.
+Elements are furniture by their tag, by their name or because they are hidden, unless they hold most of the page. The
+content is the smallest remaining element with nearly all paragraphs. In it, blocks of links and cards that lead to
+other pages are removed too. `outline` has the lists of elements; all work is linear in the size of the page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PARTS = words("li dt dd tr td th thead tbody tfoot")
 """Parts of lists and tables stay or go with the whole, unless they are longer than this:"""
 _PART = 200
 _SECTION = re.compile(r"section|(?:section )?level\d|sect\d")
-"""What tools for documents call a section, exactly."""
+"""The exact names that documentation tools give to a section."""
 _ANCHORS = words("# ¶ § ∞ 🔗")
 _MOST = 0.5
 """An element with more than this part of the page's text is never furniture,"""
@@ -33,7 +33,7 @@ _NEARLY_EVERYTHING = 0.9
 """The same for comments, which can be longer than what they are about."""
 _FEW = 300
 _LITTLE = 0.2
-"""Where fewer characters than this and less than this part of all paragraphs are left, too much was taken."""
+"""If fewer characters than this and less than this part of all paragraphs remain, too much was removed."""
 _NEARLY_ALL = 0.8
 """The content is the smallest element with this part of the text in paragraphs;"""
 _HALF = 0.5
@@ -54,11 +54,11 @@ _ATTEMPTS = (
     Says.HIDDEN,
     0,
 )
-"""What may go by its attributes; the next is tried where the one before leaves too little."""
+"""Attributes that may remove an element. The next set is tried if the one before leaves too little."""
 
 
 def main_content(root: etree._Element) -> etree._Element:
-    """The element that holds the content of a parsed page; what does not belong to it is taken out in place."""
+    """The element that holds the content of a parsed page. Other elements in it are removed in place."""
     tree = lay_out(root)
     totals = add_up(tree)
     for away in _ATTEMPTS:
@@ -72,7 +72,7 @@ def main_content(root: etree._Element) -> etree._Element:
 
 
 def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
-    """Marks what is furniture, and all below it. `away` is what its attributes may say for it."""
+    """Marks furniture and all elements below it. `away` are the meanings that make an element furniture."""
     tags, parents, says = tree.tags, tree.parents, tree.says
     removed = bytearray(len(tags))
     in_header = bytearray(len(tags))

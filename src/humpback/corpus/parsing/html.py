@@ -1,7 +1,7 @@
 """HTML: the main content of a page as headers and blocks of Markdown.
 
-libxml2 reads the page, `content` finds what belongs to the text, `blocks` writes it down. Images, forms and scripts are
-gone; a formula stays where the page carries its TeX.
+libxml2 parses the page, `content` finds the main content, and `blocks` writes it. Images, forms and scripts are
+removed. A formula stays if the page has its TeX.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _NESTS = re.compile(
     r"(?![^\s/>])[^<>]*>",
     re.IGNORECASE,
 )
-"""Tags that pages forget to close and so nest thousands deep; without them the page is paragraphs, but it is there."""
+"""Tags that pages forget to close, so that they nest thousands deep. Without them the page loses its structure, but not
+its text."""
 _LONG_TAG = 8_000
 _MANY = 500
 """Only tags of this length are looked at, and only more attributes than this are too many."""
@@ -54,7 +55,7 @@ def parse_html(text: str) -> Page:
     blocks = blocks_of(main_content(root))
     if any(isinstance(block, str) for block in blocks):
         while isinstance(blocks[-1], Header):
-            # What stood under it is gone: links to other pages, the form for comments.
+            # What stood under it was removed: links to other pages, the form for comments.
             blocks.pop()
     return Page(title, tuple(blocks))
 

@@ -1,7 +1,7 @@
-"""A page as flat lists in reading order: its elements, and what stands in each of them, in characters.
+"""A page as flat lists in reading order: its elements, and the number of characters in each.
 
-Every look at a page is then one pass over numbers, and the work is linear in the size of the page. An element's
-descendants follow it, so sums are added up from the back.
+Each question about a page is then one pass over numbers, linear in the size of the page. The descendants of an element
+follow it, so sums are computed from the last element to the first.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from humpback.corpus.parsing.boilerplate import HEADERS, NEVER, attributes_say
 from humpback.corpus.parsing.sections import words
 
 REMOVED = "removed"
-"""The tag that an element gets when it is taken out; the text behind it stays where it is."""
+"""The tag of a removed element. The text behind the element stays."""
 PARAGRAPHS = words("p pre blockquote li td dd")
 RUN = 60
 """Text that stands directly in an element counts as a paragraph from this many characters on."""
 LOOK = 16
-"""What is looked for at the beginning of an element is looked for among so many."""
+"""Elements that are examined at the beginning of an element: a long header cannot make the work quadratic."""
 _CODE = words("code pre tt kbd samp")
 _ADDRESSES = ("http://", "https://", "www.")
 _TITLE_LINKED = 0.8
@@ -28,20 +28,20 @@ _TITLE_LINKED = 0.8
 
 @dataclass(slots=True)
 class Tree:
-    """The elements of a page in reading order; an element's descendants follow it."""
+    """The elements of a page in reading order. The descendants of an element follow it."""
 
     elements: list[etree._Element]
     tags: list[str]
     parents: list[int]
     says: list[int]
     direct: list[int]
-    """Characters that stand in the element itself."""
+    """Characters directly in the element."""
     removed: bytearray
 
 
 @dataclass(slots=True)
 class Sums:
-    """What stands in each element and below it, in characters; headers and cards are counted."""
+    """The content of each element and all below it: characters, and the numbers of headers and cards."""
 
     text: list[int]
     linked: list[int]
@@ -51,10 +51,10 @@ class Sums:
 
 
 def lay_out(root: etree._Element) -> Tree:
-    """Lays a parsed page out; what never holds content is emptied in place.
+    """The lists of a parsed page. Elements that never hold content are emptied in place.
 
-    An anchor that leads nowhere, one whose text is an address and one in code, where it links the names of things, are
-    text like any other and count as `span`.
+    Some anchors are ordinary text and count as `span`: without a target, with an address as text, and in code, where
+    they link the names of functions.
     """
     elements: list[etree._Element] = []
     tags: list[str] = []
@@ -90,13 +90,13 @@ def _is_link(element: etree._Element) -> bool:
 
 
 def take_out(element: etree._Element) -> None:
-    """Empties an element; the text behind it stays."""
+    """Empties an element. The text behind it stays."""
     element.clear(keep_tail=True)
     element.tag = REMOVED
 
 
 def add_up(tree: Tree) -> Sums:
-    """Adds up from the leaves to the root; what is gone counts for nothing."""
+    """Sums from the leaves to the root. Removed elements do not count."""
     size = len(tree.tags)
     text = tree.direct.copy()
     linked, paragraphs, headers, cards = [0] * size, [0] * size, [0] * size, [0] * size

@@ -1,4 +1,4 @@
-"""Plain text: paragraphs, and stretches of them within the length limits."""
+"""Plain text: paragraphs, and spans of them within the length limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ITEM = re.compile(r"\s|[-*+•|>#]|\d{1,3}[.)]\s")
 _WRAPPED = range(45, 101)
 """Lengths of the lines of a hard-wrapped paragraph."""
 _FILL = 0.8
-"""How full the stretches of a long text are on average: room to end at a paragraph."""
+"""How full the spans of a long text are on average, so that each can end at a paragraph."""
 
 
 def parse_text(text: str) -> Page:
@@ -20,12 +20,12 @@ def parse_text(text: str) -> Page:
 
 
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, as blank lines part them."""
+    """The paragraphs of a text, as blank lines separate them."""
     return [part.strip("\n").rstrip() for part in re.split(r"\n(?:[ \t]*\n)+", text) if part.strip()]
 
 
 def unwrap(paragraph: str) -> str:
-    """A paragraph that was broken into lines of about equal length, as one line; another one as it is."""
+    """A paragraph that was broken into lines of about equal length as one line. Any other stays as it is."""
     lines = [line.rstrip() for line in paragraph.split("\n")]
     if len(lines) < 2 or any(_ITEM.match(line) for line in lines):
         return "\n".join(lines)
@@ -35,11 +35,11 @@ def unwrap(paragraph: str) -> str:
 
 
 def spans(text: str, longest: int) -> list[str]:
-    """Groups the paragraphs of a long text into stretches of about equal length, none split inside a paragraph.
+    """Groups the paragraphs of a long text into spans of about equal length. No paragraph is split.
 
     Args:
         text: The text, a blank line between paragraphs.
-        longest: Characters that a stretch may have. A single paragraph that is longer stays alone.
+        longest: Characters that a span may have. A single paragraph that is longer stays alone.
     """
     if len(text) <= longest:
         return [text] if text.strip() else []
