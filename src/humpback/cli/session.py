@@ -13,6 +13,7 @@ from humpback.errors import StoreError
 from humpback.method.plan import plan
 from humpback.method.record import read_record, record_of, save_record
 from humpback.method.settings_file import read_config, resolved
+from humpback.runs.recipe import in_words
 from humpback.runs.stage import Stage
 from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run, path_of
@@ -134,7 +135,5 @@ def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
 def _print_status(states: list[StageStatus], console: Console) -> None:
     width = max(len(item.stage.name) for item in states)
     for item in states:
-        note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
-            item.state, item.stage.does
-        )
+        note = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}.get(item.state, item.stage.does)
         console.print(f"{item.stage.name:<{width}} {item.state:<6} {note}", markup=False)

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from humpback.experiment.plan import Grid
+from humpback.runs.recipe import in_words
 from humpback.runs.stage import Stage, Train
 from humpback.runs.status import StageStatus
 from humpback.runs.store import Run
@@ -59,9 +60,7 @@ def forecast_lines(estimate: Forecast) -> Iterator[str]:
     """Every stage with its state, then what is left to do."""
     width = max(len(item.stage.name) for item in estimate.stages)
     for item in estimate.stages:
-        note = {"stale": "; ".join(item.why), "begun": f"{item.shards} shards are kept"}.get(
-            item.state, item.stage.does
-        )
+        note = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}.get(item.state, item.stage.does)
         yield f"{item.stage.name:<{width}}  {item.state:<5}  {note}"
     yield f"{estimate.ended} of {estimate.cells} cells are trained and measured"
     if not estimate.to_do:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from humpback.config import Config
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.runs.inputs import RunInputs
-from humpback.runs.recipe import Counts, Recipe
+from humpback.runs.recipe import Counts, Recipe, in_words
 from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
 from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
 from humpback.runs.status import StageStatus, status
@@ -233,7 +233,7 @@ def _staleness(stale: Sequence[StageStatus]) -> str:
     if len(names) > _NAMED:
         names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
     dependents = f" (and with it {', '.join(names)})" if names else ""
-    return f"{first.stage.name} was made with other settings{dependents}: {'; '.join(first.why)}"
+    return f"{first.stage.name} was made with other settings{dependents}: {in_words(first.why)}"
 
 
 def _reasons(counts: Counts) -> str:

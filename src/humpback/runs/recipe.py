@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from humpback.records import content_id
+
+_LISTED = 5
+"""Changes that a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,17 @@ class Recipe:
         if old.get("version") != self.version:
             return [f"the stage's version {old.get('version')} -> {self.version}"]
         before, now = old.get("settings", {}), json.loads(json.dumps(dict(self.settings), default=str))
-        keys = sorted({*before, *now})
+        # A setting that both have says more than one that only another scorer or engine has.
+        keys = sorted({*before, *now}, key=lambda key: (before.get(key) is None or now.get(key) is None, key))
         settings = [f"{k} {_short(before.get(k))} -> {_short(now.get(k))}" for k in keys if before.get(k) != now.get(k)]
         fed = [name for name, digest in self.upstream.items() if old.get("upstream", {}).get(name) != digest]
         return settings or [f"{name} changed" for name in fed] or ["its record is damaged"]
+
+
+def in_words(changes: Sequence[str]) -> str:
+    """Why a recipe is not the one recorded, in one clause that can be read."""
+    more = [f"{len(changes) - _LISTED} more"] if len(changes) > _LISTED else []
+    return "; ".join([*changes[:_LISTED], *more])
 
 
 def _short(value: Any) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from humpback.errors import InputError, StoreError
-from humpback.runs.recipe import Recipe
+from humpback.runs.recipe import Recipe, in_words
 from humpback.runs.store import read_json, write_json
 
 _ANOTHER = "choose another name, or overwrite it with --force"
@@ -66,7 +66,7 @@ class Output:
         if note is None:
             raise StoreError(f"{existing} is there already, and nothing says what made it", _ANOTHER)
         if changes := self._changes(note):
-            raise StoreError(f"{existing} is there already, made with other settings: {'; '.join(changes)}", _ANOTHER)
+            raise StoreError(f"{existing} is there already, made with other settings: {in_words(changes)}", _ANOTHER)
         if note["files"] != self._digests():
             raise StoreError(f"{existing} is there already, and was changed after it was written", _ANOTHER)
 

@@ -15,7 +15,7 @@ from typing import Any
 from humpback.config import Config
 from humpback.errors import StoreError
 from humpback.runs.executor import Progress, execute
-from humpback.runs.recipe import Counts, Recipe
+from humpback.runs.recipe import Counts, Recipe, in_words
 from humpback.runs.stage import Stage, Train
 from humpback.runs.status import StageStatus, recipes, status
 from humpback.runs.store import Run, read_json, remove, write_json
@@ -104,7 +104,7 @@ def _stale(command: Command, run: Run, *, force: bool) -> list[str]:
         StoreError: A model's time was spent on one of them.
     """
     stale = [item for item in status(command.plan, run) if item.state == "stale"]
-    why = next(("; ".join(item.why) for item in stale if _spent(item, run)), "")
+    why = next((in_words(item.why) for item in stale if _spent(item, run)), "")
     strangers = set(run.stage_names()) - {stage.name for stage in command.plan}
     if strangers and not why:
         why = f"it has the stages {', '.join(sorted(strangers))}"
