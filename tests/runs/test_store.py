@@ -1,5 +1,6 @@
 """The run folder: what is there is whole, what is whole is kept."""
 
+import errno
 import json
 import os
 import subprocess
@@ -124,13 +125,18 @@ def test_a_second_run_on_one_folder_is_refused_until_the_first_is_killed(tmp_pat
         assert (tmp_path / "run.lock").read_text(encoding="utf-8") == str(os.getpid())
 
 
-def test_a_full_disk_is_one_clear_line_and_the_old_file_stays(tmp_path):
+def test_a_full_disk_is_one_clear_line_and_the_old_file_stays(tmp_path, monkeypatch):
     target = tmp_path / "config.yaml"
     write_text(target, "old")
-    (tmp_path / "config.yaml.tmp").symlink_to("/dev/full")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match="the disk is full"):
         write_text(target, "new" * 10_000)
     assert target.read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
 def test_the_log_is_one_json_object_a_line(tmp_path):

@@ -25,7 +25,7 @@ class Bars:
 
     Args:
         console: Where to print.
-        announce: Whether each stage is named when it starts too, off a terminal.
+        announce: Whether each stage is named when it starts, and those too that ask no model, off a terminal.
     """
 
     def __init__(self, console: Console, *, announce: bool = True) -> None:
@@ -80,6 +80,8 @@ class Bars:
         if self._task is not None:
             self._bars.remove_task(self._task)
             self._task = None
+        if not (self._announce or self._console.is_terminal or stage.model or stage.makes is None):
+            return
         dropped = f", {sum(counts.dropped.values()):,} dropped" if counts.dropped else ""
         line = f"[{self._position}/{self._stages}] {stage.name}: {counts.kept:,} kept{dropped}, {counts.seconds:.0f} s"
         self._console.print(line, markup=False, highlight=False)

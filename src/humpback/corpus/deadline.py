@@ -49,11 +49,15 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     try:
         signal.signal(signal.SIGVTALRM, interrupt)
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN)
-        return _run(work)
+        result = _run(work)
     except _Expired:
         raise TookTooLong(f"more than {seconds:g} seconds") from None
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    # Work that swallowed the exception, in a finaliser for one, has ended too late all the same.
+    if time.thread_time() >= end:
+        raise TookTooLong(f"more than {seconds:g} seconds")
+    return result
 
 
 def _run(work: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any, Protocol
@@ -199,7 +200,13 @@ class _StageRunner:
             since = time.monotonic()
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir(parents=True)
-            trained = work.run(self._inputs, out, scratch, self._step)
+            try:
+                trained = work.run(self._inputs, out, scratch, self._step)
+            except HumpbackError:
+                shutil.rmtree(out)
+                with suppress(OSError):  # checkpoints stay: to train those steps again would cost the most
+                    scratch.rmdir()
+                raise
             counts = Counts(trained.read, trained.kept, trained.dropped, trained.tokens, 0, time.monotonic() - since)
             facts = {"counts": asdict(counts), "training": dict(trained.facts)}
             folder.write_trained(facts)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from humpback.config import Config
-from humpback.errors import StoreError
+from humpback.errors import HumpbackError, StoreError
 from humpback.runs.executor import Progress, execute
 from humpback.runs.recipe import Counts, Recipe, in_words
 from humpback.runs.stage import Stage, Train
-from humpback.runs.status import StageStatus, recipes, status
+from humpback.runs.status import recipes, status
 from humpback.runs.store import Run, read_json, remove, write_json
 from humpback.standalone.output import Output
 
@@ -90,7 +90,12 @@ def carry_out(command: Command, how: How) -> list[str]:
             output.refuse_overwriting()
         redo = _stale(command, run, force=how.force)
         write_json(run.path / "claim.json", claim)
-        execute(command.plan, run, command.config, redo, how.progress)
+        try:
+            execute(command.plan, run, command.config, redo, how.progress)
+        except HumpbackError:
+            if not any(_spent(stage, run) for stage in command.plan):
+                remove(run.path)
+            raise
         lines = command.write(run)
         output.note(lines, complete=command.complete(run))
     remove(run.path)
@@ -104,7 +109,7 @@ def _stale(command: Command, run: Run, *, force: bool) -> list[str]:
         StoreError: A model's time was spent on one of them.
     """
     stale = [item for item in status(command.plan, run) if item.state == "stale"]
-    why = next((in_words(item.why) for item in stale if _spent(item, run)), "")
+    why = next((in_words(item.why) for item in stale if _spent(item.stage, run)), "")
     strangers = set(run.stage_names()) - {stage.name for stage in command.plan}
     if strangers and not why:
         why = f"it has the stages {', '.join(sorted(strangers))}"
@@ -118,10 +123,10 @@ def _stale(command: Command, run: Run, *, force: bool) -> list[str]:
     return [item.stage.name for item in stale]
 
 
-def _spent(item: StageStatus, run: Run) -> bool:
+def _spent(stage: Stage, run: Run) -> bool:
     """Whether a model's time was spent on a stage: to read a file again costs nothing."""
-    asks = item.stage.model or isinstance(item.stage.work, Train)
-    return asks and run.stage(item.stage.name).has_work()
+    asks = stage.model or isinstance(stage.work, Train)
+    return asks and run.stage(stage.name).has_work()
 
 
 def spent_lines(run: Run) -> list[str]:
