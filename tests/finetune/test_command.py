@@ -42,7 +42,7 @@ def test_the_same_command_goes_on_after_a_kill(command: list[str], tmp_path: Pat
     typed = [sys.executable, "-m", "humpback", *command, "--out", str(out)]
     with subprocess.Popen(typed, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 120
-        while not appeared(work, "checkpoints/checkpoint-*/complete"):
+        while not appeared(work, "stages/model/work/checkpoint-*/complete"):
             assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -25,6 +25,7 @@ def cluster() -> Iterator[None]:
         ray.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own parts
 def test_two_workers_of_ray_train_as_one_process_does(cluster: None, train: Any, tmp_path: Path) -> None:
     """To the rounding of sums in another order; see test_equal."""
