@@ -62,7 +62,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A self-contained stretch of a document that could be a good answer: y in the paper."""
+    """A self-contained part of a document that could be a good answer: y in the paper."""
 
     id: str
     document_id: str
@@ -130,13 +130,13 @@ class SignScale:
     centre: float
     """Its median on good pairs."""
     scale: float
-    """How far it strays below on them."""
+    """How far it lies below the median on them."""
     offset: float
     """Log-odds that a pair without any suspicion is good."""
     slope: float
     """By how much they fall with the logarithm of the suspicion."""
     auroc: float
-    """How often a good pair was less suspicious than a faulty one in the calibration itself: .5 is chance."""
+    """AUROC of good pairs over faulty ones in the calibration itself: .5 is chance."""
     good: int
     """Good pairs read."""
     faulty: int
@@ -192,7 +192,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a message. It is tokenised alone and always as plain text, never as control tokens."""
+    """A piece of a message. It is tokenised alone and always as plain text, never as control tokens."""
 
     text: str
     cut: bool = False
@@ -283,12 +283,12 @@ class LikelihoodRequest:
 
 @dataclass(frozen=True, slots=True)
 class SpanLikelihood:
-    """How likely the tokens of one stretch are."""
+    """How likely the tokens of one span are."""
 
     log_probability: float
     """Sum over the tokens that were read."""
     tokens: int
-    """How many were; none where the stretch was cut off, or nothing stands before it."""
+    """How many were; none where the span was cut off, or nothing stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ class Likelihood:
     prompt_tokens: int = 0
     error: str = ""
     spans: tuple[SpanLikelihood, ...] = ()
-    """One for each stretch of the request, in order."""
+    """One for each span of the request, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,15 @@ import pytest
 from typer.testing import CliRunner
 
 from humpback.cli.main import app
+from humpback.config import Config, ModelSettings
 from humpback.errors import EngineError, StoreError
 from humpback.evaluate.answers import Answering
+from humpback.evaluate.comparisons import Output
 from humpback.evaluate.winrate import Judging
+from humpback.records import Message, Outcome, Part, Request, Sampling
+from humpback.runs.executor import execute
+from humpback.runs.stage import ExternalModel, Produce, Stage
+from humpback.runs.store import Run
 from humpback.standalone.answer import answer_files
 from humpback.standalone.judge import judge_files
 from humpback.standalone.rate import rate_files
@@ -105,6 +111,38 @@ def test_what_a_server_answered_before_it_died_is_not_asked_again(pairs, tmp_pat
     ratings = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [row["score"] for row in ratings] == [4.0] * PAIRS
     assert not (tmp_path / ".ratings.jsonl.work").exists()
+
+
+def test_answers_of_a_stage_that_makes_records_out_of_nothing_are_kept_too(tmp_path):
+    """Windows of eight: the server dies in the second one."""
+
+    def shards(inputs, part, done):
+        with inputs.engine("writer") as engine:
+            for window in range(done, 4):
+                asked = [request(f"{window}-{number}") for number in range(8)]
+                texts = {answer.id: answer.text for answer in engine.generate(asked)}
+                yield Outcome(tuple(Output(one.id, texts[one.id], "m") for one in asked), (), 8)
+
+    server = Dying(13)
+    with serving(server):
+        settings = {"engine": "openai", "name": "m", "server": {"base_url": server.url, "retries": 0, "concurrency": 1}}
+        writer = ExternalModel("writer", ModelSettings.model_validate(settings))
+        stage = Stage("texts", "write", (), {}, Produce(shards), Output, model=True, external=(writer,))
+        run = Run(tmp_path / "run")
+        with run.locked():
+            with pytest.raises(EngineError):
+                execute([stage], run, Config())
+            assert run.stage("texts").committed() == [0]
+            server.left = 100
+            execute([stage], run, Config())
+    assert len(server.texts) == len(set(server.texts)) == 32
+    assert [row.instruction for row in run.stage("texts").records(Output)] == [
+        f"{w}-{n}" for w in range(4) for n in range(8)
+    ]
+
+
+def request(text):
+    return Request(text, (Message("user", (Part(text),)),), Sampling(8))
 
 
 def test_the_same_command_finds_its_work_done(pairs, tmp_path):

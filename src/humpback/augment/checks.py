@@ -28,7 +28,7 @@ SCRIPT_MIN_LETTERS = 8
 """Letters that it takes to say which script a text is in."""
 
 _LOOKED_AT = 200
-"""Characters of the response whose script is told."""
+"""Characters of the response whose script is identified."""
 _WRITTEN_TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
 
 # A word, or one character of a script that puts no spaces between words.

@@ -35,7 +35,7 @@ FilterName = Literal[
 
 
 class SegmentSettings(Settings):
-    """Which stretches of a document may become responses (paper, section 2.1 and appendix)."""
+    """Which parts of a document may become responses (paper, section 2.1 and appendix)."""
 
     min_chars: Positive = 600
     """Shortest segment, in characters."""

@@ -70,7 +70,7 @@ def read_points(path: Path) -> list[Point]:
         )
         data = next((str(columns[name]) for name in _DATA if columns.get(name)), path.stem)
         if n <= 0 or (error is not None and error <= 0):
-            raise InputError(f"{path} row {number}: N and standard error must be above 0", "mend or delete the row")
+            raise InputError(f"{path} row {number}: N and standard error must be above 0", "correct or delete the row")
         points.append(Point(data, n, rate, error))
     if not points:
         raise InputError(f"{path} has no rows", "give a table of points")

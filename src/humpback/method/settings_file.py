@@ -95,7 +95,7 @@ def load_settings(path: Path, kind: type[S]) -> S:
 def read_config(name: str, changes: list[str]) -> Config:
     """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
 
-    What the user leaves to the base model is settled.
+    Settings that the user leaves to the base model (`auto`) are resolved.
 
     Raises:
         ConfigError: The file or a change is not right.

@@ -86,14 +86,10 @@ class MapJob:
     """A chunk of shards is a task."""
 
     context: ShuffleContext
-
-    @property
-    def min_parallel_tasks(self) -> int:
-        """A task is thousands of records."""
-        return 2
+    min_parallel_tasks: int = 2
 
     def pending(self) -> list[int]:
-        """The chunks that are not looked at."""
+        """The chunks that are not mapped."""
         finished = set(self.context.folder.intermediates(MAPPED))
         return [chunk for chunk in range(len(self.context.chunks())) if chunk not in finished]
 
@@ -119,14 +115,10 @@ class ReduceJob:
     """A range of keys is a task."""
 
     context: ShuffleContext
-
-    @property
-    def min_parallel_tasks(self) -> int:
-        """A task is thousands of records."""
-        return 2
+    min_parallel_tasks: int = 2
 
     def pending(self) -> list[int]:
-        """The ranges that are not settled."""
+        """The ranges of keys that are not reduced."""
         finished = set(self.context.folder.intermediates(REDUCED))
         return [part for part in range(self.context.passes()) if part not in finished]
 
@@ -137,6 +129,7 @@ class ReduceJob:
 
         def do(part: int) -> None:
             low, high = part * _KEYS // passes, (part + 1) * _KEYS // passes - 1
+            # Keys are spread evenly over 64 bits, so equal ranges hold about as many rows each.
             rows = _between(self.context.folder, MAPPED, "key", low, high)
             reduced = self.context.work.reduce(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
             self.context.folder.write_intermediate(REDUCED, part, reduced.sort_by("place"), _SETTLED_GROUP)
@@ -149,14 +142,10 @@ class ApplyJob:
     """A chunk of shards is a task again."""
 
     context: ShuffleContext
-
-    @property
-    def min_parallel_tasks(self) -> int:
-        """A task is thousands of records."""
-        return 2
+    min_parallel_tasks: int = 2
 
     def pending(self) -> list[int]:
-        """The chunks of which a shard is not done."""
+        """The chunks with a shard that is not committed."""
         finished = set(self.context.folder.committed())
         return [chunk for chunk, shards in enumerate(self.context.chunks()) if not finished.issuperset(shards)]
 

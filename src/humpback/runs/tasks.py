@@ -21,11 +21,11 @@ class Job(Protocol):
 
     @property
     def min_parallel_tasks(self) -> int:
-        """From how many tasks on it pays to start processes for them."""
+        """The number of tasks from which starting processes for them pays."""
         ...
 
     def open(self) -> AbstractContextManager[Do]:
-        """Makes a worker ready; what it gives does one task. A task that is done already is never given."""
+        """Makes a worker ready. Yields a function that runs one task; it is never called for a finished task."""
         ...
 
 
@@ -36,11 +36,7 @@ class ProduceJob:
     stage: Stage
     work: Produce
     inputs: RunInputs
-
-    @property
-    def min_parallel_tasks(self) -> int:
-        """A part is a lot of work."""
-        return 2
+    min_parallel_tasks: int = 2
 
     def pending(self) -> list[int]:
         """The parts that are not done."""
@@ -49,14 +45,17 @@ class ProduceJob:
 
     @contextmanager
     def open(self) -> Iterator[Do]:
-        """Needs nothing."""
+        """There is nothing to open."""
         folder = self.inputs.run.stage(self.stage.name)
+        inputs = self.inputs.of_stage(self.stage.name)
 
         def do(part: int) -> None:
-            has_work = folder.windows(part)
+            committed = folder.windows(part)
             since = time.monotonic()
-            for window, outcome in enumerate(self.work.shards(self.inputs, part, has_work), has_work):
+            for window, outcome in enumerate(self.work.shards(inputs, part, committed), committed):
                 commit(self.stage, folder, shard_of(part, window), outcome, since)
+                # Only now: until the shard is on the disk, its answers are all that a kill would leave.
+                inputs.forget_answers()
                 since = time.monotonic()
             folder.end(part)
 
@@ -70,11 +69,7 @@ class MapShardsJob:
     stage: Stage
     work: MapShards
     inputs: RunInputs
-
-    @property
-    def min_parallel_tasks(self) -> int:
-        """Without a model a shard is soon done."""
-        return 8
+    min_parallel_tasks: int = 8
 
     def pending(self) -> list[int]:
         """The shards that are not done."""
@@ -105,5 +100,5 @@ def commit(stage: Stage, folder: StageFolder, index: int, outcome: Outcome[Any],
 
 
 def chunks(numbers: Sequence[int], size: int) -> list[list[int]]:
-    """Cuts a list into stretches of so many."""
+    """Cuts a list into lists of `size` numbers."""
     return [list(numbers[at : at + size]) for at in range(0, len(numbers), size)]

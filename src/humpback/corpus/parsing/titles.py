@@ -1,4 +1,4 @@
-"""The title of a page without the name of its site, told from the page's address."""
+"""The title of a page without the name of its site, found by the page's address."""
 
 from __future__ import annotations
 

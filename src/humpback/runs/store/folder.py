@@ -63,7 +63,7 @@ class StageFolder:
 
     @property
     def model_path(self) -> Path:
-        """Where a finetuned model stands once it is whole."""
+        """Where a finetuned model is once it is complete."""
         return self.path / "model"
 
     @property
@@ -97,6 +97,7 @@ class StageFolder:
     def start(self, recipe: Recipe) -> None:
         """Claims the folder for a recipe; one that has work in it already stays as it is."""
         (self.path / "dropped").mkdir(parents=True, exist_ok=True)
+        # A killed process leaves temporary files; no other one writes here, for the run is locked.
         for temporary in [*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")]:
             temporary.unlink()
         if not self.has_work():
@@ -107,7 +108,7 @@ class StageFolder:
         return sorted(int(path.stem.removeprefix("part-")) for path in self.path.glob("part-*.parquet"))
 
     def has(self, index: int) -> bool:
-        """Whether a shard is done: one look, where `committed` lists them all."""
+        """Whether a shard is done. Asks for one file, where `committed` lists them all."""
         return self._part(index).exists()
 
     def windows(self, part: int) -> int:
@@ -148,6 +149,7 @@ class StageFolder:
             outcome.usage.written,
             seconds,
         )
+        # The ledger first: a shard that is there must never lack the record of what it dropped.
         if outcome.dropped:
             write_table(self.path / "dropped" / self._part(index).name, table_of(outcome.dropped, Dropped))
         facts = {_COUNTS: json.dumps(asdict(counts))}
