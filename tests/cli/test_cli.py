@@ -93,7 +93,7 @@ def test_from_a_shell_the_shipped_configuration_is_planned_and_a_mistake_is_one_
 def test_help_plan_and_status_wait_for_no_heavy_library(call, config_file, tmp_path):
     if "run" in call:
         assert humpback("run", config_file, "--out", tmp_path / "run", "--until", "segments").returncode == 0
-    heavy = {"torch", "transformers", "trl", "datasets", "peft", "accelerate", "pyarrow", "lxml", "ray"}
+    heavy = {"torch", "transformers", "trl", "datasets", "peft", "accelerate", "pyarrow", "numpy", "lxml", "ray"}
     code = f"import sys; {call}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from humpback import prompts, seed
 from humpback.config import Config
@@ -12,10 +12,12 @@ from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
 from humpback.evaluate.answers import Answering, EvalPrompt
 from humpback.evaluate.comparisons import Comparison, Output
-from humpback.evaluate.winrate import Judging
 from humpback.method.external import identities
 from humpback.records import Direction, HeldOutLoss, Outcome, Pair
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
+
+if TYPE_CHECKING:
+    from humpback.evaluate.winrate import Judging  # which loads numpy, and a plan must not wait for it
 
 
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
