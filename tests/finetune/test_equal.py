@@ -53,6 +53,7 @@ def test_an_accumulated_batch_is_one_large_batch(train: Train, tmp_path: Path, t
     assert _apart(tmp_path / "whole", tmp_path / "pieces", tiny_model) < 1e-2
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(train: Train, tmp_path: Path, tiny_model: Path) -> None:
     """Each computes its part of every step's examples, and they share gradients (DDP by gloo).
 

@@ -79,6 +79,7 @@ def segment(documents: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_result(documents, tmp_path):
     whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
     assert segment(documents, whole).wait(60) == 0

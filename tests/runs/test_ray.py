@@ -57,6 +57,7 @@ def test_a_worker_that_dies_costs_one_shard(tmp_path):
     assert [text.lower() for _, text in texts(run, "shouted")] == [text for _, text in texts(run, "songs")]
 
 
+@pytest.mark.slow
 def test_what_the_whole_set_tells_is_the_same_with_a_worker_killed_on_the_way(tmp_path):
     song = songs(12, 4, 500)
     fault = tmp_path / "fault"
@@ -66,12 +67,14 @@ def test_what_the_whole_set_tells_is_the_same_with_a_worker_killed_on_the_way(tm
     assert texts(run, "first") == firsts(texts(run, "songs"))
 
 
+@pytest.mark.slow
 def test_workers_that_die_again_and_again_end_the_stage_with_one_line(tmp_path):
     song = songs(10, 4, 20)
     with pytest.raises(StageError, match=r"Ray workers die again and again.*out of memory"):
         carry_out(tmp_path / "run", song, shouted(song, AlwaysThere()), executor="ray", workers=2)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_on_a_worker_is_heard_here(tmp_path):
     song = songs(10, 4, 20)
     with pytest.raises(InputError, match="no such voice"):
@@ -85,6 +88,7 @@ class Unreadable:
         raise InputError("no such voice", "take another")
 
 
+@pytest.mark.slow
 def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_path):
     near, far = (Run(tmp_path / name) for name in ("near", "far"))
     for run, executor in ((near, "local"), (far, "ray")):
@@ -144,6 +148,7 @@ class Noting:
         yield lambda task: (self.folder / str(task)).touch()
 
 
+@pytest.mark.slow
 def test_no_more_tasks_are_handed_out_than_the_actors_can_soon_do(tmp_path):
     """Who carries on slowly, say because a disk is slow, is waited for."""
     done = RayWorkers(workers=2).run(Noting(tmp_path), range(60), model=False)
@@ -154,6 +159,7 @@ def test_no_more_tasks_are_handed_out_than_the_actors_can_soon_do(tmp_path):
     assert len(list(tmp_path.iterdir())) == 60
 
 
+@pytest.mark.slow
 def test_a_training_finds_the_devices_free(tmp_path):
     """Ray keeps devices and cores from others for as long as an actor lives."""
     free: list[dict[str, float]] = []

@@ -13,7 +13,13 @@ from humpback.records import Curated, Pair
 pytestmark = pytest.mark.training
 
 
-@pytest.mark.parametrize("layout", ["messages", "prompt_completion", "training"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "messages",
+        *(pytest.param(layout, marks=pytest.mark.slow) for layout in ("prompt_completion", "training")),
+    ],
+)
 def test_one_step_of_plain_trl(
     layout: str,
     tiny_chat_model: Path,
