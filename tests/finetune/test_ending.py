@@ -39,7 +39,7 @@ def test_a_training_ends_when_the_held_out_loss_no_longer_falls(train: Train, he
     assert summary.curve[-1].step == summary.steps
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_the_weights_of_the_best_check_are_kept(
     train: Train, tmp_path: Path, tiny_model: Path, heldout: list[Pair], method: str
 ) -> None:

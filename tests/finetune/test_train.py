@@ -93,7 +93,7 @@ def test_what_is_left_on_the_disk(train: Any, tmp_path: Path, tiny_model: Path) 
     assert not list((tmp_path / "model-work").iterdir())
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fixture", ["tiny_model", "tiny_chat_model"])
 def test_the_folder_loads_and_writes(
     train: Any, tmp_path: Path, request: pytest.FixtureRequest, fixture: str, method: str
@@ -272,7 +272,7 @@ def test_other_errors_stay_bugs() -> None:
         raise RuntimeError("a bug")
 
 
-@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("packing", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_trl_trains_on_exactly_our_tokens(job: TrainingJob, packing: bool) -> None:
     job = dataclasses.replace(job, settings=job.settings.model_copy(update={"packing": packing, "pack_tokens": 100}))
     trainer = make_trainer(job, load(job.base, job.model, job.settings), None)

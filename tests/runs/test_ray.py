@@ -47,6 +47,7 @@ def test_the_work_is_shared_and_the_records_are_the_same(tmp_path):
     assert str(os.getpid()) not in by
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_one_shard(tmp_path):
     song = songs(10, 4, 20)
     fault = tmp_path / "fault"
