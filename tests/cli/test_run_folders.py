@@ -7,7 +7,7 @@ import pytest
 
 from humpback.config import Config
 from humpback.method.plan import plan
-from humpback.method.record import read_record
+from humpback.method.record import read_record, record_of
 from humpback.runs.store import Run
 from tests.command import humpback, mistake
 
@@ -47,6 +47,13 @@ def test_the_record_of_a_plan_has_the_handles_of_the_plan(config_file, settings,
         assert getattr(record, handle) == tuple(stage.name for stage in getattr(made, handle))
     assert record.documents == ("docs",)
     assert record.seed_source == "seed.jsonl"
+
+
+def test_the_record_names_a_base_model_without_its_folders(settings, tmp_path, monkeypatch):
+    (tmp_path / "models" / "base").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    config = Config.model_validate(settings | {"model": {"engine": "fake", "name": "models/base"}})
+    assert record_of(plan(config, "fake"), config).base.name == "base"
 
 
 def test_a_damaged_record_is_one_line(config_file, tmp_path):

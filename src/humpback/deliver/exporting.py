@@ -52,7 +52,7 @@ def _card_facts(results: Results) -> CardFacts:
         name=facts.name,
         date=facts.date,
         version=__version__,
-        base_model=_without_folders(facts.base_model),
+        base_model=facts.base_model if config.model.engine_spec.dry_run else results.plan.base.name,
         base_identity=facts.base_identity,
         base_licence=Licence(results.plan.base.licence, results.plan.base.notice),
         scorer=results.plan.scorer,
@@ -79,11 +79,6 @@ def _card_facts(results: Results) -> CardFacts:
             if row.separation is not None and row.separation.flat
         ),
     )
-
-
-def _without_folders(name: str) -> str:
-    """A path without the folders it lies in: a card is made to be published."""
-    return Path(name).name if Path(name).is_absolute() or name.startswith((".", "~")) else name
 
 
 def _selection(config: Config) -> str:

@@ -25,6 +25,7 @@ class BaseModel:
     """The model that everything starts from, as it was when the run started."""
 
     name: str
+    """Without the folders that it lies in: a card is made to be published."""
     identity: str
     licence: str
     notice: str
@@ -53,7 +54,7 @@ class PlanRecord:
     """What 'auto' came to."""
     base: BaseModel
     seed_source: str
-    """Without the folders that it lies in: a card is made to be published."""
+    """Without its folders, like the documents."""
     documents: tuple[str, ...]
 
 
@@ -73,7 +74,9 @@ def record_of(plan_: Plan, config: Config) -> PlanRecord:
         curated=tuple(stage.name for stage in plan_.curated),
         evaluation=plan_.evaluation.name if plan_.evaluation else "",
         scorer=resolve_auto(config).curate.scorer,
-        base=BaseModel(config.model.name, models.identify(config.model), licence.name, licence.notice, hub_id),
+        base=BaseModel(
+            _without_folders(config.model.name), models.identify(config.model), licence.name, licence.notice, hub_id
+        ),
         seed_source=_without_folders(config.seed.source),
         documents=tuple(map(_without_folders, config.corpus.documents)),
     )
