@@ -64,6 +64,8 @@ def cases(folder: Path) -> list[Case]:
         {"curate": {"scorer": "rating", "cascade": {"share": 0.5}, **share}},
         {"curate": {"scorer": "length", "cascade": {"share": 0.5}, **share}},
         {"curate": {"scorer": "calibrated", "follow_up": True, **share}},
+        {"augment": {"per_segment": 2}, "curate": {"scorer": "random"}},
+        {"augment": {"per_segment": 2, "best_by": "forward"}, "curate": {"scorer": "random"}},
         {"decontaminate": {"against": [seed]}, "curate": {"scorer": "random"}},
         {"model": {"name": "some/model", "dtype": "bfloat16", "device": "cpu"}, "curate": {"scorer": "random"}},
     ]

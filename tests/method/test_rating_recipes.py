@@ -43,7 +43,7 @@ def recipes_of(curate: dict) -> dict[str, dict]:
     pairs = Stage("seed", "", (), {}, Produce(lambda inputs, part, done: iter(())))
     segments = Stage("segments", "", (), {}, Produce(lambda inputs, part, done: iter(())))
     model = finetune(config, "base", "forward-0", "forward", on=[pairs])
-    candidates = self_augment(config, segments, by=model)
+    candidates = self_augment(config, segments, by=model)[-1]
     return {
         stage.name: {"version": stage.version, "needs": list(stage.needs), "settings": dict(stage.settings)}
         for stage in rate(config, 1, candidates, pairs, model)

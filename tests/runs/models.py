@@ -32,7 +32,7 @@ def instructed_and_rated(folder: Path, model: Path, executor: str) -> Run:
     )
     backward, forward = taken("backward", model), taken("forward-0", model)
     segments = written(shards=4, rows=2)
-    candidates = self_augment(config, segments, by=backward)
+    candidates = self_augment(config, segments, by=backward)[-1]
     (ratings,) = rate(config, 1, candidates, segments, by=forward)
     (folder / "opened").mkdir(parents=True)
     plan = (segments, backward, forward, *(read_note(stage, folder / "opened") for stage in (candidates, ratings)))

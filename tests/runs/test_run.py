@@ -38,7 +38,7 @@ def test_the_plan_is_the_paper(settings):
     config = Config.model_validate(settings)
     stages = {stage.name: stage for stage in plan(config, "base")}
     assert list(stages) == [
-        *("seed", "segments", "lines", "unique", "backward", "candidates", "forward-0"),
+        *("seed", "segments", "lines", "unique", "backward", "forward-0", "candidates"),
         *("ratings-1", "curated-1", "forward-1", "ratings-2", "curated-2", "forward-2", "evaluation"),
     ]
     assert stages["backward"].needs == ("seed",)

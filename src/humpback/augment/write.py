@@ -32,11 +32,12 @@ _EXCERPT = 200
 def instruct(
     segments: Sequence[Segment], engine: Engine, settings: AugmentSettings, seed: int, stage: str
 ) -> Outcome[Candidate]:
-    """Writes an instruction for each segment.
+    """Writes instructions for each segment.
 
-    Of the `per_segment` generations the valid one with the highest mean log-probability of a token is kept. Where none
-    is valid the segment is dropped for the reason of its first. A short pass over the instructions alone then gives
-    each its `gain`, where the engine can read them.
+    Of the `per_segment` generations the `keep` valid ones with the highest mean log-probability of a token are kept, or
+    all valid ones where M_0 is to choose among them (`keep_best`). Where none is valid the segment is dropped for the
+    reason of its first. A short pass over the instructions alone then gives each its `gain`, where the engine can read
+    them.
 
     Args:
         segments: One shard.
@@ -45,6 +46,7 @@ def instruct(
         seed: The run's seed.
         stage: The stage's name; with the request's id it decides the random numbers of each request.
     """
+    most = settings.per_segment if settings.reads_drafts else settings.keep
     requests = [
         _request(segment, k, settings, seed, stage) for segment in segments for k in range(settings.per_segment)
     ]
@@ -53,11 +55,11 @@ def instruct(
     dropped: list[Dropped] = []
     for segment in segments:
         written = [answers.get(_request_id(segment, k)) for k in range(settings.per_segment)]
-        result = _best(segment, [answer or _unanswered(segment) for answer in written], settings, engine.model)
-        if isinstance(result, Candidate):
-            candidates.append(result)
-        else:
+        result = _best(segment, [answer or _unanswered(segment) for answer in written], most, settings, engine.model)
+        if isinstance(result, Dropped):
             dropped.append(result)
+        else:
+            candidates += result
     usage = Usage(
         sum(answer.prompt_tokens for answer in answers.values()),
         sum(answer.completion_tokens for answer in answers.values()),
@@ -65,7 +67,7 @@ def instruct(
     if settings.gain:
         candidates, gain_usage = with_gains(candidates, engine)
         usage += gain_usage
-    return Outcome(tuple(candidates), tuple(dropped), len(segments), usage)
+    return Outcome(tuple(candidates), tuple(dropped), len(candidates) + len(dropped), usage)
 
 
 def shown(segment: Segment, settings: AugmentSettings) -> str:
@@ -92,8 +94,8 @@ def _unanswered(segment: Segment) -> Completion:
 
 
 def _best(
-    segment: Segment, written: Sequence[Completion], settings: AugmentSettings, model: str
-) -> Candidate | Dropped:
+    segment: Segment, written: Sequence[Completion], most: int, settings: AugmentSettings, model: str
+) -> list[Candidate] | Dropped:
     instructions = [clean(completion.text) for completion in written]
     reasons = [
         _reason(completion, instruction, segment.text, settings)
@@ -103,18 +105,24 @@ def _best(
     if not valid:
         return _dropped(segment, written, [reason or "" for reason in reasons])
     # By the mean, so that a long instruction is not at a disadvantage.
-    best = max(valid, key=lambda k: _mean_log_probability(written[k]))
-    return Candidate(
-        id=content_id(segment.id, instructions[best]),
-        segment_id=segment.id,
-        document_id=segment.document_id,
-        source=segment.source,
-        title_path=segment.title_path,
-        instruction=instructions[best],
-        response=segment.text,
-        model=model,
-        log_probability=_mean_log_probability(written[best]),
-    )
+    ranked = sorted(valid, key=lambda k: -_mean_log_probability(written[k]))
+    distinct: dict[str, int] = {}
+    for k in ranked:
+        distinct.setdefault(instructions[k], k)
+    return [
+        Candidate(
+            id=content_id(segment.id, instructions[k]),
+            segment_id=segment.id,
+            document_id=segment.document_id,
+            source=segment.source,
+            title_path=segment.title_path,
+            instruction=instructions[k],
+            response=segment.text,
+            model=model,
+            log_probability=_mean_log_probability(written[k]),
+        )
+        for k in list(distinct.values())[:most]
+    ]
 
 
 def _reason(completion: Completion, instruction: str, response: str, settings: AugmentSettings) -> str | None:

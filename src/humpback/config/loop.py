@@ -103,7 +103,12 @@ class AugmentSettings(Settings):
     """Show the backward model the titles above a segment too ('Guide > Install'). Off by default: it is trained without
     titles."""
     per_segment: Positive = 1
-    """Instructions written for each segment; the likeliest valid one is kept."""
+    """Instructions written for each segment; the best valid ones are kept."""
+    best_by: Literal["backward", "forward"] = "backward"
+    """Who says which is the best. backward: M_yx, by the mean log-probability of a token of the instruction that it
+    wrote. forward: M_0, by that of a token of the segment as its answer, log p(y|x). Not in the paper."""
+    keep: Positive = 1
+    """Instructions kept for each segment, the best first. Each makes a candidate of its own."""
     temperature: Annotated[float, Field(ge=0)] = 0.7
     """Sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
@@ -119,6 +124,17 @@ class AugmentSettings(Settings):
     it likelier: the scorer `stored-gain` ranks by that. A server cannot do it."""
     max_overlap: Share = 0.6
     """Drop an instruction as a copy if more than this share of its word 5-grams occurs in its response."""
+
+    @property
+    def reads_drafts(self) -> bool:
+        """Whether M_0 chooses among instructions that M_yx drafts."""
+        return self.best_by == "forward" and self.per_segment > 1
+
+    @model_validator(mode="after")
+    def _enough_are_written(self) -> AugmentSettings:
+        if self.keep > self.per_segment:
+            raise ValueError(f"keep is {self.keep}, and per_segment writes only {self.per_segment}")
+        return self
 
 
 class SelectSettings(Settings):

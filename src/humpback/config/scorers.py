@@ -15,7 +15,7 @@ from humpback.records import PromptName
 
 SingleScorer = Literal[
     "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
-    "cycle", "stored-gain", "length", "random",
+    "answer-likelihood", "cycle", "stored-gain", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble"]
@@ -87,6 +87,8 @@ _SPECS = (
                None, 0.01, 0.05, _TAGGED, _BOTH),
     ScorerSpec("end-of-sequence", "the log-probability that the answer ends where the response does",
                None, 0.01, 0.05, _TAGGED, _BOTH),
+    ScorerSpec("answer-likelihood", "how likely the model finds the response as its answer, for a token",
+               None, 0.01, 0.05, _TAGGED, ("forward",)),
     ScorerSpec("cycle", "how much the model's own answer to the instruction is like the response",
                _SHARES, 0.01, 0.05, (*_TAGGED, "curate.max_new_tokens"), ("forward",)),
     ScorerSpec("stored-gain", "the backward gain that augmentation kept; asks no model",

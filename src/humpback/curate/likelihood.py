@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from humpback.config import TagSettings
 from humpback.curate.base import error_of, unparsed, usage_of
 from humpback.engines.base import Engine
-from humpback.prompts import backward_messages, forward_messages
+from humpback.prompts import answer_request, backward_messages, forward_messages
 from humpback.records import (
     Candidate,
     Likelihood,
@@ -64,16 +64,14 @@ class LikelihoodScorer:
         return Rating(record_id, self.iteration, self.name, model, "scored", score, "", "stop")
 
 
-def _answering(candidate: Candidate, tags: TagSettings, *spans: Span) -> LikelihoodRequest:
+def _end_of_answer(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
     question = forward_messages(candidate.instruction, tags, ("seed",))
     messages = (*question, Message("assistant", (Part(candidate.response, cut=True),)))
-    return LikelihoodRequest(candidate.id, messages, ("",), ends=True, spans=spans)
+    return LikelihoodRequest(candidate.id, messages, ("",), ends=True)
 
 
 def _response(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    # The response is the part behind those of the question.
-    parts = sum(len(message.parts) for message in forward_messages(candidate.instruction, tags, ("seed",)))
-    return _answering(candidate, tags, Span(parts))
+    return answer_request(candidate.id, candidate.instruction, candidate.response, tags)
 
 
 def _response_alone(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
@@ -115,7 +113,8 @@ LIKELIHOODS: dict[str, tuple[tuple[Ask, ...], Value]] = {
     "ifd": ((_response, _response_alone), _ifd),
     "gain": ((_response, _response_alone), _gain),
     "backward-gain": ((_instruction, _instruction_alone), _backward_gain),
-    "end-of-sequence": ((_answering,), lambda answers: answers[0].log_probabilities[0]),
+    "end-of-sequence": ((_end_of_answer,), lambda answers: answers[0].log_probabilities[0]),
+    "answer-likelihood": ((_response,), lambda answers: _mean(answers[0].spans[0])),
 }
 """What each reads, and what it makes of that.
 
@@ -125,4 +124,6 @@ help, and the score is negative. A measure of what there is to learn, not of wha
 gain: by how many nats the instruction makes a token of the response likelier: mutual information (Li et al. 2016, 'A
 diversity-promoting objective function'), per token so that length does not count.
 backward-gain: by how many nats the response makes the instruction likelier: the same, of the other direction.
-end-of-sequence: the log-probability that the answer ends where the response does. Ours."""
+end-of-sequence: the log-probability that the answer ends where the response does. Ours.
+answer-likelihood: the mean log-probability of a token of the response as the model's own answer: how much the pair is
+like what it was trained on."""

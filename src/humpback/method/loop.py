@@ -102,26 +102,70 @@ def finetune(
     return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run))
 
 
-def self_augment(config: Config, segments: Stage, by: Stage | ExternalModel) -> Stage:
-    """M_yx writes an instruction for every segment (section 2.2)."""
+def self_augment(
+    config: Config,
+    segments: Stage,
+    by: Stage | ExternalModel,
+    reader: Stage | None = None,
+    called: Callable[[Stage], Stage] = lambda stage: stage,
+) -> tuple[Stage, ...]:
+    """M_yx writes instructions for every segment (section 2.2). The last stage has the candidates.
 
+    Args:
+        config: The run's settings.
+        segments: What instructions are written for.
+        by: The backward model M_yx.
+        reader: The seed model M_0, which chooses among several instructions where `augment.best_by` says so.
+        called: Gives each stage the name it has here, before others refer to it.
+    """
+    if not config.augment.reads_drafts:
+        return (called(_write(config, "candidates", segments, by)),)
+    if reader is None:
+        raise ConfigError(
+            "augment.best_by is forward, and there is no seed model M_0 to choose among instructions",
+            "set augment.best_by to backward",
+        )
+    drafts = called(_write(config, "drafts", segments, by))
+    return drafts, called(_keep_best(config, drafts, reader))
+
+
+def _write(config: Config, name: str, segments: Stage, by: Stage | ExternalModel) -> Stage:
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
         from humpback.augment import instruct
 
+        # Random numbers follow from the name of the candidates, so that a draft is what would be written alone.
         with inputs.engine(by.name) as engine:
             yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates")
 
     settings = flat_settings(config, "augment", "model.max_tokens", "model.engine", "run.seed")
+    settings.pop("augment.best_by")  # the stage's name says it
+    # All drafts are handed on; and a single instruction is what there was before more could be kept.
+    if config.augment.reads_drafts or config.augment.keep == 1:
+        settings.pop("augment.keep")
     settings |= batch_settings(config.model)
     settings |= {"prompts": prompts.prompt_digest("backward"), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
-    needs = names_of(segments, by)
     hint = "see the reasons; train the backward model longer or with a higher learning rate"
     return Stage(
-        "candidates", "M_yx writes instructions", needs, settings, work, Candidate, model=True, hint=hint,
+        name, "M_yx writes instructions", names_of(segments, by), settings, work, Candidate, model=True, hint=hint,
         external=external_of(by),
     )  # fmt: skip
+
+
+def _keep_best(config: Config, drafts: Stage, reader: Stage) -> Stage:
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
+        from humpback.augment import keep_best
+
+        with inputs.engine(reader.name) as engine:
+            yield lambda shard: keep_best(shard, engine, config.tags, config.augment.keep)
+
+    settings = flat_settings(config, "augment.keep", "tags", "model.max_tokens", "model.engine")
+    settings |= batch_settings(config.model) | {"prompts": prompts.prompt_digest("forward")}
+    work = MapShards(((drafts.name, Candidate),), opened)
+    does = f"{reader.name} keeps the instruction that fits best"
+    return Stage("candidates", does, names_of(drafts, reader), settings, work, Candidate, model=True)
 
 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:

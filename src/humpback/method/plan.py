@@ -25,14 +25,20 @@ class Start:
     """From documents to segments."""
     backward: Stage
     """M_yx."""
-    candidates: Stage
     seed_model: Stage
     """M_0."""
+    augmentation: tuple[Stage, ...]
+    """From segments to candidates."""
+
+    @property
+    def candidates(self) -> Stage:
+        """What is rated."""
+        return self.augmentation[-1]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All of them in order."""
-        return self.seed, *self.corpus, self.backward, self.candidates, self.seed_model
+        return self.seed, *self.corpus, self.backward, self.seed_model, *self.augmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,13 @@ def plan_start(config: Config, base: str) -> Start:
     seed = read_seed(config)
     corpus = plan_corpus(config)
 
-    # Self-augmentation: the backward model writes an instruction for every segment. Done once.
+    # Two models from the seed: one writes instructions, the other is the first to read and rate them.
     backward = finetune(config, base, "backward", "backward", on=[seed])
-    candidates = self_augment(config, corpus[-1], by=backward)
-    return Start(seed, corpus, backward, candidates, finetune(config, base, "forward-0", "forward", on=[seed]))
+    seed_model = finetune(config, base, "forward-0", "forward", on=[seed])
+
+    # Self-augmentation: the backward model writes instructions for every segment. Done once.
+    augmentation = self_augment(config, corpus[-1], by=backward, reader=seed_model)
+    return Start(seed, corpus, backward, seed_model, augmentation)
 
 
 def plan_corpus(config: Config) -> tuple[Stage, ...]:

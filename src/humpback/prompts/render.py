@@ -15,7 +15,17 @@ from importlib.resources import files
 from typing import get_args
 
 from humpback.config import TagSettings
-from humpback.records import Direction, Message, Origin, Pair, Part, PromptName, content_id
+from humpback.records import (
+    Direction,
+    LikelihoodRequest,
+    Message,
+    Origin,
+    Pair,
+    Part,
+    PromptName,
+    Span,
+    content_id,
+)
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
@@ -65,6 +75,18 @@ def pair_messages(pair: Pair, direction: Direction, tags: TagSettings) -> tuple[
     if direction == "backward":
         return backward_messages(pair.response)
     return forward_messages(pair.instruction, tags, (pair.origin,))
+
+
+def answer_request(record_id: str, instruction: str, response: str, tags: TagSettings) -> LikelihoodRequest:
+    """How likely is a response as the model's own answer to an instruction? The first span of the answer says it.
+
+    The instruction carries S_a alone, as M_0 has seen it. A response that is too long to be read is cut.
+    """
+    question = forward_messages(instruction, tags, ("seed",))
+    # The response is the part behind those of the question.
+    part = sum(len(message.parts) for message in question)
+    messages = (*question, Message("assistant", (Part(response, cut=True),)))
+    return LikelihoodRequest(record_id, messages, (), spans=(Span(part),))
 
 
 def rating_messages(instruction: str, response: str) -> tuple[Message, ...]:

@@ -36,7 +36,7 @@ def instruct_files(
         # The gain reads an instruction that stands in the conversation, which no server does.
         config = config.model_copy(update={"augment": config.augment.model_copy(update={"gain": False})})
     read = segments_stage(segments, config)
-    plan = [read, self_augment(config, read, ExternalModel("backward", config.model))]
+    plan = [read, *self_augment(config, read, ExternalModel("backward", config.model))]
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
