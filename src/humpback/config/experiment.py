@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from humpback.config import Config, ModelSettings, ScorerName
-from humpback.config.base import Positive, Settings, Share
+from humpback.config import Config, ModelSettings, ScorerName, SeedSettings
+from humpback.config.base import Positive, Settings, Share, Source
 
 Size = Positive | Literal["all"]
 
-_CHANGEABLE = ("forward.", "tags.", "curate.")
+_CHANGEABLE = ("backward.", "augment.", "forward.", "tags.", "curate.", "corpus.choose.")
 _BY_SIZE = ("curate.scorer", "curate.select.threshold", "curate.select.top_share", "curate.select.top_n")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+-]*")
 
@@ -27,11 +27,18 @@ class ArmSettings(Settings):
     """How many of the best candidates; 'all' takes every one. Empty takes the experiment's sizes."""
     seed_pairs: bool = True
     """Whether the seed pairs are trained on too, as in the paper; false trains on the candidates alone."""
+    seed_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Train on this part of the seed pairs, a seeded sample: with an arm on all of them, what a doubling is worth."""
     iterations: Positive = 1
     """Rounds of self-curation: from the second on each model of the arm rates for its successor."""
+    planted: bool = False
+    """Take candidates of planted answers alone: perfect selection. Needs `recover`."""
+    instructions: Literal["written", "true", "shuffled"] = "written"
+    """written: as M_yx wrote them. true: planted answers get back the instruction that was hidden. shuffled: each
+    selected response gets another one's instruction. The last two need `recover`."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
-    """Settings of this arm alone, such as tags.enabled: false. Those of `forward`, `tags` and `curate`; what comes
-    before is shared by all arms."""
+    """Settings of this arm alone, such as tags.enabled: false. Those of `corpus.choose`, `backward`, `augment`, `tags`,
+    `forward` and `curate`; what they do not change is shared by all arms. M_0 rates for all and is the same for all."""
 
     @field_validator("settings")
     @classmethod
@@ -40,14 +47,50 @@ class ArmSettings(Settings):
             if name in _BY_SIZE:
                 raise ValueError(f"{name} follows from the arm's scorer and sizes: leave it out")
             if not name.startswith(_CHANGEABLE):
-                raise ValueError(f"{name} is not an arm's to change: forward.*, tags.* and curate.* are")
+                allowed = ", ".join(f"{group}*" for group in _CHANGEABLE)
+                raise ValueError(f"{name} is not an arm's to change: {allowed} are")
         return changes
 
     @model_validator(mode="after")
     def _something(self) -> ArmSettings:
         if not self.scorer and not (self.seed_pairs and self.iterations == 1 and not self.sizes):
             raise ValueError("an arm without a scorer takes the seed pairs alone: no sizes, no iterations")
+        if not self.scorer and (self.planted or self.instructions != "written"):
+            raise ValueError("an arm without a scorer has no candidates: leave out planted and instructions")
+        if self.instructions != "written" and self.iterations > 1:
+            raise ValueError("instructions are exchanged for one iteration only: leave out iterations")
         return self
+
+    @property
+    def needs_recover(self) -> bool:
+        """Whether the arm asks which answers were planted."""
+        return self.planted or self.instructions != "written"
+
+
+class RecoverSettings(Settings):
+    """Recovered gain: answers whose instructions are known are hidden in the corpus, among other texts.
+
+    How much of what the true instructions would bring does the loop bring? Not in the paper.
+    """
+
+    pairs: SeedSettings | None = None
+    """Pairs of which answers are planted; their instructions stay hidden. Empty takes the source of `settings.seed`. A
+    pair of the seed is never planted."""
+    planted: Positive = 192
+    """Answers to plant."""
+    development: Annotated[int, Field(ge=0)] = 64
+    """Further pairs of the same source. By them the arm without candidates is chosen that counts as M_0: the one whose
+    length of training suits the seed best. 0 takes the first."""
+    distractors: dict[str, tuple[Source, ...]] = Field(default_factory=dict)
+    """Other texts of the corpus: a name for each kind, and its documents. They are cut as `settings.corpus` says."""
+    ratio: Annotated[float, Field(ge=0)] = 1.0
+    """Distractors for each planted answer, as many of each kind as of any other."""
+    min_chars: Positive = 200
+    """Shortest planted answer, and shortest distractor."""
+    max_chars: Positive = 900
+    """Longest planted answer, and longest distractor."""
+    oracle: str = "oracle"
+    """The arm that is trained on seed and true pairs: what there is to gain."""
 
 
 class IfEvalSettings(Settings):
@@ -97,6 +140,9 @@ class ExperimentSettings(Settings):
     answers to a baseline's."""
     ifeval: IfEvalSettings = IfEvalSettings()
     winrate: WinRateSettings = WinRateSettings()
+    recover: RecoverSettings | None = None
+    """Plant answers with hidden instructions in the corpus, and measure the recovered gain. `corpus.documents` is not
+    read then."""
     against: tuple[str, ...] = ()
     """Arms that all others are compared with, each at the same size where it has it; empty takes the first arm."""
     keep_models: bool = False
@@ -122,7 +168,23 @@ class ExperimentSettings(Settings):
         for name, arm in self.arms.items():
             if arm.scorer and not (arm.sizes or self.sizes):
                 raise ValueError(f"arm '{name}' has no sizes: give it some, or give the experiment some")
+            if arm.needs_recover and self.recover is None:
+                raise ValueError(f"arm '{name}' asks what was planted, and nothing is: give the experiment a 'recover'")
+        if self.recover is not None:
+            self._recoverable(self.recover)
         return self
+
+    def _recoverable(self, recover: RecoverSettings) -> None:
+        oracle = self.arms.get(recover.oracle)
+        if oracle is None or not (oracle.planted and oracle.instructions == "true" and oracle.seed_pairs):
+            raise ValueError(
+                f"recover.oracle names '{recover.oracle}': it has to be an arm with planted: true, instructions: true "
+                "and the seed pairs"
+            )
+        if all(arm.scorer for arm in self.arms.values()):
+            raise ValueError("recover compares with M_0: give the experiment an arm without a scorer, such as seed: {}")
+        if recover.ratio and not recover.distractors:
+            raise ValueError("recover.distractors names nothing: name some documents, or set recover.ratio to 0")
 
     def sizes_of(self, name: str) -> tuple[Size | None, ...]:
         """The sizes of an arm; None alone where it takes the seed pairs only."""

@@ -16,17 +16,22 @@ from dataclasses import dataclass, field
 
 from humpback.config import Config, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
+from humpback.experiment.instructions import exchanged, losses_of, read_instructions
 from humpback.experiment.measures import measures_of
+from humpback.experiment.planted import PlantedCorpus, only_planted, plan_planted_corpus
 from humpback.experiment.renamed import renamed
 from humpback.method.auto import resolve_auto
 from humpback.method.loop import finetune, select
-from humpback.method.plan import Start, plan_start
+from humpback.method.plan import Start, augment_corpus, plan_start
 from humpback.method.rating import rate
 from humpback.method.settings_file import with_changes
 from humpback.records import Rating, content_id, record_rng_seed
 from humpback.runs.stage import Stage, Train
 from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run
+
+_BEFORE_RATING = ("corpus.choose.", "backward.", "augment.")
+"""Settings that decide what is rated."""
 
 BASE = "base"
 """Name of the row of the model before any training."""
@@ -54,15 +59,19 @@ class Cell:
     curated: str
     """Stage of the candidates that it was trained on; empty where there are none."""
     measured: Mapping[str, str]
-    """Stage of each measure, by the measure's name."""
+    """Stage of each measure, by the measure's name; 'development' too where the cell may stand for M_0."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grid:
     """The experiment as a plan: stages in order, each after those that it needs, and the cells that end in them."""
 
     start: Start
-    """What all arms share."""
+    """What all arms share that change nothing of it."""
+    planted: PlantedCorpus | None = None
+    """Where answers are planted in the corpus."""
+    readings: dict[str, str] = field(default_factory=dict)
+    """Stage in which M_0 reads the planted answers under three kinds of instruction, by the stage of the candidates."""
     stages: dict[str, Stage] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
@@ -104,10 +113,12 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
         ConfigError: A setting of an arm is wrong.
     """
     config = experiment.settings
-    grid = Grid(plan_start(config, base))
-    for stage in grid.start.stages:
+    planted = plan_planted_corpus(experiment, experiment.recover) if experiment.recover else None
+    start = augment_corpus(config, base, planted.seed, (planted.segments,)) if planted else plan_start(config, base)
+    grid = Grid(start, planted)
+    for stage in (*(planted.stages if planted else ()), *start.stages):
         grid.add(stage)
-    maker = _Maker(experiment, base, grid, grid.start.seed, grid.start.candidates, grid.start.seed_model)
+    maker = _Maker(experiment, base, grid, start.seed, start.seed_model)
     maker.measure(config, Row(BASE), 0, None, None)
     # All arms with the first seed before any with the second: a grid that is stopped half-way can already be compared.
     for number in range(1, experiment.seeds + 1):
@@ -125,7 +136,6 @@ class _Maker:
     base: str
     grid: Grid
     seed: Stage
-    candidates: Stage
     rater: Stage
 
     def cell(self, name: str, size: Size | None, number: int) -> None:
@@ -133,12 +143,12 @@ class _Maker:
         arm = self.experiment.arms[name]
         config = _config_of(arm, size, self.experiment.settings)
         if size is None:
-            model = self._train(config, arm, f"forward-0.seed{_mark(arm, '')}", number, None)
+            model = self._train(config, arm, f"forward-0.seed{_part(arm)}{_mark(arm, '')}", number, None)
             self.measure(config, Row(name), number, model, None)
             return
-        model = self.rater
+        model, candidates = self.rater, self._candidates(arm, config)
         for iteration in range(1, arm.iterations + 1):
-            curated = self._curate(config, arm, size, number, iteration, model)
+            curated = self._curate(config, arm, candidates, size, number, iteration, model)
             label = f"forward-{iteration}.{_content(arm, size)}"
             model = self._train(config, arm, label, number, curated)
             self.measure(config, Row(name, size, iteration), number, model, curated)
@@ -150,20 +160,58 @@ class _Maker:
         for measure in measures_of(self.experiment):
             for stage in measure.stages(config, self.seed, model, f"{measure.name}.{called}"):
                 stages[measure.name] = self.grid.add(stage).name
+        if self.grid.planted and self.grid.planted.development and model and not curated:
+            losses = losses_of(config, self.grid.planted.development, model, f"development.{called}")
+            stages["development"] = self.grid.add(losses).name
         self.grid.cells.append(Cell(row, number, called, curated.name if curated else "", stages))
 
-    def _curate(self, config: Config, arm: ArmSettings, size: Size, number: int, iteration: int, rater: Stage) -> Stage:
+    def _candidates(self, arm: ArmSettings, config: Config) -> Stage:
+        """The candidates that the arm selects from: those of all arms, unless it changes how they come about."""
+        shared = self.experiment.settings
+        own = config.model_copy(update={"forward": shared.forward, "tags": shared.tags})
+
+        def called(stage: Stage) -> Stage:
+            # What M_yx is depends on its own settings alone; M_0 is the same for all.
+            groups = {self.rater.name: (), "backward": ("backward.",)}.get(stage.name, _BEFORE_RATING)
+            mark = _mark(arm, *groups)
+            return self.grid.add(renamed(stage, stage.name + f".{mark[1:]}", stage.does) if mark else stage)
+
+        start = augment_corpus(own, self.base, self.seed, self.grid.start.corpus, called)
+        candidates = start.candidates
+        if self.grid.planted:
+            name = candidates.name.replace("candidates", "reading")
+            reading = read_instructions(shared, self.grid.planted.planted, candidates, self.rater, name)
+            self.grid.readings[candidates.name] = self.grid.add(reading).name
+        return self.grid.add(only_planted(candidates)) if arm.planted else candidates
+
+    def _curate(
+        self,
+        config: Config,
+        arm: ArmSettings,
+        candidates: Stage,
+        size: Size,
+        number: int,
+        iteration: int,
+        rater: Stage,
+    ) -> Stage:
         """The best candidates by the arm's scorer. M_0 rates once for all seeds, unless the scorer itself draws."""
         drawn = f".s{number}" if spec_of(arm.scorer).by_chance or iteration > 1 else ""
-        rated_by = arm.scorer + _mark(arm, "curate.", but="curate.select.") if iteration == 1 else _content(arm, size)
-        ratings = self._rate(
-            _rating_config(self.experiment, config, number, iteration), iteration, rater, rated_by + drawn
-        )
-        content = f"{arm.scorer}{_mark(arm, 'curate.')}-{size}" if iteration == 1 else _content(arm, size)
-        choice = select(config, iteration, self.candidates, ratings)
-        return self.grid.add(renamed(choice, f"curated-{iteration}.{content}{drawn}", f"keep the best {size}"))
+        origin = ("-planted" if arm.planted else "") + _mark(arm, *_BEFORE_RATING)
+        rated_by = f"{arm.scorer}{origin}{_mark(arm, 'curate.', but='curate.select.')}"
+        selected = f"{arm.scorer}{origin}{_mark(arm, 'curate.')}-{size}"
+        if iteration > 1:
+            rated_by = selected = _content(arm, size)
+        rating_config = _rating_config(self.experiment, config, number, iteration)
+        ratings = self._rate(rating_config, candidates, iteration, rater, rated_by + drawn)
+        name = f"curated-{iteration}.{selected}{drawn}"
+        choice = select(config, iteration, candidates, ratings)
+        curated = self.grid.add(renamed(choice, name, f"keep the best {size}"))
+        if arm.instructions == "written" or self.grid.planted is None:
+            return curated
+        name = name.replace(selected, f"{selected}-{arm.instructions}", 1)
+        return self.grid.add(exchanged(config, curated, self.grid.planted.planted, arm.instructions, name))
 
-    def _rate(self, config: Config, iteration: int, rater: Stage, name: str) -> Stage:
+    def _rate(self, config: Config, candidates: Stage, iteration: int, rater: Stage, name: str) -> Stage:
         """Ratings of all candidates, and the stages that these need."""
 
         def called(stage: Stage) -> Stage:
@@ -172,12 +220,14 @@ class _Maker:
                 does = f"rate the candidates by {config.curate.scorer}"
             return self.grid.add(renamed(stage, f"{stage.name}.{name}", does))
 
-        return rate(config, iteration, self.candidates, self.seed, rater, called)[-1]
+        return rate(config, iteration, candidates, self.seed, rater, called)[-1]
 
     def _train(self, config: Config, arm: ArmSettings, label: str, number: int, curated: Stage | None) -> Stage:
         """From the base, on seed pairs and curated ones. All trainings with one seed draw the same numbers."""
         pairs = [*([self.seed] if arm.seed_pairs else []), *([curated] if curated else [])]
-        training = finetune(config, self.base, f"training.s{number}", "forward", on=pairs)
+        training = finetune(
+            config, self.base, f"training.s{number}", "forward", on=pairs, seed_share=arm.seed_share
+        )  # fmt: skip
         does = f"finetune the base on {' and '.join(stage.name for stage in pairs)}"
         return self.grid.add(renamed(training, f"{label}.s{number}", does, {"experiment.seed": number}))
 
@@ -206,12 +256,18 @@ def _rating_config(experiment: ExperimentSettings, config: Config, number: int, 
 
 def _content(arm: ArmSettings, size: Size) -> str:
     """The data of a training, as part of a name."""
-    return f"{arm.scorer}-{size}" + ("" if arm.seed_pairs else "-alone") + _mark(arm, "")
+    changed = ("-planted" if arm.planted else "") + (f"-{arm.instructions}" if arm.instructions != "written" else "")
+    return f"{arm.scorer}-{size}{changed}" + ("" if arm.seed_pairs else "-alone") + _part(arm) + _mark(arm, "")
 
 
-def _mark(arm: ArmSettings, group: str, but: str = "\n") -> str:
-    """A digest of the arm's own settings of a group, as part of a name; empty where it has none."""
+def _part(arm: ArmSettings) -> str:
+    """The part of the seed that the arm is trained on, as part of a name."""
+    return f"-{arm.seed_share:g}" if arm.seed_share < 1 else ""
+
+
+def _mark(arm: ArmSettings, *groups: str, but: str = "\n") -> str:
+    """A digest of the arm's own settings of some groups, as part of a name; empty where it has none."""
     overrides = {
-        name: value for name, value in arm.settings.items() if name.startswith(group) and not name.startswith(but)
+        name: value for name, value in arm.settings.items() if name.startswith(groups) and not name.startswith(but)
     }
     return f"-{content_id(json.dumps(overrides, sort_keys=True))[:6]}" if overrides else ""

@@ -47,7 +47,13 @@ class _Reread(Iterable[Pair]):
 
 
 def finetune(
-    config: Config, base: str, name: str, direction: Direction, on: Sequence[Stage], rng_seed: int | None = None
+    config: Config,
+    base: str,
+    name: str,
+    direction: Direction,
+    on: Sequence[Stage],
+    rng_seed: int | None = None,
+    seed_share: float = 1.0,
 ) -> Stage:
     """M_yx or M_t: the base model, finetuned (section 2.2 backwards, 2.3 forwards). Always from the base.
 
@@ -58,6 +64,7 @@ def finetune(
         direction: Which side is learnt.
         on: The stages whose pairs it is trained on.
         rng_seed: Of the training; follows from the run's seed and the stage's name unless given.
+        seed_share: Part of the seed pairs to train on, a seeded sample.
     """
     if not config.model.engine_spec.trains:
         raise ConfigError(
@@ -69,14 +76,14 @@ def finetune(
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
         if config.model.engine_spec.dry_run:
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
-            count = sum(1 for _ in _training_pairs(inputs, config, on))
+            count = sum(1 for _ in _training_pairs(inputs, config, on, seed_share))
             return Trained(count, count, {}, 0, {"steps": 0})
         from humpback.finetune.processes import train_in_processes
         from humpback.finetune.ray import train_on_ray
         from humpback.finetune.train import finetune as train
 
         summary = train(
-            _Reread(lambda: _training_pairs(inputs, config, on)),
+            _Reread(lambda: _training_pairs(inputs, config, on, seed_share)),
             base=inputs.base(),
             direction=direction,
             model=config.model,
@@ -96,6 +103,7 @@ def finetune(
     settings = {key: value for key, value in settings.items() if key not in RESULT_NEUTRAL}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
+    settings |= {"seed_share": seed_share} if seed_share < 1 else {}
     does = "finetune the base " + (
         "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
     )
@@ -203,11 +211,15 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
     return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, hint=hint)
 
 
-def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage]) -> Iterator[Pair]:
-    """Of the seed the pairs that are not held out, of the curated sets all."""
+def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage], seed_share: float) -> Iterator[Pair]:
+    """Of the seed the pairs that are not held out, or a part of them; of the curated sets all."""
     for stage in on:
         if stage.makes is Pair:
-            yield from seed.hold_out(inputs.records(stage.name, Pair), config.seed, config.run.seed).train
+            pairs = seed.hold_out(inputs.records(stage.name, Pair), config.seed, config.run.seed).train
+            count = max(1, round(seed_share * len(pairs)))
+            drawn = sorted(pairs, key=lambda pair: record_rng_seed(config.run.seed, "seed share", pair.id))[:count]
+            ids = {pair.id for pair in drawn}
+            yield from (pair for pair in pairs if pair.id in ids)
         elif stage.makes is Curated:
             yield from map(_as_pair, inputs.records(stage.name, Curated))
 

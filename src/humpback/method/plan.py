@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -124,14 +124,31 @@ def plan_start(config: Config, base: str) -> Start:
     """
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)
-    corpus = plan_corpus(config)
+    return augment_corpus(config, base, seed, plan_corpus(config))
 
+
+def augment_corpus(
+    config: Config,
+    base: str,
+    seed: Stage,
+    corpus: tuple[Stage, ...],
+    called: Callable[[Stage], Stage] = lambda stage: stage,
+) -> Start:
+    """From seed and segments to candidates.
+
+    Args:
+        config: The run's settings.
+        base: Identity of the base model.
+        seed: The stage of the seed pairs.
+        corpus: From documents to segments.
+        called: Gives each stage the name it has here, before others refer to it.
+    """
     # Two models from the seed: one writes instructions, the other is the first to read and rate them.
-    backward = finetune(config, base, "backward", "backward", on=[seed])
-    seed_model = finetune(config, base, "forward-0", "forward", on=[seed])
+    backward = called(finetune(config, base, "backward", "backward", on=[seed]))
+    seed_model = called(finetune(config, base, "forward-0", "forward", on=[seed]))
 
     # Self-augmentation: the backward model writes instructions for every segment. Done once.
-    augmentation = self_augment(config, corpus[-1], by=backward, reader=seed_model)
+    augmentation = self_augment(config, corpus[-1], by=backward, reader=seed_model, called=called)
     return Start(seed, corpus, backward, seed_model, augmentation)
 
 
