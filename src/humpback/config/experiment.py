@@ -33,8 +33,8 @@ class ArmSettings(Settings):
     """Rounds of self-curation: from the second on each model of the arm rates for its successor."""
     planted: bool = False
     """Take candidates of planted answers alone: perfect selection. Needs `recover`."""
-    instructions: Literal["written", "true", "shuffled"] = "written"
-    """written: as M_yx wrote them. true: planted answers get back the instruction that was hidden. shuffled: each
+    instructions: Literal["written", "hidden", "shuffled"] = "written"
+    """written: as M_yx wrote them. hidden: planted answers get back the instruction that was hidden. shuffled: each
     selected response gets another one's instruction. The last two need `recover`."""
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     """Settings of this arm alone, such as tags.enabled: false. Those of `corpus.choose`, `backward`, `augment`, `tags`,
@@ -176,9 +176,9 @@ class ExperimentSettings(Settings):
 
     def _recoverable(self, recover: RecoverSettings) -> None:
         oracle = self.arms.get(recover.oracle)
-        if oracle is None or not (oracle.planted and oracle.instructions == "true" and oracle.seed_pairs):
+        if oracle is None or not (oracle.planted and oracle.instructions == "hidden" and oracle.seed_pairs):
             raise ValueError(
-                f"recover.oracle names '{recover.oracle}': it has to be an arm with planted: true, instructions: true "
+                f"recover.oracle names '{recover.oracle}': it has to be an arm with planted: true, instructions: hidden "
                 "and the seed pairs"
             )
         if all(arm.scorer for arm in self.arms.values()):

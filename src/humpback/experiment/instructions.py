@@ -15,7 +15,7 @@ from humpback.experiment.planted import PLANTED, hidden_instructions, segment_na
 from humpback.records import Candidate, Curated, HeldOutLoss, Outcome, Pair
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage, names_of
 
-Exchange = Literal["true", "shuffled"]
+Exchange = Literal["hidden", "shuffled"]
 
 
 def exchanged(config: Config, curated: Stage, planted: Stage, how: Exchange, name: str) -> Stage:
@@ -25,13 +25,13 @@ def exchanged(config: Config, curated: Stage, planted: Stage, how: Exchange, nam
         config: The run's settings; its seed decides who gets whose.
         curated: What was selected.
         planted: The pairs that were planted.
-        how: true or shuffled.
+        how: hidden or shuffled.
         name: What to call the stage.
     """
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Curated]]]:
-        if how == "true":
+        if how == "hidden":
             instructions: Mapping[str, str] = hidden_instructions(inputs.records(planted.name, Pair))
         else:
             rows = list(inputs.records(curated.name, Curated))
@@ -69,7 +69,7 @@ def losses_of(config: Config, pairs: Stage, model: Stage, name: str) -> Stage:
     return Stage(name, does, names_of(pairs, model), settings, work, HeldOutLoss, model=True)
 
 
-INSTRUCTIONS = ("true", "written", "another")
+INSTRUCTIONS = ("hidden", "written", "another")
 """Under which instructions M_0 reads the planted answers: the hidden one, the written one, another answer's."""
 
 
@@ -100,7 +100,7 @@ def _written(inputs: Inputs, candidates: Stage) -> dict[str, str]:
 def _under(kind: str, pairs: Sequence[Pair], written: Mapping[str, str]) -> list[Pair]:
     """The planted pairs for which an instruction was written, each with the instruction of that kind."""
     pairs = [pair for pair in pairs if segment_name(pair.response) in written]
-    if kind == "true":
+    if kind == "hidden":
         return list(pairs)
     if kind == "written":
         return [replace(pair, instruction=written[segment_name(pair.response)]) for pair in pairs]
