@@ -47,9 +47,9 @@ class PlantedCorpus:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """All of them but the seed, in order."""
+        """All of them in order."""
         development = (self.development,) if self.development else ()
-        return self.planted, *development, *self.distractors, self.segments
+        return self.seed, self.planted, *development, *self.distractors, self.segments
 
 
 def plan_planted_corpus(experiment: ExperimentSettings, recover: RecoverSettings) -> PlantedCorpus:
