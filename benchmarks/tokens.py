@@ -26,16 +26,16 @@ from humpback.config import Config, ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.examples import build_example
 from humpback.finetune.schedule import order_of_examples, steps_and_batch
 from humpback.finetune.step_rows import RowLayout, StepRows
-from humpback.finetune.tokens import open_tokens, write_tokens
+from humpback.finetune.tokens import Rendered, open_tokens, write_tokens
 from humpback.models.template import Example, Template
 
 
-def made_up(count: int) -> Iterator[Example]:
+def made_up(count: int) -> Iterator[Rendered]:
     """Examples of random tokens and lengths."""
     draw = random.Random(0)
     for _ in range(count):
         length = draw.randrange(20, 601)
-        yield Example(tuple(draw.choices(range(49_152), k=length)), length // 3)
+        yield Rendered(Example(tuple(draw.choices(range(49_152), k=length)), length // 3), from_seed=True)
 
 
 def own_mib() -> int:
