@@ -54,7 +54,7 @@ def measure(count: int, folder: Path) -> dict[str, Any]:
     tokens = open_tokens(folder)
     schedule = steps_and_batch(count, TrainSettings())
     started = time.perf_counter()
-    order = order_of_examples(count, schedule, 0)
+    order = order_of_examples(tokens.from_seed, schedule, 0)
     found |= {"steps": schedule.steps, "order_seconds": round(time.perf_counter() - started, 1)}
     found["own_mib_ordered"] = own_mib()
     steps = StepRows(tokens, order, schedule, RowLayout(True, 2048, 4, 0), 0)
