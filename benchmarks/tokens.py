@@ -26,16 +26,16 @@ from humpback.config import Config, ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.examples import build_example
 from humpback.finetune.schedule import order_of_examples, steps_and_batch
 from humpback.finetune.step_rows import RowLayout, StepRows
-from humpback.finetune.tokens import open_tokens, write_tokens
+from humpback.finetune.tokens import Rendered, open_tokens, write_tokens
 from humpback.models.template import Example, Template
 
 
-def made_up(count: int) -> Iterator[Example]:
+def made_up(count: int) -> Iterator[Rendered]:
     """Examples of random tokens and lengths."""
     draw = random.Random(0)
     for _ in range(count):
         length = draw.randrange(20, 601)
-        yield Example(tuple(draw.choices(range(49_152), k=length)), length // 3)
+        yield Rendered(Example(tuple(draw.choices(range(49_152), k=length)), length // 3), from_seed=True)
 
 
 def own_mib() -> int:
@@ -54,7 +54,7 @@ def measure(count: int, folder: Path) -> dict[str, Any]:
     tokens = open_tokens(folder)
     schedule = steps_and_batch(count, TrainSettings())
     started = time.perf_counter()
-    order = order_of_examples(count, schedule, 0)
+    order = order_of_examples(tokens.from_seed, schedule, 0)
     found |= {"steps": schedule.steps, "order_seconds": round(time.perf_counter() - started, 1)}
     found["own_mib_ordered"] = own_mib()
     steps = StepRows(tokens, order, schedule, RowLayout(True, 2048, 4, 0), 0)

@@ -146,7 +146,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(base)
     tokens = tokenise(read_pairs(arguments), arguments.direction, tokenizer, TagSettings(), arguments.max_tokens)
     schedule = Schedule(arguments.steps, arguments.batch, arguments.batch)
-    order = order_of_examples(len(tokens), schedule, 0).tolist()
+    order = order_of_examples(tokens.from_seed, schedule, 0).tolist()
     spec = {
         "base": str(base), "tokens": str(tokens.folder), "order": order, "steps": arguments.steps,
         "batch": arguments.batch, "pack_tokens": arguments.pack_tokens, "max_tokens": arguments.max_tokens,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from humpback.config import ModelSettings, TagSettings, TrainSettings
+from humpback.config import ForwardSettings, ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.processes import train_in_processes
 from humpback.finetune.train import finetune
 from humpback.records import Pair, content_id
@@ -40,7 +40,7 @@ Train = Callable[..., Any]
 
 @pytest.fixture
 def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
-    """Runs `finetune` on the tiny model; keyword arguments go to `TrainSettings` unless they are its own."""
+    """Runs `finetune` on the tiny model; keyword arguments go to its settings unless they are its own."""
 
     def run(name: str = "model", base: Path = tiny_model, **settings: Any) -> Any:
         own = {
@@ -48,13 +48,15 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
             for key in ("direction", "seed", "progress", "work", "data", "heldout", "dtype", "together")
             if key in settings
         }
+        direction = own.get("direction", "forward")
+        settings_type = ForwardSettings if direction == "forward" else TrainSettings
         defaults = {"steps": 4, "batch_size": 4, "learning_rate": 1e-3, "final_learning_rate": 1e-4, "dropout": 0.0}
         return finetune(
             own.get("data", pairs),
             base=base,
-            direction=own.get("direction", "forward"),
+            direction=direction,
             model=ModelSettings(name=str(base), device="cpu", max_tokens=256, dtype=own.get("dtype", "auto")),
-            settings=TrainSettings.model_validate({**defaults, **settings}),
+            settings=settings_type.model_validate({**defaults, **settings}),
             tags=TagSettings(),
             seed=own.get("seed", 0),
             out=tmp_path / name,

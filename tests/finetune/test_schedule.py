@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from transformers import get_scheduler
@@ -52,9 +53,10 @@ def test_settings_override_the_table() -> None:
 
 def test_the_order_is_seeded_and_each_epoch_sees_every_example_once() -> None:
     schedule = Schedule(steps=3, batch_size=4, micro_batch_size=2)
-    order = order_of_examples(6, schedule, seed=1).tolist()
-    assert order == order_of_examples(6, schedule, seed=1).tolist()
-    assert order != order_of_examples(6, schedule, seed=2).tolist()
+    from_seed = np.array([True] * 6)
+    order = order_of_examples(from_seed, schedule, seed=1).tolist()
+    assert order == [2, 1, 0, 4, 3, 5, 2, 5, 1, 4, 0, 3]  # as before there was `forward.order`
+    assert order != order_of_examples(from_seed, schedule, seed=2).tolist()
     assert sorted(order[:6]) == sorted(order[6:]) == list(range(6))
     assert order[:6] != order[6:]
 

@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from humpback.config import TagSettings
 from humpback.finetune.examples import build_examples
-from humpback.finetune.tokens import open_tokens, tokenise, write_tokens
+from humpback.finetune.tokens import Rendered, open_tokens, tokenise, write_tokens
 from humpback.models.template import Example, Template
 from humpback.records import Dropped, Pair
 
@@ -45,6 +45,7 @@ def test_what_lies_on_the_disk_is_what_the_renderer_makes(pairs: list[Pair], tok
     assert [found.example(index) for index in range(len(found))] == list(expected.kept)
     assert found.lengths.tolist() == [len(example.ids) for example in expected.kept]
     assert found.starts.tolist() == [example.start for example in expected.kept]
+    assert found.from_seed.tolist() == [pair.origin == "seed" for pair in pairs]
     assert (found.read, found.dropped) == (22, {"no target": 1, "too long": 1})
 
 
@@ -96,8 +97,8 @@ def test_what_was_not_used_for_longest_makes_room(pairs: list[Pair], tokenizer: 
         sizes.append((found.folder / "tokens.arrow").stat().st_size)
     last = tokenise(pairs, "backward", tokenizer, _TAGS, 200, cache_bytes=sum(sizes) + 10)
     left = {folder.name for folder in last.folder.parent.iterdir()}
-    assert last.content in left
-    assert tokenise(pairs, "forward", tokenizer, _TAGS, 150).content not in left
+    assert last.folder.name in left
+    assert tokenise(pairs, "forward", tokenizer, _TAGS, 150).folder.name not in left
     assert len(left) < 4
 
 
@@ -106,7 +107,7 @@ def test_a_hundred_thousand_examples_are_read_without_being_held(tmp_path: Path)
     script = """
 import resource, sys
 from pathlib import Path
-from humpback.finetune.tokens import open_tokens, write_tokens
+from humpback.finetune.tokens import Rendered, open_tokens, write_tokens
 from humpback.models.template import Example
 
 def own():
@@ -114,7 +115,8 @@ def own():
         return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 before = own()
-write_tokens((Example(tuple(range(n % 7, n % 7 + 200)), 50) for n in range(100_000)), Path(sys.argv[1]))
+examples = (Example(tuple(range(n % 7, n % 7 + 200)), 50) for n in range(100_000))
+write_tokens((Rendered(example, True) for example in examples), Path(sys.argv[1]))
 tokens = open_tokens(Path(sys.argv[1]))
 total = sum(tokens.example(index).ids[0] for index in range(0, 100_000, 100))
 print((own() - before) // 1024, len(tokens), total)
@@ -127,13 +129,13 @@ print((own() - before) // 1024, len(tokens), total)
 
 
 def test_an_empty_file_is_no_error(tmp_path: Path) -> None:
-    write_tokens([Dropped("1", "too long", "", "t", "")], tmp_path)
+    write_tokens([Rendered(Dropped("1", "too long", "", "t", ""), True)], tmp_path)
     found = open_tokens(tmp_path)
     assert (len(found), found.read, found.dropped) == (0, 1, {"too long": 1})
-    assert found.lengths.dtype == np.int32
+    assert (found.lengths.dtype, found.from_seed.dtype) == (np.int32, np.bool_)
 
 
 def test_tokens_beyond_sixteen_bits_survive(tmp_path: Path) -> None:
     example = Example((0, 262_143, 65_536), 1)
-    write_tokens([example], tmp_path)
+    write_tokens([Rendered(example, from_seed=True)], tmp_path)
     assert open_tokens(tmp_path).example(0) == example

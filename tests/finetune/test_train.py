@@ -277,7 +277,7 @@ def test_trl_trains_on_exactly_our_tokens(job: TrainingJob, packing: bool) -> No
     job = dataclasses.replace(job, settings=job.settings.model_copy(update={"packing": packing, "pack_tokens": 100}))
     trainer = make_trainer(job, load(job.base, job.model, job.settings), None)
     tokens = open_tokens(job.tokens)
-    order = order_of_examples(len(tokens), job.schedule, job.seed)
+    order = order_of_examples(tokens.from_seed, job.schedule, job.seed)
     steps = list(trainer.get_train_dataloader())
     assert len(steps) == job.schedule.steps == 3
     for number, step in enumerate(steps):

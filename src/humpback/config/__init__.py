@@ -26,6 +26,8 @@ from humpback.config.loop import (
     CascadeSettings,
     CurateSettings,
     EvaluateSettings,
+    ExampleOrder,
+    ForwardSettings,
     LoraSettings,
     SelectSettings,
     TagSettings,
@@ -48,7 +50,9 @@ __all__ = [
     "EngineName",
     "EngineSpec",
     "EvaluateSettings",
+    "ExampleOrder",
     "FilterName",
+    "ForwardSettings",
     "LineSettings",
     "LoraSettings",
     "ModelSettings",
@@ -94,7 +98,7 @@ class Config(Settings):
     tags: TagSettings = TagSettings()
     backward: TrainSettings = TrainSettings()
     """The training of M_yx."""
-    forward: TrainSettings = TrainSettings()
+    forward: ForwardSettings = ForwardSettings()
     """The trainings of M_0, M_1, ..., M_T, each from the base model."""
     augment: AugmentSettings = AugmentSettings()
     curate: CurateSettings = CurateSettings()

@@ -85,6 +85,22 @@ class TrainSettings(Settings):
         return self
 
 
+ExampleOrder = Literal["mixed", "seed-last", "seed-first"]
+"""How the seed pairs of a training lie among the augmented ones."""
+
+
+class ForwardSettings(TrainSettings):
+    """A forward training. Where seed pairs and augmented pairs meet, it also says how they are mixed."""
+
+    order: ExampleOrder = "mixed"
+    """mixed, as in the paper: each pass goes over all pairs. seed-last: all passes over the augmented pairs come first,
+    then those over the seed pairs. seed-first: the other way round. The number of pairs seen stays the same. Without
+    pairs of both kinds it changes nothing."""
+    seed_weight: Positive = 1
+    """How often a pass holds each seed pair; it holds each augmented pair once. With `epochs` the training gets longer
+    by the repetitions, with `steps` only the mixture changes. Without pairs of both kinds it changes nothing."""
+
+
 class TagSettings(Settings):
     """The sentence behind each instruction that tells seed data from augmented data (paper, section 2.2)."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from humpback.config.loop import ForwardSettings
 from humpback.config.model import ModelSettings
 
 _TRAINING = {
@@ -58,3 +59,18 @@ def batch_settings(model: ModelSettings) -> dict[str, Any]:
     on_cpu = model.engine == "transformers" and model.device in ("auto", "cpu") and model.dtype == "bfloat16"
     default = ModelSettings.model_fields["batch_tokens"].default
     return {"model.batch_tokens": model.batch_tokens} if on_cpu and model.batch_tokens != default else {}
+
+
+def mixing_without_effect(forward: ForwardSettings, *, both_origins: bool) -> set[str]:
+    """`forward.order` and `forward.seed_weight`, where they do not belong in the recipe of a training.
+
+    They decide nothing in a training on seed pairs alone or on augmented pairs alone. The defaults are left out too, so
+    that no run that was made before there were these settings is stale.
+
+    Args:
+        forward: The settings of the forward trainings.
+        both_origins: Whether the training has seed pairs and augmented ones.
+    """
+    fields = ForwardSettings.model_fields
+    names = ("order", "seed_weight")
+    return {f"forward.{name}" for name in names if not both_origins or getattr(forward, name) == fields[name].default}

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _VERSION = "1"
-_SCHEMA = pa.schema({"input_ids": pa.list_(pa.int32()), "start": pa.int32()})
+_LAYOUT = ".2"
+"""Ends the names of folders, and counts what lies in them; raised when a column is added to the same tokens."""
+
+_SCHEMA = pa.schema({"input_ids": pa.list_(pa.int32()), "start": pa.int32(), "from_seed": pa.bool_()})
 _ROWS = 1000
 """Examples that are written together."""
 
@@ -51,9 +54,10 @@ class Tokens:
     Attributes:
         folder: Where they lie.
         content: Digest of all that decides them.
-        rows: Columns `input_ids` and `start`, mapped from the disk.
+        rows: Columns `input_ids`, `start` and `from_seed`, mapped from the disk.
         lengths: Tokens of each example, prompt and target together.
         starts: Where each target begins.
+        from_seed: Whether each comes from a seed pair; the others are augmented.
         read: Pairs that were read.
         dropped: How many of them gave no example, by reason.
     """
@@ -63,6 +67,7 @@ class Tokens:
     rows: Dataset
     lengths: np.ndarray[Any, np.dtype[np.int32]]
     starts: np.ndarray[Any, np.dtype[np.int32]]
+    from_seed: np.ndarray[Any, np.dtype[np.bool_]]
     read: int
     dropped: dict[str, int]
 
@@ -73,6 +78,14 @@ class Tokens:
         """One example."""
         row = self.rows[int(index)]
         return Example(tuple(row["input_ids"]), int(row["start"]))
+
+
+class Rendered(NamedTuple):
+    """What became of one pair: tokens, or why there are none."""
+
+    example: Example | Dropped
+    from_seed: bool
+    """Whether it is a seed pair; else it is augmented."""
 
 
 def tokenise(
@@ -95,35 +108,36 @@ def tokenise(
     """
     template = Template(tokenizer)
     content = _content(pairs, direction, tokenizer, tags, max_tokens)
-    folder = cache_folder() / "tokens" / content
+    folder = cache_folder() / "tokens" / f"{content}{_LAYOUT}"
     if not (folder / _SUMMARY_FILE).exists():
         with atomic_folder(folder) as temporary:
-            examples = (build_example(pair, direction, template, tags, max_tokens) for pair in pairs)
-            write_tokens(examples, temporary)
+            examples = ((build_example(pair, direction, template, tags, max_tokens), pair.origin) for pair in pairs)
+            write_tokens((Rendered(example, origin == "seed") for example, origin in examples), temporary)
     os.utime(folder)
     _delete_oldest(folder.parent, folder, cache_bytes)
     return open_tokens(folder)
 
 
-def write_tokens(examples: Iterable[Example | Dropped], folder: Path) -> None:
+def write_tokens(pairs: Iterable[Rendered], folder: Path) -> None:
     """Writes examples to a folder, and what was dropped as counts."""
     dropped: Counter[str] = Counter()
     read = 0
 
-    def valid() -> Iterator[Example]:
+    def valid() -> Iterator[tuple[Example, bool]]:
         nonlocal read
-        for item in examples:
+        for example, from_seed in pairs:
             read += 1
-            if isinstance(item, Dropped):
-                dropped[item.reason] += 1
+            if isinstance(example, Dropped):
+                dropped[example.reason] += 1
             else:
-                yield item
+                yield example, from_seed
 
     with pa.OSFile(str(folder / _FILE), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as writer:
         for window in _windows(valid()):
-            ids = pa.array([example.ids for example in window], pa.list_(pa.int32()))
-            starts = pa.array([example.start for example in window], pa.int32())
-            writer.write_batch(pa.record_batch([ids, starts], schema=_SCHEMA))
+            ids = pa.array([example.ids for example, _ in window], pa.list_(pa.int32()))
+            starts = pa.array([example.start for example, _ in window], pa.int32())
+            from_seed = pa.array([from_seed for _, from_seed in window], pa.bool_())
+            writer.write_batch(pa.record_batch([ids, starts, from_seed], schema=_SCHEMA))
     summary = {"read": read, "dropped": dict(sorted(dropped.items()))}
     (folder / _SUMMARY_FILE).write_text(json.dumps(summary), encoding="utf-8")
 
@@ -135,7 +149,9 @@ def open_tokens(folder: Path) -> Tokens:
     table = rows.data.table
     lengths = pc.list_value_length(table["input_ids"]).to_numpy().astype(np.int32)
     starts = table["start"].to_numpy().astype(np.int32)
-    return Tokens(folder, folder.name, rows, lengths, starts, int(summary["read"]), summary["dropped"])
+    from_seed = table["from_seed"].to_numpy().astype(np.bool_)
+    content = folder.name.removesuffix(_LAYOUT)
+    return Tokens(folder, content, rows, lengths, starts, from_seed, int(summary["read"]), summary["dropped"])
 
 
 def _content(
@@ -159,8 +175,8 @@ def _identity(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.blake2b(str(serialised).encode(), digest_size=16).hexdigest()
 
 
-def _windows(examples: Iterator[Example]) -> Iterator[list[Example]]:
-    window: list[Example] = []
+def _windows(examples: Iterator[tuple[Example, bool]]) -> Iterator[list[tuple[Example, bool]]]:
+    window: list[tuple[Example, bool]] = []
     for example in examples:
         window.append(example)
         if len(window) == _ROWS:

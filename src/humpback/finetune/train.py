@@ -99,14 +99,17 @@ def prepare(
     longest = longest_example(base, model)
     tokens = tokenise(pairs, direction, tokenizer, tags, longest)
     check_dropped(tokens.read, tokens.dropped, direction, settings)
-    schedule = steps_and_batch(len(tokens), settings)
+    schedule = steps_and_batch(len(tokens), settings, int(tokens.from_seed.sum()))
     check_rates(settings, direction, schedule.steps)
     heldout_tokens = (
         tokenise(heldout, direction, tokenizer, tags, longest) if settings.early_stop_checks and heldout else None
     )
     deciding = settings.model_dump_json(exclude=_NOT_DECIDING)
     parts = [str(base.resolve()), direction, deciding, str(seed), model.dtype, tokens.content]
-    identity = content_id(*parts, heldout_tokens.content if heldout_tokens else "")
+    parts.append(heldout_tokens.content if heldout_tokens else "")
+    if (schedule.order, schedule.seed_weight) != ("mixed", 1):
+        parts += [schedule.order, str(schedule.seed_weight)]
+    identity = content_id(*parts)
     work.mkdir(parents=True, exist_ok=True)
     return TrainingJob(
         direction=direction,
@@ -125,12 +128,12 @@ def prepare(
     )
 
 
-_NOT_DECIDING = {"tracker", "keep_checkpoints", "max_dropped_share", "checkpoint_steps"}
-"""Settings that may be changed between a kill and going on."""
+_NOT_DECIDING = {"tracker", "keep_checkpoints", "max_dropped_share", "checkpoint_steps", "order", "seed_weight"}
+"""Settings that may be changed between a kill and going on; the last two only where the schedule does not hold them."""
 
 
 def _summary(job: TrainingJob, tokens: Tokens, result: TrainingResult, devices: int, seconds: float) -> TrainSummary:
-    order = order_of_examples(len(tokens), job.schedule, job.seed)[: result.steps * job.schedule.batch_size]
+    order = order_of_examples(tokens.from_seed, job.schedule, job.seed)[: result.steps * job.schedule.batch_size]
     return TrainSummary(
         direction=job.direction,
         pairs=tokens.read,

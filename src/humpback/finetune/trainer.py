@@ -136,7 +136,7 @@ def make_trainer(job: TrainingJob, loaded: TrainableModel, progress: Progress | 
     if devices == 1:
         spare_embeddings(network)
     trainer.layout = RowLayout.of(settings, job.schedule, loaded.template.pad_id, packing, devices)
-    order = order_of_examples(len(tokens), job.schedule, job.seed)
+    order = order_of_examples(tokens.from_seed, job.schedule, job.seed)
     trainer.steps = StepRows(tokens, order, job.schedule, trainer.layout, trainer.accelerator.process_index)
     return trainer
 

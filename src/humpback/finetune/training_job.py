@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from humpback.config import ModelSettings, TagSettings, TrainSettings
+from humpback.config import ForwardSettings, ModelSettings, TagSettings, TrainSettings
 from humpback.finetune.schedule import Schedule
 from humpback.records import Direction
 
@@ -24,7 +24,7 @@ class TrainingJob:
         seed: Starts the generators of order, dropout and adapters.
         tokens: Folder of the tokenised pairs.
         heldout: Folder of the tokenised held-out pairs; None where nothing is held out.
-        schedule: Steps and batch.
+        schedule: Steps and batch, and how the pairs are mixed.
         out: Folder to write the finished model to.
         work: Folder of the checkpoints.
         checkpoint: Folder to go on from.
@@ -47,7 +47,6 @@ class TrainingJob:
 
     def dump(self) -> str:
         """As JSON."""
-        schedule = self.schedule
         return json.dumps(
             {
                 "direction": self.direction,
@@ -56,7 +55,7 @@ class TrainingJob:
                 "model": self.model.model_dump(mode="json"),
                 "settings": self.settings.model_dump(mode="json"),
                 "tags": self.tags.model_dump(mode="json"),
-                "schedule": [schedule.steps, schedule.batch_size, schedule.micro_batch_size],
+                "schedule": asdict(self.schedule),
                 "paths": {
                     name: str(path)
                     for name in ("base", "tokens", "heldout", "out", "work", "checkpoint")
@@ -70,14 +69,15 @@ class TrainingJob:
         """From what `dump` gave."""
         fields = json.loads(text)
         paths = {name: Path(path) for name, path in fields["paths"].items()}
+        settings = ForwardSettings if fields["direction"] == "forward" else TrainSettings
         return cls(
             direction=fields["direction"],
             seed=fields["seed"],
             identity=fields["identity"],
             model=ModelSettings.model_validate(fields["model"]),
-            settings=TrainSettings.model_validate(fields["settings"]),
+            settings=settings.model_validate(fields["settings"]),
             tags=TagSettings.model_validate(fields["tags"]),
-            schedule=Schedule(*fields["schedule"]),
+            schedule=Schedule(**fields["schedule"]),
             base=paths["base"],
             tokens=paths["tokens"],
             heldout=paths.get("heldout"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from humpback import prompts, seed
 from humpback.config import Config, spec_of
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import RESULT_NEUTRAL, batch_settings
+from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, mixing_without_effect
 from humpback.errors import ConfigError
 from humpback.method.external import identities
 from humpback.records import (
@@ -100,7 +100,9 @@ def finetune(
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)
 
     settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
-    settings = {key: value for key, value in settings.items() if key not in RESULT_NEUTRAL}
+    both_origins = {stage.makes for stage in on} >= {Pair, Curated}
+    neutral = RESULT_NEUTRAL.keys() | mixing_without_effect(config.forward, both_origins=both_origins)
+    settings = {key: value for key, value in settings.items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
     settings |= {"seed_share": seed_share} if seed_share < 1 else {}
