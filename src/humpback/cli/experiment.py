@@ -84,13 +84,15 @@ def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings,
 def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:
     """Tables and figures of what is finished."""
     from humpback.experiment.figures import comparison_figure, scaling_figure
+    from humpback.experiment.recovered import recovered
     from humpback.experiment.results import tables
     from humpback.experiment.selections import selections
     from humpback.experiment.tables import Findings, markdown, plain
 
     result_tables, standing = tables(experiment, grid, run), forecast(grid, run)
     ended = [cell for cell in grid.cells if all(run.stage(name).manifest() for name in cell.measured.values())]
-    findings = Findings(result_tables, selections(ended, run), failed, standing.ended, standing.cells)
+    gains = recovered(experiment, grid, run)
+    findings = Findings(result_tables, selections(ended, run), failed, standing.ended, standing.cells, gains)
     paths = [run.path / "results.md", run.path / "results.json"]
     write_text(paths[0], markdown(findings))
     write_json(paths[1], plain(findings))

@@ -178,8 +178,8 @@ class ExperimentSettings(Settings):
         oracle = self.arms.get(recover.oracle)
         if oracle is None or not (oracle.planted and oracle.instructions == "hidden" and oracle.seed_pairs):
             raise ValueError(
-                f"recover.oracle names '{recover.oracle}': it has to be an arm with planted: true, instructions: hidden "
-                "and the seed pairs"
+                f"recover.oracle names '{recover.oracle}': it has to be an arm with planted: true, "
+                "instructions: hidden and the seed pairs"
             )
         if all(arm.scorer for arm in self.arms.values()):
             raise ValueError("recover compares with M_0: give the experiment an arm without a scorer, such as seed: {}")

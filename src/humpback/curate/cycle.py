@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +10,7 @@ from humpback.curate.base import rate_each
 from humpback.engines.base import Engine
 from humpback.prompts import forward_messages
 from humpback.records import Candidate, Outcome, Rating, Request, Sampling
-
-_WORD = re.compile(r"\w+")
+from humpback.text.likeness import f1, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,6 @@ class CycleScorer:
 
 def likeness(answer: str, response: str) -> float:
     """F1 of the words of an answer and of as many words of a response; 0 where either has none."""
-    answer_words = _WORD.findall(answer.casefold())
+    answer_words = words(answer)
     # `curate.max_new_tokens` bounds the answer and not the response, so only as many words of it are compared.
-    response_words = _WORD.findall(response.casefold())[: max(1, len(answer_words))]
-    common = (Counter(answer_words) & Counter(response_words)).total()
-    return 2 * common / (len(answer_words) + len(response_words)) if common else 0.0
+    return f1(answer_words, words(response)[: max(1, len(answer_words))])

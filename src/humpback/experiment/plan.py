@@ -59,7 +59,8 @@ class Cell:
     curated: str
     """Stage of the candidates that it was trained on; empty where there are none."""
     measured: Mapping[str, str]
-    """Stage of each measure, by the measure's name; 'development' too where the cell may stand for M_0."""
+    """Stage of each measure, by the measure's name. Where answers are planted there are two more: 'development' where
+    the cell may stand for M_0, 'reading' where it has candidates."""
 
 
 @dataclass(slots=True)
@@ -147,16 +148,27 @@ class _Maker:
             self.measure(config, Row(name), number, model, None)
             return
         model, candidates = self.rater, self._candidates(arm, config)
+        reading = self._reading(candidates)
+        if arm.planted:
+            candidates = self.grid.add(only_planted(candidates))
         for iteration in range(1, arm.iterations + 1):
             curated = self._curate(config, arm, candidates, size, number, iteration, model)
             label = f"forward-{iteration}.{_content(arm, size)}"
             model = self._train(config, arm, label, number, curated)
-            self.measure(config, Row(name, size, iteration), number, model, curated)
+            self.measure(config, Row(name, size, iteration), number, model, curated, reading)
 
-    def measure(self, config: Config, row: Row, number: int, model: Stage | None, curated: Stage | None) -> None:
+    def measure(
+        self,
+        config: Config,
+        row: Row,
+        number: int,
+        model: Stage | None,
+        curated: Stage | None,
+        reading: Stage | None = None,
+    ) -> None:
         """Adds the cell of a model with its measures."""
         called = model.name if model else BASE
-        stages: dict[str, str] = {}
+        stages = {"reading": reading.name} if reading else {}
         for measure in measures_of(self.experiment):
             for stage in measure.stages(config, self.seed, model, f"{measure.name}.{called}"):
                 stages[measure.name] = self.grid.add(stage).name
@@ -177,12 +189,17 @@ class _Maker:
             return self.grid.add(renamed(stage, stage.name + f".{mark[1:]}", stage.does) if mark else stage)
 
         start = augment_corpus(own, self.base, self.seed, self.grid.start.corpus, called)
-        candidates = start.candidates
-        if self.grid.planted:
-            name = candidates.name.replace("candidates", "reading")
-            reading = read_instructions(shared, self.grid.planted.planted, candidates, self.rater, name)
-            self.grid.readings[candidates.name] = self.grid.add(reading).name
-        return self.grid.add(only_planted(candidates)) if arm.planted else candidates
+        return start.candidates
+
+    def _reading(self, candidates: Stage) -> Stage | None:
+        """What the instructions of planted answers are worth to M_0."""
+        if self.grid.planted is None:
+            return None
+        name = candidates.name.replace("candidates", "reading")
+        planted = self.grid.planted.planted
+        reading = read_instructions(self.experiment.settings, planted, candidates, self.rater, name)
+        self.grid.readings[candidates.name] = name
+        return self.grid.add(reading)
 
     def _curate(
         self,

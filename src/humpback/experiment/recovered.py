@@ -15,12 +15,12 @@ from statistics import fmean
 
 import numpy as np
 
-from humpback.config.experiment import ExperimentSettings, RecoverSettings
+from humpback.config.experiment import ArmSettings, ExperimentSettings, RecoverSettings
 from humpback.experiment.instructions import INSTRUCTIONS
 from humpback.experiment.measures import HeldOut
-from humpback.experiment.plan import BASE, Cell, Grid, PlantedCorpus, Row
-from humpback.experiment.planted import PLANTED, hidden_instructions
-from humpback.experiment.results import trainings_of
+from humpback.experiment.plan import BASE, Cell, Grid, Row
+from humpback.experiment.planted import PLANTED, PlantedCorpus, hidden_instructions
+from humpback.experiment.results import name_of, trainings_of
 from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
@@ -39,6 +39,12 @@ class Gain:
     """What one way to train recovers."""
 
     row: Row
+    name: str
+    """What the row is called."""
+    selection: str
+    """Who selected, and from what; rows that differ in their instructions alone have this in common."""
+    instructions: str
+    """written, hidden or shuffled."""
     loss: float
     difference: float
     """To M_0, in nats for a target token; below 0 it is better."""
@@ -137,7 +143,7 @@ def recovered(experiment: ExperimentSettings, grid: Grid, run: Run) -> Recovered
         gap = difference(trainings[baseline], trainings[oracle])
         ceiling, ceiling_interval = gap.difference, gap.interval
         rows = [row for row in trainings if row.size is not None]
-        gains = tuple(_gain(row, trainings, baseline, oracle) for row in rows)
+        gains = tuple(_gain(row, experiment, trainings, baseline, oracle) for row in rows)
     spreads = [np.var(row.by_seed, ddof=1) for row in trainings.values() if len(row.seeds) > 1]
     return Recovered(
         baseline,
@@ -158,7 +164,9 @@ def _baseline(rows: Sequence[Row], cells: Mapping[Row, Mapping[int, Cell]], run:
 
     def loss(row: Row) -> float:
         stages = [cell.measured["development"] for cell in cells[row].values() if "development" in cell.measured]
-        losses = [item for name in stages if run.stage(name).manifest() for item in run.stage(name).records(HeldOutLoss)]
+        losses = [
+            item for name in stages if run.stage(name).manifest() for item in run.stage(name).records(HeldOutLoss)
+        ]
         return sum(item.nats for item in losses) / sum(item.tokens for item in losses) if losses else math.inf
 
     return min(rows, key=loss, default=None)
@@ -168,14 +176,28 @@ def _oracle(recover: RecoverSettings, trainings: Mapping[Row, Trainings]) -> Row
     return next((row for row in trainings if row.arm == recover.oracle), None)
 
 
-def _gain(row: Row, trainings: Mapping[Row, Trainings], baseline: Row, oracle: Row) -> Gain:
+def _gain(
+    row: Row, experiment: ExperimentSettings, trainings: Mapping[Row, Trainings], baseline: Row, oracle: Row
+) -> Gain:
     ours, start, end = trainings[row], trainings[baseline], trainings[oracle]
     gap = difference(ours, start)
     drawn_start = draws(start)
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = (drawn_start - draws(ours)) / (drawn_start - draws(end))
     share = (start.value - ours.value) / (start.value - end.value)
-    return Gain(row, ours.value, gap.difference, gap.interval, share, percentile_interval(drawn))
+    arm = experiment.arms[row.arm]
+    return Gain(
+        row, name_of(row, experiment), _selection(arm, row), arm.instructions, ours.value, gap.difference, gap.interval,
+        share, percentile_interval(drawn),
+    )  # fmt: skip
+
+
+def _selection(arm: ArmSettings, row: Row) -> str:
+    seed = (
+        "" if arm.seed_pairs and arm.seed_share == 1 else f", {'a part of' if arm.seed_pairs else 'without'} the seed"
+    )
+    settings = "".join(f", {name}: {value}" for name, value in arm.settings.items() if not name.startswith("forward."))
+    return f"{'perfect' if arm.planted else arm.scorer}, {row.size}, M_{row.iteration}{seed}{settings}"
 
 
 def _selections(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Selected]:

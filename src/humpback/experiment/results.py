@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from humpback.config.experiment import ExperimentSettings
-from humpback.experiment.measures import Measure, measures_of
+from humpback.experiment.ceiling import TIMES, Ceiling, ceiling_of
+from humpback.experiment.measures import HeldOut, Measure, measures_of
 from humpback.experiment.plan import BASE, Cell, Grid, Row
 from humpback.runs.store import Run
 from humpback.statistics.intervals import Interval, percentile_interval
 from humpback.statistics.paired import Measured, Trainings, difference, draws, line_up
+
+Cells = Mapping[Row, Mapping[int, Cell]]
+"""Finished cells by row and seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,13 @@ class Against:
     difference: float
     interval: Interval
     verdict: str
-    """'better', 'worse', or 'not told apart' where the interval holds 0."""
+    """'better', 'worse', 'not told apart' where the interval holds 0, or 'no verdict' where the most that can be gained
+    is less than three times the half-width of the interval."""
     seeds: int
     better_in: int
     """Seeds in which it is better."""
+    items_needed: int = 0
+    """Held-out items that would allow a verdict; 0 where there is one, or where no number of them would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,8 @@ class Table:
     """Items that were not measured for every model."""
     results: tuple[Result, ...]
     slopes: tuple[Slope, ...]
+    ceiling: Ceiling | None = None
+    """What there is to gain at most; None where it is not known."""
 
 
 def tables(experiment: ExperimentSettings, grid: Grid, run: Run) -> list[Table]:
@@ -81,28 +90,37 @@ def name_of(row: Row, experiment: ExperimentSettings) -> str:
     return f"{row.arm}, M_{row.iteration}" if arm and arm.iterations > 1 else row.arm
 
 
-def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Run) -> Table:
+def trainings_of(measure: Measure, grid: Grid, run: Run) -> tuple[Cells, dict[Row, Trainings], int]:
+    """The finished cells by row and seed, what was measured of each row, and how many items were left out."""
     cells: dict[Row, dict[int, Cell]] = {}
     for cell in grid.cells:
-        if run.stage(cell.measured[measure.name]).manifest():
+        if measure.name in cell.measured and run.stage(cell.measured[measure.name]).manifest():
             cells.setdefault(cell.row, {})[cell.seed] = cell
     readings: dict[Row, dict[int, Sequence[Measured]]] = {
         row: {seed: list(measure.read(run.stage(cell.measured[measure.name]))) for seed, cell in by_seed.items()}
         for row, by_seed in cells.items()
     }
-    trainings, left_out = line_up(readings)
+    return cells, *line_up(readings)
+
+
+def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Run) -> Table:
+    cells, trainings, left_out = trainings_of(measure, grid, run)
+    counts = {row: _trained_on(run, next(iter(by_seed.values()))) for row, by_seed in cells.items()}
+    ceiling = ceiling_of(experiment, trainings, counts) if isinstance(measure, HeldOut) else None
     results = []
     for row in _ordered(trainings, experiment):
         ours = trainings[row]
+        pairs = _pairs(run, next(iter(cells[row].values())))
+        most = ceiling.of(pairs) if ceiling and pairs else None
         against = tuple(
-            _against(measure, ours, opponent, trainings[opponent])
+            _against(measure, ours, opponent, trainings[opponent], most)
             for opponent in _opponents(row, trainings, experiment)
         )
         results.append(
             Result(
                 row=row,
                 name=name_of(row, experiment),
-                pairs=_pairs(run, next(iter(cells[row].values()))),
+                pairs=pairs,
                 seeds=len(ours.seeds),
                 value=ours.value,
                 interval=percentile_interval(draws(ours)),
@@ -111,7 +129,12 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
             )
         )
     items = next((row.totals.shape[1] for row in trainings.values()), 0)
-    return Table(measure, items, left_out, tuple(results), tuple(_slopes(results, trainings)))
+    return Table(measure, items, left_out, tuple(results), tuple(_slopes(results, trainings)), ceiling)
+
+
+def _trained_on(run: Run, cell: Cell) -> int:
+    manifest = run.stage(cell.model).manifest() if cell.seed else None
+    return manifest["counts"]["read"] if manifest else 0
 
 
 def _pairs(run: Run, cell: Cell) -> int:
@@ -154,13 +177,18 @@ def _opponents(row: Row, rows: Mapping[Row, Trainings], experiment: ExperimentSe
     return selected + before
 
 
-def _against(measure: Measure, ours: Trainings, opponent: Row, theirs: Trainings) -> Against:
+def _against(measure: Measure, ours: Trainings, opponent: Row, theirs: Trainings, most: float | None) -> Against:
     result = difference(ours, theirs)
     low, high = result.interval.low, result.interval.high
     verdict = "not told apart" if low <= 0 <= high else "better" if (high < 0) == measure.lower_is_better else "worse"
+    items_needed, half_width = 0, (high - low) / 2
+    if most is not None and most < TIMES * half_width:
+        verdict = "no verdict"
+        # The half-width falls with the root of the number of items; of trainings too, which are counted as they are.
+        items_needed = math.ceil(ours.totals.shape[1] * (TIMES * half_width / most) ** 2) if most > 0 else 0
     common = len(set(ours.seeds) & set(theirs.seeds))
     better = result.lower if measure.lower_is_better else common - result.lower
-    return Against(opponent, result.difference, result.interval, verdict, common, better)
+    return Against(opponent, result.difference, result.interval, verdict, common, better, items_needed)
 
 
 def _slopes(results: Sequence[Result], trainings: Mapping[Row, Trainings]) -> list[Slope]:

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from humpback.experiment.ceiling import TIMES
 from humpback.experiment.plan import BASE
+from humpback.experiment.recovered import Recovered
+from humpback.experiment.recovered_tables import plain_recovered, recovered_lines
 from humpback.experiment.results import Against, Result, Slope, Table
 from humpback.experiment.selections import Selection
 from humpback.statistics.intervals import DRAWS, Interval
@@ -30,12 +33,16 @@ class Findings:
     ended: int
     """Cells that are trained and measured."""
     cells: int
+    recovered: Recovered | None = None
+    """Where answers were planted."""
 
 
 def markdown(findings: Findings) -> str:
     """The tables of all measures, and of what was trained on."""
     parts = ["# Results", "", f"{findings.ended} of {findings.cells} cells are trained and measured."]
     parts += [f"- `{name}` failed: {why}" for name, why in findings.failed.items()]
+    if findings.recovered:
+        parts += ["", *recovered_lines(findings.recovered)]
     for table in findings.tables:
         parts += ["", *_section(table)]
     if findings.selections:
@@ -51,6 +58,7 @@ def plain(findings: Findings) -> dict[str, Any]:
         "ended": findings.ended,
         "failed": dict(findings.failed),
         "selections": [asdict(selection) for selection in findings.selections],
+        "recovered": plain_recovered(findings.recovered) if findings.recovered else None,
         "measures": {
             table.measure.name: {
                 "title": table.measure.title,
@@ -75,6 +83,11 @@ def _section(table: Table) -> Iterator[str]:
     yield "draws of items and trainings; a difference is taken item by item and seed by seed."
     if any(result.seeds == 1 for result in table.results if result.row.arm != BASE):
         yield "Where there is one seed, interval and verdict are of these models alone, not of the ways to train."
+    if table.ceiling:
+        yield f"What there is to gain at most: {table.ceiling.how}. There is no verdict where that is less than"
+        yield f"{TIMES:g} times the half-width of the interval: the difference would be lost in the noise."
+    elif table.measure.lower_is_better:
+        yield "What there is to gain at most is not known: an arm with seed_share: .5 beside one without would say it."
     yield ""
     yield from _lines(_ROWS, map(_result_cells, table.results))
     if differences := [_difference_cells(result, against) for result in table.results for against in result.against]:
@@ -96,7 +109,8 @@ def _result_cells(result: Result) -> Sequence[str]:
 def _difference_cells(result: Result, against: Against) -> Sequence[str]:
     wins = f"{against.better_in} of {against.seeds} seeds" if against.seeds else ""
     figures = f"{against.difference:+.4f}", _span(against.interval, "+.4f")
-    return result.name, _size(result), opponent_name(result, against), *figures, against.verdict, wins
+    verdict = against.verdict + (f"; {against.items_needed} items would do" if against.items_needed else "")
+    return result.name, _size(result), opponent_name(result, against), *figures, verdict, wins
 
 
 def _selection_cells(selection: Selection) -> Sequence[str]:
