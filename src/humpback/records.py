@@ -1,6 +1,6 @@
 """The records that stages hand to one another, and the requests that engines answer.
 
-Everything here is a frozen value made of strings, numbers and tuples of strings, so that a record can be written to
+Everything here is a frozen value made of strings, numbers and tuples of them, so that a record can be written to
 Parquet and read back as it was. Lengths are in characters, log-probabilities in nats. Imports nothing of ours.
 """
 
@@ -304,6 +304,28 @@ class Likelihood:
     error: str = ""
     spans: tuple[SpanLikelihood, ...] = ()
     """One for each span of the request, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """What does a model make of the beginning of this text, read alone and as plain text?"""
+
+    id: str
+    text: str
+    max_tokens: int = 64
+    """Tokens that are read at most; the text is cut behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The answer to an `EmbeddingRequest`."""
+
+    id: str
+    values: tuple[float, ...] = ()
+    """Mean over the tokens that were read, of the hidden states behind the model's middle layer."""
+    tokens: int = 0
+    """Tokens read. A begin-of-text token is read before them and does not count."""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Memory:
         raise NotImplementedError
 
     @contextmanager
-    def engine(self, stage: str) -> Iterator[Any]:
+    def engine(self, stage: str, *, embeds: bool = False) -> Iterator[Any]:
         yield self.engine_
 
 
