@@ -8,6 +8,7 @@ from typing import overload
 
 from humpback.config import Config
 from humpback.method.auto import resolve_auto
+from humpback.method.choosing import choose_segments
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
 from humpback.method.evaluation import evaluate
 from humpback.method.loop import finetune, select, self_augment
@@ -118,7 +119,7 @@ def plan_start(config: Config, base: str) -> Start:
     """
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)
-    corpus = plan_corpus(config)
+    corpus = plan_corpus(config, seed, base)
 
     # Self-augmentation: the backward model writes an instruction for every segment. Done once.
     backward = finetune(config, base, "backward", "backward", on=[seed])
@@ -126,17 +127,21 @@ def plan_start(config: Config, base: str) -> Start:
     return Start(seed, corpus, backward, candidates, finetune(config, base, "forward-0", "forward", on=[seed]))
 
 
-def plan_corpus(config: Config) -> tuple[Stage, ...]:
+def plan_corpus(config: Config, seed: Stage | None = None, base: str = "") -> tuple[Stage, ...]:
     """The stages from documents to the segments that instructions are written for.
 
     Args:
         config: The run's settings.
+        seed: The seed pairs, which segments may be chosen by; without them none are chosen.
+        base: Identity of the base model.
     """
     stages = [cut_segments(config)]
     if config.corpus.lines.max_documents:
         stages.append(take_out_lines(config, stages[-1]))
     if config.corpus.deduplicate.exact or config.corpus.deduplicate.near:
         stages.append(drop_duplicates(config, stages[-1]))
+    if seed and config.corpus.choose.share < 1:
+        stages += choose_segments(config, stages[-1], seed, base)
     if config.corpus.limit:
         stages.append(sample(config, stages[-1]))
     return tuple(stages)
