@@ -120,6 +120,12 @@ def _check_enough(answers: int, others: int) -> None:
         )
 
 
+def stored_direction(record: SeedDirection) -> Direction:
+    """The direction among hidden states that a record holds."""
+    centre, scale, weights = (np.array(values) for values in (record.centre, record.scale, record.weights))
+    return Direction(centre, scale, weights, record.offset)
+
+
 class HiddenLikeness:
     """Scores and groups of texts by a model's hidden states.
 
@@ -130,8 +136,7 @@ class HiddenLikeness:
     """
 
     def __init__(self, record: SeedDirection, engine: Engine, tokens: int) -> None:
-        centre, scale, weights = (np.array(values) for values in (record.centre, record.scale, record.weights))
-        self._direction = Direction(centre, scale, weights, record.offset)
+        self._direction = stored_direction(record)
         self._centroids: Vectors = np.array(record.centroids).reshape(-1, len(record.centre))
         self._seen = dict(zip(record.seen_ids, record.seen_scores, strict=True))
         self._engine = engine
