@@ -1,6 +1,6 @@
 """The records that stages hand to one another, and the requests that engines answer.
 
-Everything here is a frozen value made of strings, numbers and tuples of strings, so that a record can be written to
+Everything here is a frozen value made of strings, numbers and tuples of them, so that a record can be written to
 Parquet and read back as it was. Lengths are in characters, log-probabilities in nats. Imports nothing of ours.
 """
 
@@ -71,6 +71,50 @@ class Segment:
     """Titles from the document down to the segment's own header."""
     text: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedDirection:
+    """Where the seed's answers lie, seen from other texts: what tells how much a text is like them.
+
+    By hidden states or by words; what belongs to the other of them is empty.
+    """
+
+    id: str
+    """'hidden' or 'words'."""
+    transfer: float
+    """AUROC of held-back seed answers above held-back other texts, in five folds: .5 is chance."""
+    answers: int
+    """Seed answers that it was made from."""
+    seen_ids: tuple[str, ...]
+    """The other texts that it was made from."""
+    seen_scores: tuple[float, ...]
+    """The score of each, by a fit that has not seen it: the direction itself would find it less like an answer."""
+    centre: tuple[float, ...] = ()
+    """Mean of each dimension of the hidden states."""
+    scale: tuple[float, ...] = ()
+    """Standard deviation of each dimension."""
+    weights: tuple[float, ...] = ()
+    offset: float = 0.0
+    centroids: tuple[float, ...] = ()
+    """The middle of each group of like texts, standardised, one behind the other."""
+    word_odds: tuple[float, ...] = ()
+    """For each bucket of words, the log-odds that speak for an answer."""
+    cutoff: float | None = None
+    """The score by words from which the model reads a text; None where nothing is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How much one text is like the seed's answers."""
+
+    id: str
+    """The segment's id."""
+    score: float | None
+    """By hidden states 0 for the mean of the corpus and 1 for that of the answers, by words the mean log-odds of a
+    word; None where the model did not read it."""
+    cluster: int
+    """Number of its group of like texts; -1 where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +348,28 @@ class Likelihood:
     error: str = ""
     spans: tuple[SpanLikelihood, ...] = ()
     """One for each span of the request, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """What does a model make of the beginning of this text, read alone and as plain text?"""
+
+    id: str
+    text: str
+    max_tokens: int = 64
+    """Tokens that are read at most; the text is cut behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The answer to an `EmbeddingRequest`."""
+
+    id: str
+    values: tuple[float, ...] = ()
+    """Mean over the tokens that were read, of the hidden states behind the model's middle layer."""
+    tokens: int = 0
+    """Tokens read. A begin-of-text token is read before them and does not count."""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

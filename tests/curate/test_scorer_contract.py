@@ -66,6 +66,11 @@ class Listening(FakeEngine):
         self.asked += requests
         return super().loglikelihood(requests)
 
+    def embed(self, requests):
+        requests = list(requests)
+        self.asked += requests
+        return super().embed(requests)
+
 
 class Refusing(FakeEngine):
     """Cannot read candidate c3, does not answer about c4, and answers in the opposite order."""
@@ -80,6 +85,10 @@ class Refusing(FakeEngine):
     def loglikelihood(self, requests):
         answers = [answer for answer in super().loglikelihood(requests) if answer.id != "c4"]
         return iter([self._refused(answer, log_probabilities=(), spans=()) for answer in reversed(answers)])
+
+    def embed(self, requests):
+        answers = [answer for answer in super().embed(requests) if answer.id != "c4"]
+        return iter([self._refused(answer, values=()) for answer in reversed(answers)])
 
     def _refused(self, answer, **changes):
         return replace(answer, error="it is too long", **changes) if answer.id == "c3" else answer
@@ -104,7 +113,7 @@ class Memory:
         raise NotImplementedError
 
     @contextmanager
-    def engine(self, stage: str) -> Iterator[Any]:
+    def engine(self, stage: str, *, embeds: bool = False) -> Iterator[Any]:
         yield self.engine_
 
 
@@ -240,7 +249,11 @@ def test_what_it_needs_is_a_stage_before_it_or_a_rating_without_a_score(scorer):
     needs = SCORERS[scorer].needs
     config = config_of(scorer, ensemble={"length": 1, "random": 2})
     _, _, _, *stages = stages_of(config)
-    expected = {"calibration": ["calibration-1"], "members": ["scores-1-length", "scores-1-random"]}
+    expected = {
+        "calibration": ["calibration-1"],
+        "direction": ["direction-1"],
+        "members": ["scores-1-length", "scores-1-random"],
+    }
 
     assert [stage.name for stage in stages] == [*expected.get(needs, []), "ratings-1"]
     if needs == "stored-gain":

@@ -13,6 +13,7 @@ from humpback.deliver.reporting import write_report
 from humpback.deliver.results import some_pairs
 from humpback.errors import StoreError
 from humpback.method.plan import plan
+from humpback.method.record import record_of, save_record
 from humpback.method.settings_file import resolved
 from humpback.records import Candidate, Rating
 from humpback.runs.executor import execute
@@ -71,6 +72,21 @@ def test_the_report_says_what_a_cascade_left_out_and_what_that_cost(settings, tm
     page = write_report(run).read_text(encoding="utf-8")
     assert f"The cascade left {states.count('skipped')} of {len(states)} candidates unrated" in page
     assert "rated all the same" in page
+
+
+def test_the_report_says_how_well_the_direction_finds_answers(settings, tmp_path):
+    chosen = {"share": 0.5, "words_share": 0.6}
+    config = Config.model_validate(settings | {"corpus": settings["corpus"] | {"choose": chosen}})
+    run, stages = Run(tmp_path / "run"), plan(config, models.identify(config.model))
+    with run.locked():
+        run.save_config(resolved(config))
+        save_record(run, record_of(stages, config))
+        execute(stages, run, config)
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "The direction by hidden states finds held-back seed answers among the corpus: AUROC" in page
+    assert "The direction by words finds held-back seed answers among the corpus: AUROC 1.00" in page
+    assert "hardly finds held-back seed answers" in page, "made-up hidden states tell nothing"
+    assert "unlike the seed" in page
 
 
 def test_a_report_of_a_run_that_has_only_begun(settings, tmp_path):

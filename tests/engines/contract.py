@@ -6,8 +6,8 @@ import pytest
 
 from humpback.config import EngineSpec
 from humpback.engines.base import Engine
-from humpback.errors import EngineError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
+from humpback.errors import EngineError, UnsupportedError
+from humpback.records import EmbeddingRequest, LikelihoodRequest, Message, Part, Request, Sampling, Span
 
 TEXTS = (
     "Name a large animal of the sea.",
@@ -31,6 +31,10 @@ def request(index: int, *, temperature: float = 0.7, max_new_tokens: int = 12) -
 
 def likelihood(index: int, continuations: tuple[str, ...] = ("1", "2", "3", "4", "5")) -> LikelihoodRequest:
     return LikelihoodRequest(f"l{index}", ask(TEXTS[index % len(TEXTS)]), continuations, "Score: ")
+
+
+def embedding(index: int) -> EmbeddingRequest:
+    return EmbeddingRequest(f"e{index}", TEXTS[index % len(TEXTS)])
 
 
 def stretched(index: int) -> LikelihoodRequest:
@@ -216,6 +220,48 @@ class EngineContract:
             assert with_end.tokens == without.tokens + end.tokens
             assert end.tokens > 0 >= end.log_probability
             assert len(answer.log_probabilities) == (2 if answer.id == "not last" else 0)
+
+    def test_hidden_states_are_shown_or_refused_in_one_line(self, engine: Engine):
+        if self.spec.embeds:
+            assert list(engine.embed([])) == []
+            return
+        with pytest.raises(UnsupportedError, match="hidden states") as caught:
+            list(engine.embed([embedding(0)]))
+        assert "\n" not in str(caught.value)
+
+    def test_each_text_has_one_vector_of_the_same_length(self, engine: Engine):
+        if not self.spec.embeds:
+            return
+        answers = {answer.id: answer for answer in engine.embed(embedding(i) for i in range(9))}
+
+        assert set(answers) == {f"e{i}" for i in range(9)}
+        assert len({len(answer.values) for answer in answers.values()}) == 1
+        assert len({answer.values for answer in answers.values()}) == len(TEXTS)
+        for answer in answers.values():
+            assert not answer.error
+            assert 0 < answer.tokens <= 64
+
+    def test_a_vector_does_not_depend_on_the_batch(self, engine: Engine):
+        if not self.spec.embeds:
+            return
+        requests = [embedding(i) for i in range(7)]
+        together = {answer.id: answer for answer in engine.embed(requests)}
+
+        for one in requests:
+            (alone,) = engine.embed([one])
+            assert alone.tokens == together[one.id].tokens
+            assert alone.values == pytest.approx(together[one.id].values, rel=self.tolerance, abs=self.tolerance)
+
+    def test_a_vector_is_of_the_beginning_and_an_empty_text_fails_alone(self, engine: Engine):
+        if not self.spec.embeds:
+            return
+        requests = [EmbeddingRequest("a", self.too_long, 8), EmbeddingRequest("b", self.too_long + " More.", 8)]
+        answers = {answer.id: answer for answer in engine.embed([*requests, EmbeddingRequest("empty", "")])}
+
+        assert answers["a"].tokens == answers["b"].tokens == 8
+        assert answers["a"].values == pytest.approx(answers["b"].values, abs=self.tolerance)
+        assert answers["empty"].error
+        assert answers["empty"].values == ()
 
     def test_closing_twice_does_no_harm(self, engine: Engine):
         name = engine.model

@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 from humpback.config import ENGINES, ModelSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError, ModelError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
+from humpback.records import EmbeddingRequest, LikelihoodRequest, Message, Part, Request, Sampling, Span
 from tests.engines.contract import EngineContract
 
 SETTINGS = ModelSettings(name="tiny", device="cpu", max_tokens=600)
@@ -147,3 +147,37 @@ def test_a_shared_beginning_is_computed_once_and_changes_nothing(engine, tiny_mo
     alone = {answer.id: answer for request in requests for answer in engine.loglikelihood([request])}
     for answer in engine.loglikelihood(requests):
         assert answer.log_probabilities == pytest.approx(alone[answer.id].log_probabilities, abs=1e-4)
+
+
+@pytest.mark.parametrize("model", ["tiny_model", "tiny_chat_model"])
+def test_a_vector_is_the_mean_of_the_states_behind_the_middle_layer(model, request):
+    folder = request.getfixturevalue(model)
+    engine = TransformersEngine(folder, "tiny", SETTINGS)
+    network = AutoModelForCausalLM.from_pretrained(folder)
+    text = "The harbour lies behind a long wall. <|im_end|></s> is a string."
+    begin, ids = engine.template.plain_text(text, 64)
+    with torch.inference_mode():
+        states = network(torch.tensor([[*begin, *ids]]), output_hidden_states=True).hidden_states
+    short, whole = engine.embed([EmbeddingRequest("short", text, 3), EmbeddingRequest("whole", text)])
+
+    assert len(states) == 3, "the embeddings, and two layers"
+    expected = states[1][0, len(begin) :]
+    assert not set(ids) & set(engine.template.stop_ids), "a text cannot hold control tokens"
+    assert whole.values == pytest.approx(expected.mean(0).tolist(), abs=1e-4)
+    assert short.values == pytest.approx(expected[:3].mean(0).tolist(), abs=1e-4)
+    engine.close()
+
+
+def test_what_stands_behind_the_middle_layer_is_not_computed(engine):
+    computed = []
+    network = engine._open_model().network
+    hooks = [
+        module.register_forward_hook(lambda *_, at=at: computed.append(at))
+        for at, module in enumerate(network.model.layers)
+    ]
+    list(engine.embed([EmbeddingRequest("a", "The sea is loud.")]))
+    for hook in hooks:
+        hook.remove()
+
+    assert 1 not in computed
+    assert not network.model.layers[0]._forward_hooks, "nothing stays behind"

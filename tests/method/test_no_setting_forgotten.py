@@ -39,6 +39,7 @@ def values(folder: Path) -> dict[str, Any]:
         "corpus.documents": [str(folder / "second")],
         "corpus.urls.blocklists": [str(folder / "first.jsonl")],
         "corpus.segment.skip": ["too long"],
+        "corpus.choose.sample": 100,
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
         "model.engine": "fake",
@@ -67,6 +68,8 @@ def cases(folder: Path) -> list[Case]:
         {"augment": {"per_segment": 2}, "curate": {"scorer": "random"}},
         {"augment": {"per_segment": 2, "best_by": "forward"}, "curate": {"scorer": "random"}},
         {"decontaminate": {"against": [seed]}, "curate": {"scorer": "random"}},
+        {"corpus": {"documents": [pages], "choose": {"share": 0.3, "words_share": 0.8, "clusters": 4}}},
+        {"corpus": {"documents": [pages], "choose": {"share": 0.3, "by": "words"}}},
         {"model": {"name": "some/model", "dtype": "bfloat16", "device": "cpu"}, "curate": {"scorer": "random"}},
     ]
     configs = [Config.model_validate(settings | change) for change in changes]

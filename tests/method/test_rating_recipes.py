@@ -27,6 +27,7 @@ CASES: dict[str, dict] = {
     "backward-gain": {"scorer": "backward-gain"},
     "end-of-sequence": {"scorer": "end-of-sequence"},
     "cycle": {"scorer": "cycle", "max_new_tokens": 100},
+    "seed-likeness": {"scorer": "seed-likeness", "direction_pairs": 100},
     "stored-gain": {"scorer": "stored-gain"},
     "length": {"scorer": "length"},
     "length behind a cascade": {"scorer": "length", "cascade": {"share": 0.5}},

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from humpback.config.base import Positive, Settings
 from humpback.config.corpus import (
+    ChooseSettings,
     CorpusSettings,
     DeduplicateSettings,
     FilterName,
@@ -41,6 +42,7 @@ __all__ = [
     "SCORERS",
     "AugmentSettings",
     "CascadeSettings",
+    "ChooseSettings",
     "ColumnSettings",
     "Config",
     "CorpusSettings",

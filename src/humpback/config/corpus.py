@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from humpback.config.base import Positive, Settings, Share, Source
 
@@ -181,6 +181,37 @@ class LineSettings(Settings):
     """Shorter lines may recur."""
 
 
+class ChooseSettings(Settings):
+    """Which segments instructions are written for: those that resemble the seed's answers. Not in the paper."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Keep this share of the segments, those most like the seed's answers first. At 1 nothing is chosen."""
+    by: Literal["hidden", "words"] = "hidden"
+    """hidden: by the base model's hidden states, in the direction in which the seed's answers differ from the corpus.
+    words: by the words that speak for the seed; asks no model, and finds less."""
+    explore: Share = 0.1
+    """This part of what is kept is drawn by chance from all others, so that what the seed lacks is not lost."""
+    words_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """With `by: hidden`, let the model read only this share of the segments, about, the best by words: a cheap first
+    step for large corpora. At 1 it reads all."""
+    sample: Annotated[int, Field(ge=20)] = 2000
+    """Segments that the direction is made from, drawn by chance, and at most as many seed answers."""
+    tokens: Positive = 64
+    """Tokens at the beginning of a text that the model reads."""
+    clusters: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Put like segments into so many groups (k-means of the hidden states), such as 20; 0 makes no groups."""
+    max_cluster_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """No group fills more than this part of what is kept for its likeness; the next best of other groups move up."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ChooseSettings:
+        if self.by == "words" and (self.words_share < 1 or self.clusters):
+            raise ValueError("words_share and clusters are for hidden states: leave them out with 'by: words'")
+        if self.share < 1 and self.share > self.words_share:
+            raise ValueError(f"share {self.share:g} keeps more than words_share {self.words_share:g} lets be read")
+        return self
+
+
 class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
@@ -213,3 +244,4 @@ class CorpusSettings(Settings):
     segment: SegmentSettings = SegmentSettings()
     lines: LineSettings = LineSettings()
     deduplicate: DeduplicateSettings = DeduplicateSettings()
+    choose: ChooseSettings = ChooseSettings()

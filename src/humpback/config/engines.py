@@ -34,6 +34,8 @@ class EngineSpec:
         reads_spans: Whether it gives log-likelihoods of a text that stands in the conversation.
         keeps_answers: Whether each answer is paid for by itself and does not depend on what else is asked, so that
             each is worth writing down as it comes. Other engines answer a shard faster than one request at a time.
+        embeds_by: The engine that shows the hidden states of this engine's models: itself, another one that can open
+            the same files, or None.
         extra: The extra of our package that installs its library; empty where nothing more is needed.
         environment: Variables that its library reads when it is imported. Those that the user has set stay.
         devices: How many devices one copy of the model takes.
@@ -47,15 +49,22 @@ class EngineSpec:
     dry_run: bool = False
     reads_spans: bool = True
     keeps_answers: bool = False
+    embeds_by: EngineName | None = None
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     devices: Callable[[ModelSettings], int] = _one_device
 
+    @property
+    def embeds(self) -> bool:
+        """Whether it shows hidden states itself."""
+        return self.embeds_by == self.name
+
 
 _ALL = (
-    EngineSpec("transformers", embedded=True),
+    EngineSpec("transformers", embedded=True, embeds_by="transformers"),
     EngineSpec(
         "vllm",
+        embeds_by="transformers",
         extra="vllm",
         environment={
             "VLLM_LOGGING_LEVEL": "ERROR",
@@ -66,7 +75,7 @@ _ALL = (
         devices=lambda model: model.vllm.tensor_parallel,
     ),
     EngineSpec("openai", trains=False, needs_files=False, is_server=True, reads_spans=False, keeps_answers=True),
-    EngineSpec("fake", needs_files=False, dry_run=True),
+    EngineSpec("fake", needs_files=False, dry_run=True, embeds_by="fake"),
 )
 
 ENGINES: Mapping[EngineName, EngineSpec] = {spec.name: spec for spec in _ALL}

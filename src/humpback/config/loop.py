@@ -231,6 +231,8 @@ class CurateSettings(Settings):
     from one pass. The model must be able to grade; those below a billion parameters that were measured cannot."""
     calibration_pairs: Positive = 64
     """Seed pairs that `calibrated` reads before it rates; it also reads as many with a planted fault."""
+    direction_pairs: Annotated[int, Field(ge=20)] = 512
+    """Candidates that `seed-likeness` reads before it rates, drawn by chance, and at most as many seed pairs."""
     max_unrated_share: Share = 0.5
     """Fail if more than this share of the candidates gets no score."""
 

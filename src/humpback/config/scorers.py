@@ -15,13 +15,14 @@ from humpback.records import PromptName
 
 SingleScorer = Literal[
     "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
-    "answer-likelihood", "cycle", "stored-gain", "length", "random",
+    "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble"]
 
-Need = Literal["calibration", "stored-gain", "members"]
-"""calibration: `humpback.curate.calibration` has read the seed with the same model. stored-gain: augmentation kept it.
+Need = Literal["calibration", "direction", "stored-gain", "members"]
+"""calibration: `humpback.curate.calibration` has read the seed with the same model. direction: the same model has read
+the seed and a sample of the candidates (`humpback.likeness`). stored-gain: augmentation kept it.
 members: other scorers (`curate.ensemble`) have rated all candidates."""
 
 
@@ -44,6 +45,8 @@ class ScorerSpec:
     """Prompts whose texts decide its scores. They go into the recipe too."""
     asks_model: bool = True
     """Whether an engine is opened for it."""
+    embeds: bool = False
+    """Whether it asks the engine for hidden states."""
     needs: Need | None = None
     """What must be there before it can score."""
     by_chance: bool = False
@@ -91,6 +94,9 @@ _SPECS = (
                None, 0.01, 0.05, _TAGGED, ("forward",)),
     ScorerSpec("cycle", "how much the model's own answer to the instruction is like the response",
                _SHARES, 0.01, 0.05, (*_TAGGED, "curate.max_new_tokens"), ("forward",)),
+    # A score of 1 is the mean of the seed's pairs, 0 that of the candidates.
+    ScorerSpec("seed-likeness", "how much the model's hidden states of the pair are like those of the seed's own pairs",
+               None, 0.01, 0.05, _MODEL, needs="direction", embeds=True),
     ScorerSpec("stored-gain", "the backward gain that augmentation kept; asks no model",
                None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored-gain"),
     ScorerSpec("length", "the length of the response, which every other scorer has to beat; asks no model",

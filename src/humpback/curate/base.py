@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from humpback.engines.base import Engine
-from humpback.records import Candidate, Completion, FinishReason, Likelihood, Outcome, Rating, Usage
+from humpback.records import Candidate, Completion, Embedding, FinishReason, Likelihood, Outcome, Rating, Usage
 
 NO_ANSWER = "the engine gave no answer"
 
-Answer = TypeVar("Answer", Completion, Likelihood)
+Answer = TypeVar("Answer", Completion, Likelihood, Embedding)
 
 
 class Scorer(Protocol):
@@ -68,7 +68,7 @@ def rate_each(
     return Outcome(tuple(map(rating, candidates)), (), len(candidates), usage_of(by_id.values()))
 
 
-def error_of(answer: Completion | Likelihood | None) -> str:
+def error_of(answer: Completion | Likelihood | Embedding | None) -> str:
     """Why there is no answer; empty where there is one."""
     if answer is None:
         return NO_ANSWER
@@ -82,9 +82,12 @@ def unparsed(scorer: IterationScorer, record_id: str, model: str, reason: str) -
     return Rating(record_id, scorer.iteration, scorer.name, model, "unparsed", None, reason, "error")
 
 
-def usage_of(answers: Iterable[Completion] | Iterable[Likelihood]) -> Usage:
-    """Tokens of the prompts that were read and of the texts that were written."""
+def usage_of(answers: Iterable[Completion] | Iterable[Likelihood] | Iterable[Embedding]) -> Usage:
+    """Tokens of the texts that were read and of those that were written."""
     usage = Usage()
     for answer in answers:
-        usage += Usage(answer.prompt_tokens, answer.completion_tokens if isinstance(answer, Completion) else 0)
+        if isinstance(answer, Embedding):
+            usage += Usage(answer.tokens)
+        else:
+            usage += Usage(answer.prompt_tokens, answer.completion_tokens if isinstance(answer, Completion) else 0)
     return usage

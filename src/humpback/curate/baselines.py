@@ -12,6 +12,8 @@ from humpback.errors import EngineError
 from humpback.records import (
     Candidate,
     Completion,
+    Embedding,
+    EmbeddingRequest,
     Likelihood,
     LikelihoodRequest,
     Outcome,
@@ -32,6 +34,10 @@ class NoModel:
         raise EngineError("a scorer that needs a model was given none", "report this")
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
+        """Cannot be asked."""
+        raise EngineError("a scorer that needs a model was given none", "report this")
+
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
         """Cannot be asked."""
         raise EngineError("a scorer that needs a model was given none", "report this")
 

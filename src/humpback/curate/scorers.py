@@ -19,8 +19,9 @@ from humpback.curate.graded import AdditiveScorer, YesNoScorer
 from humpback.curate.likelihood import LIKELIHOODS, LikelihoodScorer
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
 from humpback.curate.samples import SampledScorer
+from humpback.curate.seed_likeness import SeedLikenessScorer
 from humpback.errors import ConfigError
-from humpback.records import SignScale
+from humpback.records import SeedDirection, SignScale
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ScorerContext:
     stage: str
     tags: TagSettings
     scales: tuple[SignScale, ...]
+    direction: SeedDirection | None
 
 
 def make_scorer(
@@ -42,6 +44,7 @@ def make_scorer(
     stage: str,
     tags: TagSettings | None = None,
     scales: Sequence[SignScale] = (),
+    direction: SeedDirection | None = None,
 ) -> Scorer:
     """The scorer that `curate.scorer` names, for one iteration.
 
@@ -52,14 +55,15 @@ def make_scorer(
         stage: The stage's name; with the candidate's id it decides the random numbers of each request.
         tags: What the model was trained to see behind an instruction; the defaults unless given.
         scales: For `calibrated`: what `calibrate` measured of the model.
+        direction: For `seed-likeness`: what `find_pair_direction` found with the model.
 
     Raises:
-        ConfigError: There are no scales for `calibrated`, `auto` is not resolved yet, or it is an `ensemble`, which
+        ConfigError: What the scorer stands on is not given, `auto` is not resolved yet, or it is an `ensemble`, which
             `mean_ranks` makes.
     """
     if settings.scorer == "auto":
         raise ConfigError("curate.scorer is auto, and no base model has decided it", "name a scorer")
-    context = ScorerContext(settings, rng_seed, iteration, stage, tags or TagSettings(), tuple(scales))
+    context = ScorerContext(settings, rng_seed, iteration, stage, tags or TagSettings(), tuple(scales), direction)
     return MAKERS[settings.scorer](context)
 
 
@@ -74,6 +78,12 @@ def _calibrated(context: ScorerContext) -> Scorer:
     if not context.scales:
         raise ConfigError("curate.scorer calibrated has not seen good pairs", "calibrate it on seed pairs first")
     return CalibratedScorer(context.iteration, context.scales, context.tags)
+
+
+def _seed_likeness(context: ScorerContext) -> Scorer:
+    if context.direction is None:
+        raise ConfigError("curate.scorer seed-likeness has not seen the seed's pairs", "find its direction first")
+    return SeedLikenessScorer(context.iteration, context.direction)
 
 
 def _likelihood(context: ScorerContext) -> Scorer:
@@ -92,6 +102,7 @@ MAKERS: Mapping[str, Callable[[ScorerContext], Scorer]] = {
     "additive": lambda context: AdditiveScorer(context.iteration),
     **dict.fromkeys(LIKELIHOODS, _likelihood),
     "cycle": lambda context: CycleScorer(context.iteration, context.settings, context.tags),
+    "seed-likeness": _seed_likeness,
     "stored-gain": lambda context: StoredGainScorer(context.iteration),
     "length": lambda context: LengthScorer(context.iteration),
     "random": lambda context: RandomScorer(context.rng_seed, context.iteration, context.stage),

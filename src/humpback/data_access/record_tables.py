@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 _ARROW = {"int": "int64", "float": "float64", "bool": "bool", "float | None": "float64"}
+_LISTS = {"tuple[str": "string", "tuple[float": "float64"}
 
 
 def arrow_schema(kind: type) -> pa.Schema:
@@ -35,15 +36,17 @@ def arrow_schema(kind: type) -> pa.Schema:
 def _arrow_type(kind: type, name: str) -> pa.DataType:
     import pyarrow as pa
 
-    if _is_list(kind, name):
-        return pa.list_(pa.string())
+    if item := _list_item(kind, name):
+        return pa.list_(pa.type_for_alias(item))
     annotation = str(get_type_hints(kind)[name])
     return pa.type_for_alias(_ARROW.get(annotation.removeprefix("<class '").removesuffix("'>"), "string"))
 
 
 @cache
-def _is_list(kind: Any, name: str) -> bool:
-    return str(get_type_hints(kind)[name]).startswith("tuple[str")
+def _list_item(kind: Any, name: str) -> str:
+    """Arrow's name for what a tuple holds; empty where the field is none."""
+    annotation = str(get_type_hints(kind)[name])
+    return next((item for start, item in _LISTS.items() if annotation.startswith(start)), "")
 
 
 def table_of(records: Sequence[Any], kind: type) -> pa.Table:
@@ -78,7 +81,7 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lists = [item.name for item in fields(kind) if _is_list(kind, item.name)]  # type: ignore[arg-type]
+    lists = [item.name for item in fields(kind) if _list_item(kind, item.name)]  # type: ignore[arg-type]
     try:
         with arrow_source(path) as source:
             rows = pq.read_table(source, pre_buffer=False).to_pylist()

@@ -38,6 +38,7 @@ def _report(results: Results) -> ReportData:
         candidates=results.kept(results.plan.candidates),
         curated=results.kept(results.plan.curated[-1]),
         stages=tuple(results.stage_facts()),
+        directions=tuple(results.directions()),
         lengths=tuple(_lengths(results)),
         ratings=tuple(results.rating_summary(t) for t in results.iterations()),
         movements=tuple(_movement(results, t - 1, t) for t in results.iterations() if t > 1),

@@ -10,12 +10,12 @@ from humpback import __version__, seed
 from humpback.config import Config
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
-from humpback.deliver.report.data import RatingSummary, RunFacts
+from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts
 from humpback.deliver.report.losses import loss_summaries
 from humpback.deliver.report.statistics import rating_summary
 from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config
-from humpback.records import Curated, HeldOutLoss, Pair, Rating
+from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection
 from humpback.runs.store import Run, StageFolder
 
 
@@ -91,6 +91,12 @@ class Results:
                 counts["tokens_read"],
                 counts["tokens_written"],
             )
+
+    def directions(self) -> Iterator[DirectionSummary]:
+        """What segments were chosen by; nothing where none were."""
+        if self.done(self.plan.direction):
+            for record in self.run.stage(self.plan.direction).records(SeedDirection):
+                yield DirectionSummary(record.id, record.transfer, record.answers, len(record.seen_ids))
 
     def rating_summary(self, iteration: int) -> RatingSummary:
         """What the ratings of one iteration look like."""

@@ -16,7 +16,16 @@ from typing import IO, Any, TypeVar
 from uuid import uuid4
 
 from humpback.engines.base import Engine
-from humpback.records import Completion, Likelihood, LikelihoodRequest, Request, SpanLikelihood, content_id
+from humpback.records import (
+    Completion,
+    Embedding,
+    EmbeddingRequest,
+    Likelihood,
+    LikelihoodRequest,
+    Request,
+    SpanLikelihood,
+    content_id,
+)
 
 Asked = TypeVar("Asked", Request, LikelihoodRequest)
 Answer = TypeVar("Answer", Completion, Likelihood)
@@ -60,6 +69,10 @@ class AnswerLog:
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
         """Says how likely each continuation is; an answer that is written down is not asked for."""
         return self._answered(requests, self._engine.loglikelihood, _likelihood)
+
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
+        """Passed on and not written down: engines that keep answers show no hidden states."""
+        return self._engine.embed(requests)
 
     def close(self) -> None:
         """Frees the model. What is written down stays."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from humpback.records import Completion, Likelihood, LikelihoodRequest, Request
+from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 
 class Engine(Protocol):
     """Answers requests with one model.
 
-    Both methods answer every request exactly once, in any order, and take requests lazily. A request that cannot be
+    All methods answer every request exactly once, in any order, and take requests lazily. A request that cannot be
     answered (too long, empty) gets an answer with `error` set and harms no other. The same request gives the same
     answer whatever else is in the batch. An engine that cannot go on raises `EngineError`.
     """
@@ -27,6 +27,14 @@ class Engine(Protocol):
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
         """Says how likely each continuation is, without generating."""
+        ...
+
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
+        """Says what the model makes of each text: the mean of its hidden states behind the middle layer.
+
+        Raises:
+            UnsupportedError: The engine does not show hidden states (`EngineSpec.embeds`).
+        """
         ...
 
     def close(self) -> None:

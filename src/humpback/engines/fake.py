@@ -18,6 +18,8 @@ from humpback.errors import ConfigError
 from humpback.prompts import GRADES, ending
 from humpback.records import (
     Completion,
+    Embedding,
+    EmbeddingRequest,
     FinishReason,
     Likelihood,
     LikelihoodRequest,
@@ -32,6 +34,9 @@ Likelihoods = Callable[[LikelihoodRequest], Sequence[float]]
 
 CHARS_PER_TOKEN = 4
 """Length of a token of this engine."""
+
+_DIMENSIONS = 16
+"""Of the hidden states that it makes up."""
 
 _SCORES = ((0.075, "5"), (0.083, "4.5"), (0.388, "4"), (0.420, "3.5"), (0.680, "3"), (0.840, "2"), (1.0, "1"))
 """Cumulated: 8 % reach 4.5 and 39 % reach 4, as in the paper's table 1."""
@@ -122,6 +127,10 @@ class FakeEngine:
         """Answers each request in turn."""
         return map(self._score_continuations, requests)
 
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
+        """Answers each request in turn."""
+        return map(self._embed, requests)
+
     def close(self) -> None:
         """Nothing to free."""
 
@@ -172,6 +181,14 @@ class FakeEngine:
         else:
             values = self._log_probabilities(request, tokens)
         return Likelihood(request.id, values, tokens, prompt_tokens, spans=self._spans(request))
+
+    def _embed(self, request: EmbeddingRequest) -> Embedding:
+        """Numbers in [-1, 1) that follow from the text that is read."""
+        text = request.text[: request.max_tokens * CHARS_PER_TOKEN]
+        if not text:
+            return Embedding(request.id, error="the text is empty")
+        draws = _Draws("\x00".join((self._model, text)))
+        return Embedding(request.id, tuple(2 * draws.share() - 1 for _ in range(_DIMENSIONS)), _tokens(text))
 
     def _spans(self, request: LikelihoodRequest) -> tuple[SpanLikelihood, ...]:
         """A loss as models have it, here too; it follows from the text of the span and all text before it."""

@@ -89,18 +89,10 @@ def _logits(
     prefix: CacheSlice | None,
     skip: int,
 ) -> torch.Tensor:
-    """Logits at the given (row, token) positions, of shape (positions, vocabulary).
-
-    Rows are padded on the right, where causal attention never looks: token positions and sliding windows stay what
-    they are without a batch.
-    """
-    lengths = torch.tensor([len(row) for row in rows], device=loaded.device)
-    width = int(lengths.max())
-    pad = loaded.template.pad_id
-    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=loaded.device)
-    mask = (torch.arange(skip + width, device=loaded.device)[None] < (skip + lengths)[:, None]).long()
+    """Logits at the given (row, token) positions, of shape (positions, vocabulary)."""
+    ids, mask = loaded.padded_right(rows, skip)
     inputs: dict[str, object] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
     if prefix is not None:
-        inputs |= {"past_key_values": gather_rows([prefix] * len(rows), width), "use_cache": True}
+        inputs |= {"past_key_values": gather_rows([prefix] * len(rows), ids.shape[1]), "use_cache": True}
     row_index, column = (torch.tensor(side, device=loaded.device) for side in zip(*positions, strict=True))
     return loaded.logits_at((row_index, column), **inputs)

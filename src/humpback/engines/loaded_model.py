@@ -45,10 +45,7 @@ class LoadedModel:
         Raises:
             EngineError: The memory does not suffice.
         """
-        try:
-            return cast(torch.Tensor, self.network(**inputs).logits)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise EngineError(f"out of memory ({error})", "lower model.batch_tokens or model.max_tokens") from None
+        return cast(torch.Tensor, self._forward(**inputs).logits)
 
     def logits_at(self, positions: tuple[torch.Tensor, torch.Tensor], **inputs: object) -> torch.Tensor:
         """The logits at the given (row, token) positions alone, of shape (positions, vocabulary)."""
@@ -64,6 +61,27 @@ class LoadedModel:
         finally:
             hook.remove()
 
+    def hidden_states(self, layer: torch.nn.Module, **inputs: object) -> torch.Tensor:
+        """What a layer gives on, of shape (rows, tokens, dimensions). No layer behind it is computed."""
+
+        def stop(module: object, args: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+            raise _LayerReached(output if isinstance(output, torch.Tensor) else output[0])
+
+        hook = layer.register_forward_hook(stop)
+        try:
+            self._forward(**inputs)
+        except _LayerReached as reached:
+            return reached.states
+        finally:
+            hook.remove()
+        raise RuntimeError("the model does not call its middle layer")
+
+    def _forward(self, **inputs: object) -> Any:
+        try:
+            return self.network(**inputs)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise EngineError(f"out of memory ({error})", "lower model.batch_tokens or model.max_tokens") from None
+
     def padded(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask of rows that end together, of shape (rows, longest)."""
         width = max(map(len, rows))
@@ -71,6 +89,22 @@ class LoadedModel:
         ids = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows], device=self.device)
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.device)
         return ids, mask
+
+    def padded_right(self, rows: Sequence[Sequence[int]], before: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and attention mask of rows that begin together, where causal attention never looks at the padding.
+
+        So token positions and sliding windows stay what they are without a batch.
+
+        Args:
+            rows: Token ids of each row.
+            before: Tokens that are in the cache before each row; the mask holds them too.
+        """
+        width = max(map(len, rows))
+        pad = self.template.pad_id
+        ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=self.device)
+        ends = torch.tensor([before + len(row) for row in rows], device=self.device)
+        mask = torch.arange(before + width, device=self.device)[None] < ends[:, None]
+        return ids, mask.long()
 
     def batches(self, items: list[_Item], lengths: list[int], logits: list[int]) -> Iterator[list[_Item]]:
         """Cuts items into batches whose padded tokens, logits and rows stay within bounds."""
@@ -87,6 +121,14 @@ class LoadedModel:
             real += length
         if items[start:]:
             yield items[start:]
+
+
+class _LayerReached(Exception):
+    """No error: it ends a forward pass, and carries out of it what a layer gives on."""
+
+    def __init__(self, states: torch.Tensor) -> None:
+        super().__init__()
+        self.states = states
 
 
 def positions_of(mask: torch.Tensor) -> torch.Tensor:

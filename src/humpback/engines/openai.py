@@ -26,7 +26,16 @@ from humpback.engines.http import Refused, Server
 from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.errors import EngineError, UnsupportedError
 from humpback.models.sources import identify
-from humpback.records import Completion, Likelihood, LikelihoodRequest, Message, Part, Request
+from humpback.records import (
+    Completion,
+    Embedding,
+    EmbeddingRequest,
+    Likelihood,
+    LikelihoodRequest,
+    Message,
+    Part,
+    Request,
+)
 
 _CHAT = "chat/completions"
 
@@ -139,6 +148,11 @@ class OpenAIEngine:
             EngineError: The server gives no such log-probabilities, or spans are asked for.
         """
         return self._server.each(requests, self._loglikelihood)
+
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
+        """A server does not show hidden states."""
+        raise UnsupportedError("a server does not show a model's hidden states",
+                               "set corpus.choose.by to words, or use an embedded engine")  # fmt: skip
 
     def close(self) -> None:
         """Gives up what is under way, and the connections."""

@@ -1,7 +1,7 @@
 """The embedded engine: a causal language model in this process, on the CPU or on one GPU.
 
-Requests are taken in windows, sorted by length and run in batches that a token budget bounds; `generating` and
-`likelihoods` do the work.
+Requests are taken in windows, sorted by length and run in batches that a token budget bounds; `generating`,
+`likelihoods` and `embeddings` do the work.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback.config import ModelSettings
+from humpback.engines.embeddings import embeddings
 from humpback.engines.generating import generate
 from humpback.engines.likelihoods import loglikelihoods
 from humpback.engines.loaded_model import LoadedModel
@@ -23,12 +24,12 @@ from humpback.engines.weight_packing import can_pack, pack_linear_layers
 from humpback.errors import EngineError, ModelError
 from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
-from humpback.records import Completion, Likelihood, LikelihoodRequest, Request
+from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 _WINDOW = 256
 """Requests that are sorted by length together: also the most that are held at a time."""
 
-_AnyRequest = TypeVar("_AnyRequest", Request, LikelihoodRequest)
+_AnyRequest = TypeVar("_AnyRequest", Request, LikelihoodRequest, EmbeddingRequest)
 
 
 class TransformersEngine:
@@ -99,6 +100,11 @@ class TransformersEngine:
         """Computes log-likelihoods without generating."""
         for window in _windows(requests, _WINDOW):
             yield from loglikelihoods(self._open_model(), window)
+
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
+        """Reads the beginning of each text up to the middle layer."""
+        for window in _windows(requests, _WINDOW):
+            yield from embeddings(self._open_model(), window)
 
     def _open_model(self) -> LoadedModel:
         if self._loaded is None:

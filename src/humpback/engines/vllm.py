@@ -28,9 +28,17 @@ from humpback.config import ModelSettings
 from humpback.engines.guard import Guard
 from humpback.engines.token_rows import RowRequest, TokenRow, to_likelihood, to_rows
 from humpback.engines.vllm_layout import arguments_for
-from humpback.errors import EngineError, ModelError
+from humpback.errors import EngineError, ModelError, UnsupportedError
 from humpback.models.template import Template, TooLong, check_template
-from humpback.records import Completion, FinishReason, Likelihood, LikelihoodRequest, Request
+from humpback.records import (
+    Completion,
+    Embedding,
+    EmbeddingRequest,
+    FinishReason,
+    Likelihood,
+    LikelihoodRequest,
+    Request,
+)
 
 _QUEUE_FACTOR = 2
 """Requests that are running for each one that a copy can work on, so that no copy waits for this process."""
@@ -106,6 +114,10 @@ class VllmEngine:
         positions are those of prompts, which vLLM computes anew for each request.
         """
         return self._each(requests, self._start_loglikelihood)
+
+    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
+        """No hidden states are shown by vLLM; whoever embeds opens the model with another engine."""
+        raise UnsupportedError("vLLM does not show a model's hidden states", "use the engine transformers")
 
     def _each(
         self, requests: Iterable[_AnyRequest], begin: Callable[[_AnyRequest], Coroutine[Any, Any, _Answer]]

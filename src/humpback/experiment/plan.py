@@ -11,7 +11,7 @@ So arms can be added, renamed and removed, and what two of them share is compute
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from humpback.config import Config, spec_of
@@ -21,8 +21,10 @@ from humpback.experiment.measures import measures_of
 from humpback.experiment.planted import PlantedCorpus, only_planted, plan_planted_corpus
 from humpback.experiment.renamed import renamed
 from humpback.method.auto import resolve_auto
+from humpback.method.choosing import choose_segments
+from humpback.method.corpus import read_seed
 from humpback.method.loop import finetune, select
-from humpback.method.plan import Start, augment_corpus, plan_start
+from humpback.method.plan import Start, augment_corpus, plan_corpus
 from humpback.method.rating import rate
 from humpback.method.settings_file import with_changes
 from humpback.records import Rating, content_id, record_rng_seed
@@ -32,6 +34,13 @@ from humpback.runs.store import Run
 
 _BEFORE_RATING = ("corpus.choose.", "backward.", "augment.")
 """Settings that decide what is rated."""
+
+_DECIDING = {
+    **dict.fromkeys(("direction", "likeness", "chosen", "sample"), ("corpus.choose.",)),
+    "backward": ("backward.",),
+    "forward-0": (),
+}
+"""Of these the ones that decide a stage before the candidates."""
 
 BASE = "base"
 """Name of the row of the model before any training."""
@@ -115,11 +124,12 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
     """
     config = experiment.settings
     planted = plan_planted_corpus(experiment, experiment.recover) if experiment.recover else None
-    start = augment_corpus(config, base, planted.seed, (planted.segments,)) if planted else plan_start(config, base)
+    seed = planted.seed if planted else read_seed(config)
+    start = augment_corpus(config, base, seed, _corpus(config, planted, seed, base))
     grid = Grid(start, planted)
     for stage in (*(planted.stages if planted else ()), *start.stages):
         grid.add(stage)
-    maker = _Maker(experiment, base, grid, start.seed, start.seed_model)
+    maker = _Maker(experiment, base, grid, seed, start.seed_model)
     maker.measure(config, Row(BASE), 0, None, None)
     # All arms with the first seed before any with the second: a grid that is stopped half-way can already be compared.
     for number in range(1, experiment.seeds + 1):
@@ -127,6 +137,21 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
             for size in experiment.sizes_of(name):
                 maker.cell(name, size, number)
     return grid
+
+
+def _corpus(
+    config: Config,
+    planted: PlantedCorpus | None,
+    seed: Stage,
+    base: str,
+    called: Callable[[Stage], Stage] = lambda stage: stage,
+) -> tuple[Stage, ...]:
+    """From documents, or from what was planted, to the segments that instructions are written for."""
+    if planted is None:
+        return plan_corpus(config, seed, base, called)
+    if config.corpus.choose.share == 1:
+        return (planted.segments,)
+    return planted.segments, *choose_segments(config, planted.segments, seed, base, called)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +208,12 @@ class _Maker:
         own = config.model_copy(update={"forward": shared.forward, "tags": shared.tags})
 
         def called(stage: Stage) -> Stage:
-            # What M_yx is depends on its own settings alone; M_0 is the same for all.
-            groups = {self.rater.name: (), "backward": ("backward.",)}.get(stage.name, _BEFORE_RATING)
-            mark = _mark(arm, *groups)
+            # M_0 is the same for all, and so it is that rates and chooses among drafts.
+            mark = _mark(arm, *_DECIDING.get(stage.name, _BEFORE_RATING))
             return self.grid.add(renamed(stage, stage.name + f".{mark[1:]}", stage.does) if mark else stage)
 
-        start = augment_corpus(own, self.base, self.seed, self.grid.start.corpus, called)
-        return start.candidates
+        corpus = _corpus(own, self.grid.planted, self.seed, self.base, called)
+        return augment_corpus(own, self.base, self.seed, corpus, called).candidates
 
     def _reading(self, candidates: Stage) -> Stage | None:
         """What the instructions of planted answers are worth to M_0."""

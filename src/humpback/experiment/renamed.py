@@ -73,9 +73,9 @@ class _Under:
         """The base model's folder."""
         return self.inputs.base()
 
-    def engine(self, stage: str) -> AbstractContextManager[Engine]:
+    def engine(self, stage: str, *, embeds: bool = False) -> AbstractContextManager[Engine]:
         """An engine for the model of a stage, or for 'base'."""
-        return self.inputs.engine(self._found(stage))
+        return self.inputs.engine(self._found(stage), embeds=embeds)
 
     def _found(self, stage: str) -> str:
         return self.new if stage == self.old else stage

@@ -53,7 +53,7 @@ def cut_segments(config: Config) -> Stage:
         | contamination_settings(config)
         | {"corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))}
     )
-    elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate")
+    elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate", "corpus.choose")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
     settings.pop("corpus.documents")  # their names and contents count, not their place

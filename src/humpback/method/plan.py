@@ -8,6 +8,7 @@ from typing import overload
 
 from humpback.config import Config
 from humpback.method.auto import resolve_auto
+from humpback.method.choosing import choose_segments
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
 from humpback.method.evaluation import evaluate
 from humpback.method.loop import finetune, select, self_augment
@@ -124,7 +125,7 @@ def plan_start(config: Config, base: str) -> Start:
     """
     # The data: a few human-written pairs, and the segments of an unlabelled corpus.
     seed = read_seed(config)
-    return augment_corpus(config, base, seed, plan_corpus(config))
+    return augment_corpus(config, base, seed, plan_corpus(config, seed, base))
 
 
 def augment_corpus(
@@ -152,17 +153,24 @@ def augment_corpus(
     return Start(seed, corpus, backward, seed_model, augmentation)
 
 
-def plan_corpus(config: Config) -> tuple[Stage, ...]:
+def plan_corpus(
+    config: Config, seed: Stage | None = None, base: str = "", called: Callable[[Stage], Stage] = lambda stage: stage
+) -> tuple[Stage, ...]:
     """The stages from documents to the segments that instructions are written for.
 
     Args:
         config: The run's settings.
+        seed: The seed pairs, which segments may be chosen by; without them none are chosen.
+        base: Identity of the base model.
+        called: Gives each stage from the choice on the name it has here, before others refer to it.
     """
     stages = [cut_segments(config)]
     if config.corpus.lines.max_documents:
         stages.append(take_out_lines(config, stages[-1]))
     if config.corpus.deduplicate.exact or config.corpus.deduplicate.near:
         stages.append(drop_duplicates(config, stages[-1]))
+    if seed and config.corpus.choose.share < 1:
+        stages += choose_segments(config, stages[-1], seed, base, called)
     if config.corpus.limit:
-        stages.append(sample(config, stages[-1]))
+        stages.append(called(sample(config, stages[-1])))
     return tuple(stages)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 from humpback import prompts, seed
 from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, SingleScorer
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
+from humpback.config.scorers import Need
 from humpback.errors import StageError
+from humpback.method.choosing import draw_texts
 from humpback.method.external import identities
-from humpback.records import Candidate, Outcome, Pair, Rating, SignScale
+from humpback.records import Candidate, Outcome, Pair, Rating, SeedDirection, SignScale
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
 
 Rate = Callable[..., Outcome[Rating]]
@@ -34,18 +37,23 @@ def rate(
         config: The run's settings.
         iteration: t.
         candidates: What is rated.
-        pairs: The seed, for scorers that need a calibration.
+        pairs: The seed, for scorers that need a calibration or a direction.
         by: The model M_{t-1}.
         called: Gives each stage the name it has here, before others refer to it.
     """
     curate = config.curate
     needs = {SCORERS[scorer].needs for scorer in (curate.scorer, *curate.first)}
-    good = [called(calibrate(config, iteration, pairs, by))] if "calibration" in needs else []
+    grounds: dict[Need, Stage] = {}
+    if "calibration" in needs:
+        grounds["calibration"] = called(calibrate(config, iteration, pairs, by))
+    if "direction" in needs:
+        grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
     first = [
-        called(_rate(_alone(config, scorer), f"scores-{iteration}-{scorer}", iteration, candidates, by, good, []))
+        called(_rate(_alone(config, scorer), f"scores-{iteration}-{scorer}", iteration, candidates, by, grounds, []))
         for scorer in curate.first
     ]
-    return *good, *first, called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, good, first))
+    ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, first))
+    return *grounds.values(), *first, ratings
 
 
 def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | ExternalModel) -> Stage:
@@ -69,19 +77,45 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | External
     )  # fmt: skip
 
 
+def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Stage, by: Stage | ExternalModel) -> Stage:
+    """Where the seed's own pairs lie, seen from the candidates, among the hidden states of M_{t-1}. Ours."""
+    count, rng_seed = config.curate.direction_pairs, config.run.seed
+
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SeedDirection]]:
+        from humpback.curate.seed_likeness import find_pair_direction, pair_text
+
+        if done:
+            return
+        train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).train
+        good = draw_texts(((pair.id, pair_text(pair.instruction, pair.response)) for pair in train), count, rng_seed)
+        columns = (inputs.column(candidates.name, name) for name in ("id", "instruction", "response"))
+        texts = ((id_, pair_text(*sides)) for id_, *sides in zip(*columns, strict=True))
+        others = draw_texts(texts, count, rng_seed)
+        with inputs.engine(by.name, embeds=True) as engine:
+            yield find_pair_direction(good, others, engine)
+
+    settings = flat_settings(config, "curate.direction_pairs", "seed.holdout_share", "seed.holdout_min")
+    settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
+    name, does = f"direction-{iteration}", f"where the seed's pairs lie for {_rater(iteration, by)}"
+    return Stage(
+        name, does, names_of(pairs, candidates, by), settings | identities(by), Produce(shards), SeedDirection,
+        model=True, external=external_of(by),
+    )  # fmt: skip
+
+
 def _rate(
     config: Config,
     name: str,
     iteration: int,
     candidates: Stage,
     by: Stage | ExternalModel,
-    good: Sequence[Stage],
+    grounds: Mapping[Need, Stage],
     first: Sequence[Stage],
 ) -> Stage:
     """Ratings by one scorer, or the mean ranks by several that came first."""
     curate = config.curate
     spec = SCORERS[curate.scorer]
-    on = good if spec.needs == "calibration" else []
+    on = [stage for need, stage in grounds.items() if need == spec.needs]
     asks = spec.asks_model
 
     @contextmanager
@@ -91,9 +125,11 @@ def _rate(
         if spec.needs == "members":
             yield _by_mean_rank(curate, iteration, inputs, first)
             return
-        scales = [scale for stage in on for scale in inputs.records(stage.name, SignScale)]
-        scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, scales)
-        with inputs.engine(by.name) if asks else nullcontext(NoModel()) as engine:
+        scales = [scale for stage in on if stage.makes is SignScale for scale in inputs.records(stage.name, SignScale)]
+        directions = (inputs.records(stage.name, SeedDirection) for stage in on if stage.makes is SeedDirection)
+        direction = next(chain.from_iterable(directions), None)
+        scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, scales, direction)
+        with inputs.engine(by.name, embeds=spec.embeds) if asks else nullcontext(NoModel()) as engine:
             if first:
                 within = reach(lambda: _scores(inputs, first[0]), curate.cascade)
                 yield lambda shard, cheap: rate_within(shard, cheap, within, scorer, engine)

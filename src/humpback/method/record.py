@@ -17,6 +17,7 @@ from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
 from humpback.method.plan import Plan, plan
 from humpback.method.settings_file import load_config
+from humpback.records import SeedDirection
 from humpback.runs.store import Run
 
 
@@ -56,6 +57,8 @@ class PlanRecord:
     seed_source: str
     """Without its folders, like the documents."""
     documents: tuple[str, ...]
+    direction: str = ""
+    """Where the seed's answers lie, which segments are chosen by; empty where none are chosen."""
 
 
 def record_of(plan_: Plan, config: Config) -> PlanRecord:
@@ -79,6 +82,7 @@ def record_of(plan_: Plan, config: Config) -> PlanRecord:
         ),
         seed_source=_without_folders(config.seed.source),
         documents=tuple(map(_without_folders, config.corpus.documents)),
+        direction=next((stage.name for stage in plan_.corpus if stage.makes is SeedDirection), ""),
     )
 
 

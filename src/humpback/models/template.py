@@ -40,6 +40,9 @@ PLAIN = (
 _CACHED_TEXTS = 64
 """Texts whose tokens are cached. A prompt's own text comes with every record, so that it always stays among them."""
 
+_CHARS_PER_TOKEN = 16
+"""Of a text of which only the first tokens are read, so many characters for each token are looked at."""
+
 
 class TooLong(HumpbackError):
     """A conversation does not fit, even with everything cut that may be cut."""
@@ -168,6 +171,18 @@ class Template:
         sequences = [(*self._text(prefix + text), *(self.end_ids if ends else ())) for text in texts]
         shared = common_prefix([self._text(prefix), *sequences]) if prefix else ()
         return shared, [sequence[len(shared) :] for sequence in sequences]
+
+    def plain_text(self, text: str, max_tokens: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What stands before a text that is read without a conversation, and the text's own first tokens.
+
+        Before it stands a begin-of-text token where the tokenizer puts one there, else nothing.
+        """
+        return self._begin_ids, self._text_tokens(text[: max_tokens * _CHARS_PER_TOKEN])[:max_tokens]
+
+    @cached_property
+    def _begin_ids(self) -> tuple[int, ...]:
+        begin = self._tokenizer.bos_token_id
+        return (int(begin),) if begin is not None and begin in self._tokenizer("").input_ids else ()
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of generated tokens, control tokens left out."""

@@ -71,14 +71,14 @@ class RunInputs:
         return models.resolve(self._config.model)
 
     @contextmanager
-    def engine(self, stage: str) -> Iterator[Engine]:
+    def engine(self, stage: str, *, embeds: bool = False) -> Iterator[Engine]:
         """An engine for the model of a stage, for 'base', or for an external model; the only one open at a time."""
-        settings, path, identity = self._config.model, None, ""
-        if stage in self._external:
-            settings = self._external[stage]
-        elif stage == "base":
+        settings, path, identity = self._external.get(stage, self._config.model), None, ""
+        if embeds and settings.engine_spec.embeds_by:
+            settings = settings.model_copy(update={"engine": settings.engine_spec.embeds_by})
+        if stage == "base":
             path, identity = self._base.path, f"base@{self._base.identity[:12]}"
-        else:
+        elif stage not in self._external:
             path = get_folder(self.run.stage(stage).model_path, self.scratch(stage).with_suffix(".model"))
             identity = f"{stage}@{self._recipes[stage].fingerprint[:12]}"
         with open_engine(settings, path, identity) as engine:

@@ -39,8 +39,11 @@ class Inputs(Protocol):
         """The base model's folder, made ready on first use."""
         ...
 
-    def engine(self, stage: str) -> AbstractContextManager[Engine]:
-        """An engine for the model of a stage, for 'base', or for a model that the plan names (`ExternalModel`)."""
+    def engine(self, stage: str, *, embeds: bool = False) -> AbstractContextManager[Engine]:
+        """An engine for the model of a stage, for 'base', or for a model that the plan names (`ExternalModel`).
+
+        Where it has to embed texts, it is the engine that can (`EngineSpec.embeds_by`).
+        """
         ...
 
 

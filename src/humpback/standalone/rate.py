@@ -56,7 +56,7 @@ def rate_files(
     if backward:
         backward_settings = config.model.model_copy(update={"name": backward})
         plan.append(_gains(config, read, ExternalModel("backward", backward_settings)))
-    seed = [read_seed(without_holdout(config))] if "calibration" in needs else []
+    seed = [read_seed(without_holdout(config))] if needs & {"calibration", "direction"} else []
     by = ExternalModel("rater", config.model)
     plan += seed
     plan += rate(without_holdout(config), 1, plan[1 if backward else 0], seed[0] if seed else read, by)

@@ -15,6 +15,7 @@ from humpback.standalone.tables import check_endings, write_records
 from humpback.standalone.work import Command, How, carry_out
 
 _DEFAULT = How()
+_NOT_CHOSEN = "corpus.choose was left out: it needs a seed, so that only 'humpback run' chooses segments"
 
 
 def segment_files(
@@ -32,10 +33,11 @@ def segment_files(
     check_endings(out, dropped)
     config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
     plan = plan_corpus(config)
+    notes = [_NOT_CHOSEN] if config.corpus.choose.share < 1 else []
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
-        return [write_records(out, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger)]
+        return [write_records(out, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger), *notes]
 
     writes = (out, dropped) if dropped else (out,)
     reads = tuple(Path(name) for name in documents if "://" not in name)

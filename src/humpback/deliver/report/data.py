@@ -127,6 +127,20 @@ class RatingSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectionSummary:
+    """How well the direction that segments were chosen by finds answers that it was not made from."""
+
+    by: str
+    """'hidden' or 'words'."""
+    transfer: float
+    """AUROC of held-back seed answers above held-back segments: .5 is chance."""
+    answers: int
+    """Seed answers that it was made from."""
+    segments: int
+    """Segments that it was made from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """How scores moved from one iteration to a later one, over the candidates that both scored."""
 
@@ -188,6 +202,8 @@ class ReportData:
     curated: int
     """N: pairs that the last iteration kept."""
     stages: tuple[StageFacts, ...] = ()
+    directions: tuple[DirectionSummary, ...] = ()
+    """What segments were chosen by, the one that decides first."""
     lengths: tuple[LengthSummary, ...] = ()
     ratings: tuple[RatingSummary, ...] = ()
     movements: tuple[Movement, ...] = ()

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report import charts
 from humpback.deliver.report.cascade import cascade_sentence
+from humpback.deliver.report.choosing import direction_sentence
 from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sample
 from humpback.deliver.report.verdict import direction_of_change, signed, verdict
 from humpback.records import RatingState
@@ -87,6 +88,7 @@ def render(data: ReportData) -> str:
         rating_charts=[(charts.rating_chart(item), charts.rating_close_up(item)) for item in data.ratings],
         cascades=[(item, text) for item in data.ratings if (text := cascade_sentence(item))],
         rating_states=rating_states(data.ratings),
+        directions=[direction_sentence(item) for item in data.directions],
         curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
         samples=sample_groups(data.samples[:MAX_SAMPLES]),
         widest=max((row.records_out + row.dropped_total for row in data.stages), default=0),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from humpback.deliver.facts import Difference, LossSummary
+from humpback.deliver.report.choosing import direction_warning
 from humpback.deliver.report.data import RatingSummary, ReportData
 
 Tone = Literal["good", "neutral", "bad"]
@@ -27,6 +28,7 @@ def verdict(data: ReportData) -> Verdict:
     """Says what was made and whether it helped, no more surely than the held-out pairs allow."""
     warnings = [item.separation.sentence for item in data.ratings if item.separation and item.separation.flat]
     warnings += [_often_asked_again(item) for item in data.ratings if item.asked_again > item.asked / 2]
+    warnings += filter(None, [direction_warning(data.directions)])
     last = _last_forward(data)
     counts = _counts(data)
     if last is None or not last.differences:
