@@ -21,7 +21,7 @@ from humpback.experiment.measures import HeldOut
 from humpback.experiment.plan import BASE, Cell, Grid, Row
 from humpback.experiment.planted import PLANTED, PlantedCorpus, hidden_instructions
 from humpback.experiment.results import name_of, trainings_of
-from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
+from humpback.records import Candidate, Curated, HeldOutLoss, Likeness, Pair, Rating, Segment
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
 from humpback.statistics.intervals import DRAWS, FloatArray, Interval, percentile_interval, resample_counts
@@ -220,9 +220,10 @@ def _selections(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Selecte
 
 
 def _separations(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Separation]:
-    """Every scorer that rated planted answers and distractors."""
+    """Every scorer that rated planted answers and distractors, and every measure of likeness to the seed."""
     for stage in grid.stages.values():
-        if stage.makes is not Rating or not stage.name.startswith("ratings") or not _done(run, stage):
+        scores_all = stage.makes is Likeness or (stage.makes is Rating and stage.name.startswith("ratings"))
+        if not scores_all or not _done(run, stage):
             continue
         kind_of = dict(
             zip(run.stage(stage.needs[0]).column("id"), run.stage(stage.needs[0]).column("source"), strict=True)
