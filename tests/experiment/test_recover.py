@@ -27,14 +27,15 @@ from tests.corpus_fixtures import STEPS, TOPICS, paragraph
 ARMS = {
     "seed": {},
     "long": {"settings": {"forward.epochs": 3}},
-    "oracle": {"scorer": "random", "planted": True, "instructions": "hidden"},
-    "shuffled": {"scorer": "random", "planted": True, "instructions": "shuffled"},
-    "planted": {"scorer": "random", "planted": True},
+    "oracle": {"scorer": "random", "candidates": "planted", "instructions": "hidden"},
+    "shuffled": {"scorer": "random", "candidates": "planted", "instructions": "shuffled"},
+    "planted": {"scorer": "random", "candidates": "planted"},
     "random": {"scorer": "random"},
+    "others": {"scorer": "random", "candidates": "distractors"},
     "ours": {"scorer": "answer-likelihood"},
     "of-four": {
         "scorer": "random",
-        "planted": True,
+        "candidates": "planted",
         "settings": {"augment.per_segment": 3, "augment.best_by": "forward"},
     },
 }
@@ -125,7 +126,9 @@ def test_everything_is_reported(carry, recover):
     oracle = next(gain for gain in facts.gains if gain.row.arm == "oracle")
     assert oracle.recovered == pytest.approx(1)
     assert (oracle.interval.low, oracle.interval.high) == pytest.approx((1, 1))
+    assert len(facts.oracle_again) == 2
     by_stage = {row.stage: row for row in facts.selected}
+    assert by_stage["curated-1.random-distractors-4.s1"].precision == 0
     assert by_stage["curated-1.random-planted-4.s1"].precision == 1
     assert by_stage["curated-1.random-planted-4.s1"].recall == 4 / 8
     assert 0 < by_stage["curated-1.random-4.s1"].base_rate < 1
@@ -166,7 +169,11 @@ def test_what_is_planted_decides_the_recipes(grid_of, recover):
 @pytest.mark.parametrize(
     ("arms", "changes", "message"),
     [
-        ({"seed": {}, "mine": {"scorer": "random", "planted": True}}, None, "asks what was planted, and nothing is"),
+        (
+            {"seed": {}, "mine": {"scorer": "random", "candidates": "planted"}},
+            None,
+            "asks what was planted, and nothing is",
+        ),
         ({"seed": {}, "random": {"scorer": "random"}}, {}, "recover.oracle names 'oracle'"),
         ({"oracle": ARMS["oracle"]}, {}, "give the experiment an arm without a scorer"),
         (ARMS, {"distractors": {}}, "recover.distractors names nothing"),
@@ -194,8 +201,8 @@ def test_too_few_distractors_are_said(carry, recover):
 def facts(**changes):
     values = {
         "baseline": Row("seed"), "baseline_loss": 2.2, "others": {}, "ceiling": 0.05,
-        "ceiling_interval": Interval(0.04, 0.06), "noise": 0.005, "gains": (), "selected": (), "separations": (),
-        "readings": (),
+        "ceiling_interval": Interval(0.04, 0.06), "noise": 0.005, "oracle_again": (), "gains": (), "selected": (),
+        "separations": (), "readings": (),
     }  # fmt: skip
     return Recovered(**values | changes)
 

@@ -31,8 +31,9 @@ class ArmSettings(Settings):
     """Train on this part of the seed pairs, a seeded sample: with an arm on all of them, what a doubling is worth."""
     iterations: Positive = 1
     """Rounds of self-curation: from the second on each model of the arm rates for its successor."""
-    planted: bool = False
-    """Take candidates of planted answers alone: perfect selection. Needs `recover`."""
+    candidates: Literal["all", "planted", "distractors"] = "all"
+    """planted: those of planted answers alone, so that selection is perfect. distractors: the others alone. Both need
+    `recover`."""
     instructions: Literal["written", "hidden", "shuffled"] = "written"
     """written: as M_yx wrote them. hidden: planted answers get back the instruction that was hidden. shuffled: each
     selected response gets another one's instruction. The last two need `recover`."""
@@ -55,8 +56,8 @@ class ArmSettings(Settings):
     def _something(self) -> ArmSettings:
         if not self.scorer and not (self.seed_pairs and self.iterations == 1 and not self.sizes):
             raise ValueError("an arm without a scorer takes the seed pairs alone: no sizes, no iterations")
-        if not self.scorer and (self.planted or self.instructions != "written"):
-            raise ValueError("an arm without a scorer has no candidates: leave out planted and instructions")
+        if not self.scorer and self.needs_recover:
+            raise ValueError("an arm without a scorer has no candidates: leave out candidates and instructions")
         if self.instructions != "written" and self.iterations > 1:
             raise ValueError("instructions are exchanged for one iteration only: leave out iterations")
         return self
@@ -64,7 +65,7 @@ class ArmSettings(Settings):
     @property
     def needs_recover(self) -> bool:
         """Whether the arm asks which answers were planted."""
-        return self.planted or self.instructions != "written"
+        return self.candidates != "all" or self.instructions != "written"
 
 
 class RecoverSettings(Settings):
@@ -176,9 +177,11 @@ class ExperimentSettings(Settings):
 
     def _recoverable(self, recover: RecoverSettings) -> None:
         oracle = self.arms.get(recover.oracle)
-        if oracle is None or not (oracle.planted and oracle.instructions == "hidden" and oracle.seed_pairs):
+        if oracle is None or not (
+            oracle.candidates == "planted" and oracle.instructions == "hidden" and oracle.seed_pairs
+        ):
             raise ValueError(
-                f"recover.oracle names '{recover.oracle}': it has to be an arm with planted: true, "
+                f"recover.oracle names '{recover.oracle}': it has to be an arm with candidates: planted, "
                 "instructions: hidden and the seed pairs"
             )
         if all(arm.scorer for arm in self.arms.values()):

@@ -18,7 +18,7 @@ from humpback.config import Config, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
 from humpback.experiment.instructions import exchanged, losses_of, read_instructions
 from humpback.experiment.measures import measures_of
-from humpback.experiment.planted import PlantedCorpus, only_planted, plan_planted_corpus
+from humpback.experiment.planted import PlantedCorpus, only, plan_planted_corpus
 from humpback.experiment.renamed import renamed
 from humpback.method.auto import resolve_auto
 from humpback.method.choosing import choose_segments
@@ -174,8 +174,8 @@ class _Maker:
             return
         model, candidates = self.rater, self._candidates(arm, config)
         reading = self._reading(candidates)
-        if arm.planted:
-            candidates = self.grid.add(only_planted(candidates))
+        if arm.candidates != "all":
+            candidates = self.grid.add(only(arm.candidates, candidates))
         for iteration in range(1, arm.iterations + 1):
             curated = self._curate(config, arm, candidates, size, number, iteration, model)
             label = f"forward-{iteration}.{_content(arm, size)}"
@@ -237,7 +237,7 @@ class _Maker:
     ) -> Stage:
         """The best candidates by the arm's scorer. M_0 rates once for all seeds, unless the scorer itself draws."""
         drawn = f".s{number}" if spec_of(arm.scorer).by_chance or iteration > 1 else ""
-        origin = ("-planted" if arm.planted else "") + _mark(arm, *_BEFORE_RATING)
+        origin = _origin(arm) + _mark(arm, *_BEFORE_RATING)
         rated_by = f"{arm.scorer}{origin}{_mark(arm, 'curate.', but='curate.select.')}"
         selected = f"{arm.scorer}{origin}{_mark(arm, 'curate.')}-{size}"
         if iteration > 1:
@@ -297,8 +297,13 @@ def _rating_config(experiment: ExperimentSettings, config: Config, number: int, 
 
 def _content(arm: ArmSettings, size: Size) -> str:
     """The data of a training, as part of a name."""
-    changed = ("-planted" if arm.planted else "") + (f"-{arm.instructions}" if arm.instructions != "written" else "")
+    changed = _origin(arm) + (f"-{arm.instructions}" if arm.instructions != "written" else "")
     return f"{arm.scorer}-{size}{changed}" + ("" if arm.seed_pairs else "-alone") + _part(arm) + _mark(arm, "")
+
+
+def _origin(arm: ArmSettings) -> str:
+    """The candidates that the arm may select from, as part of a name."""
+    return f"-{arm.candidates}" if arm.candidates != "all" else ""
 
 
 def _part(arm: ArmSettings) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from humpback import seed as seed_data
 from humpback.config import Config, SeedSettings
@@ -160,23 +161,25 @@ def _planted_segment(pair: Pair) -> Segment:
     return Segment(segment_name(pair.response), pair.id, PLANTED, (), pair.response, "en")
 
 
-def only_planted(candidates: Stage) -> Stage:
-    """Perfect selection: the candidates of planted answers."""
+def only(origin: Literal["planted", "distractors"], candidates: Stage) -> Stage:
+    """The candidates of planted answers, which is perfect selection, or those of distractors."""
+    planted = origin == "planted"
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
-        yield _without_distractors
+        yield lambda shard: _parted(shard, planted)
 
     work = MapShards(((candidates.name, Candidate),), opened)
-    name = candidates.name.replace("candidates", "candidates.planted", 1)
-    return Stage(name, "keep what was planted", names_of(candidates), {}, work, Candidate)
+    name = candidates.name.replace("candidates", f"candidates.{origin}", 1)
+    return Stage(name, f"keep the {origin} alone", names_of(candidates), {}, work, Candidate)
 
 
-def _without_distractors(shard: Sequence[Candidate]) -> Outcome[Candidate]:
-    selected = tuple(row for row in shard if row.source == PLANTED)
+def _parted(shard: Sequence[Candidate], planted: bool) -> Outcome[Candidate]:
+    selected = tuple(row for row in shard if (row.source == PLANTED) == planted)
+    reason = "distractor" if planted else "planted answer"
     dropped = tuple(
-        Dropped(row.id, "distractor", row.source, row.source, row.response[:200])
+        Dropped(row.id, reason, row.source, row.source, row.response[:200])
         for row in shard
-        if row not in selected
+        if (row.source == PLANTED) != planted
     )
     return Outcome(selected, dropped, len(shard))

@@ -112,6 +112,8 @@ class Recovered:
     ceiling_interval: Interval
     noise: float
     """Standard deviation of the loss between trainings that differ in their seed alone."""
+    oracle_again: tuple[float, ...]
+    """What each training of the oracle recovers of the others' gain: about 1."""
     gains: tuple[Gain, ...]
     selected: tuple[Selected, ...]
     separations: tuple[Separation, ...]
@@ -152,6 +154,7 @@ def recovered(experiment: ExperimentSettings, grid: Grid, run: Run) -> Recovered
         ceiling,
         ceiling_interval,
         float(np.sqrt(np.mean(spreads))) if spreads else math.nan,
+        _again(trainings[baseline].value, trainings[oracle].by_seed) if baseline and oracle else (),
         gains,
         tuple(_selections(grid, grid.planted, run)),
         tuple(_separations(grid, grid.planted, run)),
@@ -176,6 +179,11 @@ def _oracle(recover: RecoverSettings, trainings: Mapping[Row, Trainings]) -> Row
     return next((row for row in trainings if row.arm == recover.oracle), None)
 
 
+def _again(start: float, ends: Sequence[float]) -> tuple[float, ...]:
+    others = (fmean(end for k, end in enumerate(ends) if k != number) for number in range(len(ends)) if len(ends) > 1)
+    return tuple((start - end) / (start - other) for end, other in zip(ends, others, strict=False))
+
+
 def _gain(
     row: Row, experiment: ExperimentSettings, trainings: Mapping[Row, Trainings], baseline: Row, oracle: Row
 ) -> Gain:
@@ -197,7 +205,8 @@ def _selection(arm: ArmSettings, row: Row) -> str:
         "" if arm.seed_pairs and arm.seed_share == 1 else f", {'a part of' if arm.seed_pairs else 'without'} the seed"
     )
     settings = "".join(f", {name}: {value}" for name, value in arm.settings.items() if not name.startswith("forward."))
-    return f"{'perfect' if arm.planted else arm.scorer}, {row.size}, M_{row.iteration}{seed}{settings}"
+    who = {"planted": "perfect", "distractors": "distractors alone"}.get(arm.candidates, arm.scorer)
+    return f"{who}, {row.size}, M_{row.iteration}{seed}{settings}"
 
 
 def _selections(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Selected]:

@@ -64,6 +64,9 @@ def _verdict(recovered: Recovered) -> Iterator[str]:
     yield f"development part{f' (others: {others})' if others else ''}. True instructions bring {recovered.ceiling:.4f}"
     yield f"({_span(recovered.ceiling_interval)}): 1 in the table. Trainings that differ in their seed alone have a"
     yield f"standard deviation of {recovered.noise:.4f}."
+    if recovered.oracle_again:
+        shares = ", ".join(f"{share:.2f}" for share in recovered.oracle_again)
+        yield f"Each training of the oracle recovers {shares} of the gain of the others."
     if math.isnan(recovered.noise):
         yield "Whether this is valid shows once two seeds are trained."
     elif not recovered.valid:
