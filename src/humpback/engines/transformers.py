@@ -6,7 +6,6 @@ Requests are taken in windows, sorted by length and run in batches that a token 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from humpback.engines.likelihoods import loglikelihoods
 from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.weight_packing import can_pack, pack_linear_layers
 from humpback.errors import EngineError, ModelError
+from humpback.models.memory import give_back_memory
 from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
 from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
@@ -87,7 +87,7 @@ class TransformersEngine:
         """Frees the model's memory."""
         on_gpu = self._loaded is not None and self._loaded.device.type == "cuda"
         self._loaded = None
-        gc.collect()
+        give_back_memory()
         if on_gpu:
             torch.cuda.empty_cache()
 

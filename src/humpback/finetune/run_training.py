@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +22,7 @@ from humpback.finetune.summary import CurvePoint, curve_of
 from humpback.finetune.tokens import open_tokens
 from humpback.finetune.trainer import Progress, TargetTrainer, adapters, make_trainer
 from humpback.finetune.training_job import TrainingJob
+from humpback.models.memory import give_back_memory
 from humpback.models.sources import identify
 
 
@@ -63,7 +63,7 @@ def run_training(job: TrainingJob, progress: Progress | None = None) -> Training
         finally:
             trainer.accelerator.free_memory()
             del trainer, loaded
-            gc.collect()
+            give_back_memory()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
