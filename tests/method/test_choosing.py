@@ -16,8 +16,9 @@ from humpback.likeness.measuring import LikenessMeter, Sampled, WordLikeness, fi
 from humpback.likeness.words import word_buckets, word_scores
 from humpback.method.choosing import draw_texts
 from humpback.method.plan import plan, plan_corpus
-from humpback.records import Candidate, Likeness, SeedDirection, Segment
+from humpback.records import Candidate, EmbeddingRequest, Likeness, SeedDirection, Segment
 from humpback.runs.executor import execute
+from humpback.runs.inputs import RunInputs
 from humpback.runs.status import recipes, status
 from humpback.runs.store import Run
 from tests.command import humpback, mistake
@@ -134,6 +135,16 @@ def test_a_server_is_refused_at_once_and_vllm_gives_way_to_transformers(settings
     ]
     assert stages[0]["likeness"].settings == stages[1]["likeness"].settings
     assert stages[0]["direction"].settings == stages[1]["direction"].settings
+
+
+def test_a_model_of_vllm_is_opened_by_transformers_where_it_embeds(settings, tmp_path, tiny_model):
+    model = {"engine": "vllm", "name": str(tiny_model), "device": "cpu"}
+    inputs = RunInputs(Run(tmp_path / "run"), config_of(settings, {"share": 0.5}, model=model), [])
+    with inputs.engine("base", embeds=True) as engine:
+        (answer,) = engine.embed([EmbeddingRequest("a", "The sea is loud.")])
+
+    assert len(answer.values) == 48
+    assert engine.model.startswith("base@")
 
 
 def test_a_seed_that_is_too_small_is_one_clear_line(settings, config_file, tmp_path):

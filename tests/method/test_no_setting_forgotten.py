@@ -40,6 +40,7 @@ def values(folder: Path) -> dict[str, Any]:
         "corpus.urls.blocklists": [str(folder / "first.jsonl")],
         "corpus.segment.skip": ["too long"],
         "corpus.choose.sample": 100,
+        "curate.direction_pairs": 100,
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
         "model.engine": "fake",

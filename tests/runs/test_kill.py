@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
+from humpback.records import Candidate, Curated, HeldOutLoss, Likeness, Pair, Rating, SeedDirection, Segment
 from humpback.runs.store import Run
 from tests.killing import kill_when, written_at
 
@@ -47,9 +47,9 @@ def real_config(settings: dict, tmp_path: Path, tiny_model: Path) -> Path:
     return path
 
 
-def start(config: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(config: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
     """Starts the command line in a process of its own."""
-    command = [sys.executable, "-m", "humpback", "run", str(config), "--out", str(out)]
+    command = [sys.executable, "-m", "humpback", "run", str(config), "--out", str(out), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ))
 
 
@@ -57,6 +57,11 @@ def records(folder: Path) -> dict[str, list[object]]:
     """All records of a run, kept and dropped."""
     run = Run(folder)
     return {name: [*run.stage(name).records(kind), *run.stage(name).dropped()] for name, kind in KINDS.items()}
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output.decode()
 
 
 MOMENTS = (
@@ -99,12 +104,23 @@ def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_res
     assert sorted(path.name for path in tmp_path.glob("*killed*")) == [".killed.jsonl.made.json", "killed.jsonl"]
 
 
+@pytest.mark.slow
+def test_choosing_goes_on_after_a_kill_and_chooses_the_same(real_config, tmp_path):
+    options = ("--until", "chosen", "--set", "corpus.choose.share=0.5", "--set", "corpus.choose.clusters=3")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    _finish(start(real_config, whole, *options))
+    for stage, pattern in (("direction", "part-00000.parquet"), ("likeness", "part-00001.parquet")):
+        assert kill_when(start(real_config, killed, *options), killed / "stages" / stage, pattern)
+    _finish(start(real_config, killed, *options))
+    for stage, kind in (("direction", SeedDirection), ("likeness", Likeness), ("chosen", Segment)):
+        first, second = (Run(folder).stage(stage) for folder in (whole, killed))
+        assert [*first.records(kind), *first.dropped()] == [*second.records(kind), *second.dropped()]
+
+
 @pytest.mark.training
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(real_config, tmp_path):
-    whole = start(real_config, tmp_path / "whole")
-    output, _ = whole.communicate(timeout=240)
-    assert whole.returncode == 0, output.decode()
+    _finish(start(real_config, tmp_path / "whole"))
 
     killed = tmp_path / "killed"
     kills = 0
@@ -114,8 +130,6 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(real_confi
         for path, moment in written.items():
             assert path.stat().st_mtime_ns == moment, f"{path} was committed and then written again"
         written = {path: path.stat().st_mtime_ns for path in (killed / "stages").glob("*/part-*.parquet")}
-    last = start(real_config, killed)
-    output, _ = last.communicate(timeout=240)
-    assert last.returncode == 0, output.decode()
+    _finish(start(real_config, killed))
     assert kills == len(MOMENTS), "every kill must hit"
     assert records(killed) == records(tmp_path / "whole")
