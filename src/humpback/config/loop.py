@@ -92,6 +92,9 @@ ExampleOrder = Literal["mixed", "seed-last", "seed-first"]
 class ForwardSettings(TrainSettings):
     """A forward training. Where seed pairs and augmented pairs meet, it also says how they are mixed."""
 
+    seed_epochs: Annotated[float, Field(gt=0)] | None = None
+    """Passes of M_0, in place of `steps` and `epochs`: it has the seed alone, and is best trained longer on few pairs.
+    Not in the paper."""
     order: ExampleOrder = "mixed"
     """mixed, as in the paper: each pass goes over all pairs. seed-last: all passes over the augmented pairs come first,
     then those over the seed pairs. seed-first: the other way round. The number of pairs seen stays the same. Without
@@ -99,6 +102,18 @@ class ForwardSettings(TrainSettings):
     seed_weight: Positive = 1
     """How often a pass holds each seed pair; it holds each augmented pair once. With `epochs` the training gets longer
     by the repetitions, with `steps` only the mixture changes. Without pairs of both kinds it changes nothing."""
+
+    @property
+    def of_seed_model(self) -> ForwardSettings:
+        """The training of M_0."""
+        if self.seed_epochs is None:
+            return self
+        return self.model_copy(update={"steps": "paper", "epochs": self.seed_epochs, "seed_epochs": None})
+
+    @property
+    def of_later_models(self) -> ForwardSettings:
+        """The trainings of M_1, M_2, ..."""
+        return self.model_copy(update={"seed_epochs": None})
 
 
 class TagSettings(Settings):

@@ -71,6 +71,10 @@ def finetune(
             f"model.engine is {config.model.engine}: a run trains, and a server's model cannot be trained",
             "set model.engine to transformers; 'humpback instruct' and 'humpback rate' work with a server",
         )
+    if direction == "forward":
+        seed_alone = all(stage.makes is Pair for stage in on)
+        forward = config.forward.of_seed_model if seed_alone else config.forward.of_later_models
+        config = config.model_copy(update={"forward": forward})
     train_settings = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
