@@ -188,7 +188,7 @@ class ChooseSettings(Settings):
     """Keep this share of the segments, those most like the seed's answers first. At 1 nothing is chosen."""
     by: Literal["hidden", "words"] = "hidden"
     """hidden: by the base model's hidden states, in the direction in which the seed's answers differ from the corpus.
-    words: by the words that speak for the seed; asks no model, and finds less."""
+    words: by the words that speak for the seed; asks no model. docs/corpus.md compares both."""
     explore: Share = 0.1
     """This part of what is kept is drawn by chance from all others, so that what the seed lacks is not lost."""
     words_share: Annotated[float, Field(gt=0, le=1)] = 1.0
