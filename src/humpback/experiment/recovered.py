@@ -187,7 +187,10 @@ def _again(start: float, ends: Sequence[float]) -> tuple[float, ...]:
 def _gain(
     row: Row, experiment: ExperimentSettings, trainings: Mapping[Row, Trainings], baseline: Row, oracle: Row
 ) -> Gain:
-    ours, start, end = trainings[row], trainings[baseline], trainings[oracle]
+    sides = trainings[row], trainings[baseline], trainings[oracle]
+    common = sorted(set.intersection(*(set(side.seeds) for side in sides)))
+    # Of an experiment that is half done: a seed that only one side has would count as a gain.
+    ours, start, end = (side.only(common) for side in sides) if common else sides
     gap = difference(ours, start)
     drawn_start = draws(start)
     with np.errstate(divide="ignore", invalid="ignore"):
