@@ -257,3 +257,17 @@ def test_the_page_warns_where_most_replies_were_asked_again(full: ReportData) ->
     assert "and were asked again" not in page(4)
     assert "The cascade left 1 of 9 candidates unrated" in page(4)
     assert "replies had no score" not in page(0)
+
+
+@pytest.mark.parametrize(("curated", "high", "warned"), [(12, 0.1, True), (12, -0.1, False), (90, 0.1, False)])
+def test_the_verdict_says_where_the_curated_pairs_are_too_few_to_tell(full: ReportData, curated, high, warned) -> None:
+    from humpback.deliver.report import verdict
+
+    stages = (StageFacts("forward-0", 60, 60, 9.0), *full.stages)
+    found = verdict(
+        replace(full, curated=curated, stages=stages, losses=losses(None, difference("forward-0", -0.2, high)))
+    )
+    sentences = [text for text in found.warnings if "too few to tell" in text]
+    assert bool(sentences) == warned
+    if warned:
+        assert "12 curated pairs beside 60 of the seed, and 9 held-out pairs" in sentences[0]

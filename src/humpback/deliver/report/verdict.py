@@ -50,6 +50,7 @@ def verdict(data: ReportData) -> Verdict:
     labelled = ((base, "the base model"), (seed, SEED_LABEL))
     comparisons = tuple(_compare(item, label) for item, label in labelled if item)
     tone, headline = _headline(base, seed, name)
+    warnings += filter(None, [_too_few(data, seed)])
     return Verdict(tone, headline, counts, losses, comparisons, (*data.notes, *warnings))
 
 
@@ -68,6 +69,17 @@ def _often_asked_again(item: RatingSummary) -> str:
     return (
         f"In iteration {item.iteration} {share} replies had no score and were asked again "
         "for the grade alone. curate.scorer expected-rating asks for nothing else, and costs less."
+    )
+
+
+def _too_few(data: ReportData, seed: Difference | None) -> str:
+    """Says so where there are fewer curated pairs than seed pairs, and no gain is seen; else nothing."""
+    seed_pairs = next((stage.records_in for stage in data.stages if stage.name == data.seed_model), 0)
+    if seed is None or direction_of_change(seed) == "lower" or data.curated >= seed_pairs:
+        return ""
+    return (
+        f"There are {data.curated:,} curated pairs beside {seed_pairs:,} of the seed, and {seed.pairs:,} held-out pairs: "
+        "too few to tell whether they help. With 180 beside 64, and 200 held out, it was seen (docs/results.md)."
     )
 
 
