@@ -78,8 +78,8 @@ def _too_few(data: ReportData, seed: Difference | None) -> str:
     if seed is None or direction_of_change(seed) == "lower" or data.curated >= seed_pairs:
         return ""
     return (
-        f"There are {data.curated:,} curated pairs beside {seed_pairs:,} of the seed, and {seed.pairs:,} held-out pairs: "
-        "too few to tell whether they help. With 180 beside 64, and 200 held out, it was seen (docs/results.md)."
+        f"There are {data.curated:,} curated pairs beside {seed_pairs:,} of the seed, and {seed.pairs:,} held-out "
+        "pairs: too few to tell whether they help. With 180 beside 64, and 200 held out, it was seen (docs/results.md)."
     )
 
 
