@@ -13,10 +13,11 @@ from humpback.errors import ConfigError
 from humpback.experiment.ceiling import Ceiling, ceiling_of
 from humpback.experiment.plan import Row
 from humpback.experiment.planted import PLANTED, hidden_instructions
-from humpback.experiment.recovered import Recovered, recovered, separate
+from humpback.experiment.recovered import Recovered, recovered
 from humpback.experiment.recovered_tables import plain_recovered, recovered_lines
 from humpback.experiment.results import tables
 from humpback.experiment.tables import Findings, markdown, plain
+from humpback.experiment.tracing import separate
 from humpback.method.settings_file import parse_settings
 from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Segment
 from humpback.runs.status import recipes

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from humpback.experiment.recovered import LEAST_SIGNAL, Gain, Reading, Recovered, Selected, Separation
+from humpback.experiment.recovered import LEAST_SIGNAL, Gain, Recovered
+from humpback.experiment.tracing import Reading, Selected, Separation
 from humpback.statistics.intervals import Interval
 
 _GAINS = ("data", "N", "loss", "against M_0", "95 % interval", "recovered gain", "95 % interval")

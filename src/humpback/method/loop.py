@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from humpback import prompts, seed
 from humpback.config import Config, spec_of
@@ -103,17 +104,22 @@ def finetune(
         facts = asdict(summary) | {"dropped": sum(summary.dropped.values())}
         return Trained(summary.pairs, summary.examples, summary.dropped, summary.tokens, facts)
 
+    settings = _deciding(config, base, direction, on) | ({"seed_share": seed_share} if seed_share < 1 else {})
+    does = "finetune the base " + (
+        "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
+    )
+    return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run))
+
+
+def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stage]) -> dict[str, Any]:
+    """The settings that decide a training."""
     settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
     both_origins = {stage.makes for stage in on} >= {Pair, Curated}
     neutral = RESULT_NEUTRAL.keys() | mixing_without_effect(config.forward, both_origins=both_origins)
     settings = {key: value for key, value in settings.items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
-    settings |= {"seed_share": seed_share} if seed_share < 1 else {}
-    does = "finetune the base " + (
-        "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
-    )
-    return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run))
+    return settings
 
 
 def self_augment(
