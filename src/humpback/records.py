@@ -1,6 +1,6 @@
 """The records that stages hand to one another, and the requests that engines answer.
 
-Everything here is a frozen value made of strings, numbers and tuples of them, so that a record can be written to
+Everything here is a frozen value made of strings, bytes, numbers and tuples of them, so that a record can be written to
 Parquet and read back as it was. Lengths are in characters, log-probabilities in nats. Imports nothing of ours.
 """
 
@@ -115,6 +115,30 @@ class Likeness:
     word; None where the model did not read it."""
     cluster: int
     """Number of its group of like texts; -1 where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorGroups:
+    """How the hidden states of segments are standardised, and where groups of like ones lie."""
+
+    centre: tuple[float, ...]
+    """Mean of each dimension, over a sample."""
+    scale: tuple[float, ...]
+    """Standard deviation of each dimension."""
+    centroids: bytes
+    """The middle of each group as a packed vector (`likeness.packed`), one behind the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentVector:
+    """What the base model makes of the beginning of one segment."""
+
+    id: str
+    """The segment's id."""
+    cluster: int
+    """Number of its group of like segments; -1 where the model could not read it."""
+    vector: bytes
+    """Its standardised hidden states, packed: a byte for each dimension; empty where the model could not read it."""
 
 
 @dataclass(frozen=True, slots=True)

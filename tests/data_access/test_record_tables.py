@@ -15,6 +15,12 @@ class Song:
     score: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    title: str
+    sound: bytes
+
+
 SONGS = (Song("Hvalsång", ("humpback", "fin whale"), 1200, 0.5), Song("", (), 0, None))
 
 
@@ -32,6 +38,13 @@ def test_a_table_appears_when_it_is_complete(tmp_path: Path, ending: str):
         assert path.read_text(encoding="utf-8").splitlines()[0] == (
             '{"title": "Hvalsång", "singers": ["humpback", "fin whale"], "seconds": 1200, "score": 0.5}'
         )
+
+
+def test_bytes_are_read_as_they_were_written(tmp_path: Path):
+    recordings = (Recording("Hvalsång", bytes(range(256))), Recording("", b""))
+    with TableWriter(tmp_path / "recordings.parquet", Recording) as table:
+        table.write(recordings)
+    assert tuple(read_records(tmp_path / "recordings.parquet", Recording)) == recordings
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet"])

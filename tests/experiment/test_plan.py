@@ -81,6 +81,19 @@ def test_arms_that_select_otherwise_share_their_ratings(grid_of):
     assert len(names(grid, "curated")) == len(names(grid, "forward-1")) == 2
 
 
+def test_arms_that_read_segments_alike_drop_the_same_of_them(grid_of, settings):
+    settings["corpus"]["deduplicate"] = {"meaning": 0.9}
+    arms = {
+        "curated": {"scorer": "random"},
+        "chosen": {"scorer": "random", "settings": {"corpus.choose.share": 0.5}},
+        "longer": {"scorer": "random", "settings": {"corpus.choose.tokens": 32}},
+    }
+    _, grid = grid_of(arms, sizes=[4], seeds=1)
+    assert len(names(grid, "groups")) == len(names(grid, "vectors")) == len(names(grid, "distinct")) == 2
+    (chosen,) = names(grid, "chosen")
+    assert grid.stages[chosen].needs[0] == "distinct"
+
+
 def test_a_scorer_that_needs_a_calibration_gets_one_from_the_same_model(grid_of):
     arms = {
         "calibrated": {"scorer": "calibrated", "iterations": 2},

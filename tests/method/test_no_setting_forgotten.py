@@ -71,6 +71,7 @@ def cases(folder: Path) -> list[Case]:
         {"decontaminate": {"against": [seed]}, "curate": {"scorer": "random"}},
         {"corpus": {"documents": [pages], "choose": {"share": 0.3, "words_share": 0.8, "clusters": 4}}},
         {"corpus": {"documents": [pages], "choose": {"share": 0.3, "by": "words"}}},
+        {"corpus": {"documents": [pages], "deduplicate": {"meaning": 0.9}}},
         {"model": {"name": "some/model", "dtype": "bfloat16", "device": "cpu"}, "curate": {"scorer": "random"}},
     ]
     configs = [Config.model_validate(settings | change) for change in changes]

@@ -167,6 +167,13 @@ class DeduplicateSettings(Settings):
     """Bands of the signature: two segments are compared where they agree in all rows of one."""
     rows: Positive = 6
     """Hashes in a band. With 16 bands of 6, 99.2 % of the pairs of similarity .8 meet, and 22 % of those of .5."""
+    meaning: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Drop all but the first of segments that say the same in other words (SemDeDup, Abbas et al. 2023): those whose
+    hidden states have at least this cosine similarity, such as 0.95. The base model reads the first
+    `corpus.choose.tokens` tokens of each, so two that only begin alike are the same to it. Empty drops none."""
+    meaning_clusters: Positive = 100
+    """With `meaning`, compare segments only within so many groups of like ones (k-means of `corpus.choose.sample`
+    segments). More groups take less time and memory; what is alike across the border of two groups is not found."""
 
 
 class LineSettings(Settings):
@@ -195,9 +202,10 @@ class ChooseSettings(Settings):
     """With `by: hidden`, let the model read only this share of the segments, about, the best by words: a cheap first
     step for large corpora. At 1 it reads all."""
     sample: Annotated[int, Field(ge=20)] = 2000
-    """Segments that the direction is made from, drawn by chance, and at most as many seed answers."""
+    """Segments that the direction is made from, drawn by chance, and at most as many seed answers. The groups of
+    `corpus.deduplicate.meaning` are made from as many."""
     tokens: Positive = 64
-    """Tokens at the beginning of a text that the model reads."""
+    """Tokens at the beginning of a text that the model reads, for `corpus.deduplicate.meaning` too."""
     clusters: Annotated[int, Field(ge=0, le=1000)] = 0
     """Put like segments into so many groups (k-means of the hidden states), such as 20; 0 makes no groups."""
     max_cluster_share: Annotated[float, Field(gt=0, le=1)] = 0.5

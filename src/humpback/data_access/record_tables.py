@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record")
 
-_ARROW = {"int": "int64", "float": "float64", "bool": "bool", "float | None": "float64"}
+_ARROW = {"int": "int64", "float": "float64", "bool": "bool", "float | None": "float64", "bytes": "binary"}
 _LISTS = {"tuple[str": "string", "tuple[float": "float64"}
 
 

@@ -36,6 +36,7 @@ _BEFORE_RATING = ("corpus.choose.", "backward.", "augment.")
 """Settings that decide what is rated."""
 
 _DECIDING = {
+    **dict.fromkeys(("groups", "vectors", "distinct"), ("corpus.choose.tokens", "corpus.choose.sample")),
     **dict.fromkeys(("direction", "likeness", "chosen", "sample"), ("corpus.choose.",)),
     "backward": ("backward.",),
     "forward-0": (),

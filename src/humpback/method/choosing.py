@@ -62,9 +62,10 @@ def find_direction(config: Config, segments: Stage, pairs: Stage, base: str) -> 
             yield find_directions(answers, passages, settings, engine, rng_seed)
 
     deciding = flat_settings(config, "corpus.choose.by", "corpus.choose.sample", "run.seed")
-    deciding |= flat_settings(config, "seed.holdout_share", "seed.holdout_min") | _reading(config, base)
+    deciding |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     if _by_hidden_states(config):
         deciding |= flat_settings(config, "corpus.choose.clusters", "corpus.choose.words_share")
+        deciding |= reading_settings(config, base)
     does = "where the seed's answers lie, seen from the segments"
     needs, work = (pairs.name, segments.name), Produce(shards)
     return Stage("direction", does, needs, deciding, work, SeedDirection, model=_by_hidden_states(config))
@@ -83,9 +84,8 @@ def measure_likeness(config: Config, segments: Stage, direction: Stage, base: st
 
     does = "how much each segment is like the seed's answers"
     needs, work = (segments.name, direction.name), MapShards(((segments.name, Segment),), opened)
-    return Stage(
-        "likeness", does, needs, _reading(config, base), work, Likeness, model=_by_hidden_states(config)
-    )  # fmt: skip
+    deciding = reading_settings(config, base) if _by_hidden_states(config) else {}
+    return Stage("likeness", does, needs, deciding, work, Likeness, model=_by_hidden_states(config))
 
 
 def choose(config: Config, segments: Stage, likeness: Stage) -> Stage:
@@ -122,14 +122,12 @@ def draw_texts(texts: Iterable[tuple[str, str]], count: int, rng_seed: int) -> l
     return [Sampled(id_, text) for _, id_, text in heapq.nsmallest(count, draws)]
 
 
-def _by_hidden_states(config: Config) -> bool:
-    return config.corpus.choose.by == "hidden"
-
-
-def _reading(config: Config, base: str) -> dict[str, Any]:
-    """What decides what the base model makes of a text; nothing where it is not asked."""
-    if not _by_hidden_states(config):
-        return {}
+def reading_settings(config: Config, base: str) -> dict[str, Any]:
+    """What decides what the base model makes of a text."""
     model = config.model.model_copy(update={"engine": config.model.engine_spec.embeds_by})
     deciding = flat_settings(config, "corpus.choose.tokens", "model.max_tokens", "model.dtype")
     return deciding | batch_settings(model) | {"model.engine": model.engine, "model.identity": base}
+
+
+def _by_hidden_states(config: Config) -> bool:
+    return config.corpus.choose.by == "hidden"

@@ -107,6 +107,7 @@ def drop_duplicates(config: Config, segments: Stage) -> Stage:
         return apply(records, first, reduced, chosen_settings)
 
     settings = flat_settings(config, "corpus.deduplicate")
+    settings = {key: value for key, value in settings.items() if not key.startswith("corpus.deduplicate.meaning")}
     work = Shuffle((segments.name, Segment), map_, reduce_, apply_, config.corpus.memory_mib)
     return Stage("unique", "drop duplicates", (segments.name,), settings, work, Segment)
 

@@ -12,6 +12,7 @@ from humpback.method.choosing import choose_segments
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
 from humpback.method.evaluation import evaluate
 from humpback.method.loop import finetune, select, self_augment
+from humpback.method.meaning import drop_same_meaning
 from humpback.method.rating import rate
 from humpback.records import Direction
 from humpback.runs.stage import Stage
@@ -161,14 +162,16 @@ def plan_corpus(
     Args:
         config: The run's settings.
         seed: The seed pairs, which segments may be chosen by; without them none are chosen.
-        base: Identity of the base model.
-        called: Gives each stage from the choice on the name it has here, before others refer to it.
+        base: Identity of the base model; without one no segments are compared by what it makes of them.
+        called: Gives each stage behind `unique` the name it has here, before others refer to it.
     """
     stages = [cut_segments(config)]
     if config.corpus.lines.max_documents:
         stages.append(take_out_lines(config, stages[-1]))
     if config.corpus.deduplicate.exact or config.corpus.deduplicate.near:
         stages.append(drop_duplicates(config, stages[-1]))
+    if base and config.corpus.deduplicate.meaning is not None:
+        stages += drop_same_meaning(config, stages[-1], base, called)
     if seed and config.corpus.choose.share < 1:
         stages += choose_segments(config, stages[-1], seed, base, called)
     if config.corpus.limit:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 MAPPED, REDUCED = "seen", "settled"
 _KEYS = 1 << 64
-_ROW_BYTES = 1536
-"""What the rows seen in one record take at most, for choosing how many records are looked at together."""
 _COPIES = 4
 """How often the rows of one pass stand in memory at its peak: read, joined, sorted, settled."""
 _SEEN_GROUP, _SETTLED_GROUP = 8192, 65_536
@@ -61,7 +59,7 @@ class ShuffleContext:
         if recorded is None:
             manifest = self.upstream.manifest() or {"counts": {"kept": 0}}
             records = manifest["counts"]["kept"] / max(1, len(shards))
-            fits = self.work.memory_mib * (1 << 20) / _COPIES / _ROW_BYTES / max(1.0, records)
+            fits = self.work.memory_mib * (1 << 20) / _COPIES / self.work.row_bytes / max(1.0, records)
             shards_per_chunk = max(ceil(len(shards) / _CHUNKS), ceil(_CHUNK_RECORDS / max(1.0, records)))
             recorded = {"shards": max(1, min(int(fits), shards_per_chunk))}
             self.folder.write_note("chunks", recorded)
@@ -152,8 +150,10 @@ class ApplyJob:
     @contextmanager
     def open(self) -> Iterator[Do]:
         """Knows the chunks."""
-        folder, upstream, work = self.context.folder, self.context.upstream, self.context.work
+        folder, work = self.context.folder, self.context.work
         chunk_shards = self.context.chunks()
+        name, kind = work.applies_to or work.over
+        source = self.context.inputs.run.stage(name)
 
         def do(chunk: int) -> None:
             shards = chunk_shards[chunk]
@@ -161,7 +161,7 @@ class ApplyJob:
             reduced = reduced.sort_by("place")
             for index in (index for index in shards if not folder.has(index)):
                 since = time.monotonic()
-                records: list[Any] = upstream.shard(index, work.over[1])
+                records: list[Any] = source.shard(index, kind)
                 mine = _within(reduced, "place", first_place(index), first_place(index) + MAX_ROWS - 1)
                 commit(self.context.stage, folder, index, work.apply(records, first_place(index), mine), since)
 

@@ -99,6 +99,11 @@ class Shuffle:
     what becomes of them."""
     memory_mib: int = 1024
     """Memory that the rows settled at a time may take."""
+    row_bytes: int = 1536
+    """What the rows seen in one record take at most, for choosing how many records are looked at together."""
+    applies_to: tuple[str, type] | None = None
+    """Stage whose records `apply` gets, with their type, where it is not the one that is looked at. Both have the same
+    shards, with records of the same number and order."""
 
 
 @dataclass(frozen=True, slots=True)

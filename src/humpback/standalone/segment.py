@@ -16,6 +16,10 @@ from humpback.standalone.work import Command, How, carry_out
 
 _DEFAULT = How()
 _NOT_CHOSEN = "corpus.choose was left out: it needs a seed, so that only 'humpback run' chooses segments"
+_NOT_COMPARED = (
+    "corpus.deduplicate.meaning was left out: it needs a base model, so that only 'humpback run' compares what "
+    "segments say"
+)
 
 
 def segment_files(
@@ -33,7 +37,8 @@ def segment_files(
     check_endings(out, dropped)
     config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
     plan = plan_corpus(config)
-    notes = [_NOT_CHOSEN] if config.corpus.choose.share < 1 else []
+    notes = [_NOT_COMPARED] if config.corpus.deduplicate.meaning is not None else []
+    notes += [_NOT_CHOSEN] if config.corpus.choose.share < 1 else []
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
