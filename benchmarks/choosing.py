@@ -94,8 +94,8 @@ def main() -> None:
     mixed, seed = mixture(long, segments[: args.count]), responses[: args.answers]
     ways = {
         "words": ChooseSettings(by="words", sample=args.sample),
-        "hidden": ChooseSettings(sample=args.sample, tokens=args.tokens),
-        "hidden_of_best_half": ChooseSettings(sample=args.sample, tokens=args.tokens, words_share=0.5),
+        "hidden": ChooseSettings(by="hidden", sample=args.sample, tokens=args.tokens),
+        "hidden_of_best_half": ChooseSettings(by="hidden", sample=args.sample, tokens=args.tokens, words_share=0.5),
     }
     with open_engine(ModelSettings(name=args.model, device=args.device)) as engine:
         results = {

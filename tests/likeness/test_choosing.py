@@ -16,7 +16,9 @@ def likenesses(count: int, clusters: int = 1, seed: int = 0) -> list[Likeness]:
 
 
 def chosen(items: list[Likeness], rng_seed: int = 0, **settings: object) -> list[Likeness]:
-    choice = choose(lambda: [(i.id, i.score, i.cluster) for i in items], ChooseSettings(**settings), rng_seed)
+    choice = choose(
+        lambda: [(i.id, i.score, i.cluster) for i in items], ChooseSettings(**{"by": "hidden"} | settings), rng_seed
+    )
     return [item for item, keep in zip(items, choice.chosen(items), strict=True) if keep]
 
 
@@ -47,7 +49,7 @@ def test_order_and_shards_do_not_matter_nor_do_ties(settings):
     again = chosen(items[::-1], share=0.3, words_share=0.5, **settings)
     choice = choose(
         lambda: [(i.id, i.score, i.cluster) for i in items],
-        ChooseSettings(share=0.3, words_share=0.5, **settings),
+        ChooseSettings(by="hidden", share=0.3, words_share=0.5, **settings),
         0,
     )
     shards = [items[at : at + 64] for at in range(0, 500, 64)]

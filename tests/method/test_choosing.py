@@ -25,7 +25,9 @@ from tests.command import humpback, mistake
 
 
 def config_of(settings: dict[str, Any], choose: dict[str, Any], **others: Any) -> Config:
-    return Config.model_validate(settings | others | {"corpus": settings["corpus"] | {"choose": choose}})
+    return Config.model_validate(
+        settings | others | {"corpus": settings["corpus"] | {"choose": {"by": "hidden"} | choose}}
+    )
 
 
 def carried_out(config: Config, folder: Path, until: str = "chosen") -> Run:
@@ -150,6 +152,7 @@ def test_a_model_of_vllm_is_opened_by_transformers_where_it_embeds(settings, tmp
 def test_a_seed_that_is_too_small_is_one_clear_line(settings, config_file, tmp_path):
     line = mistake(
         "run", config_file, "--out", tmp_path / "run", "--until", "chosen", "--set", "corpus.choose.share=0.5",
+        "--set", "corpus.choose.by=hidden",
         "--set", "seed.holdout_min=2", "--set", "seed.limit=9",
     )  # fmt: skip
     assert "7 seed answers" in line
@@ -183,7 +186,7 @@ def test_a_model_is_asked_for_the_beginning_of_each_text_alone():
     texts: list[tuple[str, int]] = []
     answers, passages = ([Sampled(f"{n}", f"{kind} {n}") for n in range(20)] for kind in ("answer", "passage"))
     engine = Listening("base")
-    records = find_directions(answers, passages, ChooseSettings(tokens=5), engine, 0).kept
+    records = find_directions(answers, passages, ChooseSettings(by="hidden", tokens=5), engine, 0).kept
     meter = LikenessMeter(records, 5, engine)
     segments = [Segment("a", "d", "x", (), "A text.", "en"), Segment("b", "d", "x", (), "", "en")]
     outcome = meter.measure(segments)

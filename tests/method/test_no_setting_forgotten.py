@@ -69,7 +69,7 @@ def cases(folder: Path) -> list[Case]:
         {"augment": {"per_segment": 2}, "curate": {"scorer": "random"}},
         {"augment": {"per_segment": 2, "best_by": "forward"}, "curate": {"scorer": "random"}},
         {"decontaminate": {"against": [seed]}, "curate": {"scorer": "random"}},
-        {"corpus": {"documents": [pages], "choose": {"share": 0.3, "words_share": 0.8, "clusters": 4}}},
+        {"corpus": {"documents": [pages], "choose": {"share": 0.3, "by": "hidden", "words_share": 0.8, "clusters": 4}}},
         {"corpus": {"documents": [pages], "choose": {"share": 0.3, "by": "words"}}},
         {"corpus": {"documents": [pages], "deduplicate": {"meaning": 0.9}}},
         {"model": {"name": "some/model", "dtype": "bfloat16", "device": "cpu"}, "curate": {"scorer": "random"}},

@@ -106,7 +106,8 @@ def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_res
 
 @pytest.mark.slow
 def test_choosing_goes_on_after_a_kill_and_chooses_the_same(real_config, tmp_path):
-    options = ("--until", "chosen", "--set", "corpus.choose.share=0.5", "--set", "corpus.choose.clusters=3")
+    choose = ("corpus.choose.share=0.5", "corpus.choose.by=hidden", "corpus.choose.clusters=3")
+    options = ("--until", "chosen", *(part for setting in choose for part in ("--set", setting)))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _finish(start(real_config, whole, *options))
     for stage, pattern in (("direction", "part-00000.parquet"), ("likeness", "part-00001.parquet")):
