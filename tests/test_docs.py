@@ -38,7 +38,8 @@ def test_a_command_in_the_documents_exists(line):
     changes = [value for word, value in pairwise(words) if word == "--set"]
     changes += [f"model.name={value}" for word, value in pairwise(words) if word == "--model"]
     if words[1] == "experiment":
-        read_experiment(ROOT / "benchmarks" / "experiments" / "small.yaml", changes)
+        grid = ROOT / words[2]
+        read_experiment(grid if grid.exists() else ROOT / "benchmarks" / "experiments" / "small.yaml", changes)
     else:
         with_changes(Config(), changes)
 
