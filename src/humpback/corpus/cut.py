@@ -110,7 +110,7 @@ def _judge(
     identity = segment_id(piece.text)
     if refusal:
         text_start = _shown(piece.text, settings)
-        return Dropped(identity, refusal.reason, refusal.detail, document.source, text_start)
+        return Dropped(identity, refusal.reason, refusal.detail, document.source, text_start, len(piece.text))
     language, _ = identify(piece.spoken)
     return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
 
