@@ -256,6 +256,8 @@ class Dropped:
     source: str
     excerpt: str
     """The beginning of the text, or the failed generation."""
+    chars: int = 0
+    """Characters of a piece of a document, or of a segment; 0 for anything else."""
 
 
 @dataclass(frozen=True, slots=True)

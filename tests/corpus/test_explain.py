@@ -26,6 +26,7 @@ However, the moon pulls. {TIDES_TEXT} Write to ann@bakery.org. See the diagram b
 
 MIT
 """
+TIDES_CHARS = len(GUIDE.partition("## Tides\n\n")[2].partition("\n\n## Licence")[0])
 
 
 def said(*entries: Path | str, settings: CorpusSettings | None = None) -> str:
@@ -53,7 +54,7 @@ def test_the_command_shows_the_tree_and_every_reason(tmp_path: Path):
         "     - opens in the middle: opens with 'However, the moon pulls. The'",
         "     masked: ann@bakery.org",
         "     - too short: 3 characters",
-        "  1 of 3 pieces kept",
+        f"  1 of 3 pieces kept, {len(BREAD_TEXT)} of {len(BREAD_TEXT) + TIDES_CHARS + 3:,} characters",
     ):
         assert line in short.stdout.splitlines()
     assert re.search(r"^     - leans on its page: says '.*see the diagram below", short.stdout, re.MULTILINE)

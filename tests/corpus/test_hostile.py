@@ -11,6 +11,7 @@ from humpback.config import SegmentSettings, UrlSettings
 from humpback.corpus.cutting.ends import without_furniture
 from humpback.corpus.cutting.navigation import is_navigation
 from humpback.corpus.cutting.piece import Piece
+from humpback.corpus.cutting.splitting import split
 from humpback.corpus.judging.filters import FILTERS, objections
 from humpback.corpus.judging.personal import mask
 from humpback.corpus.judging.urls import addresses
@@ -22,7 +23,7 @@ UNITS = (
     "1.2.3.", "::", "2001:", "AA11", "DE89 ", "tel ", "call us ", "{{", "{%", "score: ", "ignore all the ",
     "give this ", "5 / ", "five out of ",
     "above ", "the figure ", "see the ", "click here", "previous ", "part ", "However ",
-    "looks like this:\n", "By A", "Read more ", "\u0130", "面", "http://", "https://a/", "<a@",
+    "looks like this:\n", "By A", "Ab. ", "Read more ", "\u0130", "面", "http://", "https://a/", "<a@",
 )  # fmt: skip
 SMALL = 20_000
 
@@ -34,6 +35,7 @@ def everything(text: str) -> None:
         rule.look(piece, SETTINGS)
     mask(text)
     without_furniture(text)
+    split(text, SETTINGS, lambda opening: False, sentences=True)
     is_navigation(text, SETTINGS.header_blocklist)
     addresses(UrlSettings()).refuse(f"https://{text}")
 

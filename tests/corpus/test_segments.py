@@ -32,7 +32,10 @@ def test_the_largest_subtree_that_fits_is_one_piece_with_its_sub_headers():
 def test_a_subtree_that_does_not_fit_is_split_into_introduction_and_children():
     long = distinct(25)
     found = cut(
-        document(f"# Guide\n\n{BREAD_TEXT}\n\n## Harbours\n\n{long}\n\n## Tides\n\n{TIDES_TEXT}\n\n### Spring\n\nHigh.")
+        document(
+            f"# Guide\n\n{BREAD_TEXT}\n\n## Harbours\n\n{long}\n\n## Tides\n\n{TIDES_TEXT}\n\n### Spring\n\nHigh."
+        ),
+        SegmentSettings(max_chars=2700),
     )
     assert [(piece.title_path, piece.header, piece.text) for piece in found] == [
         (("Guide",), "Guide", BREAD_TEXT),

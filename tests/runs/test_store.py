@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
 from humpback.errors import StoreError
@@ -28,6 +30,34 @@ def test_a_committed_shard_reads_back_as_it_was(tmp_path):
     counts = folder.counts()
     assert (counts.read, counts.kept, counts.dropped) == (2, 1, {"too short": 1})
     assert (counts.tokens_read, counts.tokens_written, counts.seconds) == (7, 3, 1.5)
+
+
+def test_the_characters_of_segments_are_counted_kept_and_dropped(tmp_path):
+    folder = Run(tmp_path).stage("segments")
+    folder.start(RECIPE)
+    unread = Dropped("d2", "http status", "404", "gone.html", "")
+    for number in range(2):
+        folder.commit(number, Outcome((SEGMENT,), (replace(DROP, chars=12), unread), 3), Segment, 0.0)
+    counts = folder.counts()
+    assert counts.chars_kept == 2 * len(SEGMENT.text)
+    assert counts.chars_dropped == {"too short": 24}
+
+
+def test_a_ledger_and_counts_of_an_earlier_version_have_no_characters(tmp_path):
+    folder = Run(tmp_path).stage("segments")
+    folder.start(RECIPE)
+    folder.commit(0, Outcome((SEGMENT,), (DROP,), 2), Segment, 1.5)
+    for path, columns in (
+        (folder.path / "part-00000.parquet", ()),
+        (folder.path / "dropped/part-00000.parquet", ["chars"]),
+    ):
+        table = pq.read_table(path)
+        facts = json.loads((table.schema.metadata or {}).get(b"humpback.counts", b"{}"))
+        facts.pop("chars_kept", None), facts.pop("chars_dropped", None)
+        older = table.drop_columns(columns) if columns else table
+        pq.write_table(older.replace_schema_metadata({"humpback.counts": json.dumps(facts)}), path)
+    assert list(folder.dropped()) == [DROP]
+    assert (folder.counts().kept, folder.counts().chars_kept) == (1, 0)
 
 
 def test_a_missing_score_stays_missing(tmp_path):

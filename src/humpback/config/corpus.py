@@ -41,6 +41,11 @@ class SegmentSettings(Settings):
     """Shortest segment, in characters."""
     max_chars: Positive = 3000
     """Longest segment, in characters."""
+    split_at: Literal["headers", "paragraphs", "sentences"] = "sentences"
+    """Where a text may be cut that is longer than max_chars. headers: there alone, as in the paper, so that a section
+    without sub-headers is dropped as too long; text without any header is cut between paragraphs. paragraphs: also
+    between paragraphs, lines and list items. sentences: also between two sentences of a paragraph, where it must be. No
+    sentence, table or block of code is cut."""
     max_repetition: Share = 0.7
     """Drop a segment of which two sentences share more than this part of their word n-grams (Jaccard similarity). The
     paper does not give it; at 0.3 lists of parameters and of steps, which are good answers, go too."""

@@ -12,6 +12,7 @@ from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.judging.filters import Objection, objections
 from humpback.corpus.judging.language import identify, load
+from humpback.corpus.judging.leaning import opens_inside
 from humpback.corpus.judging.personal import mask, mask_piece
 from humpback.corpus.judging.urls import Addresses, addresses
 from humpback.corpus.parsing.extract import extract
@@ -83,8 +84,18 @@ def parse(document: Document) -> Section:
     return replace(root, title=without_site(root.title, document.source))
 
 
+def pieces_of(root: Section, document: Document, settings: CorpusSettings) -> list[Piece]:
+    """The pieces of a document that was parsed, in reading order."""
+
+    def opens_badly(text: str) -> bool:
+        beginning = Piece((), "", text, headed=True, opens=False)
+        return opens_inside(beginning, settings.segment) is not None
+
+    return pieces(root, document.format, settings.segment, opens_badly)
+
+
 def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> list[Segment | Dropped]:
-    cuts = pieces(parse(document), document.format, settings.segment)
+    cuts = pieces_of(parse(document), document, settings)
     if not cuts:
         detail = f"{len(document.text)} characters of {document.format}"
         return [_dropped(document, "no text", detail, settings)]
@@ -110,7 +121,7 @@ def _judge(
     identity = segment_id(piece.text)
     if refusal:
         text_start = _shown(piece.text, settings)
-        return Dropped(identity, refusal.reason, refusal.detail, document.source, text_start)
+        return Dropped(identity, refusal.reason, refusal.detail, document.source, text_start, len(piece.text))
     language, _ = identify(piece.spoken)
     return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
 

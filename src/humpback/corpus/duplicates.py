@@ -226,4 +226,4 @@ def _verdicts(position: Hashes, original: Hashes, similarity: NDArray[np.float32
 def _dropped(segment: Segment, exact: bool, similarity: float, original: int) -> Dropped:
     reason = "duplicate" if exact else "near duplicate"
     detail = f"of segment {original:016x}..." if exact else f"similarity {similarity:.2f} to segment {original:016x}..."
-    return Dropped(segment.id, reason, detail, segment.source, segment.text[:_EXCERPT])
+    return Dropped(segment.id, reason, detail, segment.source, segment.text[:_EXCERPT], len(segment.text))

@@ -11,9 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from humpback.config import CorpusSettings
-from humpback.corpus.cut import Prompts, parse, refusals
+from humpback.corpus.cut import Prompts, parse, pieces_of, refusals
 from humpback.corpus.cutting.piece import Piece
-from humpback.corpus.cutting.segments import pieces
 from humpback.corpus.deadline import TookTooLong, within
 from humpback.corpus.judging.language import identify
 from humpback.corpus.judging.personal import mask_piece
@@ -97,16 +96,18 @@ def _document(document: Document, settings: CorpusSettings, contamination: Promp
         yield f"  dropped: took too long: {error}"
         return
     yield from islice(_tree(tree, 1), _MOST_SECTIONS)
-    cuts = pieces(tree, document.format, settings.segment)
+    cuts = pieces_of(tree, document, settings)
     if not cuts:
         yield "  dropped: no text"
-    accepted = 0
+    accepted = chars = 0
     for number, piece in enumerate(cuts, 1):
         lines = list(_piece(piece, settings, contamination))
-        accepted += lines[0].startswith("KEPT")
+        if lines[0].startswith("KEPT"):
+            accepted, chars = accepted + 1, chars + len(piece.text)
         yield f"  {number}. {lines[0]}"
         yield from (f"     {line}" for line in lines[1:])
-    yield f"  {accepted} of {len(cuts)} pieces kept"
+    total = sum(len(piece.text) for piece in cuts)
+    yield f"  {accepted} of {len(cuts)} pieces kept, {chars:,} of {total:,} characters"
 
 
 def _tree(section: Section, depth: int) -> Iterator[str]:
@@ -125,6 +126,9 @@ def _piece(piece: Piece, settings: CorpusSettings, contamination: Prompts | None
     language, probability = identify(piece.spoken)
     yield f"{'DROPPED' if objections else 'KEPT'}  {_safe(' > '.join(piece.title_path)) or '(no title)'}"
     position = ", begins the document" * piece.opens + ", ends it" * piece.closes
+    if piece.parts > 1:
+        position += f", part {piece.part} of {piece.parts} of a long text"
+        position += f", begins at a {piece.begins_at}" if piece.begins_at else ""
     yield f"{len(piece.text):,} characters, {language or 'no language'} {probability:.2f}{position}"
     yield f"| {_safe(piece.text)[:160]}"
     for objection in objections:

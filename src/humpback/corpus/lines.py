@@ -156,7 +156,7 @@ def _without(
     first = min(recurring)
     example = f"{lines[first][:80]!r} in {recurring[first]} documents"
     detail = f"{removed_chars} of {len(segment.text)} characters, such as {example}"
-    return Dropped(segment.id, REASON, detail, segment.source, excerpt(segment.text))
+    return Dropped(segment.id, REASON, detail, segment.source, excerpt(segment.text), len(segment.text))
 
 
 def _tidy(lines: Sequence[str | None]) -> str:

@@ -13,6 +13,8 @@ class ReasonCount:
 
     reason: str
     count: int
+    chars: int = 0
+    """Characters of the pieces or segments among them; 0 where they are none, or an earlier version counted them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,13 @@ class StageFacts:
     dropped: tuple[ReasonCount, ...] = ()
     tokens_read: int = 0
     tokens_written: int = 0
+    chars_out: int = 0
+    """Characters of the segments kept; 0 like those of a reason."""
+
+    @property
+    def chars_in(self) -> int:
+        """Characters of the pieces or segments that were kept or dropped."""
+        return self.chars_out + sum(item.chars for item in self.dropped)
 
     @property
     def dropped_total(self) -> int:

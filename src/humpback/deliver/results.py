@@ -82,14 +82,16 @@ class Results:
         for name, manifest in self.manifests.items():
             counts = manifest["counts"]
             reasons = sorted(counts["dropped"].items(), key=lambda item: -item[1])
+            chars = counts.get("chars_dropped", {})  # runs of earlier versions did not count them
             yield StageFacts(
                 name,
                 counts["read"],
                 counts["kept"],
                 counts["seconds"],
-                tuple(ReasonCount(reason, count) for reason, count in reasons),
+                tuple(ReasonCount(reason, count, chars.get(reason, 0)) for reason, count in reasons),
                 counts["tokens_read"],
                 counts["tokens_written"],
+                counts.get("chars_kept", 0),
             )
 
     def directions(self) -> Iterator[DirectionSummary]:

@@ -135,7 +135,8 @@ def choose_shard(segments: Sequence[Segment], likenesses: Sequence[Likeness], ch
             kept.append(segment)
         else:
             detail = _detail(likeness, choice)
-            dropped.append(Dropped(segment.id, UNLIKE, detail, segment.source, segment.text[:_EXCERPT]))
+            text_start = segment.text[:_EXCERPT]
+            dropped.append(Dropped(segment.id, UNLIKE, detail, segment.source, text_start, len(segment.text)))
     return Outcome(tuple(kept), tuple(dropped), len(segments))
 
 

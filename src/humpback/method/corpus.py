@@ -124,7 +124,8 @@ def sample(config: Config, segments: Stage) -> Stage:
             if (record_rng_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
                 yield from buffer.keep(segment)
             else:
-                yield from buffer.drop(Dropped(segment.id, "not sampled", "", segment.source, segment.text[:200]))
+                excerpt, chars = segment.text[:200], len(segment.text)
+                yield from buffer.drop(Dropped(segment.id, "not sampled", "", segment.source, excerpt, chars))
         yield from buffer.rest()
 
     settings = flat_settings(config, "corpus.limit", "run.seed", "run.shard_rows")

@@ -24,6 +24,10 @@ class Counts:
     tokens_read: int = 0
     tokens_written: int = 0
     seconds: float = 0.0
+    chars_kept: int = 0
+    """Characters of the segments kept; 0 where a stage makes other records."""
+    chars_dropped: Mapping[str, int] = field(default_factory=dict)
+    """Characters of the pieces and segments dropped, by reason."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -33,6 +37,8 @@ class Counts:
             self.tokens_read + other.tokens_read,
             self.tokens_written + other.tokens_written,
             self.seconds + other.seconds,
+            self.chars_kept + other.chars_kept,
+            dict(Counter(self.chars_dropped) + Counter(other.chars_dropped)),
         )
 
 

@@ -117,16 +117,26 @@ def write_records(
     out: Path, kind: type, records: Iterable[object], ledger: Path | None = None, dropped: Iterable[Dropped] = ()
 ) -> str:
     """Writes records to one file and what was dropped to another, each there whole or not at all; a line of counts."""
-    written, reasons = 0, Counter[str]()
+    written, chars_written = 0, 0
+    reasons, chars = Counter[str](), Counter[str]()
     with TableWriter(out, kind) as table, TableWriter(ledger, Dropped) as dropped_table:
         for chunk in _chunks(records):
             table.write(chunk)
             written += len(chunk)
+            chars_written += sum(len(record.text) for record in chunk if isinstance(record, Segment))
         for part in _chunks(dropped):
             dropped_table.write(part)
             reasons.update(row.reason for row in part)
-    counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    return f"wrote {out}: {written:,} kept" + (f", {reasons.total():,} dropped: {counts}" if counts else "")
+            for row in part:
+                chars[row.reason] += row.chars
+    counts = ", ".join(f"{count:,} {reason}{_in_chars(chars[reason])}" for reason, count in reasons.most_common())
+    line = f"wrote {out}: {written:,} kept{_in_chars(chars_written, unit=' characters')}"
+    return line + (f", {reasons.total():,} dropped{_in_chars(chars.total())}: {counts}" if counts else "")
+
+
+def _in_chars(count: int, unit: str = "") -> str:
+    """Characters in brackets, behind the number of records; nothing where none were counted."""
+    return f" ({count:,}{unit})" if count else ""
 
 
 def _chunks(rows: Iterable[Record], size: int = 256) -> Iterator[list[Record]]:

@@ -229,13 +229,13 @@ def make_full(candidates: list[Candidate], *, expected: bool = False) -> ReportD
 
 def make_stages(candidates: int, first: int, second: int) -> tuple[StageFacts, ...]:
     reasons = (
-        ReasonCount("too short", 161),
+        ReasonCount("too short", 161, 40_250),
         ReasonCount("navigation header", 40),
         ReasonCount("near duplicate", 12),
     )
     return (
         StageFacts("seed", 100, 90, 0.4, (ReasonCount("held out", 10),)),
-        StageFacts("segments", 134, 470, 7.9, reasons),
+        StageFacts("segments", 134, 470, 7.9, reasons, chars_out=705_000),
         StageFacts("backward", 90, 90, 402.0, (), 20_400),
         StageFacts("candidates", 470, candidates, 1204.0, (ReasonCount("echo", 70),), 220_000, 14_031),
         StageFacts("ratings-1", candidates, candidates, 700.0, (), 310_000, 4_000),

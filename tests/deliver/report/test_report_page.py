@@ -155,6 +155,13 @@ def test_an_empty_run_renders(run_facts: RunFacts) -> None:
     assert "Nothing was rated." in page
 
 
+def test_the_funnel_counts_characters_where_they_are_known(full: ReportData) -> None:
+    page = render(full)
+    assert "segments kept 94.6 % of the characters: 705,000 of 745,250." in page
+    assert '<td>too short</td><td class="n">161</td><td class="n">75.6 %</td><td class="n">40,250</td>' in page
+    assert '<td>held out</td><td class="n">10</td><td class="n">100.0 %</td><td class="n">–</td>' in page
+
+
 def test_one_iteration_renders(full: ReportData) -> None:
     page = render(replace(full, ratings=full.ratings[:1], movements=(), losses=full.losses[:3], curves=()))
     assert "It takes two iterations to see ratings move." in page

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from humpback.corpus.cutting.boundaries import BoundaryKind
 from humpback.corpus.parsing.sections import prose
 from humpback.records import content_id
 
@@ -37,6 +38,12 @@ class Piece:
     """Whether the document begins with it: then 'above' can only mean its own text."""
     closes: bool = True
     """Whether the document ends with it."""
+    part: int = 1
+    """Which part it is of a text that was split for its length."""
+    parts: int = 1
+    """Into how many parts."""
+    begins_at: BoundaryKind | None = None
+    """Where the text was split in front of it; None for a first part."""
 
     @cached_property
     def prose(self) -> str:

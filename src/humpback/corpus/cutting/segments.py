@@ -7,8 +7,9 @@ Every header node is the root of a candidate, so candidates are nested. One leve
 - A navigation section (licence, table of contents, comments) never belongs to a larger piece.
 - The document's title is a header node over the whole text, unless the document has a level-1 header of its own.
 - A header directly above a single header, with no text between, gives way to it.
-- Plain text, and a document with neither header nor title, is grouped into spans of paragraphs.
 - Short paragraphs at the ends of a piece in which its page speaks of itself are removed (`ends`).
+- A piece that is still too long is split between paragraphs, lines or sentences (`splitting`), unless the settings keep
+  to headers. Plain text, and a document with neither header nor title, has none, and is split in any case.
 
 Nothing is judged here: the room `judging` does that.
 """
@@ -23,33 +24,51 @@ from humpback.config import SegmentSettings
 from humpback.corpus.cutting.ends import without_furniture
 from humpback.corpus.cutting.navigation import is_navigation
 from humpback.corpus.cutting.piece import Piece
+from humpback.corpus.cutting.splitting import OpensInside, split
 from humpback.corpus.parsing.sections import Section, join
-from humpback.corpus.parsing.text import spans
 from humpback.records import DocumentFormat
 
 _WORD = re.compile(r"[^\W_]+")
 
 
-def pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> list[Piece]:
+def pieces(
+    root: Section, form: DocumentFormat, settings: SegmentSettings, opens_inside: OpensInside = lambda text: False
+) -> list[Piece]:
     """Cuts a document into pieces that do not overlap, in reading order.
 
     Args:
         root: The document's tree.
-        form: Its format: plain text is grouped, the others are cut at headers.
-        settings: Lengths and the navigation headers.
+        form: Its format: plain text needs no headers.
+        settings: Lengths, the navigation headers, and where a text may be cut.
+        opens_inside: Judges beginnings, so that a long text is not split in the middle of a train of thought.
     """
-    cuts = [replace(piece, text=without_furniture(piece.text)) for piece in _pieces(root, form, settings)]
+    cuts = [part for piece in _pieces(root, form, settings) for part in _fitting(piece, settings, opens_inside)]
     # Navigation in front of the first text does not count: what follows it still opens the document.
     content = [at for at, piece in enumerate(cuts) if not is_navigation(piece.header, settings.header_blocklist)]
     first, last = (content[0], content[-1]) if content else (0, -1)
     return [replace(piece, opens=at <= first, closes=at >= last) for at, piece in enumerate(cuts)]
 
 
+def _fitting(piece: Piece, settings: SegmentSettings, opens_inside: OpensInside) -> Iterator[Piece]:
+    """The piece without the furniture at its ends, or the parts of one that is too long."""
+    piece = replace(piece, text=without_furniture(piece.text))
+    stays_whole = piece.headed and (
+        settings.split_at == "headers" or is_navigation(piece.header, settings.header_blocklist)
+    )
+    if stays_whole or len(piece.text) <= settings.max_chars:
+        yield piece
+        return
+    parts = split(piece.text, settings, opens_inside, sentences=settings.split_at == "sentences")
+    for number, part in enumerate(parts, 1):
+        text = without_furniture(part.text) if len(parts) > 1 else part.text
+        yield replace(piece, text=text, part=number, parts=len(parts), begins_at=part.begins_at)
+
+
 def _pieces(root: Section, form: DocumentFormat, settings: SegmentSettings) -> Iterator[Piece]:
     path = _down((), root.title)
     if not root.children and (form == "text" or (form != "html" and not root.title)):
-        for span in spans(root.body, settings.max_chars):
-            yield Piece(path, root.title, span, headed=False)
+        if root.body:
+            yield Piece(path, root.title, root.body, headed=False)
     elif root.title and all(child.level > 1 for child in root.children):
         yield from _cut(_merged(root), (), settings)
     else:

@@ -32,7 +32,7 @@ def too_short(piece: Piece, settings: SegmentSettings) -> str | None:
 
 
 def too_long(piece: Piece, settings: SegmentSettings) -> str | None:
-    """More characters than the greatest, with no header to cut at."""
+    """More characters than the greatest, with no place to cut at."""
     return f"{len(piece.text)} characters" if len(piece.text) > settings.max_chars else None
 
 
@@ -82,8 +82,8 @@ def mostly_bullets(piece: Piece, settings: SegmentSettings) -> str | None:
 
 
 def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
-    """A span of plain text opens in the middle of a sentence. Under a header, a small letter begins a name."""
-    if piece.headed:
+    """A part of a text opens in the middle of a sentence. Directly under a header, a small letter begins a name."""
+    if piece.headed and piece.part == 1:
         return None
     opening = piece.text[_OPENING.match(piece.text).end() :][:40]  # type: ignore[union-attr]
     return f"opens with {opening!r}" if opening[:1].islower() and opening.split()[0].isalpha() else None

@@ -16,7 +16,8 @@ EXCERPT_CHARS = 200
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028]")
-_FENCE = re.compile(r"^ {0,12}(?:>\s?)*(`{3,}|~{3,})")
+FENCE = re.compile(r"^ {0,12}(?:>\s?)*(`{3,}|~{3,})")
+"""How a line begins that opens or closes a block of code."""
 
 
 class Unusable(Exception):
@@ -107,7 +108,7 @@ def prose(text: str) -> str:
     lines: list[str] = []
     fence = ""
     for line in text.split("\n"):
-        mark = _FENCE.match(line)
+        mark = FENCE.match(line)
         if fence:
             if mark and mark.group(1).startswith(fence) and not line[mark.end() :].strip():
                 fence = ""

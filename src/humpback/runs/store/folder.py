@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from humpback.data_access.record_tables import arrow_source, read_records, table_of
 from humpback.errors import StoreError
-from humpback.records import Dropped, Outcome
+from humpback.records import Dropped, Outcome, Segment
 from humpback.runs.recipe import Counts, Recipe
 from humpback.runs.store.files import disk, read_json, remove, write_json, write_table, write_text
 
@@ -141,14 +141,7 @@ class StageFolder:
             raise StoreError(f"{self.name}: records went missing in shard {index} ({lost})", "this is a bug: report it")
         if len(outcome.kept) > MAX_ROWS:
             raise StoreError(f"{self.name}: shard {index} has {len(outcome.kept):,} records", "lower run.shard_rows")
-        counts = Counts(
-            outcome.read,
-            len(outcome.kept),
-            dict(Counter(item.reason for item in outcome.dropped)),
-            outcome.usage.read,
-            outcome.usage.written,
-            seconds,
-        )
+        counts = _counts(outcome, kind, seconds)
         # The ledger first: a shard that is there must never lack the record of what it dropped.
         if outcome.dropped:
             write_table(self.path / "dropped" / self._part(index).name, table_of(outcome.dropped, Dropped))
@@ -251,3 +244,20 @@ class StageFolder:
         with arrow_source(self._part(index)) as source:
             facts: Mapping[bytes, bytes] = pq.read_schema(source).metadata or {}
         return Counts(**json.loads(facts[_COUNTS]))
+
+
+def _counts(outcome: Outcome[Any], kind: type, seconds: float) -> Counts:
+    chars_dropped: Counter[str] = Counter()
+    for item in outcome.dropped:
+        if item.chars:
+            chars_dropped[item.reason] += item.chars
+    return Counts(
+        outcome.read,
+        len(outcome.kept),
+        dict(Counter(item.reason for item in outcome.dropped)),
+        outcome.usage.read,
+        outcome.usage.written,
+        seconds,
+        sum(len(segment.text) for segment in outcome.kept) if kind is Segment else 0,
+        dict(chars_dropped),
+    )
