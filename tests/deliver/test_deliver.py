@@ -75,7 +75,7 @@ def test_the_report_says_what_a_cascade_left_out_and_what_that_cost(settings, tm
 
 
 def test_the_report_says_how_well_the_direction_finds_answers(settings, tmp_path):
-    chosen = {"share": 0.5, "words_share": 0.6}
+    chosen = {"share": 0.5, "by": "hidden", "words_share": 0.6}
     config = Config.model_validate(settings | {"corpus": settings["corpus"] | {"choose": chosen}})
     run, stages = Run(tmp_path / "run"), plan(config, models.identify(config.model))
     with run.locked():

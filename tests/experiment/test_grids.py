@@ -28,7 +28,7 @@ def test_a_shipped_grid_can_be_planned(path, documents, seed_file):
 
 def test_the_grid_in_the_documents_is_one(documents, seed_file):
     text = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    shown = next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if block.startswith("settings"))
     experiment = parse_settings(shown, "docs", ExperimentSettings)
     shared = with_changes(experiment.settings, [f"corpus.documents=['{documents}']", f"seed.source={seed_file}"])
     grid = plan_experiment(experiment.model_copy(update={"settings": shared}), "base")
