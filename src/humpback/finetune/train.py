@@ -131,7 +131,7 @@ def prepare(
 _NOT_DECIDING = {
     "tracker", "keep_checkpoints", "max_dropped_share", "checkpoint_steps", "order", "seed_weight", "seed_epochs",
 }  # fmt: skip
-"""Settings that may be changed between a kill and going on; the last three only where the schedule does not hold them."""
+"""Settings that may be changed between a kill and going on; the last three where the schedule does not hold them."""
 
 
 def _summary(job: TrainingJob, tokens: Tokens, result: TrainingResult, devices: int, seconds: float) -> TrainSummary:
