@@ -37,14 +37,18 @@ class Timed(NoProgress):
 
 
 def without_training(grid: Grid) -> list[str]:
-    """The last stages that need no M_1: what M_0 reads, what scorers and the choice of segments say."""
+    """The last stages that need no M_1: what M_0 reads, what scorers and the choice of segments say.
+
+    What stands on several drafts for a segment is left out: writing them takes longer than all else.
+    """
     by_chance = {name for name, spec in SCORERS.items() if spec.by_chance}
     ratings = [
         name
         for name, stage in grid.stages.items()
         if name.startswith("ratings-1.") and stage.settings.get("curate.scorer") not in by_chance
     ]
-    return [*grid.readings.values(), *ratings, *(name for name in grid.stages if name.startswith("chosen"))]
+    names = [*grid.readings.values(), *ratings, *(name for name in grid.stages if name.startswith("chosen"))]
+    return [name for name in names if not any(stage.name.startswith("drafts") for stage in grid.leading_to([name]))]
 
 
 def main() -> None:
