@@ -53,22 +53,6 @@ def exchanged(config: Config, curated: Stage, planted: Stage, how: Exchange, nam
     return Stage(name, f"give the selected pairs their {how} instructions", needs, settings, work, Curated)
 
 
-def losses_of(config: Config, pairs: Stage, model: Stage, name: str) -> Stage:
-    """The loss of a model on pairs by people that are no seed pairs."""
-
-    @contextmanager
-    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[HeldOutLoss]]]:
-        from humpback.evaluate.heldout import heldout_losses
-
-        with inputs.engine(model.name) as engine:
-            yield lambda shard: heldout_losses(shard, engine, model.name, "forward", config.tags)
-
-    settings = flat_settings(config, "tags", "model.max_tokens", "model.engine") | batch_settings(config.model)
-    work = MapShards(((pairs.name, Pair),), opened)
-    does = f"measure {model.name} on {pairs.name} pairs"
-    return Stage(name, does, names_of(pairs, model), settings, work, HeldOutLoss, model=True)
-
-
 INSTRUCTIONS = ("hidden", "written", "another")
 """Under which instructions M_0 reads the planted answers: the hidden one, the written one, another answer's."""
 

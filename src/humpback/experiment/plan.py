@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 
 from humpback.config import Config, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
-from humpback.experiment.instructions import exchanged, losses_of, read_instructions
+from humpback.experiment.instructions import exchanged, read_instructions
 from humpback.experiment.measures import measures_of
 from humpback.experiment.planted import PlantedCorpus, only, plan_planted_corpus
 from humpback.experiment.renamed import renamed
 from humpback.method.auto import resolve_auto
 from humpback.method.choosing import choose_segments
 from humpback.method.corpus import read_seed
+from humpback.method.evaluation import pair_losses
 from humpback.method.loop import finetune, select
 from humpback.method.plan import Start, augment_corpus, plan_corpus
 from humpback.method.rating import rate
@@ -199,7 +200,7 @@ class _Maker:
             for stage in measure.stages(config, self.seed, model, f"{measure.name}.{called}"):
                 stages[measure.name] = self.grid.add(stage).name
         if self.grid.planted and self.grid.planted.development and model and not curated:
-            losses = losses_of(config, self.grid.planted.development, model, f"development.{called}")
+            losses = pair_losses(config, f"development.{called}", self.grid.planted.development, model, "forward")
             stages["development"] = self.grid.add(losses).name
         self.grid.cells.append(Cell(row, number, called, curated.name if curated else "", stages))
 

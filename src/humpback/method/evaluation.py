@@ -40,7 +40,7 @@ def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Seq
     return Stage("evaluation", does, names_of(*needs), settings, work, HeldOutLoss, model=True)
 
 
-def pair_losses(config: Config, name: str, pairs: Stage, model: ExternalModel, direction: Direction) -> Stage:
+def pair_losses(config: Config, name: str, pairs: Stage, model: Stage | ExternalModel, direction: Direction) -> Stage:
     """The loss of a model on all pairs of a stage.
 
     Args:
@@ -63,8 +63,8 @@ def pair_losses(config: Config, name: str, pairs: Stage, model: ExternalModel, d
     settings |= {"prompts": prompts.prompt_digest(direction), "direction": direction, **identities(model)}
     does, work = f"how likely {model.name} finds the pairs", MapShards(((pairs.name, Pair),), opened)
     return Stage(
-        name, does, names_of(pairs), settings, work, HeldOutLoss, model=True, hint="give shorter pairs",
-        external=(model,),
+        name, does, names_of(pairs, model), settings, work, HeldOutLoss, model=True, hint="give shorter pairs",
+        external=external_of(model),
     )  # fmt: skip
 
 
