@@ -54,7 +54,15 @@ def test_the_quick_figures_need_no_m_1(grid, people, documents, tmp_path):
 
 def test_the_script_for_a_gpu_names_the_distractors(grid, people, documents, tmp_path):
     script = [ROOT / "benchmarks" / "gpu_recover.sh", tmp_path / "out", people, f"guides={documents}"]
-    environment = os.environ | {"GRID": str(grid), "PYTHON": sys.executable, "SIZES": "", "PLAN": "1"}
+    environment = os.environ | {"GRID": str(grid), "PYTHON": sys.executable, "PLAN": "1"}
     planned = subprocess.run(script, env=environment, capture_output=True, text=True, check=True)
     assert "distractors.guides" in planned.stdout
     assert "0 of 5 cells" in planned.stdout
+
+
+def test_processes_share_the_arms_and_what_they_finish_is_collected(grid, people, documents, tmp_path):
+    script = [ROOT / "benchmarks" / "gpu_recover.sh", tmp_path / "out", people, f"guides={documents}"]
+    environment = os.environ | {"GRID": str(grid), "PYTHON": sys.executable, "PROCESSES": "2"}
+    subprocess.run(script, env=environment, capture_output=True, text=True, check=True)
+    assert "5 of 5 cells" in (tmp_path / "out" / "results.md").read_text()
+    assert not list(tmp_path.glob("out.part*"))

@@ -35,7 +35,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
         console.print(f"base model {config.model.name}: {notice}", markup=False)
 
     def on_cell(_: Cell) -> None:
-        _write(experiment, grid, run, {})
+        write_results(experiment, grid, run, {})
 
     with run.locked():
         prepare(grid, run, redo)
@@ -45,7 +45,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
         with Bars(console) as bars:
             bars.prepare(len(grid.stages), completed)
             failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, on_cell=on_cell)
-        written = _write(experiment, grid, run, failed)
+        written = write_results(experiment, grid, run, failed)
     for name, why in failed.items():
         console.print(f"{name} failed: {why}", markup=False)
     for path in written:
@@ -81,8 +81,8 @@ def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings,
     return experiment, grid, Run(path_of(out) if out else Path("runs") / file.stem)
 
 
-def _write(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:
-    """Tables and figures of what is finished."""
+def write_results(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:
+    """Writes tables and figures of what is finished, and returns where."""
     from humpback.experiment.figures import comparison_figure, scaling_figure
     from humpback.experiment.recovered import recovered
     from humpback.experiment.results import tables
