@@ -13,7 +13,7 @@ from humpback.runs.store import Run
 
 
 def planned(settings: dict, **curate: object):
-    config = Config.model_validate(settings | {"curate": curate})
+    config = Config.model_validate(settings | {"curate": {"select": {"top_share": 0.3}} | curate})
     return config, plan(config, models.identify(config.model))
 
 
@@ -34,7 +34,7 @@ def test_no_other_scorer_is(settings):
 
 def test_a_run_rates_with_what_it_found_out(settings, tmp_path):
     settings = settings | {"run": settings.get("run", {}) | {"iterations": 1}}
-    config, stages = planned(settings, scorer="calibrated", select={"top_share": 0.3})
+    config, stages = planned(settings, scorer="calibrated")
     run = Run(tmp_path / "run")
     with run.locked():
         execute(stages, run, config)
@@ -63,7 +63,18 @@ def test_asking_for_a_grade_is_another_rating_and_nothing_to_other_scorers(setti
 
 
 @pytest.mark.parametrize("scorer", ["gain", "ifd", "backward-gain", "end-of-sequence", "length"])
-def test_a_threshold_for_scores_without_a_scale_is_refused_before_anything_is_done(settings, scorer):
+def test_no_threshold_fits_scores_without_a_scale(settings, scorer):
     with pytest.raises(ConfigError, match="top_share"):
-        planned(settings, scorer=scorer)
-    planned(settings, scorer=scorer, select={"top_n": 3})
+        planned(settings, scorer=scorer, select={"threshold": 4})
+    assert planned(settings, scorer=scorer, select={"top_n": 3})
+
+
+@pytest.mark.parametrize("scorer", ["calibrated", "expected-rating", "yes-no", "additive", "gain", "ensemble"])
+def test_a_scorer_that_cannot_reach_the_threshold_asks_for_a_share_before_anything_runs(settings, scorer):
+    with pytest.raises(ConfigError, match=r"set curate\.select\.top_share"):
+        planned(settings, scorer=scorer, select={})
+
+
+def test_written_grades_reach_the_threshold_and_one_of_your_own_fits_a_probability(settings):
+    assert planned(settings, scorer="rating", select={})
+    assert planned(settings, scorer="calibrated", select={"threshold": 3})

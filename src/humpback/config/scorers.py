@@ -51,6 +51,9 @@ class ScorerSpec:
     """What must be there before it can score."""
     by_chance: bool = False
     """Whether its scores are drawn. Each seed of an experiment then draws its own."""
+    writes_grades: bool = False
+    """Whether its scores are grades that the model writes, so that the best reach the paper's threshold. The mean of a
+    distribution or a probability seldom does: a share or a number is asked for, unless a threshold is given."""
 
     @property
     def takes_threshold(self) -> bool:
@@ -60,6 +63,8 @@ class ScorerSpec:
 
 GRADES = (1.0, 5.0)
 """The paper's scale."""
+DEFAULT_THRESHOLD = 4.5
+"""The paper's A_5: what is kept where no other rule is given."""
 _POINTS = (0.0, 5.0)
 _SHARES = (0.0, 1.0)
 
@@ -72,7 +77,7 @@ _BOTH: tuple[PromptName, ...] = ("forward", "backward")
 
 _SPECS = (
     ScorerSpec("rating", "the model reasons and writes a grade, as in the paper",
-               GRADES, 0.5, 0.15, _WRITTEN, ("rating",)),
+               GRADES, 0.5, 0.15, _WRITTEN, ("rating",), writes_grades=True),
     ScorerSpec("expected-rating", "the mean of the distribution over the grades 1 to 5; never unparsed",
                GRADES, 0.01, 0.05, _MODEL, ("expected-rating",)),
     ScorerSpec("calibrated", "how likely the model finds the pair, compared with the seed's own pairs; never unparsed",

@@ -12,11 +12,10 @@ from humpback.curate.cascade import Reach, rate_within, reach
 from humpback.curate.ensemble import Ranks, mean_ranks
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
 from humpback.curate.scorers import make_scorer
-from humpback.curate.select import DEFAULT_THRESHOLD, Cutoff, curate, cutoff, explain_empty
+from humpback.curate.select import Cutoff, curate, cutoff, explain_empty
 from humpback.curate.separation import Separation, separation
 
 __all__ = [
-    "DEFAULT_THRESHOLD",
     "Cutoff",
     "ExpectedRatingScorer",
     "NoModel",

@@ -19,11 +19,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humpback.config import SelectSettings
+from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.errors import StageError
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, RatingState
-
-DEFAULT_THRESHOLD = 4.5
-"""Where no rule is given: A_5 of the paper."""
 
 BELOW = "below the threshold"
 """The reason of a candidate that was scored and not kept."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from humpback import __version__
 from humpback.config import Config
 from humpback.config.flat import flat_settings
-from humpback.curate.select import DEFAULT_THRESHOLD
+from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.deliver.export import CardFacts, Licence, data_card, export_data, export_model, model_card
 from humpback.deliver.results import Results
 from humpback.errors import StoreError

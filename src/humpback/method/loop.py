@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from humpback import prompts, seed
-from humpback.config import Config, spec_of
+from humpback.config import Config, CurateSettings, spec_of
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, mixing_without_effect
+from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.errors import ConfigError
 from humpback.method.external import identities
 from humpback.records import (
@@ -190,12 +191,7 @@ def _keep_best(config: Config, drafts: Stage, reader: Stage) -> Stage:
 
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
     """The best-rated candidates: A_k^(t) (section 2.3)."""
-    rule = config.curate.select
-    if not spec_of(config.curate.scorer).takes_threshold and rule.top_share is None and rule.top_n is None:
-        raise ConfigError(
-            f"curate.scorer {config.curate.scorer} does not score from 1 to 5, so that no threshold fits it",
-            "set curate.select.top_share or curate.select.top_n",
-        )
+    _refuse_unreachable(config.curate)
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Curated]]]:
@@ -221,6 +217,26 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
     hint = "lower curate.select.threshold, or use curate.select.top_share"
     needs = (candidates.name, ratings.name)
     return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, hint=hint)
+
+
+def _refuse_unreachable(curate: CurateSettings) -> None:
+    """Before anything is computed: a rule of selection that the scorer's scores cannot meet, or hardly.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    rule, spec = curate.select, spec_of(curate.scorer)
+    if rule.top_share is not None or rule.top_n is not None:
+        return
+    hint = "set curate.select.top_share, such as 0.3, or curate.select.top_n"
+    if not spec.takes_threshold:
+        why = "does not score from 1 to 5, so that no threshold fits it"
+    elif rule.threshold is None and not (spec.writes_grades or spec.by_chance):
+        why = f"seldom reaches {DEFAULT_THRESHOLD:g}, the paper's threshold, however good a candidate is"
+        hint += ", or a curate.select.threshold of your own"
+    else:
+        return
+    raise ConfigError(f"curate.scorer {curate.scorer} {why}", hint)
 
 
 def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage], seed_share: float) -> Iterator[Pair]:
