@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from humpback.statistics.intervals import Interval, percentile_interval
-from humpback.statistics.paired import Measured, Trainings, difference, draws, line_up
+from humpback.statistics.paired import UNTRAINED, Measured, Noise, Trainings, difference, draws, line_up
 
 
 def trainings(values: np.ndarray, seeds: tuple[int, ...] | None = None) -> Trainings:
@@ -60,16 +60,27 @@ def test_only_seeds_that_both_have_are_compared():
     assert difference(ours, base).difference == pytest.approx(0.0), "no seed in common: all of each"
 
 
-def test_the_variance_between_few_trainings_is_not_made_too_small():
-    """With 3 trainings, the draws' variance is that of a mean of 3: their sample variance over 3."""
+def test_intervals_of_few_trainings_hold_the_truth_as_often_as_they_say():
+    """Four ways to train with three seeds each, no difference between them: 95 % of the intervals hold 0."""
     generator = np.random.default_rng(2)
-    drawn, true = [], []
-    for _ in range(200):
-        levels = generator.normal(0.0, 1.0, 3)
-        drawn.append(draws(trainings(np.repeat(levels[:, None], 2, axis=1))).var())
-        true.append(levels.var(ddof=1) / 3)
-    assert np.mean(drawn) == pytest.approx(np.mean(true), rel=0.05)
-    assert np.mean(drawn) == pytest.approx(1 / 3, rel=0.2)
+    held = 0
+    for _ in range(300):
+        levels, items = generator.normal(0.0, 1.0, (4, 3)), generator.normal(2.0, 0.1, 30)
+        ways = [trainings(levels[way, :, None] + items) for way in range(4)]
+        interval = difference(ways[0], ways[1], Noise.of(ways)).interval
+        held += interval.low <= 0 <= interval.high
+    assert 0.92 <= held / 300 <= 0.98
+
+
+def test_what_other_ways_to_train_vary_by_counts_for_one_with_a_single_training():
+    items = np.random.default_rng(4).normal(2.0, 0.01, 400)
+    steady = trainings(items[None], (1,)), trainings(items[None] - 0.05, (1,))
+    restless = trainings(np.stack([items, items + 0.2, items - 0.1]))
+    assert difference(steady[1], steady[0]).interval.high < 0, "these two models alone"
+    apart = difference(steady[1], steady[0], Noise.of([*steady, restless])).interval
+    assert apart.low < 0 < apart.high
+    untrained = trainings(items[None], (UNTRAINED,))
+    assert percentile_interval(draws(untrained, Noise(1.0, 2))) == percentile_interval(draws(untrained))
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
@@ -92,7 +103,7 @@ def test_a_recorded_difference_is_found_again_to_the_last_digit():
         for name in "ab"
     }
     lined_up, _ = line_up(readings)
-    result = difference(lined_up["a"], lined_up["b"], 5)
+    result = difference(lined_up["a"], lined_up["b"], rng_seed=5)
     assert result.difference == -0.10292992941645585
-    assert result.interval == Interval(-1.3632034929641206, 1.1270420153367224)
+    assert result.interval == Interval(-1.035555689476666, 0.8597552891273893)
     assert (result.seeds, result.lower) == (3, 2)

@@ -29,7 +29,7 @@ from humpback.experiment.tracing import (
 from humpback.records import HeldOutLoss
 from humpback.runs.store import Run
 from humpback.statistics.intervals import Interval, percentile_interval
-from humpback.statistics.paired import Trainings, difference, draws
+from humpback.statistics.paired import Noise, Trainings, difference, draws
 
 LEAST_SIGNAL = 5.0
 """Where the whole gain is not so many times the standard deviation between trainings, a recovered gain says nothing."""
@@ -96,21 +96,21 @@ def recovered(experiment: ExperimentSettings, grid: Grid, run: Run) -> Recovered
     alone = [row for row in trainings if row.size is None and row.arm != BASE]
     baseline = _baseline(alone, cells, run)
     oracle = _oracle(experiment.recover, trainings)
+    noise = Noise.of(trainings.values())
     gains: tuple[Gain, ...] = ()
     ceiling, ceiling_interval = math.nan, Interval(math.nan, math.nan)
     if baseline and oracle:
-        gap = difference(trainings[baseline], trainings[oracle])
+        gap = difference(trainings[baseline], trainings[oracle], noise)
         ceiling, ceiling_interval = gap.difference, gap.interval
         rows = [row for row in trainings if row.size is not None]
-        gains = tuple(_gain(row, experiment, trainings, baseline, oracle) for row in rows)
-    spreads = [np.var(row.by_seed, ddof=1) for row in trainings.values() if len(row.seeds) > 1]
+        gains = tuple(_gain(row, experiment, trainings, baseline, oracle, noise) for row in rows)
     return Recovered(
         baseline,
         trainings[baseline].value if baseline else math.nan,
         {row.arm: trainings[row].value for row in alone if row != baseline},
         ceiling,
         ceiling_interval,
-        float(np.sqrt(np.mean(spreads))) if spreads else math.nan,
+        math.sqrt(noise.variance) if noise else math.nan,
         _again(trainings[baseline].value, trainings[oracle].by_seed) if baseline and oracle else (),
         gains,
         tuple(selections_of(grid, grid.planted, run)),
@@ -142,16 +142,21 @@ def _again(start: float, ends: Sequence[float]) -> tuple[float, ...]:
 
 
 def _gain(
-    row: Row, experiment: ExperimentSettings, trainings: Mapping[Row, Trainings], baseline: Row, oracle: Row
+    row: Row,
+    experiment: ExperimentSettings,
+    trainings: Mapping[Row, Trainings],
+    baseline: Row,
+    oracle: Row,
+    noise: Noise | None,
 ) -> Gain:
     sides = trainings[row], trainings[baseline], trainings[oracle]
     common = sorted(set.intersection(*(set(side.seeds) for side in sides)))
     # Of an experiment that is half done: a seed that only one side has would count as a gain.
     ours, start, end = (side.only(common) for side in sides) if common else sides
-    gap = difference(ours, start)
-    drawn_start = draws(start)
+    gap = difference(ours, start, noise)
+    drawn_start = draws(start, noise)
     with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = (drawn_start - draws(ours)) / (drawn_start - draws(end))
+        drawn = (drawn_start - draws(ours, noise)) / (drawn_start - draws(end, noise))
     share = (start.value - ours.value) / (start.value - end.value)
     arm = experiment.arms[row.arm]
     return Gain(

@@ -14,7 +14,7 @@ from humpback.experiment.measures import HeldOut, Measure, measures_of
 from humpback.experiment.plan import BASE, Cell, Grid, Row
 from humpback.runs.store import Run
 from humpback.statistics.intervals import Interval, percentile_interval
-from humpback.statistics.paired import Measured, Trainings, difference, draws, line_up
+from humpback.statistics.paired import Measured, Noise, Trainings, difference, draws, line_up
 
 Cells = Mapping[Row, Mapping[int, Cell]]
 """Finished cells by row and seed."""
@@ -107,13 +107,14 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
     cells, trainings, left_out = trainings_of(measure, grid, run)
     counts = {row: _trained_on(run, next(iter(by_seed.values()))) for row, by_seed in cells.items()}
     ceiling = ceiling_of(experiment, trainings, counts) if isinstance(measure, HeldOut) else None
+    noise = Noise.of(trainings.values())
     results = []
     for row in _ordered(trainings, experiment):
         ours = trainings[row]
         pairs = _pairs(run, next(iter(cells[row].values())))
         most = ceiling.of(pairs) if ceiling and pairs else None
         against = tuple(
-            _against(measure, ours, opponent, trainings[opponent], most)
+            _against(measure, ours, opponent, trainings[opponent], noise, most)
             for opponent in _opponents(row, trainings, experiment)
         )
         results.append(
@@ -123,13 +124,13 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
                 pairs=pairs,
                 seeds=len(ours.seeds),
                 value=ours.value,
-                interval=percentile_interval(draws(ours)),
+                interval=percentile_interval(draws(ours, noise)),
                 spread=float(np.std(ours.by_seed, ddof=1)) if len(ours.seeds) > 1 else math.nan,
                 against=against,
             )
         )
     items = next((row.totals.shape[1] for row in trainings.values()), 0)
-    return Table(measure, items, left_out, tuple(results), tuple(_slopes(results, trainings)), ceiling)
+    return Table(measure, items, left_out, tuple(results), tuple(_slopes(results, trainings, noise)), ceiling)
 
 
 def _trained_on(run: Run, cell: Cell) -> int:
@@ -177,8 +178,10 @@ def _opponents(row: Row, rows: Mapping[Row, Trainings], experiment: ExperimentSe
     return selected + before
 
 
-def _against(measure: Measure, ours: Trainings, opponent: Row, theirs: Trainings, most: float | None) -> Against:
-    result = difference(ours, theirs)
+def _against(
+    measure: Measure, ours: Trainings, opponent: Row, theirs: Trainings, noise: Noise | None, most: float | None
+) -> Against:
+    result = difference(ours, theirs, noise)
     low, high = result.interval.low, result.interval.high
     verdict = "not told apart" if low <= 0 <= high else "better" if (high < 0) == measure.lower_is_better else "worse"
     items_needed, half_width = 0, (high - low) / 2
@@ -191,7 +194,7 @@ def _against(measure: Measure, ours: Trainings, opponent: Row, theirs: Trainings
     return Against(opponent, result.difference, result.interval, verdict, common, better, items_needed)
 
 
-def _slopes(results: Sequence[Result], trainings: Mapping[Row, Trainings]) -> list[Slope]:
+def _slopes(results: Sequence[Result], trainings: Mapping[Row, Trainings], noise: Noise | None) -> list[Slope]:
     """The line of every arm that has two sizes or more; its interval from the draws that all points share."""
     slopes = []
     for arm, iteration in dict.fromkeys((result.row.arm, result.row.iteration) for result in results if result.pairs):
@@ -202,7 +205,7 @@ def _slopes(results: Sequence[Result], trainings: Mapping[Row, Trainings]) -> li
         # The slope of least squares is this weighted sum of the values, in each draw as over all items.
         parts = (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)
         values = np.array([result.value for result in points])
-        drawn = sum(part * draws(trainings[result.row]) for part, result in zip(parts, points, strict=True))
+        drawn = sum(part * draws(trainings[result.row], noise) for part, result in zip(parts, points, strict=True))
         alpha = float(parts @ values)
         sizes = tuple(result.pairs for result in points)
         slopes.append(

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from humpback.experiment.ceiling import TIMES
-from humpback.experiment.plan import BASE
 from humpback.experiment.recovered import Recovered
 from humpback.experiment.recovered_tables import plain_recovered, recovered_lines
 from humpback.experiment.results import Against, Result, Slope, Table
@@ -81,8 +80,8 @@ def _section(table: Table) -> Iterator[str]:
     scope = f"{table.items} items, the same for every model{omitted}"
     yield f"{better} is better. {scope}. Intervals are 95 %, from {DRAWS:,}"
     yield "draws of items and trainings; a difference is taken item by item and seed by seed."
-    if any(result.seeds == 1 for result in table.results if result.row.arm != BASE):
-        yield "Where there is one seed, interval and verdict are of these models alone, not of the ways to train."
+    if all(result.seeds == 1 for result in table.results):
+        yield "With one seed, intervals and verdicts are of these models alone, not of the ways to train."
     if table.ceiling:
         yield f"What there is to gain at most: {table.ceiling.how}. There is no verdict where that is less than"
         yield f"{TIMES:g} times the half-width of the interval: the difference would be lost in the noise."

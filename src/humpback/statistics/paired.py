@@ -1,15 +1,15 @@
-"""Models compared on the same items, over several trainings: a bootstrap that draws both items and trainings.
+"""Models compared on the same items, over several trainings: chance enters by the items and by how a training went.
 
-A figure here is a ratio of sums, such as nats over target tokens, or points over prompts. Chance enters twice: by the
-items that were measured, and by how the training went. Items are drawn alike for all models, so models are compared
-item by item. That is far sharper than comparing two means. Of S trainings S - 1 are drawn: with so few, drawing S would
-make the variance (S - 1) / S of what it is (Rao and Wu 1988). Trainings with the same seeds are drawn alike too.
+A figure here is a ratio of sums, such as nats over target tokens, or points over prompts. Items are drawn anew
+(bootstrap), alike for all models, so models are compared item by item. That is far sharper than comparing two means.
+How much trainings that differ in their seed alone vary is estimated from all ways to train together, since two or three
+of one kind say little; an interval follows the t distribution of that estimate.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,8 @@ import numpy as np
 from humpback.statistics.intervals import DRAWS, FloatArray, Interval, percentile_interval, resample_counts
 
 Name = TypeVar("Name")
+UNTRAINED = 0
+"""Stands for the seed of a model that nothing was trained for."""
 _CHUNK = 100
 """Draws made at a time: bounds the memory for many items."""
 
@@ -55,6 +57,26 @@ class Trainings:
         """The trainings with these seeds."""
         rows = [row for row, seed in enumerate(self.seeds) if seed in seeds]
         return Trainings(tuple(self.seeds[row] for row in rows), self.totals[rows], self.weights[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How much the figures of trainings that differ in their seed alone vary."""
+
+    variance: float
+    """Of one training's figure, in the squared unit of the measure."""
+    degrees: int
+    """Degrees of freedom of the estimate: trainings less ways to train."""
+
+    @classmethod
+    def of(cls, ways: Iterable[Trainings]) -> Noise | None:
+        """Pooled over the ways to train that have two trainings or more; None where none has."""
+        repeated = [way.by_seed for way in ways if len(way.seeds) > 1]
+        degrees = sum(len(figures) - 1 for figures in repeated)
+        if not degrees:
+            return None
+        squares = sum(float(np.var(figures)) * len(figures) for figures in repeated)
+        return cls(squares / degrees, degrees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,31 +119,40 @@ def line_up(readings: Mapping[Name, Mapping[int, Sequence[Measured]]]) -> tuple[
     return trainings, len(union) - len(items)
 
 
-def draws(trainings: Trainings, rng_seed: int = 0) -> FloatArray:
-    """The figure in each of `DRAWS` draws. The same items are drawn for all trainings that share a number of items."""
-    items, rows = trainings.totals.shape[1], len(trainings.seeds)
-    picked = _training_counts(trainings.seeds, rng_seed) if rows > 1 else np.ones((DRAWS, rows))
-    figures = np.empty(DRAWS)
-    for chunk, counts in enumerate(resample_counts(items, DRAWS, _CHUNK, rng_seed)):
-        span = slice(chunk * _CHUNK, chunk * _CHUNK + len(counts))
-        totals, weights = counts @ trainings.totals.T, counts @ trainings.weights.T
-        figures[span] = (picked[span] * totals).sum(axis=1) / (picked[span] * weights).sum(axis=1)
-    return figures
+def draws(trainings: Trainings, noise: Noise | None = None, rng_seed: int = 0) -> FloatArray:
+    """The figure in each of `DRAWS` draws. The same items are drawn for all trainings that share a number of items.
+
+    Args:
+        trainings: What was measured.
+        noise: Of trainings; None says how sure the figure is of these models alone.
+        rng_seed: Starts the generators.
+    """
+    totals, weights = trainings.totals.sum(axis=0), trainings.weights.sum(axis=0)
+    chunks = resample_counts(len(totals), DRAWS, _CHUNK, rng_seed)
+    figures = np.concatenate([(counts @ totals) / (counts @ weights) for counts in chunks])
+    if noise is None or trainings.seeds == (UNTRAINED,):
+        return figures
+    # How sure the variance itself is, is one draw for all; how a training went, one for each way to train.
+    certainty = np.random.default_rng([rng_seed, noise.degrees]).chisquare(noise.degrees, DRAWS) / noise.degrees
+    own = np.random.default_rng([rng_seed, zlib.crc32(trainings.totals.tobytes())])
+    errors: FloatArray = own.standard_normal(DRAWS) * np.sqrt(noise.variance / len(trainings.seeds) / certainty)
+    return figures + errors
 
 
-def difference(ours: Trainings, theirs: Trainings, rng_seed: int = 0) -> Difference:
-    """How much the first way to train is above the second, with its interval."""
+def difference(ours: Trainings, theirs: Trainings, noise: Noise | None = None, rng_seed: int = 0) -> Difference:
+    """How much the first way to train is above the second, with its interval.
+
+    Args:
+        ours: The first.
+        theirs: The second.
+        noise: Of trainings; None takes it from these two, if one of them has two trainings.
+        rng_seed: Starts the generators.
+    """
+    noise = noise or Noise.of((ours, theirs))
     common = sorted(set(ours.seeds) & set(theirs.seeds))
     if common:
         ours, theirs = ours.only(common), theirs.only(common)
     lower = sum(first < second for first, second in zip(ours.by_seed, theirs.by_seed, strict=True)) if common else 0
-    drawn = draws(ours, rng_seed) - draws(theirs, rng_seed)
+    drawn = draws(ours, noise, rng_seed) - draws(theirs, noise, rng_seed)
     fewest = min(len(ours.seeds), len(theirs.seeds))
     return Difference(ours.value - theirs.value, float(drawn.std()), percentile_interval(drawn), fewest, lower)
-
-
-def _training_counts(seeds: tuple[int, ...], rng_seed: int) -> FloatArray:
-    """How often each training counts in each draw; follows from the seeds, so that the same ones are drawn alike."""
-    generator = np.random.default_rng([rng_seed, zlib.crc32(repr(seeds).encode())])
-    rows = len(seeds)
-    return generator.multinomial(rows - 1, np.full(rows, 1 / rows), size=DRAWS).astype(np.float64)

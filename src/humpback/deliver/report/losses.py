@@ -67,7 +67,7 @@ def paired_difference(ours: ByPair, theirs: ByPair, *, against: str, seed: int =
     pairs = trainings["ours"].totals.shape[1]
     if not pairs:
         return None
-    result = paired.difference(trainings["ours"], trainings["theirs"], seed)
+    result = paired.difference(trainings["ours"], trainings["theirs"], rng_seed=seed)
     return Difference(
         against=against,
         difference=result.difference,
