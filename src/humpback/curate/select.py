@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humpback.config import SelectSettings
+from humpback.curate.findings import low_signs
 from humpback.errors import StageError
+from humpback.reasons import in_words
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, RatingState
 
 DEFAULT_THRESHOLD = 4.5
@@ -201,4 +203,6 @@ def _dropped(candidate: Candidate, rating: Rating | None, line: Cutoff) -> Dropp
     if why := line.passed_over.get(tie_digest(candidate.id)):
         return Dropped(candidate.id, why.reason, why.detail, candidate.source, excerpt)
     detail = f"score {rating.score:.4g}, cutoff {line.score:.4g} ({line.rule})"
+    if signs := low_signs(rating):
+        detail += f": {', '.join(in_words(name) for name, _ in signs)}"
     return Dropped(candidate.id, BELOW, detail, candidate.source, excerpt)
