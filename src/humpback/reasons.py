@@ -98,7 +98,7 @@ _SIGNS = {
     "ending": "the last third of the answer is unlike the rest",
     "evenness": "some sentences of the answer do not belong to the others",
     "grade": "the model gives it a low grade",
-    "opening": "the answer begins in the middle, or answers something else",
+    "opening": "the answer begins in the middle or answers something else",
     "repetition": "the answer says the same words more than once",
     "starts": "the sentences of the answer do not follow from one another",
 }
