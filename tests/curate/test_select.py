@@ -196,3 +196,12 @@ def test_an_empty_result_without_any_score_says_so():
 
 def test_an_empty_result_of_nothing_points_upstream():
     assert "candidates" in explain_empty(cutoff([], SelectSettings()), []).hint
+
+
+def test_the_ledger_names_the_signs_that_speak_against_a_pair():
+    low = Rating("c1", 1, "calibrated", "M_0", "scored", 1.2, "suspicion=4.00 closing=-2.00 ending=-0.10", "stop")
+    line = cutoff([("c0", 5.0), ("c1", 1.2)], SelectSettings())
+    (dropped,) = curate([candidate(1)], [low], line).dropped
+
+    assert dropped.reason == "below the threshold"
+    assert dropped.detail.endswith("(curate.select.threshold 4.5): the answer stops before its end")

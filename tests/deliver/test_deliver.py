@@ -11,7 +11,7 @@ from humpback.config import Config
 from humpback.deliver.exporting import write_export
 from humpback.deliver.reporting import write_report
 from humpback.deliver.results import some_pairs
-from humpback.errors import StoreError
+from humpback.errors import StageError, StoreError
 from humpback.method.plan import plan
 from humpback.method.record import record_of, save_record
 from humpback.method.settings_file import resolved
@@ -98,9 +98,47 @@ def test_a_report_of_a_run_that_has_only_begun(settings, tmp_path):
         with pytest.raises(StoreError, match="nothing is finished"):
             write_report(run)
         execute(stages[:3], run, config)
-    assert "segments" in write_report(run).read_text(encoding="utf-8")
+    page = write_report(run).read_text(encoding="utf-8")
+    assert f"This run is not finished: the stage &#39;{stages[3].name}&#39; is next" in page
+    assert f"3 of {len(stages)} stages are done." in page
+    assert "does not clearly differ" not in page
     with pytest.raises(StoreError, match="is not finished"):
         write_export(run)
+
+
+def test_the_report_counts_documents_and_names_those_that_were_not_read(settings, documents, tmp_path):
+    (documents / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    config = Config.model_validate(settings)
+    run = Run(tmp_path / "run")
+    with run.locked():
+        run.save_config(resolved(config))
+        execute(plan(config, models.identify(config.model))[:2], run, config)
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "1 of 13 documents were not read" in page
+    assert "1 damaged or cut off: <bdi>docs/broken.pdf</bdi>" in page
+
+
+def test_the_report_names_signs_in_words(settings, tmp_path):
+    curate = {"scorer": "calibrated", "select": {"top_share": 0.3}, "calibration_pairs": 12}
+    config = Config.model_validate(settings | {"run": {"shard_rows": 4, "iterations": 1}, "curate": curate})
+    run = Run(tmp_path / "run")
+    with run.locked():
+        run.save_config(resolved(config))
+        execute(plan(config, models.identify(config.model)), run, config)
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "closing=" in next(run.stage("ratings-1").records(Rating)).reply
+    assert "closing=" not in page
+    assert "the seed&#39;s own pairs" in page
+
+
+def test_a_stage_that_failed_is_named_with_its_error(settings, tmp_path):
+    config = Config.model_validate(settings | {"curate": {"select": {"threshold": 9}}})
+    run = Run(tmp_path / "run")
+    with run.locked():
+        run.save_config(resolved(config))
+        with pytest.raises(StageError):
+            execute(plan(config, models.identify(config.model)), run, config)
+    assert "It failed: no candidate reached 9" in write_report(run).read_text(encoding="utf-8")
 
 
 def test_the_pairs_shown_at_the_end_are_the_best(run):

@@ -27,7 +27,7 @@ _SENTENCES = 3
 """Responses with fewer come last: they show little of how sentences follow one another."""
 _CAP = 8.0
 """No sign counts for more than so many standard distances."""
-_WEIGHT = {"answering": 2.0}
+WEIGHT = {"answering": 2.0}
 """All other signs are of the response; only this one says whether it belongs to its instruction."""
 _LOW_QUANTILE = 0.16
 """Of a normal distribution, one standard deviation below the middle."""
@@ -93,7 +93,7 @@ def distance(values: Mapping[str, float], scales: Mapping[str, tuple[float, floa
     """How suspicious a pair is: the sum of the squares of how far its signs are below the good pairs."""
     # A sign above the median counts for nothing: it is no sign of a fault, and must not make up for another sign.
     deviations = standard(values, scales)
-    return sum(_WEIGHT.get(name, 1.0) * min(max(-z, 0.0), _CAP) ** 2 for name, z in deviations.items())
+    return sum(WEIGHT.get(name, 1.0) * min(max(-z, 0.0), _CAP) ** 2 for name, z in deviations.items())
 
 
 def probability(suspicion: float, scale: SignScale) -> float:

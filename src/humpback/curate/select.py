@@ -20,7 +20,9 @@ import numpy as np
 
 from humpback.config import SelectSettings
 from humpback.config.scorers import DEFAULT_THRESHOLD
+from humpback.curate.findings import low_signs
 from humpback.errors import StageError
+from humpback.reasons import in_words
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, RatingState
 
 BELOW = "below the threshold"
@@ -199,4 +201,6 @@ def _dropped(candidate: Candidate, rating: Rating | None, line: Cutoff) -> Dropp
     if why := line.passed_over.get(tie_digest(candidate.id)):
         return Dropped(candidate.id, why.reason, why.detail, candidate.source, excerpt)
     detail = f"score {rating.score:.4g}, cutoff {line.score:.4g} ({line.rule})"
+    if signs := low_signs(rating):
+        detail += f": {', '.join(in_words(name) for name, _ in signs)}"
     return Dropped(candidate.id, BELOW, detail, candidate.source, excerpt)

@@ -66,7 +66,7 @@ class LossSummary:
     pairs: int
     tokens: int
     nats_per_token: float
-    """Sum of nats over sum of target tokens, all pairs together."""
+    """Sum of nats over sum of target tokens, all pairs together; not a number where the model gives none."""
     differences: tuple[Difference, ...] = ()
 
     @property

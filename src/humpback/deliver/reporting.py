@@ -11,6 +11,7 @@ from humpback.deliver.report.samples import choose, from_curated, from_dropped, 
 from humpback.deliver.report.statistics import length_summary, movement
 from humpback.deliver.results import Results
 from humpback.errors import StoreError
+from humpback.method.record import PlanRecord
 from humpback.method.settings_file import resolved
 from humpback.records import Candidate, Curated, Dropped, Pair, Rating
 from humpback.runs.store import Run, write_text
@@ -31,6 +32,7 @@ def write_report(run: Run) -> Path:
 def _report(results: Results) -> ReportData:
     if not results.manifests:
         raise StoreError(f"nothing is finished in {results.run.path}", "let 'humpback run' finish a stage first")
+    documents, unread = results.documents()
     notes = ("This was a dry run without a model: every text and score is made up.",)
     return ReportData(
         run=results.facts(),
@@ -38,6 +40,10 @@ def _report(results: Results) -> ReportData:
         candidates=results.kept(results.plan.candidates),
         curated=results.kept(results.plan.curated[-1]),
         stages=tuple(results.stage_facts()),
+        unfinished=results.unfinished(),
+        path=_path(results.plan),
+        documents=documents,
+        unread=unread,
         directions=tuple(results.directions()),
         lengths=tuple(_lengths(results)),
         ratings=tuple(results.rating_summary(t) for t in results.iterations()),
@@ -50,6 +56,13 @@ def _report(results: Results) -> ReportData:
         settings=resolved(results.config),
         notes=notes if results.config.model.engine_spec.dry_run else (),
     )
+
+
+def _path(plan: PlanRecord) -> tuple[str, ...]:
+    """The stages between documents and the curated set whose records are texts of documents, each once."""
+    to_candidates = plan.stages[plan.stages.index(plan.segments) : plan.stages.index(plan.candidates) + 1]
+    writing = (name for name in to_candidates if name not in (*plan.models, plan.backward))
+    return tuple(dict.fromkeys((*plan.filters, plan.segments, *writing, plan.curated[-1])))
 
 
 def _model_names(results: Results) -> dict[str, str]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import heapq
+import math
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 
 from humpback import __version__, seed
 from humpback.config import Config
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
-from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts
+from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts, Unfinished, Unread
 from humpback.deliver.report.losses import loss_summaries
-from humpback.deliver.report.statistics import rating_summary
+from humpback.deliver.report.statistics import count_sources, rating_summary
 from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config
+from humpback.reasons import UNREAD
 from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection
 from humpback.runs.store import Run, StageFolder
 
@@ -23,6 +26,10 @@ def some_pairs(run: Run, count: int) -> list[Curated]:
     """The best-rated pairs of the last iteration."""
     rows = run.stage(Results(run).plan.curated[-1]).records(Curated)
     return heapq.nlargest(count, rows, key=lambda row: (row.score, row.id))
+
+
+_NAMED = 3
+"""Documents that are named for one reason why they could not be read."""
 
 
 class Results:
@@ -94,6 +101,39 @@ class Results:
                 counts.get("chars_kept", 0),
             )
 
+    def documents(self) -> tuple[int, tuple[Unread, ...]]:
+        """How many documents came in, and which of them could not be read; 0 while they are not all cut."""
+        if not self.done(self.plan.filters[0]):
+            return 0, ()
+        stage = self.run.stage(self.plan.filters[0])
+        names: dict[str, list[str]] = {}
+        counts = Counter[str]()
+
+        def sources() -> Iterator[str]:
+            for row in stage.dropped():
+                if row.reason in UNREAD:
+                    counts[row.reason] += 1
+                    if counts[row.reason] <= _NAMED:
+                        names.setdefault(row.reason, []).append(row.source)
+                yield row.source
+            yield from stage.column("source")
+
+        documents = count_sources(sources())
+        return documents, tuple(Unread(reason, n, tuple(names[reason])) for reason, n in counts.most_common())
+
+    def unfinished(self) -> Unfinished | None:
+        """How far the run is; None where all its stages are done."""
+        stages = tuple(name for name in self.plan.stages if name not in self.manifests)
+        if not stages:
+            return None
+        begun, failed = (
+            [event for event in self.run.logged(kind) if event.get("stage") == stages[0]]
+            for kind in ("begin", "failed")
+        )
+        # The times of one clock: what failed before the last beginning has been mended, or is under way.
+        error = str(failed[-1]["error"]) if begun and failed and failed[-1]["time"] >= begun[-1]["time"] else ""
+        return Unfinished(len(self.manifests), stages, len(self.run.stage(stages[0]).committed()), error)
+
     def directions(self) -> Iterator[DirectionSummary]:
         """What segments were chosen by; nothing where none were."""
         if self.done(self.plan.direction):
@@ -103,7 +143,7 @@ class Results:
     def rating_summary(self, iteration: int) -> RatingSummary:
         """What the ratings of one iteration look like."""
         stage = self.ratings(iteration)
-        scores = array("d", (score for score in stage.column("score") if score is not None))
+        scores = array("d", (score for score in stage.column("score") if score is not None and math.isfinite(score)))
         lowest_kept = min(self.curated(iteration).column("score"), default=None)
         return rating_summary(
             stage.records(Rating),

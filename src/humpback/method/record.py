@@ -17,7 +17,7 @@ from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
 from humpback.method.plan import Plan, plan
 from humpback.method.settings_file import load_config
-from humpback.records import SeedDirection
+from humpback.records import SeedDirection, Segment
 from humpback.runs.store import Run
 
 
@@ -69,7 +69,9 @@ def record_of(plan_: Plan, config: Config) -> PlanRecord:
         stages=tuple(stage.name for stage in plan_),
         seed=plan_.seed.name,
         segments=plan_.segments.name,
-        filters=tuple(stage.name for stage in plan_.corpus[: -1 if config.corpus.limit else None]),
+        filters=tuple(
+            stage.name for stage in plan_.corpus[: -1 if config.corpus.limit else None] if stage.makes is Segment
+        ),
         backward=plan_.backward.name,
         candidates=plan_.candidates.name,
         models=tuple(stage.name for stage in plan_.models),

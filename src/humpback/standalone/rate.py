@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
 
 from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
+from humpback.curate.findings import low_signs
 from humpback.data_access.rows import file_digest, file_rows
 from humpback.errors import ConfigError, InputError
 from humpback.method.auto import resolve_auto
@@ -20,6 +21,7 @@ from humpback.method.loop import select
 from humpback.method.rating import rate
 from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
+from humpback.reasons import in_words
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
 from humpback.runs.store import Run
@@ -105,7 +107,12 @@ def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str], how:
     def write(run: Run) -> list[str]:
         curated = run.stage(choose.name)
         ledger = chain(run.stage(read.name).dropped(), curated.dropped())
-        return [write_records(out, Curated, curated.records(Curated), None, ledger)]
+        worded = (replace(row, reason=in_words(row.reason)) for row in ledger)
+        signs = [low_signs(by_id[row.id])[:1] for row in curated.dropped() if row.id in by_id]
+        worst = Counter(in_words(name) for first in signs for name, _ in first)
+        listed = ", ".join(f"{count:,} {words}" for words, count in worst.most_common())
+        line = write_records(out, Curated, curated.records(Curated), None, worded)
+        return [line, *([f"worst sign of those dropped: {listed}"] if listed else [])]
 
     return carry_out(Command([read, join, choose], config, out, write, (out,), (pairs, ratings)), how)
 

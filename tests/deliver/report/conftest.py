@@ -189,6 +189,8 @@ def make_full(candidates: list[Candidate], *, expected: bool = False) -> ReportD
         segments=470,
         candidates=len(candidates),
         curated=len(kept_2),
+        path=("segments", "candidates", "curated-2"),
+        documents=134,
         stages=make_stages(len(candidates), len(kept_1), len(kept_2)),
         lengths=(
             length_summary("seed", seed),

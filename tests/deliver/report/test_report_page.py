@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,7 +10,10 @@ from html.parser import HTMLParser
 import pytest
 
 from humpback.deliver.facts import Difference, LossSummary, ReasonCount, StageFacts
-from humpback.deliver.report import RatingSummary, ReportData, RunFacts, Sample, render
+from humpback.deliver.report import RatingSummary, ReportData, RunFacts, Sample, loss_summaries, render, verdict
+from humpback.deliver.report.data import DirectionSummary, Unfinished, Unread
+from humpback.deliver.report.funnel import funnel
+from tests.deliver.report.conftest import MODELS, make_losses
 
 HOSTILE = (
     "<script>alert(1)</script></details></article></main><img src=x onerror=alert(2)>"
@@ -158,8 +162,70 @@ def test_an_empty_run_renders(run_facts: RunFacts) -> None:
 def test_the_funnel_counts_characters_where_they_are_known(full: ReportData) -> None:
     page = render(full)
     assert "segments kept 94.6 % of the characters: 705,000 of 745,250." in page
-    assert '<td>too short</td><td class="n">161</td><td class="n">75.6 %</td><td class="n">40,250</td>' in page
-    assert '<td>held out</td><td class="n">10</td><td class="n">100.0 %</td><td class="n">–</td>' in page
+    short = '<td><small>too short</small></td><td class="n">161</td><td class="n">75.6 %</td><td class="n">40,250</td>'
+    assert f'<td class="reason">shorter than the settings allow</td>{short}' in page
+    assert '<small>held out</small></td><td class="n">10</td><td class="n">100.0 %</td><td class="n">–</td>' in page
+
+
+def test_the_funnel_is_on_one_scale_of_characters(full: ReportData) -> None:
+    documents, segments, candidates, curated = funnel(full)
+    chars = {row.name: row.response.mean * row.response.n for row in full.lengths}
+    assert [(step.count, step.chars) for step in (documents, segments)] == [(134, 745_250), (470, 705_000)]
+    assert (documents.kept, documents.lost) == (100, 0)
+    assert segments.kept + segments.lost == pytest.approx(100)
+    assert candidates.chars == pytest.approx(chars["candidates"])
+    assert candidates.kept == pytest.approx(100 * chars["candidates"] / 745_250)
+    assert curated.kept + curated.lost == pytest.approx(candidates.kept)
+    page = render(full)
+    assert "shorter than the settings allow (161, 40,250 characters)" in page
+    assert "scored below the cut" in page
+
+
+def test_a_run_whose_characters_were_not_counted_has_a_funnel_of_counts(full: ReportData) -> None:
+    stages = tuple(replace(row, chars_out=0, dropped=()) for row in full.stages)
+    page = render(replace(full, stages=stages, lengths=()))
+    assert page.count("characters were not counted") == 4
+    assert 'class="bar"' not in page
+
+
+def test_an_unfinished_run_says_what_is_next_and_concludes_nothing(full: ReportData) -> None:
+    todo = Unfinished(6, ("curated-2", "forward-2", "evaluation"), 3, "no candidate reached 9")
+    part = replace(full, unfinished=todo, stages=full.stages[:-1], curated=0)
+    found = verdict(part)
+    assert (found.tone, found.comparisons) == ("neutral", ())
+    assert "not finished: the stage 'curated-2' is next" in found.headline
+    assert found.counts.startswith("6 of 9 stages are done.")
+    assert "3 of its shards are done" in found.counts
+    assert "It failed: no candidate reached 9. After it: forward-2, evaluation." in found.counts
+    assert "400 candidates, 97 pairs kept by iteration 1" in found.losses
+    page = render(replace(part, losses=(), samples=(), lengths=(), curves=()))
+    assert "curated-2</th><td" in page.replace('scope="row">', "")
+    assert "The held-out pairs were not measured. The run is not finished." in page
+    assert "<dt>Curated</dt><dd>not yet</dd>" in page
+    assert "The curated pairs helped" not in page
+
+
+def test_documents_that_were_not_read_stand_in_the_verdict(full: ReportData) -> None:
+    unread = (Unread("damaged file", 5, ("a.pdf", "<b>.epub", "c.pdf")), Unread("passed over", 2))
+    page = render(replace(full, unread=unread))
+    summary = page[page.index('class="verdict') : page.index('class="tiles"')]
+    assert "7 of 134 documents were not read:" in summary
+    assert "5 damaged or cut off: <bdi>a.pdf</bdi>, <bdi>&lt;b&gt;.epub</bdi>, <bdi>c.pdf</bdi>, …" in summary
+    assert "<li>2 passed over</li>" in summary
+    assert "were not read" not in render(full)
+
+
+def test_what_is_no_number_is_said_in_words(full: ReportData) -> None:
+    bad = [replace(row, nats=math.nan) if row.model == "forward-2" else row for row in make_losses()]
+    curve = replace(full.curves[0], losses=(math.nan,) * len(full.curves[0].losses))
+    direction = DirectionSummary("hidden", math.nan, 9, 9)
+    part = replace(full, losses=loss_summaries(bad, order=MODELS), curves=(curve,), directions=(direction,))
+    found = verdict(part)
+    assert found.tone == "bad"
+    assert "The held-out loss of M₂ cannot be computed" in found.headline
+    page = render(part)
+    assert "no number" in page
+    assert not re.search(r"\b(nan|inf)\b", page)
 
 
 def test_one_iteration_renders(full: ReportData) -> None:
@@ -225,8 +291,6 @@ def difference(against: str, low: float, high: float) -> Difference:
     ],
 )
 def test_the_verdict_says_no_more_than_the_interval(full: ReportData, base, seed, tone: str, words: str) -> None:
-    from humpback.deliver.report import verdict
-
     found = verdict(
         replace(full, losses=losses(difference("base", *base), difference("forward-0", *seed) if seed else None))
     )
@@ -237,8 +301,6 @@ def test_the_verdict_says_no_more_than_the_interval(full: ReportData, base, seed
 
 
 def test_the_verdict_names_the_counts_and_the_warnings(full: ReportData) -> None:
-    from humpback.deliver.report import verdict
-
     found = verdict(replace(full, segments=520_000, candidates=502_133, curated=41_821))
     assert found.counts.startswith("41,821 pairs curated (8.3 %) of 502,133 candidates")
     assert found.warnings == (
@@ -268,8 +330,6 @@ def test_the_page_warns_where_most_replies_were_asked_again(full: ReportData) ->
 
 @pytest.mark.parametrize(("curated", "high", "warned"), [(12, 0.1, True), (12, -0.1, False), (90, 0.1, False)])
 def test_the_verdict_says_where_the_curated_pairs_are_too_few_to_tell(full: ReportData, curated, high, warned) -> None:
-    from humpback.deliver.report import verdict
-
     stages = (StageFacts("forward-0", 60, 60, 9.0), *full.stages)
     found = verdict(
         replace(full, curated=curated, stages=stages, losses=losses(None, difference("forward-0", -0.2, high)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from humpback.deliver.report.data import DirectionSummary
 
 LEAST_TRANSFER = 0.7
@@ -31,4 +33,4 @@ def direction_warning(directions: tuple[DirectionSummary, ...]) -> str:
 
 
 def _short(auroc: float) -> str:
-    return f"{auroc:.2f}".removeprefix("0")
+    return f"{auroc:.2f}".removeprefix("0") if math.isfinite(auroc) else "not known"

@@ -191,6 +191,30 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Documents that could not be read, or were passed over, for one reason."""
+
+    reason: str
+    count: int
+    names: tuple[str, ...] = ()
+    """Of some of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """How far a run is that is not finished."""
+
+    finished: int
+    """Stages."""
+    stages: tuple[str, ...]
+    """Those still to do, in the order of the work."""
+    shards: int = 0
+    """Committed shards of the first of them."""
+    error: str = ""
+    """What the first of them failed with; empty where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """Everything on the page. What is empty is left out or said to be missing, never an error."""
 
@@ -202,6 +226,13 @@ class ReportData:
     curated: int
     """N: pairs that the last iteration kept."""
     stages: tuple[StageFacts, ...] = ()
+    unfinished: Unfinished | None = None
+    """None for a finished run."""
+    path: tuple[str, ...] = ()
+    """Stages that a text passes from its document to the curated set, finished or not: the steps of the funnel."""
+    documents: int = 0
+    """Documents that came in, those that could not be read among them; 0 where that is not known."""
+    unread: tuple[Unread, ...] = ()
     directions: tuple[DirectionSummary, ...] = ()
     """What segments were chosen by, the one that decides first."""
     lengths: tuple[LengthSummary, ...] = ()

@@ -47,6 +47,7 @@ def _summary(
         difference
         for name, theirs in earlier
         if (difference := paired_difference(pairs, theirs, against=name, seed=seed))
+        and math.isfinite(difference.difference)
     )
     return LossSummary(model, direction, len(pairs), tokens, nats / tokens, differences)
 

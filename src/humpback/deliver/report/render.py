@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from humpback.deliver.report import charts
 from humpback.deliver.report.cascade import cascade_sentence
 from humpback.deliver.report.choosing import direction_sentence
 from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sample
+from humpback.deliver.report.funnel import funnel
 from humpback.deliver.report.verdict import direction_of_change, signed, verdict
+from humpback.reasons import in_words
 from humpback.records import RatingState
 from humpback.statistics.axis import Axis
 
@@ -73,6 +76,7 @@ def render(data: ReportData) -> str:
         duration=duration,
         model=data.name_of,
         signed=signed,
+        words=in_words,
         clip=clip,
         at="{:.2f}".format,
     )
@@ -91,7 +95,8 @@ def render(data: ReportData) -> str:
         directions=[direction_sentence(item) for item in data.directions],
         curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
         samples=sample_groups(data.samples[:MAX_SAMPLES]),
-        widest=max((row.records_out + row.dropped_total for row in data.stages), default=0),
+        funnel=funnel(data),
+        tiles=_tiles(data),
         long_text=LONG_TEXT,
     )
     # Control characters and lone surrogates cannot be shown, and the latter cannot even be written.
@@ -150,8 +155,21 @@ def sample_groups(samples: Sequence[Sample]) -> tuple[tuple[str, bool, tuple[Sam
     groups = []
     for (dropped, stage, reason), rows in groupby(ordered, key=lambda row: (not row.kept, row.stage, row.reason)):
         title = f"{'Dropped' if dropped else 'Kept'} in {stage}"
-        groups.append((f"{title}: {reason}" if dropped else title, not dropped, tuple(rows)))
+        groups.append((f"{title}: {in_words(reason)}" if dropped else title, not dropped, tuple(rows)))
     return tuple(groups)
+
+
+def _tiles(data: ReportData) -> list[tuple[str, str]]:
+    """The figures under the verdict. A finished stage keeps at least one record: none means that it has not run."""
+    counts = (("Segments", data.segments), ("Candidates", data.candidates), ("Curated", data.curated))
+    tiles = [(label, f"{count:,}" if count or not data.unfinished else "not yet") for label, count in counts]
+    forward = [row for row in data.losses if row.direction == "forward"]
+    tiles += [
+        (f"Held-out loss, {data.name_of(row.model)}", _number(row.nats_per_token, 3))
+        for number, row in enumerate(forward)
+        if number in (0, len(forward) - 1) or row.model == data.seed_model
+    ]
+    return tiles
 
 
 def clip(text: str, limit: int = MAX_TEXT) -> str:
@@ -171,7 +189,7 @@ def duration(seconds: float) -> str:
 
 
 def _number(value: float, decimals: int = 0) -> str:
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    return f"{value:,.{decimals}f}".replace("-", "−") if math.isfinite(value) else "no number"
 
 
 def _share(part: float, total: float) -> str:

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from humpback.curate.findings import finding
 from humpback.deliver.report.data import Sample
 from humpback.records import Candidate, Curated, Dropped, Rating, record_rng_seed
 
@@ -49,7 +50,7 @@ def from_rating(row: Candidate, rating: Rating, reason: str, stage: str) -> Samp
         source=row.source,
         title_path=row.title_path,
         score=rating.score,
-        detail=rating.reply,
+        detail=finding(rating),
     )
 
 

@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -123,7 +124,7 @@ def rating_summary(
         states[rating.state] += 1
         scorer, model = scorer or rating.scorer, model or rating.model
         checked_kept += rating.state == "checked" and rating.id in kept_ids
-        if rating.score is not None:
+        if rating.score is not None and math.isfinite(rating.score):
             scores.append(rating.score)
     tally = Tally(score_edges(scores, scorer))
     for score in scores:
@@ -202,6 +203,11 @@ def movement_edges(before: FloatArray, after: FloatArray) -> FloatArray:
     return np.linspace(low, high, MOVEMENT_BINS + 1)
 
 
+def count_sources(sources: Iterable[str]) -> int:
+    """How many different documents records come from; those of one document may stand in several places."""
+    return len(_keys(source for source, _ in groupby(sources)))
+
+
 def _inside(values: FloatArray, edges: FloatArray) -> FloatArray:
     return np.clip(values, edges[0], edges[-1])
 
@@ -210,7 +216,7 @@ def _scores(ratings: Iterable[Rating]) -> tuple[npt.NDArray[np.uint64], FloatArr
     """Keys and scores of what was scored, one of each for a candidate."""
     keys, scores = array("Q"), array("d")
     for rating in ratings:
-        if rating.score is not None:
+        if rating.score is not None and math.isfinite(rating.score):
             keys.append(_key(rating.id))
             scores.append(rating.score)
     unique, first_indices = np.unique(np.array(keys, dtype=np.uint64), return_index=True)

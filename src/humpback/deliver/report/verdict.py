@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report.choosing import direction_warning
-from humpback.deliver.report.data import RatingSummary, ReportData
+from humpback.deliver.report.data import RatingSummary, ReportData, Unfinished
 
 Tone = Literal["good", "neutral", "bad"]
 
@@ -29,8 +30,14 @@ def verdict(data: ReportData) -> Verdict:
     warnings = [item.separation.sentence for item in data.ratings if item.separation and item.separation.flat]
     warnings += [_often_asked_again(item) for item in data.ratings if item.asked_again > item.asked / 2]
     warnings += filter(None, [direction_warning(data.directions)])
+    if data.unfinished:
+        return _unfinished(data, data.unfinished, (*data.notes, *warnings))
     last = _last_forward(data)
     counts = _counts(data)
+    if last and not math.isfinite(last.nats_per_token):
+        name = data.name_of(last.model)
+        headline = f"The held-out loss of {name} cannot be computed: the model gives no probabilities"
+        return Verdict("bad", headline, counts, "Its training has failed; do not use it.", (), (*data.notes, *warnings))
     if last is None or not last.differences:
         return Verdict(
             "neutral",
@@ -62,6 +69,26 @@ def direction_of_change(item: Difference) -> Literal["lower", "higher", "no clea
     if item.high < 0:
         return "lower"
     return "higher" if item.low > 0 else "no clear difference"
+
+
+def _unfinished(data: ReportData, state: Unfinished, warnings: tuple[str, ...]) -> Verdict:
+    """What is there and what is missing; nothing is concluded from a part of a run."""
+    following, *later = state.stages
+    total = state.finished + len(state.stages)
+    counts = f"{state.finished} of {total} stages are done. The stage '{following}' is next"
+    counts += f" ({state.shards:,} of its shards are done). " if state.shards else ". "
+    if state.error:
+        counts += f"It failed: {state.error.rstrip('.')}. "
+    if later:
+        counts += f"After it: {', '.join(later)}. "
+    so_far = [
+        f"{count:,} {what}" for count, what in ((data.segments, "segments"), (data.candidates, "candidates")) if count
+    ]
+    so_far += [f"{item.kept:,} pairs kept by iteration {item.iteration}" for item in data.ratings]
+    losses = f"So far: {', '.join(so_far)}. " if so_far else ""
+    losses += "Whether the data improve a model is not known before all stages are done."
+    headline = f"This run is not finished: the stage '{following}' is next"
+    return Verdict("neutral", headline, f"{counts}Continue with 'humpback run'.", losses, (), warnings)
 
 
 def _often_asked_again(item: RatingSummary) -> str:
