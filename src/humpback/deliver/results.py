@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from humpback import __version__, seed
 from humpback.config import Config
+from humpback.corpus.survey import file_line
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
 from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts
@@ -92,6 +93,7 @@ class Results:
                 counts["tokens_read"],
                 counts["tokens_written"],
                 counts.get("chars_kept", 0),
+                file_line(manifest),
             )
 
     def directions(self) -> Iterator[DirectionSummary]:
