@@ -51,7 +51,7 @@ $(VENV)/.demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,office,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
 	touch $@
 
 # vLLM pins other versions than constraints.txt. What it brings for pictures and sound does not go with the PyTorch for CPUs.

@@ -223,7 +223,8 @@ def _named(source: SourceFile, selection: Selection) -> SourceFile:
         return replace(source, passed_over=_EXCLUDED)
     if not source.ending and not selection.any_ending:
         kinds = f"use one of {', '.join(selection.endings)} (also compressed: .gz, .zst, .bz2 or .xz)"
-        raise InputError(f"cannot tell what {source.name!r} is from its ending", selection.unknown_ending_hint or kinds)
+        hint = selection.unknown_ending_hint and f"{selection.unknown_ending_hint}, or leave the file out"
+        raise InputError(f"cannot tell what {source.name!r} is from its ending", hint or kinds)
     return source
 
 

@@ -129,7 +129,7 @@ def resolved(base: str, href: str) -> str:
 
 
 def declared_title(archive: Archive) -> str:
-    """The title that a DOCX or PPTX file declares; empty where it declares none."""
+    """The title that a DOCX, PPTX or XLSX file declares; empty where it declares none."""
     try:
         root = parse_xml(archive.read("docProps/core.xml"))
     except Unusable:
