@@ -47,7 +47,7 @@ $(VENV)/bin/pip:
 # torch first: the other packages must find the pinned one and not fetch another.
 $(VENV)/.demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,office]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

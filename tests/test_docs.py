@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 from humpback.cli.experiment import read_experiment
 from humpback.cli.main import app
 from humpback.config import Config
+from humpback.corpus.office.conversion import NEEDS
+from humpback.corpus.reading.sources import OFFICE
 from humpback.method.settings_file import read_config, with_changes
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +56,18 @@ def test_targets_of_the_makefile_that_the_readme_names():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for target in set(re.findall(r"^ {4}make ([\w-]+)", readme, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_demo_installs_what_reads_the_documents_that_the_readme_promises():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    demo = makefile.partition("$(VENV)/.demo: ")[2].partition("\n\n")[0]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    office = " ".join(project["optional-dependencies"]["office"]).replace("-", "_")
+    for ending in OFFICE:
+        assert ending.removeprefix(".").upper() in readme
+        assert NEEDS.get(ending, "") in office
+    assert "[demo,office]" in demo
 
 
 def test_the_demo_uses_only_known_settings():

@@ -13,8 +13,12 @@ from tests.command import humpback, mistake
 
 
 def test_a_finished_run_is_read_from_its_own_files_alone(config_file, documents, seed_file, tmp_path, monkeypatch):
-    assert humpback("run", config_file, "--out", tmp_path / "run").returncode == 0
+    (documents / "old.doc").write_bytes(b"x")
+    done = humpback("run", config_file, "--out", tmp_path / "run")
+    assert done.returncode == 0
     first = humpback("status", tmp_path / "run")
+    files = "; passed over: 1 .doc"
+    assert [text.count(files) for text in (done.stdout, first.stdout)] == [1, 1]
     rows = (tmp_path / "run/export/dataset/messages/train.jsonl").read_text(encoding="utf-8")
     card = (tmp_path / "run/export/dataset/README.md").read_text(encoding="utf-8")
     elsewhere = tmp_path / "elsewhere" / "run-copy"
@@ -33,7 +37,7 @@ def test_a_finished_run_is_read_from_its_own_files_alone(config_file, documents,
     assert (elsewhere / "export/dataset/messages/train.jsonl").read_text(encoding="utf-8") == rows
     # The card names the folder, which has another name now, and is otherwise the same.
     assert (elsewhere / "export/dataset/README.md").read_text(encoding="utf-8").replace("run-copy", "run") == card
-    assert "segments" in (elsewhere / "report.html").read_text(encoding="utf-8")
+    assert f"{files}." in (elsewhere / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_record_of_a_plan_has_the_handles_of_the_plan(config_file, settings, tmp_path):

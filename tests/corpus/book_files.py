@@ -1,7 +1,8 @@
-"""Small EPUB, DOCX and PDF files, written by hand."""
+"""Small files of office formats, written by hand."""
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,125 @@ def write_docx(path: Path, *body: str, title: str = "", document: bytes = b"") -
             document or f"<w:document {_WORD}><w:body>{''.join(body)}</w:body></w:document>",
         )
         archive.writestr("docProps/core.xml", core)
+    return path
+
+
+@dataclass(frozen=True)
+class Slide:
+    """A slide of a PPTX file."""
+
+    title: str
+    points: tuple[tuple[int, str], ...] = ()
+    """Level and text of each."""
+    box: str = ""
+    """What a text box that no layout has says."""
+    rows: tuple[tuple[str, ...], ...] = ()
+    notes: str = ""
+    hidden: bool = False
+
+
+def write_pptx(path: Path, *slides: Slide) -> Path:
+    """A PPTX file; each title stands behind the rest, and each box twice: a second time for older programs."""
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    spaces = (
+        f'xmlns:a="{drawing}" xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
+        f'xmlns:r="{_RELATIONS}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    )
+
+    def text(*paragraphs: tuple[int, str]) -> str:
+        return "".join(f'<a:p><a:pPr lvl="{n}"/><a:r><a:t>{escape(t)}</a:t></a:r></a:p>' for n, t in paragraphs)
+
+    def frame(kind: str | None, *paragraphs: tuple[int, str]) -> str:
+        placeholder = f'<p:ph type="{kind}"/>' if kind else ""
+        return f"<p:sp><p:nvPr>{placeholder}</p:nvPr><p:txBody>{text(*paragraphs)}</p:txBody></p:sp>"
+
+    def links(*targets: tuple[str, str]) -> str:
+        items = (f'<Relationship Id="r{n}" Type="{_RELATIONS}/{t[0]}" Target="{t[1]}"/>' for n, t in enumerate(targets))
+        return f"<Relationships>{''.join(items)}</Relationships>"
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        order = "".join(f'<p:sldId r:id="r{number}"/>' for number in range(len(slides)))
+        archive.writestr("ppt/presentation.xml", f"<p:presentation {spaces}>{order}</p:presentation>")
+        # The first slide has the last number: their order is that of the presentation.
+        numbers = range(len(slides), 0, -1)
+        archive.writestr(
+            "ppt/_rels/presentation.xml.rels", links(*(("slide", f"slides/slide{number}.xml") for number in numbers))
+        )
+        for number, slide in zip(numbers, slides, strict=True):
+            rows = ("".join(f"<a:tc>{text((0, cell))}</a:tc>" for cell in row) for row in slide.rows)
+            table = f"<a:tbl>{''.join(f'<a:tr>{row}</a:tr>' for row in rows)}</a:tbl>" if slide.rows else ""
+            box = frame(None, (0, slide.box)) if slide.box else ""
+            archive.writestr(
+                f"ppt/slides/slide{number}.xml",
+                f'<p:sld {spaces} show="{int(not slide.hidden)}">{frame("obj", *slide.points)}'
+                f"<mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback>"
+                f"</mc:AlternateContent>{table}{frame('sldNum', (0, str(number)))}"
+                f"{frame('title', (0, slide.title))}</p:sld>",
+            )
+            archive.writestr(
+                f"ppt/slides/_rels/slide{number}.xml.rels", links(("notesSlide", f"../notesSlides/notes{number}.xml"))
+            )
+            archive.writestr(
+                f"ppt/notesSlides/notes{number}.xml",
+                f"<p:notes {spaces}>{frame('sldNum', (0, str(number)))}{frame('body', (0, slide.notes))}</p:notes>",
+            )
+    return path
+
+
+def write_xlsx(path: Path, sheets: dict[str, list[list[str | float]]], hidden: str = "") -> Path:
+    """An XLSX file; one of its sheets may be hidden."""
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    numbered = list(enumerate(sheets, 1))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        entries = (
+            f'<sheet name="{name}" sheetId="{n}" state="{"hidden" if name == hidden else "visible"}" r:id="r{n}"/>'
+            for n, name in numbered
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook {space} xmlns:r="{_RELATIONS}"><sheets>{"".join(entries)}</sheets></workbook>',
+        )
+        workbook = f'<Relationship Id="r1" Type="{_RELATIONS}/officeDocument" Target="xl/workbook.xml"/>'
+        archive.writestr("_rels/.rels", f"<Relationships>{workbook}</Relationships>")
+        targets = (
+            f'<Relationship Id="r{n}" Type="{_RELATIONS}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+            for n, _ in numbered
+        )
+        archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{''.join(targets)}</Relationships>")
+        for number, name in numbered:
+            cells = (
+                "".join(_xlsx_cell(f"{chr(65 + column)}{at}", value) for column, value in enumerate(row))
+                for at, row in enumerate(sheets[name], 1)
+            )
+            rows = "".join(f'<row r="{at}">{row}</row>' for at, row in enumerate(cells, 1))
+            archive.writestr(
+                f"xl/worksheets/sheet{number}.xml", f"<worksheet {space}><sheetData>{rows}</sheetData></worksheet>"
+            )
+    return path
+
+
+def _xlsx_cell(place: str, value: str | float) -> str:
+    if value == "":
+        return ""
+    if isinstance(value, str):
+        return f'<c r="{place}" t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+    return f'<c r="{place}"><v>{value}</v></c>'
+
+
+def write_ipynb(path: Path, *cells: tuple[str, str]) -> Path:
+    """A notebook of cells, each with its type and its text; code has printed a secret."""
+    output = {"outputs": [{"output_type": "stream", "name": "stdout", "text": ["secret"]}]}
+    listed = [
+        {
+            "cell_type": kind,
+            "metadata": {},
+            "source": text.splitlines(keepends=True),
+            **(output if kind == "code" else {}),
+        }
+        for kind, text in cells
+    ]
+    language = {"language_info": {"name": "python"}}
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": language, "cells": listed}))
     return path
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,20 @@ from humpback.config import CorpusSettings
 from humpback.corpus.cut import cut
 from humpback.corpus.readers import list_sources, read_documents
 from humpback.records import Document, Dropped
-from tests.corpus.book_files import Chapter, Text, column, paragraph, table, write_docx, write_epub, write_pdf
+from tests.corpus.book_files import (
+    Chapter,
+    Slide,
+    Text,
+    column,
+    paragraph,
+    table,
+    write_docx,
+    write_epub,
+    write_ipynb,
+    write_pdf,
+    write_pptx,
+    write_xlsx,
+)
 from tests.corpus.samples import BREAD, TIDES
 from tests.corpus.web_server import serve
 
@@ -122,6 +136,69 @@ def test_a_document_cannot_bring_in_files_of_the_reader(tmp_path: Path):
     (tmp_path / "OEBPS").mkdir()
     (found,) = read(book)
     assert "secret" not in getattr(found, "text", "").lower()
+
+
+def test_slides_stand_in_order_under_their_titles_with_the_notes_of_the_speaker(tmp_path: Path):
+    path = write_pptx(
+        tmp_path / "a.pptx",
+        Slide("On bread", ((0, "Kneading"), (1, "ten minutes"), (0, "Baking")), box=BREAD[0], notes=BREAD[1]),
+        Slide("Secret", ((0, "hidden"),), hidden=True),
+        Slide("Times", ((0, BREAD[2]),), rows=(("bread", "minutes"), ("rye", "60|70"))),
+    )
+    assert document(path).text == (
+        f"# On bread\n\n- Kneading\n  - ten minutes\n- Baking\n\n{BREAD[0]}\n\n{BREAD[1]}\n\n"
+        f"# Times\n\n{BREAD[2]}\n\n| bread | minutes |\n| --- | --- |\n| rye | 60\\|70 |"
+    )
+
+
+def test_the_sheets_of_a_workbook_are_tables_between_empty_rows(tmp_path: Path):
+    sheets: dict[str, list[list[str | float]]] = {
+        "Loaves": [
+            ["Made in May"],
+            [],
+            ["", "bread", "minutes"],
+            ["", "rye", 60],
+            ["", "spelt|oat", 42.5],
+            ["", "rest"],
+        ],
+        "Secret": [["hidden"]],
+        "Notes": [[BREAD[0]], [BREAD[1]]],
+    }
+    assert document(write_xlsx(tmp_path / "a.xlsx", sheets, hidden="Secret")).text == (
+        "# Loaves\n\nMade in May\n\n| bread | minutes |\n| --- | --- |\n| rye | 60 |\n"
+        f"| spelt\\|oat | 42.5 |\n| rest |  |\n\n# Notes\n\n{BREAD[0]}\n{BREAD[1]}"
+    )
+
+
+def test_a_notebook_is_its_text_and_its_code_without_what_was_printed(tmp_path: Path):
+    cells = [("markdown", f"# Bread\n\n{BREAD[0]}"), ("code", "print('```')\n"), ("raw", "secret"), ("code", " \n")]
+    assert document(write_ipynb(tmp_path / "a.ipynb", *cells)).text == (
+        f"# Bread\n\n{BREAD[0]}\n\n````python\nprint('```')\n````"
+    )
+    old = {"worksheets": [{"cells": [
+        {"cell_type": "heading", "level": 2, "source": "Bread"},
+        {"cell_type": "code", "input": ["bake()"], "language": "python"},
+    ]}]}  # fmt: skip
+    (tmp_path / "b.ipynb").write_text(json.dumps(old))
+    assert document(tmp_path / "b.ipynb").text == "## Bread\n\n```\nbake()\n```"
+    for content in ("[]", '{"a": 1}', '{"cells": [5]}', "{", "[" * 200_000):
+        (tmp_path / "c.ipynb").write_text(content)
+        assert refused(tmp_path / "c.ipynb").reason == "damaged file"
+
+
+def test_a_sheet_that_reaches_further_than_the_memory_costs_only_itself(tmp_path: Path):
+    write_xlsx(tmp_path / "a.xlsx", {"Far": [[1]]})
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        for name, text in members.items():
+            far = '</row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+            archive.writestr(name, text.replace("</row></sheetData>", far))
+    write_xlsx(tmp_path / "b.xlsx", {"Notes": [[BREAD[0]]]})
+    first, second = read(tmp_path)
+    assert isinstance(first, Dropped)
+    assert first.reason in {"damaged file", "takes too much memory", "took too long"}
+    assert isinstance(second, Document)
 
 
 def test_the_paragraphs_of_a_pdf_are_whole_again(tmp_path: Path):
@@ -238,8 +315,9 @@ def test_files_that_need_a_password_are_said_to(tmp_path: Path):
     locked = '<encryption><EncryptedData><EncryptionMethod Algorithm="aes"/></EncryptedData></encryption>'
     book = write_epub(tmp_path / "a.epub", "x", Chapter("1.xhtml", "", PAGE), extra={"META-INF/encryption.xml": locked})
     assert refused(book).reason == "encrypted file"
-    (tmp_path / "a.docx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
-    assert refused(tmp_path / "a.docx").reason == "encrypted file"
+    for name in ("a.docx", "a.pptx", "a.xlsx"):
+        (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
+        assert refused(tmp_path / name).reason == "encrypted file"
 
 
 def test_longer_documents_are_dropped_as_others_are(tmp_path: Path):
@@ -247,6 +325,9 @@ def test_longer_documents_are_dropped_as_others_are(tmp_path: Path):
         write_epub(tmp_path / "a.epub", "x", Chapter("1.xhtml", "", PAGE)),
         write_docx(tmp_path / "b.docx", *map(paragraph, BREAD)),
         write_pdf(tmp_path / "c.pdf", [column(wrapped(BREAD))]),
+        write_pptx(tmp_path / "d.pptx", Slide("x", tuple((0, sentence) for sentence in BREAD))),
+        write_xlsx(tmp_path / "e.xlsx", {"x": [[sentence] for sentence in BREAD]}),
+        write_ipynb(tmp_path / "f.ipynb", ("markdown", " ".join(BREAD))),
     ]
     assert {refused(path, max_document_chars=500).reason for path in files} == {"document too long"}
 
@@ -254,8 +335,11 @@ def test_longer_documents_are_dropped_as_others_are(tmp_path: Path):
 def test_bombs_are_not_unpacked(tmp_path: Path):
     book = write_epub(tmp_path / "a.epub", "x", Chapter("1.xhtml", "", f"<p>{'0' * 20_000_000}</p>"))
     assert refused(book, max_document_chars=1_000_000).reason == "document too long"
-    text = write_docx(tmp_path / "a.docx", paragraph("0" * 70_000_000))
-    assert refused(text).reason == "document too long"
+    for bomb in (
+        write_docx(tmp_path / "a.docx", paragraph("0" * 70_000_000)),
+        write_pptx(tmp_path / "a.pptx", Slide("0" * 70_000_000)),
+    ):
+        assert refused(bomb).reason == "document too long"
     data = bytearray(write_epub(tmp_path / "b.epub", "x", Chapter("1.xhtml", "", PAGE)).read_bytes())
     end = data.rindex(b"PK\x05\x06")
     data[end + 12 : end + 16] = (1 << 30).to_bytes(4, "little")  # how large its directory is
@@ -285,31 +369,41 @@ def test_without_the_extra_files_are_dropped_with_its_name(tmp_path: Path):
     write_pdf(tmp_path / "a.pdf", [column(wrapped(BREAD))])
     write_docx(tmp_path / "b.docx", paragraph(BREAD[0]))
     write_epub(tmp_path / "c.epub", "x", Chapter("1.xhtml", "", PAGE))
+    write_xlsx(tmp_path / "d.xlsx", {"x": [[BREAD[0]]]})
     script = (
         "import importlib.util, sys\n"
         "from importlib.machinery import PathFinder\n"
         "class Gone(PathFinder):\n"
         "    @classmethod\n"
         "    def find_spec(cls, name, path=None, target=None):\n"
-        "        return None if name in ('mammoth', 'pypdfium2') else super().find_spec(name, path, target)\n"
+        "        gone = name in ('mammoth', 'pypdfium2', 'python_calamine')\n"
+        "        return None if gone else super().find_spec(name, path, target)\n"
         "sys.meta_path[:] = [Gone if finder is PathFinder else finder for finder in sys.meta_path]\n"
         "from humpback.config import CorpusSettings\n"
         "from humpback.corpus.readers import list_sources, read_documents\n"
+        "from humpback.config import Config\n"
+        "from humpback.method.corpus import cut_segments\n"
         "settings = CorpusSettings(documents=(sys.argv[1],))\n"
+        "stage = cut_segments(Config(corpus=settings))\n"
+        "print(stage.notice, stage.settings['corpus.without_extra'], stage.facts['files'])\n"
         "for item in read_documents(settings, list_sources(settings)):\n"
         "    print(getattr(item, 'reason', 'read'), '|', getattr(item, 'detail', ''))\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    without = {f"{ending} without the extra 'office'": 1 for ending in (".pdf", ".docx", ".xlsx")}
     assert done.stdout.splitlines() == [
+        "not read without an extra: 1 .docx, 1 .pdf, 1 .xlsx (pip install 'humpback-align[office]') "
+        f"['.docx', '.pdf', '.xlsx'] {{'read': 1, 'passed_over': {without}}}",
         "extra not installed | .pdf is read by an extra: pip install 'humpback-align[office]'",
         "extra not installed | .docx is read by an extra: pip install 'humpback-align[office]'",
         "read | ",
+        "extra not installed | .xlsx is read by an extra: pip install 'humpback-align[office]'",
     ]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
-    st.sampled_from(["a.pdf", "a.docx", "a.epub"]),
+    st.sampled_from(["a.pdf", "a.docx", "a.epub", "a.pptx", "a.xlsx", "a.ipynb"]),
     st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255)), max_size=9),
     st.data(),
 )
@@ -321,6 +415,12 @@ def test_damage_costs_the_file_and_nothing_else(
         write_pdf(path, [column(wrapped(BREAD))])
     elif name == "a.docx":
         write_docx(path, paragraph(BREAD[0]))
+    elif name == "a.pptx":
+        write_pptx(path, Slide("Bread", ((0, BREAD[0]),)))
+    elif name == "a.xlsx":
+        write_xlsx(path, {"Bread": [[BREAD[0]]]})
+    elif name == "a.ipynb":
+        write_ipynb(path, ("markdown", BREAD[0]))
     else:
         write_epub(path, "x", Chapter("1.xhtml", "", PAGE))
     content = bytearray(path.read_bytes())

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from humpback.config import CorpusSettings
 from humpback.corpus.readers import list_sources, read_documents
+from humpback.corpus.reading.sources import parts
 from humpback.errors import InputError
 from humpback.records import Document, Dropped
+from tests.command import humpback, mistake
+from tests.corpus.samples import BREAD_TEXT
 from tests.data_access.formats import FORMATS, RESPONSES, TEXTS
 
 PAGE = "<html><head><meta charset='iso-8859-1'></head><body><p>Gr\u00fc\u00dfe</p></body></html>"
@@ -185,3 +188,42 @@ def test_in_a_folder_of_documents_tables_that_rarely_are_some_are_passed_over(tm
     assert [source for source, _ in shown(read(tmp_path, format="text"))] == [
         f"{folder}/{name}" for name in ("a.md", "figures.csv", "figures.tsv.gz", "package.json")
     ]
+
+
+def test_an_odd_table_among_documents_is_dropped_with_its_columns_and_a_lone_one_is_a_mistake(tmp_path: Path):
+    (tmp_path / "odd.json").write_text('{"a": 1}')
+    (tmp_path / "odd.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "texts.jsonl").write_text(json.dumps({"text": "Flour."}) + "\n")
+    given_settings = CorpusSettings(
+        documents=tuple(str(tmp_path / name) for name in ("odd.json", "odd.csv", "texts.jsonl"))
+    )
+    found = list(read_documents(given_settings, list_sources(given_settings), odd_tables=True))
+    assert [(item.source, getattr(item, "reason", "")) for item in found] == [
+        ("odd.csv", "no text column"),
+        ("odd.json", "no text column"),
+        ("texts.jsonl#1", ""),
+    ]
+    assert "it has x, y" in getattr(found[0], "detail", "")
+    with pytest.raises(InputError, match=r"odd\.csv has no column .*: set corpus\.text_column"):
+        list(read_documents(given_settings, list_sources(given_settings)))
+
+
+def test_an_odd_table_that_is_read_in_spans_is_dropped_once(tmp_path: Path):
+    (tmp_path / "odd.jsonl").write_text((json.dumps({"a": "x" * 1000}) + "\n") * 3000)
+    given_settings = CorpusSettings(documents=(str(tmp_path),), part_mib=1)
+    spans = [source for part in parts(list_sources(given_settings), given_settings) for source in part]
+    assert len(spans) == 3
+    assert [item.source for item in read_documents(given_settings, spans, odd_tables=True)] == [
+        f"{tmp_path.name}/odd.jsonl"
+    ]
+
+
+def test_an_odd_table_in_a_folder_ends_no_command(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "odd.json").write_text('{"a": 1}')
+    (tmp_path / "data" / "texts.json").write_text(json.dumps([{"text": f"# Bread\n\n{BREAD_TEXT}"}]))
+    done = humpback("segment", tmp_path / "data", "--out", tmp_path / "s.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "1 kept (" in done.stdout
+    assert "1 dropped: 1 no text column\nread 2 files" in done.stdout
+    assert "odd.json has no column" in mistake("segment", tmp_path / "data" / "odd.json", "--out", tmp_path / "t.jsonl")

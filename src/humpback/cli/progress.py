@@ -64,6 +64,8 @@ class Bars:
     def begin(self, stage: Stage, done: int, total: int | None) -> None:
         """A stage starts."""
         self._position += 1
+        if stage.notice:
+            self._console.print(f"{stage.name}: {stage.notice}", markup=False)
         if self._announce and not self._console.is_terminal:
             self._console.print(f"[{self._position}/{self._stages}] {stage.name}: {stage.does} ...", markup=False)
         self._task = self._bars.add_task(

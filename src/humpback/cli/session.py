@@ -9,6 +9,7 @@ from rich.console import Console
 
 from humpback import models
 from humpback.config import Config
+from humpback.corpus.survey import file_line
 from humpback.errors import StoreError
 from humpback.method.plan import plan
 from humpback.method.record import read_record, record_of, save_record
@@ -40,6 +41,9 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
         run.save_config(resolved(config))
         save_record(run, record_of(stages, config))
         _carry_out(config, selected, run, console)
+        for line in (file_line(stage.facts) for stage in selected):
+            if line:
+                console.print(line, markup=False)
         if not until:
             _deliver(run, console)
 
@@ -51,6 +55,8 @@ def show_plan(name: str, out: str, changes: list[str]) -> None:
     stages = plan(config, models.identify(config.model))
     console = Console(highlight=False, soft_wrap=True)
     _print_status(status(stages, run), console)
+    for notice in (stage.notice for stage in stages if stage.notice):
+        console.print(notice, markup=False)
     if line := disk_line(config, stages):
         console.print(line, markup=False)
 
@@ -72,6 +78,8 @@ def show_status(folder: str) -> None:
         reasons = sorted(counts["dropped"].items(), key=lambda item: -item[1])
         line = f"{name:<{width}} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s  "
         console.print(line + ", ".join(f"{count:,} {reason}" for reason, count in reasons), markup=False)
+        if files := file_line(manifest):
+            console.print(f"{'':<{width}} {files}", markup=False)
 
 
 def _refuse_stale(stages: Sequence[Stage], run: Run, redo: list[str]) -> None:

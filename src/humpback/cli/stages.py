@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -20,6 +21,13 @@ def segment(
         bool,
         typer.Option("--explain", help="Write nothing; show each piece of a document and why it is kept or dropped."),
     ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Write nothing; list the files by kind, and whether they are read.")
+    ] = False,
+    exclude: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="GLOB", help="Leave out files whose path ends so, such as 'drafts/'. Repeatable."),
+    ] = None,
     force: Force = False,
     settings: Sets = None,
 ) -> None:
@@ -27,17 +35,25 @@ def segment(
 
     Example: humpback segment docs/ --out segments.jsonl --set corpus.segment.min_chars=400
 
+    Example: humpback segment --preview docs/ --exclude 'drafts/'
+
     Example: humpback segment --explain pages.jsonl#12
     """
+    changes = [*(settings or []), *([f"corpus.exclude={json.dumps(exclude)}"] if exclude else [])]
+    if preview:
+        from humpback.standalone.segment import preview_files
+
+        print_lines(preview_files(documents, changes))
+        return
     if explain:
         from humpback.standalone.segment import explain_files
 
-        print_lines(explain_files(documents, settings or []))
+        print_lines(explain_files(documents, changes))
         return
     from humpback.standalone.segment import segment_files
 
     with at_work(force=force) as how:
-        print_lines(segment_files(documents, out, dropped, settings or [], how))
+        print_lines(segment_files(documents, out, dropped, changes, how))
 
 
 def finetune(

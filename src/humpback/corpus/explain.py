@@ -44,7 +44,8 @@ def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Pro
     for entry in entries:
         path, name = _named(entry)
         narrowed = settings.model_copy(update={"documents": (path,)})
-        items = read_documents(narrowed, list_sources(narrowed))
+        sources = list_sources(narrowed)
+        items = read_documents(narrowed, sources, odd_tables=len(sources) > 1)
         for count, item in enumerate(_selected(items, path, name)):
             if count == MOST_DOCUMENTS:
                 yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."

@@ -13,6 +13,7 @@ import pyarrow as pa
 from humpback.config import CorpusSettings
 from humpback.corpus.archives.warc import read_archive
 from humpback.corpus.office.conversion import read_office
+from humpback.corpus.reading.columns import NoTextColumn
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.corpus.reading.format_guess import guess_format
@@ -42,10 +43,17 @@ _FORMATS: Mapping[str, DocumentFormat] = {
 }
 
 
-def read_documents(settings: CorpusSettings, sources: Iterable[SourceFile]) -> Iterator[Document | Dropped]:
+def read_documents(
+    settings: CorpusSettings, sources: Iterable[SourceFile], *, odd_tables: bool = False
+) -> Iterator[Document | Dropped]:
     """Reads documents one after the other.
 
     A damaged file ends where the damage is, with one `Dropped` that says so; the next file follows.
+
+    Args:
+        settings: The corpus settings.
+        sources: The files.
+        odd_tables: Whether a table that holds no text is one `Dropped`, and no error.
 
     Raises:
         InputError: A table has no column as the settings name it, or none with a text.
@@ -54,6 +62,11 @@ def read_documents(settings: CorpusSettings, sources: Iterable[SourceFile]) -> I
         reader = READERS.get(source.ending, read_single)
         try:
             yield from reader(source, settings)
+        except NoTextColumn as error:
+            if not odd_tables:
+                raise
+            if not source.begin:  # once, however many spans the file is read in
+                yield as_dropped(source.name, "no text column", error.what, "")
         except (*DAMAGE, pa.ArrowMemoryError) as error:
             detail = str(error) if isinstance(error, DamagedFile) else f"{type(error).__name__}: {error}"
             yield as_dropped(source.name, "damaged file", detail, "")

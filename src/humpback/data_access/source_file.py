@@ -69,6 +69,8 @@ class SourceFile:
     """Stored byte that the span ends before; 0 is the end of the file."""
     mark: str = ""
     """What a server tells of its content: changes with it."""
+    passed_over: str = ""
+    """Why it is not read, in words that follow a number, such as ".doc" for its kind; empty where it is read."""
 
     @property
     def whole(self) -> bool:

@@ -15,8 +15,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from humpback.data_access.data_sets import Member, is_data_set, is_saved, list_data_set, saved_files
@@ -32,6 +34,12 @@ TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 """The kinds of table that are read, also compressed: with a further .gz, .zst, .bz2 or .xz."""
 METADATA_FILES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 """What `datasets` puts beside the tables of a data set."""
+
+WITHOUT_ENDING = "without an ending"
+_EXCLUDED = "excluded"
+_OUTSIDE = "linked from outside the folder"
+_MOST_KINDS = 10
+"""Kinds of file that a line names."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
@@ -61,6 +69,8 @@ class Selection:
     """Whether links are followed that lead out of their folder, as in the cache of the hub."""
     folder_in_name: bool = False
     """Whether the name of a file begins with the name of the folder that was asked for."""
+    exclude: tuple[str, ...] = ()
+    """Globs of files that are not read, each compared with the end of a path; `*` stands for folders too."""
 
     @property
     def hint(self) -> str:
@@ -72,9 +82,15 @@ class Selection:
         ending = ending_and_compression(name)[0]
         return ending if ending in self.endings else ""
 
-    def takes(self, name: str) -> bool:
-        """Whether a file that was not named itself is read, by its name."""
-        return self.any_ending or (bool(self.ending(name)) and Path(name).name not in METADATA_FILES)
+    def refusal(self, path: str) -> str:
+        """Why a file that was not named itself is passed over, by its path; empty where it is read."""
+        if self.any_ending or (self.ending(path) and Path(path).name not in METADATA_FILES):
+            return ""
+        return ending_and_compression(path)[0] or WITHOUT_ENDING
+
+    def excludes(self, path: str) -> bool:
+        """Whether a file is left out by its path, even where it was named itself."""
+        return any(fnmatchcase(f"/{path}", f"*/{pattern}{'*' * pattern.endswith('/')}") for pattern in self.exclude)
 
 
 def entry_of(source: str | Path) -> str:
@@ -87,27 +103,54 @@ def entry_of(source: str | Path) -> str:
 
 
 def find_files(entry: str, selection: Selection) -> list[SourceFile]:
-    """The files that one entry names.
+    """The files that one entry names and that are read. Raises as `survey`."""
+    return [file for file in survey(entry, selection) if not file.passed_over]
 
-    Of a folder or glob, hidden files are passed over, and so are those of other kinds, links that lead out of it, and
-    run folders.
+
+def survey(entry: str, selection: Selection, *, required: bool = True) -> list[SourceFile]:
+    """The files that one entry names, also those that are passed over, but for hidden files and run folders.
+
+    Of a folder or glob, files of other kinds and links that lead out of it are passed over.
+
+    Args:
+        entry: What the user named.
+        selection: Which files are read.
+        required: Whether it must hold a file that is read or excluded.
 
     Raises:
-        InputError: A path, URL or glob is not there or holds no file that is read, a named file is of another kind, or
-            a named folder is a run folder.
+        InputError: A path or URL is not there, it holds no such file, a named file is of another kind, or a named
+            folder is a run folder.
     """
     entry = entry_of(entry)
     if not entry.strip():  # as a path it would be the working folder
         raise InputError(f"{selection.setting or 'the name of a source'} is empty", "name a file, a folder or a URL")
     files = list(_expand(entry, selection))
-    if selection.last_resort:
-        usual = [file for file in files if file.ending not in selection.last_resort]
-        files = usual or files
-    if not files:
+    if any(not file.passed_over and file.ending not in selection.last_resort for file in files):
+        files = [_as_last_resort(file, selection) for file in files]
+    files = [replace(file, passed_over=_EXCLUDED) if selection.excludes(file.name) else file for file in files]
+    if required and all(file.passed_over not in ("", _EXCLUDED) for file in files):
         kinds = " ".join(selection.endings)
         hint = selection.unknown_ending_hint and f", or {selection.unknown_ending_hint}"
-        raise InputError(f"no {selection.content} in {public(entry)!r}", f"name files that end in {kinds}{hint}")
+        others = f" (passed over: {kinds_in_words(Counter(file.passed_over for file in files))})" if files else ""
+        raise InputError(
+            f"no {selection.content} in {public(entry)!r}{others}", f"name files that end in {kinds}{hint}"
+        )
     return files
+
+
+def _as_last_resort(file: SourceFile, selection: Selection) -> SourceFile:
+    """A file beside others of usual kinds."""
+    if file.passed_over or file.ending not in selection.last_resort:
+        return file
+    return replace(file, passed_over=f"{file.ending} beside other {selection.content}")
+
+
+def kinds_in_words(counts: Mapping[str, int]) -> str:
+    """How many files are passed over and of which kinds, such as '4 .doc, 2 .ppt'."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    others = ordered[_MOST_KINDS:]
+    more = [f"{sum(count for _, count in others):,} of {len(others):,} other kinds"] if others else []
+    return ", ".join([*(f"{count:,} {reason}" for reason, count in ordered[:_MOST_KINDS]), *more])
 
 
 def _expand(entry: str, selection: Selection) -> Iterator[SourceFile]:
@@ -146,11 +189,12 @@ def _local(entry: str, selection: Selection) -> Iterator[SourceFile]:
 
 def _remote(entry: str, selection: Selection) -> Iterator[SourceFile]:
     url = _VARIABLE.sub(_from_environment, entry)
-    for file in list_url(url, selection.takes):
+    for file in list_url(url, lambda name: not selection.refusal(name)):
         compression = ending_and_compression(file.name)[1]
         ending = selection.ending(file.name)
         source = SourceFile(file.url, file.name, file.size, ending, compression, mark=file.mark)
-        yield _named(source, selection) if file.named else source
+        refusal = selection.refusal(file.name)
+        yield _named(source, selection) if file.named else replace(source, passed_over=refusal)
 
 
 def _from_environment(variable: re.Match[str]) -> str:
@@ -175,9 +219,12 @@ def _members(members: Iterable[Member | SourceFile]) -> Iterator[SourceFile]:
 
 def _named(source: SourceFile, selection: Selection) -> SourceFile:
     """A file that the user named, which must be of a known kind."""
+    if selection.excludes(source.name if source.remote else source.path):
+        return replace(source, passed_over=_EXCLUDED)
     if not source.ending and not selection.any_ending:
         kinds = f"use one of {', '.join(selection.endings)} (also compressed: .gz, .zst, .bz2 or .xz)"
-        raise InputError(f"cannot tell what {source.name!r} is from its ending", selection.unknown_ending_hint or kinds)
+        hint = selection.unknown_ending_hint and f"{selection.unknown_ending_hint}, or leave the file out"
+        raise InputError(f"cannot tell what {source.name!r} is from its ending", hint or kinds)
     return source
 
 
@@ -190,17 +237,20 @@ def _folder(folder: Path, selection: Selection) -> Iterator[SourceFile]:
 
 
 def _inside(base: Path, paths: list[Path], selection: Selection) -> Iterator[SourceFile]:
-    """The files among these that are read and lie in the base folder, links followed."""
+    """These files, but for hidden ones and those of run folders. What lies elsewhere, links followed, is not read."""
     root = base.resolve()
     runs: dict[Path, bool] = {}
     for path in paths:
         below = path.relative_to(base)
-        if any(part.startswith(".") for part in below.parts) or not path.is_file() or not selection.takes(path.name):
+        if any(part.startswith(".") for part in below.parts) or not path.is_file():
             continue
-        if not selection.outside_links and not _lies_in(path, root, below):
+        if any(_is_run(base / parent, runs) for parent in below.parents):
             continue
-        if not any(_is_run(base / parent, runs) for parent in below.parents):
-            yield _local_file(path, str(Path(root.name if selection.folder_in_name else "") / below), selection)
+        name = str(Path(root.name if selection.folder_in_name else "") / below)
+        refusal = selection.refusal(name)
+        if not refusal and not selection.outside_links and not _lies_in(path, root, below):
+            refusal = _OUTSIDE
+        yield replace(_local_file(path, name, selection), passed_over=refusal)
 
 
 def _lies_in(path: Path, root: Path, below: Path) -> bool:

@@ -47,7 +47,8 @@ def list_url(entry: str, takes: Callable[[str], bool]) -> list[RemoteFile]:
 
     Args:
         entry: A URL or a glob on one.
-        takes: Whether a file that was not named itself is read, by its name.
+        takes: Whether a file that was not named itself is read, by its name. Over HTTP, where a listing is one of
+            links, others are left out.
 
     Raises:
         InputError: The URL cannot be reached, nothing is there, what is needed to reach it is not installed, or it is a
@@ -67,8 +68,9 @@ def list_url(entry: str, takes: Callable[[str], bool]) -> list[RemoteFile]:
             base = f"{path.rstrip('/')}/"
             infos = files.find(path, detail=True)
         names = [name for name, info in sorted(infos.items()) if info["type"] == "file" and _visible(name, base)]
-        names = [name for name in _without_runs(names, base, entry) if takes(public(name))]
+        names = _without_runs(names, base, entry)
         if http:  # its listings tell no sizes
+            names = [name for name in names if takes(public(name))]
             with ThreadPoolExecutor(_REQUESTS) as pool:
                 infos = dict(zip(names, pool.map(files.info, names), strict=True))
         return [_remote_file(_url(files, entry, name), infos[name], named=False) for name in names]

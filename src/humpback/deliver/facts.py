@@ -30,6 +30,8 @@ class StageFacts:
     tokens_written: int = 0
     chars_out: int = 0
     """Characters of the segments kept; 0 like those of a reason."""
+    files: str = ""
+    """How many files it read and passed over, in words; empty where it reads none."""
 
     @property
     def chars_in(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from humpback import __version__, seed
 from humpback.config import Config
+from humpback.corpus.survey import file_line
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
 from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts, Unfinished, Unread
@@ -99,6 +100,7 @@ class Results:
                 counts["tokens_read"],
                 counts["tokens_written"],
                 counts.get("chars_kept", 0),
+                file_line(manifest),
             )
 
     def documents(self) -> tuple[int, tuple[Unread, ...]]:
@@ -119,7 +121,10 @@ class Results:
             yield from stage.column("source")
 
         documents = count_sources(sources())
-        return documents, tuple(Unread(reason, n, tuple(names[reason])) for reason, n in counts.most_common())
+        passed_over = self.manifests[self.plan.filters[0]].get("files", {}).get("passed_over", {})
+        unread = [Unread(reason, n, tuple(names[reason])) for reason, n in counts.most_common()]
+        unread += [Unread(kind, n) for kind, n in passed_over.items()]
+        return documents + sum(passed_over.values()), tuple(unread)
 
     def unfinished(self) -> Unfinished | None:
         """How far the run is; None where all its stages are done."""

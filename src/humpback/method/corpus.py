@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
-from humpback.corpus.reading.sources import list_sources, parts
+from humpback.corpus.reading.sources import list_files, parts
+from humpback.corpus.survey import file_counts, lacking, lacking_in_words
+from humpback.data_access.data_sets import is_data_set
 from humpback.data_access.rows import file_digest
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
@@ -36,15 +38,20 @@ def read_seed(config: Config) -> Stage:
 
 def cut_segments(config: Config) -> Stage:
     """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
-    sources = list_sources(config.corpus)
+    files = list_files(config.corpus)
+    sources = [file for file in files if not file.passed_over]
     source_parts = parts(sources, config.corpus)
+    without_extra = lacking(files)
+    # An odd table among other documents is dropped; one that was named alone is a mistake, and so is a data set.
+    odd_tables = len(sources) > 1 and not all(map(is_data_set, config.corpus.documents))
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
         from humpback.corpus.cut import cut
         from humpback.corpus.readers import read_documents
 
         rows = config.run.shard_rows
-        documents = islice(read_documents(config.corpus, source_parts[part]), done * rows, None)
+        documents = read_documents(config.corpus, source_parts[part], odd_tables=odd_tables)
+        documents = islice(documents, done * rows, None)
         for first in documents:  # one document at a time in memory, not a window of them
             yield cut(chain([first], islice(documents, rows - 1)), config.corpus, contamination(config.decontaminate))
 
@@ -56,10 +63,21 @@ def cut_segments(config: Config) -> Stage:
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate", "corpus.choose")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
-    settings.pop("corpus.documents")  # their names and contents count, not their place
-    hint = "see which filter took everything, then change corpus.documents or corpus.segment"
-    work = Produce(shards, len(source_parts))
-    return Stage("segments", "cut documents into segments", (), settings, work, Segment, hint=hint)
+    for name in ("corpus.documents", "corpus.exclude"):
+        settings.pop(name)  # names and contents of the files that are left count, not their place
+    settings["corpus.without_extra"] = sorted(without_extra) or None
+    hint = "see which reason took everything, then change corpus.documents, corpus.text_column or corpus.segment"
+    return Stage(
+        "segments",
+        "cut documents into segments",
+        (),
+        settings,
+        Produce(shards, len(source_parts)),
+        Segment,
+        hint=hint,
+        notice=lacking_in_words(without_extra),
+        facts={"files": file_counts(files)},
+    )
 
 
 def take_out_lines(config: Config, segments: Stage) -> Stage:

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
@@ -147,7 +147,7 @@ class _StageRunner:
         folder = self._inputs.run.stage(stage.name)
         folder.start(recipe)
         started = time.monotonic()
-        facts: Mapping[str, Any] = {}
+        facts = stage.facts
         if isinstance(stage.work, Train):
             counts, facts = self._train(stage.work, stage, folder)
         else:

@@ -145,6 +145,10 @@ class Stage:
     version: int = 1
     hint: str = ""
     """What to do where nothing is left."""
+    notice: str = ""
+    """What the user must know before the work begins."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What its manifest says beside the counts; decides no result."""
     check: Callable[[Inputs], None] = field(default=lambda inputs: None)
     """Raises StageError where the result must not be used."""
 

@@ -7,6 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 from humpback.config import Config
+from humpback.corpus.reading.sources import list_files
+from humpback.corpus.survey import file_line, preview
 from humpback.method.plan import plan_corpus
 from humpback.method.settings_file import with_changes
 from humpback.records import Segment
@@ -35,18 +37,28 @@ def segment_files(
         how: How the command is carried out.
     """
     check_endings(out, dropped)
-    config = with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
+    config = _config(documents, changes)
     plan = plan_corpus(config)
     notes = [_NOT_COMPARED] if config.corpus.deduplicate.meaning is not None else []
     notes += [_NOT_CHOSEN] if config.corpus.choose.share < 1 else []
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
-        return [write_records(out, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger), *notes]
+        line = write_records(out, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger)
+        return [line, *filter(None, map(file_line, (stage.facts for stage in plan))), *notes]
 
     writes = (out, dropped) if dropped else (out,)
     reads = tuple(Path(name) for name in documents if "://" not in name)
     return carry_out(Command(plan, config, out, write, writes, reads), how)
+
+
+def preview_files(documents: list[str], changes: list[str]) -> Iterator[str]:
+    """Says which files would be read and which not; line by line."""
+    yield from preview(list_files(_config(documents, changes).corpus, required=False))
+
+
+def _config(documents: list[str], changes: list[str]) -> Config:
+    return with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
 
 
 def explain_files(documents: list[str], changes: list[str]) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""EPUB, DOCX and PDF files, converted to Markdown in a process of their own."""
+"""EPUB, DOCX, PPTX, XLSX, PDF and IPYNB files, converted to Markdown in a process of their own."""

@@ -1,4 +1,4 @@
-"""EPUB, DOCX and PDF files as documents, converted in a process of their own.
+"""EPUB, DOCX, PPTX, XLSX, PDF and IPYNB files as documents, converted in a process of their own.
 
 Their parsers are large, partly in C++, and the files come from strangers. A file that crashes a parser, hangs it or
 fills the memory costs only itself. The process serves one file after the other and is started again if it has ended.
@@ -23,7 +23,9 @@ from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.data_access.source_file import SourceFile
 from humpback.records import Document, Dropped
 
-_NEEDS = {".docx": "mammoth", ".pdf": "pypdfium2"}
+NEEDS = {".docx": "mammoth", ".pdf": "pypdfium2", ".xlsx": "python_calamine"}
+"""The libraries of the extra `office`, by the ending that each reads."""
+INSTALL = "pip install 'humpback-align[office]'"
 _MOST_BYTES = 1 << 30
 """The largest file that is converted."""
 _TOO_LONG = {"reason": "document too long", "detail": f"more than {_MOST_BYTES} bytes"}
@@ -35,7 +37,7 @@ _FILES = 500
 def read_office(source: SourceFile, settings: CorpusSettings) -> Iterator[Document | Dropped]:
     """The document of a file: its title and its text as Markdown."""
     if not can_read(source.ending):
-        detail = f"{source.ending} is read by an extra: pip install 'humpback-align[office]'"
+        detail = f"{source.ending} is read by an extra: {INSTALL}"
         yield as_dropped(source.name, "extra not installed", detail, "")
         return
     with _local(source) as path:
@@ -48,7 +50,7 @@ def read_office(source: SourceFile, settings: CorpusSettings) -> Iterator[Docume
 
 def can_read(ending: str) -> bool:
     """Whether the library that reads such files is installed."""
-    return ending not in _NEEDS or find_spec(_NEEDS[ending]) is not None
+    return ending not in NEEDS or find_spec(NEEDS[ending]) is not None
 
 
 class _Worker:

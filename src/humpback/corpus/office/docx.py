@@ -7,15 +7,11 @@ import re
 from pathlib import Path
 
 import mammoth
-from lxml import etree
 
-from humpback.corpus.office.books import Archive, Book, markdown
+from humpback.corpus.office.books import Book, checked_archive, declared_title, markdown
 from humpback.corpus.parsing.html import parse_fragment
 from humpback.corpus.parsing.sections import Unusable
 
-_MOST_XML = 64 << 20
-"""Bytes of XML that are parsed, all parts together: mammoth takes up to forty times as much memory."""
-_OLD = b"\xd0\xcf\x11\xe0"
 _STYLES = "\n".join(
     [
         "p[style-name='Title'] => h1.title:fresh",
@@ -43,15 +39,7 @@ def read_docx(path: str, most: int) -> Book:
     Raises:
         Unusable: It is damaged, encrypted, or too long.
     """
-    with Path(path).open("rb") as stream:
-        if stream.read(4) == _OLD:
-            raise Unusable("encrypted file", "locked with a password, or in the format before DOCX")
-    archive = Archive(path, _MOST_XML)
-    title = ""
-    for name in archive.names():
-        if name.endswith((".xml", ".rels")):
-            data = archive.read(name)
-            title = _declared_title(data) if name == "docProps/core.xml" else title
+    title = declared_title(checked_archive(path))
     with Path(path).open("rb") as stream:
         html = str(mammoth.convert_to_html(io.BytesIO(stream.read()), style_map=_STYLES, convert_image=_no_image).value)
     title_match = _TITLE.search(html)
@@ -67,13 +55,3 @@ def read_docx(path: str, most: int) -> Book:
 def _no_image(image: object) -> list[object]:
     """Pictures are left out unread, wherever they lie."""
     return []
-
-
-def _declared_title(data: bytes) -> str:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return ""
-    element = next(root.iter("{http://purl.org/dc/elements/1.1/}title"), None) if root is not None else None
-    return " ".join("".join(element.itertext()).split()) if element is not None else ""

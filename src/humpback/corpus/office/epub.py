@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from lxml import etree
 
-from humpback.corpus.office.books import Archive, Book, markdown
+from humpback.corpus.office.books import Archive, Book, markdown, parse_xml, resolved
 from humpback.corpus.parsing.html import parse_fragment
 from humpback.corpus.parsing.sections import Block, Header, Unusable
 from humpback.corpus.reading.decode import Undecodable, decode
@@ -77,13 +75,13 @@ def _chapter(data: bytes, label: str, page: str) -> list[Block]:
 
 
 def _package(archive: Archive, names: set[str]) -> _Package:
-    container = _parse(archive.read("META-INF/container.xml"))
+    container = parse_xml(archive.read("META-INF/container.xml"))
     package_path = next((item.get("full-path", "") for item in _named(container, "rootfile")), "")
-    package = _parse(archive.read(package_path))
+    package = parse_xml(archive.read(package_path))
     title = next(("".join(item.itertext()) for item in _named(package, "title")), "")
     files: dict[str, tuple[str, str, str]] = {}
     for item in _named(package, "item"):
-        href = _resolved(package_path, item.get("href", ""))
+        href = resolved(package_path, item.get("href", ""))
         files[item.get("id", "")] = (href, item.get("media-type", ""), item.get("properties", ""))
     spine = [item.get("idref", "") for item in _named(package, "itemref") if item.get("linear") != "no"]
     pages = [files[name][0] for name in spine if name in files and files[name][1] in _PAGES]
@@ -100,42 +98,25 @@ def _labels(archive: Archive, contents: tuple[str, ...]) -> Iterator[tuple[str, 
     """What the table of contents calls each page; the last one given counts, so the first is given last."""
     labels: list[tuple[str, str]] = []
     for name in contents:
-        root = _parse(archive.read(name))
+        root = parse_xml(archive.read(name))
         for point in _named(root, "navPoint"):
             label = next(("".join(item.itertext()) for item in _named(point, "text")), "")
             target = next((item.get("src", "") for item in _named(point, "content")), "")
-            labels.append((_resolved(name, target), " ".join(label.split())))
+            labels.append((resolved(name, target), " ".join(label.split())))
         for link in _named(root, "a"):
             label = " ".join("".join(link.itertext()).split())
-            labels.append((_resolved(name, link.get("href", "")), label))
+            labels.append((resolved(name, link.get("href", "")), label))
     yield from reversed(labels[:_MOST_LABELS])
 
 
 def _is_locked(archive: Archive) -> bool:
     methods = [
         item.get("Algorithm", "")
-        for item in _named(_parse(archive.read("META-INF/encryption.xml")), "EncryptionMethod")
+        for item in _named(parse_xml(archive.read("META-INF/encryption.xml")), "EncryptionMethod")
     ]
     return any(method not in _FONT_OBFUSCATION for method in methods)
-
-
-def _parse(data: bytes) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, load_dtd=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Unusable("damaged file", str(error)) from None
-    if root is None:
-        raise Unusable("damaged file", "a file of its package is no XML")
-    return root
 
 
 def _named(root: etree._Element, name: str) -> list[etree._Element]:
     """Elements by their name, whatever name space they are in."""
     return list(root.iter(f"{{*}}{name}", name))
-
-
-def _resolved(base: str, href: str) -> str:
-    """The member that a link in another one leads to."""
-    path = unquote(href.partition("#")[0])
-    return posixpath.normpath(posixpath.join(posixpath.dirname(base), path))

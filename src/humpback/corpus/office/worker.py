@@ -1,4 +1,4 @@
-"""The process that converts EPUB, DOCX and PDF files for `office`: `python -m humpback.corpus.office.worker`.
+"""The process that converts files for `office`: `python -m humpback.corpus.office.worker`.
 
 Each line on its input is a request, each line on its output the answer. It ends where its input does, and the system
 ends it where one file takes too much processor time or memory.
@@ -23,6 +23,9 @@ CONVERTERS = {
     ".epub": ("humpback.corpus.office.epub", "read_epub"),
     ".docx": ("humpback.corpus.office.docx", "read_docx"),
     ".pdf": ("humpback.corpus.office.pdf", "read_pdf"),
+    ".pptx": ("humpback.corpus.office.pptx", "read_pptx"),
+    ".xlsx": ("humpback.corpus.office.xlsx", "read_xlsx"),
+    ".ipynb": ("humpback.corpus.office.ipynb", "read_ipynb"),
 }
 
 

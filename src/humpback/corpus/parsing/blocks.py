@@ -13,7 +13,7 @@ from lxml import etree
 
 from humpback.corpus.parsing.boilerplate import HEADERS
 from humpback.corpus.parsing.outline import REMOVED
-from humpback.corpus.parsing.sections import Block, Header, words
+from humpback.corpus.parsing.sections import Block, Header, cell, table, words
 
 _LEVELS = {tag: int(tag[1]) for tag in HEADERS}
 _BLOCKS = words(
@@ -246,17 +246,16 @@ def _language(element: etree._Element) -> str:
     return ""
 
 
-def _data_rows(table: etree._Element) -> list[str]:
+def _data_rows(element: etree._Element) -> list[str]:
     """A table of data as Markdown. Empty if the table is for layout."""
-    if any(element is not table for element in table.iter(*_NO_DATA)):
+    if any(inner is not element for inner in element.iter(*_NO_DATA)):
         return []
     rows = [
-        [" ".join(" ".join(cell.itertext()).split()).replace("|", "\\|") for cell in row if cell.tag in ("td", "th")]
-        for row in table.iter("tr")
+        [cell(" ".join(element.itertext())) for element in row if element.tag in ("td", "th")]
+        for row in element.iter("tr")
     ]
     rows = [row for row in rows if any(row)]
     width = max(map(len, rows), default=0)
-    if len(rows) < 2 or not 2 <= width <= _MAX_COLUMNS or any(len(cell) > _MAX_CELL for row in rows for cell in row):
+    if len(rows) < 2 or not 2 <= width <= _MAX_COLUMNS or any(len(text) > _MAX_CELL for row in rows for text in row):
         return []
-    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
-    return [lines[0], "|" + " --- |" * width, *lines[1:]]
+    return table(rows)

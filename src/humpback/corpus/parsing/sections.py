@@ -86,6 +86,18 @@ def join(blocks: list[str]) -> str:
     return "\n\n".join(block for block in (block.strip("\n").rstrip() for block in blocks) if block.strip())
 
 
+def cell(text: str) -> str:
+    """A text as it stands in a cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """The lines of a Markdown table; the first row is its header, and short ones are filled up."""
+    width = max(map(len, rows))
+    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
+    return [lines[0], "|" + " --- |" * width, *lines[1:]]
+
+
 def tree(page: Page) -> Section:
     """Nests a page by its header levels. A header that skips levels belongs to the last higher one."""
     stack: list[tuple[int, str, list[str], list[Section]]] = [(0, " ".join(page.title.split()), [], [])]

@@ -19,6 +19,10 @@ _FORMATS: Mapping[str, DocumentFormat] = {"html": "html", "markdown": "markdown"
 _LONGEST_NAME = 1000
 
 
+class NoTextColumn(InputError):
+    """A table holds no documents: it has no column as the settings name it, or none with a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The columns of one table."""
@@ -74,16 +78,16 @@ def choose_columns(
         all_names: All columns, where there are more.
 
     Raises:
-        InputError: No column as named, or none with a text.
+        NoTextColumn: No column as named, or none with a text.
     """
     listed = ", ".join(sorted(all_names or names)) or "none"
     for setting in ("text_column", "title_column", "id_column"):
         column = getattr(settings, setting)
         if column and column not in names:
-            raise InputError(f"{table} has no column {column!r} of text; it has {listed}", f"set corpus.{setting}")
+            raise NoTextColumn(f"{table} has no column {column!r} of text; it has {listed}", f"set corpus.{setting}")
     text = settings.text_column or _first(TEXT, names)
     if not text:
-        raise InputError(
+        raise NoTextColumn(
             f"{table} has no column {', '.join(TEXT[:-1])} or {TEXT[-1]}; it has {listed}", "set corpus.text_column"
         )
     return Columns(

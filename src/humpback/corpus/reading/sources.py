@@ -11,9 +11,10 @@ from pathlib import Path
 from humpback.config import CorpusSettings
 from humpback.data_access.data_sets import ROWS
 from humpback.data_access.source_file import SourceFile
-from humpback.data_access.sources import TABLES, Selection, find_files
+from humpback.data_access.sources import TABLES, Selection, survey
+from humpback.errors import InputError
 
-OFFICE = (".epub", ".docx", ".pdf")
+OFFICE = (".epub", ".docx", ".pdf", ".pptx", ".xlsx", ".ipynb")
 TEXTS = (".html", ".htm", ".xhtml", ".md", ".markdown", ".rst", ".txt")
 ARCHIVES = (".warc", ".wet")
 _RARELY_DOCUMENTS = (".json", ".csv", ".tsv")
@@ -32,20 +33,41 @@ _MOST_FILES = 512
 
 
 def list_sources(settings: CorpusSettings) -> list[SourceFile]:
-    """Every source that the settings name, sorted by name, each once.
+    """Every source that the settings name, sorted by name, each once. Raises as `survey`."""
+    return [file for file in list_files(settings) if not file.passed_over]
+
+
+def list_files(settings: CorpusSettings, *, required: bool = True) -> list[SourceFile]:
+    """The sources, and behind them the files beside them that are passed over.
+
+    Args:
+        settings: The corpus settings.
+        required: Whether there must be a source, and each entry must hold one or one that is excluded.
 
     Raises:
-        InputError: As `find_files`.
+        InputError: As `survey`, or every file is excluded.
     """
     selection = _selection(settings)
     files: dict[str, SourceFile] = {}
     for entry in settings.documents:
-        for file in find_files(entry, selection):
+        for file in survey(entry, selection, required=required):
             key = _key(file)
-            # Of a file and a link to it the file counts.
-            if key not in files or (not file.remote and Path(files[key].path).is_symlink()):
+            # Of a file and a link to it the file counts; of a file that two entries name the one that reads it.
+            known = files.get(key)
+            if known is None or _replaces(file, known):
                 files[key] = file
-    return sorted(_distinct(list(files.values())), key=lambda file: (file.name, file.path))
+    sources = _distinct([file for file in files.values() if not file.passed_over])
+    if required and not sources:
+        raise InputError("corpus.exclude leaves out every document", "take a pattern out of it")
+    others = [file for file in files.values() if file.passed_over]
+    return [file for group in (sources, others) for file in sorted(group, key=lambda file: (file.name, file.path))]
+
+
+def _replaces(file: SourceFile, earlier: SourceFile) -> bool:
+    """Whether a file counts, and not an earlier one that is the same: it is read, and that is not, or is a link."""
+    if file.passed_over or earlier.passed_over:
+        return not file.passed_over
+    return not file.remote and Path(earlier.path).is_symlink()
 
 
 def _selection(settings: CorpusSettings) -> Selection:
@@ -60,6 +82,7 @@ def _selection(settings: CorpusSettings) -> Selection:
         unknown_ending_hint="set corpus.format",
         last_resort=_RARELY_DOCUMENTS,
         folder_in_name=True,
+        exclude=settings.exclude,
     )
 
 

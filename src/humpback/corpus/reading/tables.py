@@ -19,7 +19,8 @@ def read_table(file: SourceFile, settings: CorpusSettings) -> Iterator[Document 
     """The rows of a table as documents; the columns are those of its header, or of the first object of JSON.
 
     Raises:
-        InputError: There is no column as named, or none with a text, or the hub cannot be reached.
+        NoTextColumn: There is no column as named, or none with a text.
+        InputError: The hub cannot be reached.
     """
     columns = None
 
