@@ -18,6 +18,13 @@ import yaml
 from humpback.cli.main import app
 from humpback.config import Config
 from humpback.config.base import Settings
+from humpback.config.experiment import (
+    ArmSettings,
+    ExperimentSettings,
+    IfEvalSettings,
+    RecoverSettings,
+    WinRateSettings,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -25,6 +32,12 @@ _SETTINGS = """# Every setting
 
 `humpback init my-run.yaml` writes a file with all of them. `--set NAME=VALUE` changes one for one command, such as
 `--set curate.select.top_share=0.3`. An unknown name, or a value that does not fit, is refused in one line.
+"""
+
+_EXPERIMENT = """
+## In the file of an experiment
+
+`humpback experiment FILE` reads these, and in `settings` all of the above ([what they are for](experiments.md)).
 """
 
 _COMMANDS = """# Every command
@@ -39,30 +52,43 @@ _LONGEST_DEFAULT = 50
 def main() -> None:
     """Writes both pages."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS
-    (folder / "settings.md").write_text("\n".join([_SETTINGS, *group_lines("", Config())]) + "\n", encoding="utf-8")
+    settings = [_SETTINGS, *group_lines("", Config), _EXPERIMENT, *experiment_lines()]
+    (folder / "settings.md").write_text("\n".join(settings) + "\n", encoding="utf-8")
     (folder / "commands.md").write_text("\n".join([_COMMANDS, *command_lines()]), encoding="utf-8")
 
 
-def group_lines(name: str, group: Settings) -> Iterator[str]:
+def group_lines(name: str, group: type[Settings]) -> Iterator[str]:
     """A table of the settings of a group, then a heading and the same for each group in it.
 
     Args:
         name: Dotted name of the group; empty for all settings.
-        group: Its defaults.
+        group: Its class.
     """
-    fields = type(group).model_fields
-    values = {key: getattr(group, key) for key in fields}
-    single = [key for key, value in values.items() if not isinstance(value, Settings)]
+    yield from table_lines(name, group)
+    for key, field in group.model_fields.items():
+        if isinstance(field.default, Settings):
+            path, inner = f"{name}.{key}".lstrip("."), type(field.default)
+            yield f"\n## {path}\n\n{_one_line(field.description or inner.__doc__ or '')}\n"
+            yield from group_lines(path, inner)
+
+
+def experiment_lines() -> Iterator[str]:
+    """The same for the file of an experiment, less the settings of a run in it."""
+    groups = {"recover": RecoverSettings, "ifeval": IfEvalSettings, "winrate": WinRateSettings}
+    yield from table_lines("", ExperimentSettings)
+    for name, group in {"arms.NAME": ArmSettings, **groups}.items():
+        yield f"\n### {name}\n\n{_one_line(group.__doc__ or '')}\n"
+        yield from table_lines(name, group)
+
+
+def table_lines(name: str, group: type[Settings]) -> Iterator[str]:
+    """A row for each setting of a group that is no group itself."""
+    single = {key: field for key, field in group.model_fields.items() if not isinstance(field.default, Settings)}
     if single:
         yield "| setting | default | meaning |\n|---|---|---|"
-    for key in single:
-        meaning = (fields[key].description or "") + _choices(fields[key].annotation)
-        yield _row(f"{name}.{key}".lstrip("."), values[key], meaning)
-    for key in (key for key in fields if key not in single):
-        path = f"{name}.{key}".lstrip(".")
-        meaning = fields[key].description or type(values[key]).__doc__ or ""
-        yield f"\n## {path}\n\n{_one_line(meaning)}\n"
-        yield from group_lines(path, values[key])
+    for key, field in single.items():
+        default = "needed" if field.is_required() else field.get_default(call_default_factory=True)
+        yield _row(f"{name}.{key}".lstrip("."), default, (field.description or "") + _choices(field.annotation))
 
 
 def command_lines() -> Iterator[str]:

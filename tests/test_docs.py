@@ -87,9 +87,10 @@ def test_every_page_is_in_the_navigation_of_the_site():
 
 def test_the_site_names_every_setting_and_every_command():
     reference = runpy.run_path(str(ROOT / ".ci" / "reference.py"))
-    settings = "\n".join(reference["group_lines"]("", Config()))
+    settings = "\n".join(reference["group_lines"]("", Config))
     for name in flat_settings(Config(), *Config.model_fields):
         assert f"| `{name}` |" in settings
+    assert "| `recover.planted` | `192` |" in "\n".join(reference["experiment_lines"]())
     commands = "\n".join(reference["command_lines"]())
     for command in (
         *(command.name or command.callback.__name__ for command in app.registered_commands),
