@@ -73,4 +73,4 @@ $(VLLM)/.done: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) .cache build dist runs *.egg-info src/*.egg-info docs/commands.md docs/settings.md
+	rm -rf $(VENV) $(VLLM) .cache build dist runs *.egg-info src/*.egg-info docs/all-commands.md docs/all-settings.md

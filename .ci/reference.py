@@ -1,4 +1,4 @@
-"""Writes the pages of the site that follow from the code: settings.md and commands.md.
+"""Writes the pages of the site that follow from the code: all-settings.md and all-commands.md.
 
     python .ci/reference.py [FOLDER]
 
@@ -53,8 +53,8 @@ def main() -> None:
     """Writes both pages."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS
     settings = [_SETTINGS, *group_lines("", Config), _EXPERIMENT, *experiment_lines()]
-    (folder / "settings.md").write_text("\n".join(settings) + "\n", encoding="utf-8")
-    (folder / "commands.md").write_text("\n".join([_COMMANDS, *command_lines()]), encoding="utf-8")
+    (folder / "all-settings.md").write_text("\n".join(settings) + "\n", encoding="utf-8")
+    (folder / "all-commands.md").write_text("\n".join([_COMMANDS, *command_lines()]), encoding="utf-8")
 
 
 def group_lines(name: str, group: type[Settings]) -> Iterator[str]:

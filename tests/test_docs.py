@@ -18,9 +18,10 @@ from humpback.config.flat import flat_settings
 from humpback.method.settings_file import parse_settings, read_config, with_changes
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-GENERATED = {"settings.md", "commands.md"}
-LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *DOCUMENTS]
+GENERATED = {"all-settings.md", "all-commands.md"}
+LINE = re.compile(r"^ {4,}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 YAML = re.compile(r"^```yaml\n(.+?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = sorted({line for page in PAGES for line in LINE.findall(page.read_text(encoding="utf-8"))})
 
@@ -33,7 +34,8 @@ def test_a_command_in_the_documents_exists(line):
     for option in (word for word in words if word.startswith("--")):
         assert option in shown.output
     changes = [value for word, value in pairwise(words) if word == "--set"]
-    changes += [f"model.name={value}" for word, value in pairwise(words) if word == "--model"]
+    named = (value for word, value in pairwise(words) if word == "--model" and not value.isdecimal())
+    changes += [f"model.name={value}" for value in named]
     if words[1] == "experiment":
         grid = ROOT / words[2]
         read_experiment(grid if grid.exists() else ROOT / "benchmarks" / "experiments" / "small.yaml", changes)
@@ -59,7 +61,7 @@ def test_the_demo_uses_only_known_settings():
 
 
 def test_links_between_documents_lead_somewhere():
-    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for path in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
@@ -82,7 +84,7 @@ def test_the_messages_in_the_table_of_mistakes_are_said_somewhere():
 def test_every_page_is_in_the_navigation_of_the_site():
     site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
     named = [page for section in site["nav"] for pages in section.values() for page in pages]
-    assert sorted(named) == sorted({page.name for page in PAGES[1:]} | GENERATED)
+    assert sorted(named) == sorted({page.name for page in DOCUMENTS} | GENERATED)
 
 
 def test_the_site_names_every_setting_and_every_command():
