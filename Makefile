@@ -3,6 +3,7 @@
 # make test   the tests that a change needs: WORKERS at a time, each of which takes up to 2 GiB
 # make test-slow, make test-benchmarks   those that make test leaves out: long ones, and the scripts of benchmarks/
 # make test-vllm   the tests of the vLLM engine, on its build for CPUs, in an environment of their own
+# make docs   the documents as a site, in build/site: settings and commands from the code, every link checked
 PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
@@ -12,7 +13,7 @@ WORKERS ?= 2
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-benchmarks test-vllm check install clean
+.PHONY: demo test test-slow test-benchmarks test-vllm check docs install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents=["$(DOCS)"]')
@@ -36,6 +37,10 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/gauges.py
 
+docs: $(VENV)/.docs
+	$(BIN)/python .ci/reference.py
+	$(BIN)/zensical build --clean --strict
+
 install: $(VENV)/.demo
 
 $(VENV)/bin/pip:
@@ -54,6 +59,10 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.demo
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,docs]'
+	touch $@
+
 # vLLM pins other versions than constraints.txt. What it brings for pictures and sound does not go with the PyTorch for CPUs.
 $(VLLM)/.done: pyproject.toml
 	$(PYTHON) -m venv $(VLLM)
@@ -64,4 +73,4 @@ $(VLLM)/.done: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) build dist runs *.egg-info src/*.egg-info
+	rm -rf $(VENV) $(VLLM) .cache build dist runs *.egg-info src/*.egg-info docs/all-commands.md docs/all-settings.md

@@ -1,45 +1,43 @@
 """The commands in the documents are commands that exist, with options and settings that exist."""
 
 import re
+import runpy
 import shlex
 import tomllib
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from humpback.cli.experiment import read_experiment
 from humpback.cli.main import app
 from humpback.config import Config
+from humpback.config.flat import flat_settings
 from humpback.corpus.office.conversion import NEEDS
 from humpback.corpus.reading.sources import OFFICE
-from humpback.method.settings_file import read_config, with_changes
+from humpback.method.settings_file import parse_settings, read_config, with_changes
 
 ROOT = Path(__file__).parent.parent
-LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
-COMMANDS = sorted(
-    {
-        line
-        for name in (
-            *("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md"),
-            "docs/curation.md",
-            "docs/experiments.md",
-        )
-        for line in LINE.findall((ROOT / name).read_text())
-    }
-)
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *DOCUMENTS]
+GENERATED = {"all-settings.md", "all-commands.md"}
+LINE = re.compile(r"^ {4,}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
+YAML = re.compile(r"^```yaml\n(.+?)^```", re.MULTILINE | re.DOTALL)
+COMMANDS = sorted({line for page in PAGES for line in LINE.findall(page.read_text(encoding="utf-8"))})
 
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_in_the_documents_exists(line):
     words = shlex.split(line)
-    shown = CliRunner().invoke(app, [words[1], "--help"])
+    shown = CliRunner().invoke(app, [*words[1 : 3 if words[1] == "evaluate" else 2], "--help"])
     assert shown.exit_code == 0, shown.output
     for option in (word for word in words if word.startswith("--")):
         assert option in shown.output
     changes = [value for word, value in pairwise(words) if word == "--set"]
-    changes += [f"model.name={value}" for word, value in pairwise(words) if word == "--model"]
+    named = (value for word, value in pairwise(words) if word == "--model" and not value.isdecimal())
+    changes += [f"model.name={value}" for value in named]
     if words[1] == "experiment":
         grid = ROOT / words[2]
         read_experiment(grid if grid.exists() else ROOT / "benchmarks" / "experiments" / "small.yaml", changes)
@@ -77,6 +75,41 @@ def test_the_demo_uses_only_known_settings():
 
 
 def test_links_between_documents_lead_somewhere():
-    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for path in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_in_the_documents_are_right(page):
+    for block in YAML.findall(page.read_text(encoding="utf-8")):
+        if yaml.safe_load(block).keys() <= Config.model_fields.keys():  # others are of other tools, or of experiments
+            parse_settings(block, page.name, Config)
+
+
+def test_the_messages_in_the_table_of_mistakes_are_said_somewhere():
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    table = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").partition("## It works, but")[0]
+    messages = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert len(messages) > 20
+    assert [message for message in messages if message not in source] == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    named = [page for section in site["nav"] for pages in section.values() for page in pages]
+    assert sorted(named) == sorted({page.name for page in DOCUMENTS} | GENERATED)
+
+
+def test_the_site_names_every_setting_and_every_command():
+    reference = runpy.run_path(str(ROOT / ".ci" / "reference.py"))
+    settings = "\n".join(reference["group_lines"]("", Config))
+    for name in flat_settings(Config(), *Config.model_fields):
+        assert f"| `{name}` |" in settings
+    assert "| `recover.planted` | `192` |" in "\n".join(reference["experiment_lines"]())
+    commands = "\n".join(reference["command_lines"]())
+    for command in (
+        *(command.name or command.callback.__name__ for command in app.registered_commands),
+        "evaluate suites",
+    ):
+        assert f"## humpback {command}\n" in commands
