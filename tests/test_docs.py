@@ -14,7 +14,7 @@ from humpback.config import Config
 from humpback.method.settings_file import read_config, with_changes
 
 ROOT = Path(__file__).parent.parent
-LINE = re.compile(r"^ {4}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
+LINE = re.compile(r"^ {4,}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 COMMANDS = sorted(
     {
         line
@@ -22,6 +22,8 @@ COMMANDS = sorted(
             *("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md"),
             "docs/curation.md",
             "docs/experiments.md",
+            "docs/commands.md",
+            "SKILL.md",
         )
         for line in LINE.findall((ROOT / name).read_text())
     }
@@ -62,6 +64,6 @@ def test_the_demo_uses_only_known_settings():
 
 
 def test_links_between_documents_lead_somewhere():
-    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for path in (ROOT / "README.md", ROOT / "SKILL.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
