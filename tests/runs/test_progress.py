@@ -37,16 +37,19 @@ def meter_at(tmp_path, clock, work):
 
 def test_shards_have_a_rate_that_leaves_out_the_loading_of_a_model(tmp_path, clock):
     meter, seen, _ = meter_at(tmp_path, clock, MapShards((), None))
+    clock.now = 59.0
+    meter.answered(1)
+    assert seen.last.words() == "no step is finished yet, 1 answers, 1 tokens"
     clock.now = 60.0
     meter.advance(1, 11)
-    assert seen.last.words() == "1 of 11 shards, 1.0 a minute, 10 min left"
+    assert seen.last.words() == "1 of 11 shards, 1.0 a minute, 10 min left, 1 answers, 1 tokens"
     clock.now = 62.0
     meter.advance(2, 11)
     meter.answered(40)
     assert (seen.last.per_second, seen.last.seconds_left, seen.last.seconds) == (0.5, 18.0, 62.0)
     clock.now = 63.0
     meter.answered(2)
-    assert seen.last.words() == "2 of 11 shards, 30.0 a minute, 18 s left, 2 answers, 42 tokens"
+    assert seen.last.words() == "2 of 11 shards, 30.0 a minute, 18 s left, 3 answers, 43 tokens"
 
 
 def test_a_training_that_goes_on_at_step_51_has_the_rate_of_this_session(tmp_path, clock):

@@ -129,7 +129,7 @@ class Meter:
         self._progress = progress
         self._clock = clock
         self._current = StageProgress("")
-        self._begun = self._told = self._saved = 0.0
+        self._begun = self._advanced = self._told = self._saved = 0.0
         self._from = (0, 0.0)
         self._answers = self._tokens = 0
 
@@ -137,7 +137,7 @@ class Meter:
         """A stage starts."""
         units = {Train: "steps", MapShards: "shards", Produce: "parts"}
         self._current = StageProgress(stage.name, units.get(type(stage.work), "tasks"))
-        self._begun = self._told = self._saved = self._clock()
+        self._begun = self._advanced = self._told = self._saved = self._clock()
         self._answers = self._tokens = 0
         self._run.clear_progress()
         self._progress.begin(stage)
@@ -146,8 +146,9 @@ class Meter:
         """So many shards or steps are done now; the first call of a training that goes on may be at any step."""
         now, before = self._clock(), self._current
         first = before.total is None or completed <= before.completed  # of the stage, or of its next phase
-        counted, since = (completed - 1, self._begun + before.seconds) if first else self._from
+        counted, since = (completed - 1, self._advanced) if first else self._from
         per_second = (completed - counted) / (now - since) if now > since else None
+        self._advanced = now
         if first:  # from here on the loading of a model does not count
             self._from = (completed, now)
         self._current = replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -143,15 +143,13 @@ def _state(stages: Sequence[StageState], last: Mapping[str, Any], holder: Holder
 
 
 def _progress(run: Run, begun: Mapping[str, Any]) -> StageProgress:
-    """How far the stage at work is; a stage that has reported nothing yet has its time alone."""
+    """How far the stage at work is; one that has reported nothing yet has its time alone."""
+    progress = StageProgress(begun["stage"])
     with suppress(ValueError, TypeError, OSError):
         saved = StageProgress(**(run.saved_progress() or {}))
-        if saved.stage == begun["stage"]:
-            return saved
-    with suppress(ValueError):
-        started = datetime.strptime(begun["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
-        return StageProgress(begun["stage"], seconds=max(0.0, round(time.time() - started, 1)))
-    return StageProgress(begun["stage"])
+        progress = saved if saved.stage == begun["stage"] else progress
+    started = datetime.strptime(begun["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    return replace(progress, seconds=max(0.0, round(time.time() - started)))
 
 
 def _stage_words(stage: StageState) -> str:
