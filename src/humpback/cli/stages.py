@@ -60,7 +60,8 @@ def finetune(
     from humpback.standalone.finetune import finetune_files, show_training
 
     if show:
-        print_lines(show_training(pairs, direction, model, settings or [], show, colour=in_colour(sys.stdout)))
+        with at_work():
+            print_lines(show_training(pairs, direction, model, settings or [], show, colour=in_colour(sys.stdout)))
     elif out is None:
         raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
     else:
