@@ -28,7 +28,8 @@ from humpback.experiment.carry import carry_out, prepare
 from humpback.experiment.plan import Grid, plan_experiment
 from humpback.experiment.recovered import recovered
 from humpback.experiment.recovered_tables import recovered_lines
-from humpback.runs.executor import NoProgress, execute
+from humpback.runs.executor import execute
+from humpback.runs.progress import NoProgress
 from humpback.runs.recipe import Counts
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run

@@ -21,7 +21,7 @@ from humpback.method.settings_file import parse_settings, read_config, with_chan
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", *DOCUMENTS]
+PAGES = [ROOT / "README.md", ROOT / "SKILL.md", *DOCUMENTS]
 GENERATED = {"all-settings.md", "all-commands.md"}
 LINE = re.compile(r"^ {4,}(humpback .+?)(?:\s+#.*)?$", re.MULTILINE)
 YAML = re.compile(r"^```yaml\n(.+?)^```", re.MULTILINE | re.DOTALL)

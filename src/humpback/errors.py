@@ -65,3 +65,9 @@ class EngineError(HumpbackError):
 
 class UnsupportedError(EngineError):
     """An engine works, and can never do what is asked of it."""
+
+
+def in_one_line(error: Exception) -> str:
+    """An error as one line: what a user can correct as it is, a bug with its kind."""
+    text = str(error) if isinstance(error, HumpbackError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

@@ -1,5 +1,6 @@
 """The command line: what a user types, what comes back, and one clear line for every mistake."""
 
+import io
 import json
 import os
 import re
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
 
+from humpback.cli.main import app
+from humpback.cli.output import in_colour
 from humpback.config import Config
 from humpback.method.settings_file import load_config
 from tests.command import humpback, mistake
@@ -31,6 +35,30 @@ def test_every_command_has_help_with_an_example(command):
     done = humpback(command, "--help")
     assert done.returncode == 0
     assert f"Example: humpback {command}" in done.stdout
+
+
+@pytest.mark.parametrize("group", [(), ("evaluate",)])
+def test_the_list_of_commands_fits_a_terminal_of_80_columns(group):
+    shown = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "80"}).output
+    commands = shown.partition("Commands:")[2].splitlines()
+    assert len(commands) >= 9
+    for line in commands:
+        assert len(line) <= 80
+        assert not line.endswith("..."), "cut off"
+
+
+def test_the_version_and_completion_can_be_asked_for():
+    assert humpback("--version").stdout == humpback("version").stdout
+    assert "--install-completion" in humpback("--help").stdout
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_no_color_is_respected(no_color, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    assert in_colour(terminal) == (not no_color)
+    assert not in_colour(io.StringIO())
 
 
 def test_init_writes_the_defaults_with_their_meaning(tmp_path):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from humpback.cli.main import app
 from humpback.records import Curated, HeldOutLoss, Rating
 from humpback.runs.store import Run
+from tests.command import humpback
 from tests.killing import kill_when
 
 
@@ -53,6 +54,7 @@ def test_the_command_says_what_it_will_do_does_it_and_writes_tables_and_figures(
     again = CliRunner().invoke(app, ["experiment", str(grid_file), "--plan", "--out", str(out)])
     assert "13 of 13 cells" in again.output
     assert "to do:" not in again.output
+    assert humpback("status", out).stdout.splitlines()[-1].startswith("done: ")
 
 
 def test_settings_of_the_experiment_and_of_its_runs_can_be_changed_from_the_command_line(grid_file, tmp_path):
@@ -76,6 +78,10 @@ def test_a_failed_cell_is_said_and_the_command_does_not_end_well(grid_file, tmp_
     done = CliRunner().invoke(app, ["experiment", str(grid_file), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "failed: ratings-1: " in done.output
+    status = json.loads(humpback("status", tmp_path / "out", "--json").stdout)
+    assert status["state"] == "failed"
+    assert status["reason"].startswith("ratings-1.rating-")
+    assert {stage["state"] for stage in status["stages"]} == {"done", "failed", "to do"}
     assert "13 of 17 cells" in (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
 
 

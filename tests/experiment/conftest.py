@@ -13,7 +13,7 @@ from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.carry import carry_out, prepare
 from humpback.experiment.plan import Cell, Grid, plan_experiment
 from humpback.method.settings_file import parse_settings
-from humpback.runs.executor import NoProgress
+from humpback.runs.progress import NoProgress
 from humpback.runs.recipe import Counts
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run

@@ -13,7 +13,7 @@ from humpback.experiment.results import tables
 from humpback.experiment.selections import selections
 from humpback.experiment.tables import Findings, markdown, plain
 from humpback.records import Curated, HeldOutLoss
-from humpback.runs.executor import NoProgress
+from humpback.runs.progress import NoProgress
 from humpback.runs.store import Run
 from tests.experiment.conftest import Carried
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from humpback.finetune.run_training import write_model
 from humpback.finetune.schedule import order_of_examples
 from humpback.finetune.tokens import open_tokens
 from humpback.finetune.train import prepare
-from humpback.finetune.trainer import adapters, make_trainer
+from humpback.finetune.trainer import _Report, adapters, make_trainer
 from humpback.finetune.training_job import TrainingJob
 from humpback.models.template import Template, check_template
 from humpback.records import Pair
@@ -64,6 +66,19 @@ def test_the_loss_falls_and_the_curve_tells(train: Any, direction: str) -> None:
     assert summary.curve[-1].learning_rate == pytest.approx(1e-4 + (1e-2 - 1e-4) / 20)
     assert (summary.pairs, summary.examples, summary.steps, summary.batch_size) == (20, 20, 20, 4)
     assert 0 < summary.target_tokens < summary.tokens
+
+
+def test_every_step_is_told_with_the_loss_that_was_logged_last() -> None:
+    seen: list[tuple[int, int, float]] = []
+    report, args = _Report(lambda *step: seen.append(step)), SimpleNamespace(logging_steps=2)
+    for step in (1, 2, 3, 4):
+        state = SimpleNamespace(global_step=step, max_steps=4)
+        report.on_step_end(args, state, None)
+        if step % 2 == 0:
+            report.on_log(args, state, None, logs={"loss": 10 / step})
+    assert [step for step, _, _ in seen] == [1, 2, 3, 4]
+    assert math.isnan(seen[0][2])
+    assert [loss for _, _, loss in seen[1:]] == [5.0, 5.0, 2.5]
 
 
 def test_what_is_left_on_the_disk(train: Any, tmp_path: Path, tiny_model: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import uuid
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from humpback.records import Candidate, Curated, Segment
 from humpback.runs.executor import execute
 from humpback.runs.status import status
 from humpback.runs.store import Run, path_of
+from humpback.runs.store.run import Holder
 from tests.runs.songs import carry_out, first_only, firsts, songs, texts
 
 KINDS = {"segments": Segment, "candidates": Candidate, "curated-2": Curated}
@@ -58,6 +62,16 @@ def test_a_run_that_was_stopped_goes_on_from_its_shards(elsewhere):
     again = carry_out(place, song, first_only(song), workers=1)
     assert again.stage("songs").committed() == whole
     assert texts(again, "first") == firsts(texts(again, "songs"))
+
+
+def test_who_is_at_work_elsewhere_is_said_until_that_has_ended(elsewhere):
+    run = Run(path_of(elsewhere))
+    with run.locked():
+        assert run.holder() == Holder(os.getpid(), socket.gethostname())
+    assert run.holder() is None
+    for machine, at_work in ((socket.gethostname(), False), ("another", True)):
+        (run.path / "run.lock").write_text(json.dumps({"process": 2**22 + 1, "machine": machine}))
+        assert bool(run.holder()) == at_work, "whether a process lives is only known of this machine"
 
 
 def test_an_address_that_nothing_reaches_is_one_line():

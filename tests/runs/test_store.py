@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from humpback.errors import StoreError
 from humpback.records import Dropped, Outcome, Rating, Segment, Usage
 from humpback.runs.recipe import Recipe
 from humpback.runs.store import Run, write_text
+from humpback.runs.store.run import Holder
 
 SEGMENT = Segment("s1", "d1", "guide.md", ("Guide", "Install"), "Run pip.", "en")
 UNRATED = Rating("c1", 1, "rating", "forward-0@1", "unparsed", None, "no score here", "stop")
@@ -149,10 +151,13 @@ def test_a_second_run_on_one_folder_is_refused_until_the_first_is_killed(tmp_pat
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(StoreError, match=f"in use by process {holder.pid}"), Run(tmp_path).locked():
             pass
+        assert Run(tmp_path).holder() == Holder(holder.pid, socket.gethostname())
         holder.kill()
         holder.wait()
+    assert Run(tmp_path).holder() is None, "a process that died holds nothing"
     with Run(tmp_path).locked():
-        assert (tmp_path / "run.lock").read_text(encoding="utf-8") == str(os.getpid())
+        assert Run(tmp_path).holder() == Holder(os.getpid(), socket.gethostname())
+    assert Run(tmp_path).holder() is None
 
 
 def test_a_full_disk_is_one_clear_line_and_the_old_file_stays(tmp_path, monkeypatch):

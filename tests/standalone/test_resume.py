@@ -21,6 +21,7 @@ from humpback.standalone.answer import answer_files
 from humpback.standalone.judge import judge_files
 from humpback.standalone.rate import rate_files
 from humpback.standalone.work import How
+from tests.command import humpback
 from tests.engines.loopback import Loopback, reply, serving
 from tests.killing import kill_when
 
@@ -42,11 +43,11 @@ class StopAfter:
     def prepare(self, stages, done):
         pass
 
-    def begin(self, stage, done, total):
+    def begin(self, stage):
         self.current = stage.name
 
-    def advance(self, done, total, note):
-        if self.current == self.stage and done >= self.tasks:
+    def advance(self, progress):
+        if self.current == self.stage and progress.completed >= self.tasks:
             raise Stop
 
     def end(self, stage, counts):
@@ -185,6 +186,7 @@ def test_unfinished_work_of_other_settings_is_not_thrown_away(prompts, tmp_path)
     out, fake = tmp_path / "out.json", ["model.engine=fake"]
     with pytest.raises(Stop):
         answer_files(prompts, "fake", out, "m", Answering(), fake, How(progress=StopAfter("answers", 1)))
+    assert "1 shards are kept" in humpback("status", tmp_path / ".out.json.work").stdout
     with pytest.raises(StoreError, match=r"unfinished work, made with other settings: temperature 0\.7 -> 0\.1"):
         answer_files(prompts, "fake", out, "m", Answering(temperature=0.1), fake)
     answer_files(prompts, "fake", out, "m", Answering(temperature=0.1), fake, How(force=True))

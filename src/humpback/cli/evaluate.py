@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from humpback.cli.options import Force, Sets, at_work, print_lines
+from humpback.cli.output import with_output
 
 app = typer.Typer(
-    help="Measure models and data: win rates, scaling, diversity, blind comparison.",
+    help="Measure models and data: win rates, likelihood, diversity.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -21,6 +22,7 @@ _Baseline = Annotated[Path, typer.Argument(help="The baseline's outputs on the s
 
 
 @app.command("answer")
+@with_output
 def answer_(
     prompts: Annotated[Path, typer.Argument(help="Prompts: any table with a prompt in it, or a text file.")],
     model: Annotated[str, typer.Option(help="The model that answers.")],
@@ -47,6 +49,7 @@ def answer_(
 
 
 @app.command("judge")
+@with_output
 def judge_(
     outputs: _Outputs,
     baseline: _Baseline,
@@ -61,7 +64,9 @@ def judge_(
     force: Force = False,
     settings: Sets = None,
 ) -> None:
-    """Let a model judge which of two answers is better, each pair in both orders.
+    """Let a model judge which of two answers is better.
+
+    Each pair is judged in both orders.
 
     Example: humpback evaluate judge m-2.json m-0.json --model judge --out annotations.json
     """
@@ -74,6 +79,7 @@ def judge_(
 
 
 @app.command()
+@with_output
 def winrate(
     annotations: Annotated[list[Path], typer.Argument(help="Annotations, one file for each model.")],
     difficulty: Annotated[
@@ -86,16 +92,20 @@ def winrate(
     leaderboard: Annotated[Optional[Path], typer.Option(help="Leaderboard (CSV) to put the figures into.")] = None,  # noqa: UP045
     seed: _Seed = 0,
 ) -> None:
-    """Work out win rates from annotations, plain and length-controlled, with intervals.
+    """Work out win rates from annotations, with intervals.
+
+    They are plain and length-controlled.
 
     Example: humpback evaluate winrate annotations.json --leaderboard leaderboard.csv
     """
     from humpback.standalone.judge import winrate_files
 
-    print_lines(winrate_files(annotations, difficulty, gamed or [], leaderboard, seed))
+    with at_work():
+        print_lines(winrate_files(annotations, difficulty, gamed or [], leaderboard, seed))
 
 
 @app.command()
+@with_output
 def scaling(
     table: Annotated[Path, typer.Argument(help="Table with columns data, n, win_rate, and maybe standard_error.")],
 ) -> None:
@@ -109,6 +119,7 @@ def scaling(
 
 
 @app.command()
+@with_output
 def diversity(
     files: Annotated[list[Path], typer.Argument(help="Pairs, candidates or prompts: tables with an instruction.")],
     sample: Annotated[int, typer.Option(min=2, help="Instructions to look at in each file.")] = 2000,
@@ -117,16 +128,20 @@ def diversity(
     ] = "",
     seed: _Seed = 0,
 ) -> None:
-    """Measure how diverse instructions are: n-grams, entropy, clusters, the long tail, verbs and their objects.
+    """Measure how diverse instructions are.
+
+    By n-grams, entropy, clusters, the long tail, verbs and their objects.
 
     Example: humpback evaluate diversity seed.jsonl curated.jsonl
     """
     from humpback.standalone.describe import diversity_lines
 
-    print_lines(diversity_lines(files, sample, seed, parser))
+    with at_work():
+        print_lines(diversity_lines(files, sample, seed, parser))
 
 
 @app.command()
+@with_output
 def blind(
     outputs: _Outputs,
     baseline: _Baseline,
@@ -136,7 +151,9 @@ def blind(
     seed: _Seed = 0,
     force: Force = False,
 ) -> None:
-    """Write pairs of answers without names, in random order, for people to compare.
+    """Write pairs of answers without names, for people to compare.
+
+    They are in random order.
 
     Example: humpback evaluate blind m-2.json m-0.json --count 100 --out blind.csv
     """
@@ -147,6 +164,7 @@ def blind(
 
 
 @app.command()
+@with_output
 def unblind(
     answers: Annotated[Path, typer.Argument(help="The sheet with its column 'choice' filled in: A, B or tie.")],
     key: Annotated[Path, typer.Option(help="The key that was written with the sheet.")] = Path("blind-key.json"),
@@ -154,7 +172,9 @@ def unblind(
     seed: _Seed = 0,
     force: Force = False,
 ) -> None:
-    """Turn a sheet that people filled in into win, tie and loss with intervals.
+    """Turn a sheet that people filled in into win, tie and loss.
+
+    All with intervals.
 
     Example: humpback evaluate unblind blind.csv --key blind-key.json
     """
@@ -165,6 +185,7 @@ def unblind(
 
 
 @app.command()
+@with_output
 def suites(
     names: Annotated[list[str], typer.Argument(metavar="SUITE[=PATH]...", help="See below.")],
     model: Annotated[str, typer.Option(help="The model to measure.")] = "",
@@ -176,7 +197,9 @@ def suites(
     force: Force = False,
     settings: Sets = None,
 ) -> None:
-    """Measure a model without a judge, by lm-evaluation-harness: rows of a file or folder, or of the hub.
+    """Measure a model without a judge, by lm-evaluation-harness.
+
+    The rows are those of a file or folder, or of the hub.
 
     Suites: arc_easy, arc_challenge, piqa, social_iqa, openbookqa, mmlu, crows_pairs, ifeval.
 
@@ -190,6 +213,7 @@ def suites(
 
 
 @app.command()
+@with_output
 def likelihood(
     pairs: Annotated[str, typer.Argument(help="Pairs that no model was trained on, in any layout of seed.source.")],
     model: Annotated[list[str], typer.Option(help="A model. Repeatable: each is compared with the first.")],
@@ -198,7 +222,9 @@ def likelihood(
     force: Force = False,
     settings: Sets = None,
 ) -> None:
-    """Measure how likely models find pairs: loss per target token, compared pair by pair.
+    """Measure how likely models find pairs.
+
+    That is the loss per target token, compared pair by pair.
 
     Example: humpback evaluate likelihood heldout.jsonl --model m-0 --model m-2
     """

@@ -8,6 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from humpback import models
+from humpback.cli.options import print_lines
+from humpback.cli.output import print_to
 from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
@@ -25,14 +27,14 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     Raises:
         HumpbackError: Whatever the user can mend.
     """
-    from humpback.cli.progress import Bars
+    from humpback.cli.progress import ProgressDisplay
     from humpback.experiment.carry import carry_out, prepare
 
     experiment, grid, run = _open(file, out, changes)
     config = experiment.settings
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
-        console.print(f"base model {config.model.name}: {notice}", markup=False)
+        print_to(console, f"base model {config.model.name}: {notice}")
 
     def on_cell(_: Cell) -> None:
         write_results(experiment, grid, run, {})
@@ -40,25 +42,24 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     with run.locked():
         prepare(grid, run, redo)
         run.save_config(resolved(config))
+        run.save_stage_names(grid.stages)
         write_text(run.path / "experiment.yaml", resolved(experiment))
         completed = sum(item.state == "done" for item in grid.standing(run))
-        with Bars(console) as bars:
-            bars.prepare(len(grid.stages), completed)
-            failed = carry_out(grid, run, config, bars, keep_models=experiment.keep_models, on_cell=on_cell)
-        written = write_results(experiment, grid, run, failed)
+        with ProgressDisplay(console) as display:
+            display.prepare(len(grid.stages), completed)
+            failed = carry_out(grid, run, config, display, keep_models=experiment.keep_models, on_cell=on_cell)
+            written = write_results(experiment, grid, run, failed)
     for name, why in failed.items():
-        console.print(f"{name} failed: {why}", markup=False)
+        print_to(console, f"{name} failed: {why}")
     for path in written:
-        console.print(f"wrote {path}", markup=False)
+        print_to(console, f"wrote {path}")
     return len(failed)
 
 
 def show_experiment(file: Path, out: str, changes: list[str]) -> None:
     """Prints every stage and where it stands, what is left to do, and roughly how long that takes."""
     _, grid, run = _open(file, out, changes)
-    console = Console(highlight=False, soft_wrap=True)
-    for line in forecast_lines(forecast(grid, run)):
-        console.print(line, markup=False)
+    print_lines(forecast_lines(forecast(grid, run)))
 
 
 def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:

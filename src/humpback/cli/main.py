@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from humpback import __version__
-from humpback.cli import evaluate, runs, stages
-from humpback.cli.options import print_lines
+from humpback.cli import evaluate, output, runs, stages
+from humpback.cli.options import AsJson, print_json, print_lines
 from humpback.errors import HumpbackError
 
 app = typer.Typer(
@@ -19,19 +21,39 @@ app = typer.Typer(
     "Start with 'humpback init', then 'humpback run humpback.yaml'.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 
 
-def doctor() -> None:
-    """Show what this machine can do: devices, memory, libraries, models within reach.
+def show_version(wanted: bool) -> None:
+    """Prints the version and ends."""
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Takes the options that stand before a command; typer shows the help given above."""
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Show what this machine can do: devices, memory, libraries.
+
+    And which models are within reach.
 
     Example: humpback doctor
     """
-    from humpback.cli.doctor import examine
+    from humpback.cli.doctor import as_object, examine
 
-    print_lines(f"{name:<30}{finding}" for name, finding in examine())
+    if as_json:
+        print_json(as_object(examine()))
+    else:
+        print_lines(f"{finding.name:<30}{finding.text}" for finding in examine())
 
 
 def version() -> None:
@@ -47,7 +69,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     *(stages.segment, stages.finetune, stages.instruct, stages.rate, stages.select),
 )
 for command in _COMMANDS:
-    app.command()(command)
+    app.command()(output.with_output(command))
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(version)
 
@@ -55,8 +77,11 @@ app.command()(version)
 def main() -> None:
     """Runs the command line. A user's mistake is one line and exit code 2; a bug is a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    try:
-        app()
-    except HumpbackError as error:
-        typer.echo(f"humpback: {error}", err=True)
-        sys.exit(2)
+    with output.closing_log():
+        try:
+            app()
+        except HumpbackError as error:
+            if output.chosen.verbose:
+                traceback.print_exc()
+            output.say(f"humpback: {error}", error=True)
+            sys.exit(2)

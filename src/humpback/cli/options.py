@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+
+from humpback.cli.output import say
 
 if TYPE_CHECKING:
     from humpback.standalone.work import How
@@ -20,17 +23,20 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="File to write: .jsonl or
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there; throw away unfinished work on it.")]
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+
+
 @contextmanager
-def at_work(*, force: bool) -> Iterator[How]:
+def at_work(*, force: bool = False) -> Iterator[How]:
     """How a command is carried out: its progress goes to standard error, Ctrl-C is one line and exit code 130."""
     from rich.console import Console
 
-    from humpback.cli.progress import Bars
+    from humpback.cli.progress import ProgressDisplay
     from humpback.standalone.work import How
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with Bars(console, announce=False) as bars, stoppable():
-        yield How(force, bars)
+    with ProgressDisplay(console, announce=False) as display, stoppable():
+        yield How(force, display)
 
 
 @contextmanager
@@ -39,11 +45,16 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("humpback: stopped; finished work is kept: run it again to continue", err=True)
+        say("humpback: stopped; finished work is kept: run it again to continue", error=True)
         raise typer.Exit(130) from None
 
 
 def print_lines(lines: Iterable[str]) -> None:
     """Prints lines as they come."""
     for line in lines:
-        typer.echo(line)
+        say(line)
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Prints one object."""
+    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))

@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from humpback.cli.options import Sets, stoppable
+from humpback.cli.options import AsJson, Sets, at_work, stoppable
+from humpback.cli.output import say
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
 RunFolder = Annotated[str, typer.Argument(help="Run folder, or its address such as 's3://bucket/run'.")]
@@ -15,14 +16,14 @@ RunOut = Annotated[str, typer.Option("--out", "-o", help="Run folder, or an addr
 
 
 def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("humpback.yaml")) -> None:
-    """Write a configuration with every setting, its default and what it means.
+    """Write a configuration with every setting and its meaning.
 
     Example: humpback init my-run.yaml
     """
     from humpback.method.settings_file import write_commented
 
     write_commented(path)
-    typer.echo(f"wrote {path}: name your documents and your seed in it, then 'humpback run {path}'")
+    say(f"wrote {path}: name your documents and your seed in it, then 'humpback run {path}'")
 
 
 def run(
@@ -35,7 +36,7 @@ def run(
     until: Annotated[str, typer.Option(metavar="STAGE", help="Stop when this stage is done.")] = "",
     settings: Sets = None,
 ) -> None:
-    """Carry out a run, or go on with one: documents and seed in, data set and model out.
+    """Carry out a run, or go on with one: documents in, model out.
 
     Example: humpback run package:demo --out runs/demo
     """
@@ -49,14 +50,15 @@ def plan(
     config: Config_,
     out: RunOut = "",
     settings: Sets = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show each stage: done, begun, to do, or stale and which setting made it so.
+    """Show what a run will do: what is done, stale or to do.
 
     Example: humpback plan package:demo --out runs/demo
     """
     from humpback.cli.session import show_plan
 
-    show_plan(config, out, settings or [])
+    show_plan(config, out, settings or [], as_json=as_json)
 
 
 def experiment(
@@ -71,7 +73,9 @@ def experiment(
     ] = None,
     settings: Sets = None,
 ) -> None:
-    """Compare ways to train on one grid of data, sizes and seeds; what they share is computed once.
+    """Compare ways to train on one grid of data, sizes and seeds.
+
+    What they share is computed once.
 
     Example: humpback experiment grid.yaml --plan
     """
@@ -86,34 +90,43 @@ def experiment(
         raise typer.Exit(1)
 
 
-def status(folder: RunFolder) -> None:
-    """Show how far a run is, what it counted and how long it took.
+def status(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Show where a run is: running, stopped, failed or done.
 
     Example: humpback status runs/demo
     """
     from humpback.cli.session import show_status
 
-    show_status(folder)
+    show_status(folder, as_json=as_json)
 
 
 def report(folder: RunFolder) -> None:
-    """Write the report of a run, finished or not: one HTML file that needs no network.
+    """Write the report of a run, finished or not: one HTML file.
+
+    It needs no network.
 
     Example: humpback report runs/demo
     """
     from humpback.deliver.reporting import write_report
     from humpback.runs.store import Run, path_of
 
-    typer.echo(f"wrote {write_report(Run.existing(path_of(folder)))}")
+    with at_work():
+        say(f"wrote {write_report(Run.existing(path_of(folder)))}")
 
 
 def export(folder: RunFolder) -> None:
-    """Write data set and model of a finished run in the formats of the ecosystem, with their cards.
+    """Write data set and model of a finished run, with their cards.
+
+    They are in the formats that other tools read.
 
     Example: humpback export runs/demo
     """
     from humpback.deliver.exporting import write_export
+    from humpback.runs.run_status import DELIVERY
     from humpback.runs.store import Run, path_of
 
-    for path in write_export(Run.existing(path_of(folder))).values():
-        typer.echo(f"wrote {path}")
+    run = Run.existing(path_of(folder))
+    with at_work():
+        for path in write_export(run).values():
+            say(f"wrote {path}")
+    run.log("end", stage=DELIVERY)

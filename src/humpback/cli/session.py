@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from humpback import models
+from humpback.cli.options import print_json, print_lines
+from humpback.cli.output import print_to, say
 from humpback.config import Config
 from humpback.corpus.survey import file_line
 from humpback.errors import StoreError
 from humpback.method.plan import plan
-from humpback.method.record import read_record, record_of, save_record
+from humpback.method.record import record_of, save_record, stage_names
 from humpback.method.settings_file import read_config, resolved
 from humpback.runs.recipe import in_words
+from humpback.runs.run_status import DELIVERY, run_status
 from humpback.runs.stage import Stage
 from humpback.runs.status import StageStatus, status
 from humpback.runs.store import Run, path_of
+
+if TYPE_CHECKING:
+    from humpback.cli.progress import ProgressDisplay
 
 _GIB = 1 << 30
 
@@ -34,52 +41,50 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
     run = Run(_folder(name, out))
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
-        console.print(f"base model {config.model.name}: {notice}", markup=False)
+        print_to(console, f"base model {config.model.name}: {notice}")
+    from humpback.cli.progress import ProgressDisplay
+
     with run.locked():
         _refuse_stale(stages, run, redo)
         # Only now: a run that is refused must not change what the folder says of itself.
         run.save_config(resolved(config))
         save_record(run, record_of(stages, config))
-        _carry_out(config, selected, run, console)
-        for line in (file_line(stage.facts) for stage in selected):
-            if line:
-                console.print(line, markup=False)
+        with ProgressDisplay(console) as display:
+            _carry_out(config, selected, run, display)
+            if not until:
+                written = _deliver(run)
+        for line in filter(None, (file_line(stage.facts) for stage in selected)):
+            print_to(console, line)
         if not until:
-            _deliver(run, console)
+            _print_delivered(run, written, console)
 
 
-def show_plan(name: str, out: str, changes: list[str]) -> None:
+def show_plan(name: str, out: str, changes: list[str], *, as_json: bool = False) -> None:
     """Prints each stage and where it stands."""
     config = read_config(name, changes)
     run = Run(_folder(name, out))
     stages = plan(config, models.identify(config.model))
-    console = Console(highlight=False, soft_wrap=True)
-    _print_status(status(stages, run), console)
-    for notice in (stage.notice for stage in stages if stage.notice):
-        console.print(notice, markup=False)
-    if line := disk_line(config, stages):
-        console.print(line, markup=False)
+    rows = status(stages, run)
+    disk = disk_line(config, stages)
+    if as_json:
+        print_json({"run": str(run.path), "stages": [_plan_values(item) for item in rows], "disk": disk})
+        return
+    width = max(len(item.stage.name) for item in rows)
+    print_lines(f"{item.stage.name:<{width}} {item.state:<6} {_plan_note(item)}" for item in rows)
+    for line in filter(None, (*(stage.notice for stage in stages), disk)):
+        say(line)
 
 
-def show_status(folder: str) -> None:
-    """Prints how far a run is, from its own files alone."""
-    run = Run.existing(path_of(folder))
-    names = read_record(run).stages
-    console = Console(highlight=False, soft_wrap=True)
-    width = max(map(len, names))
-    for name in names:
-        stage = run.stage(name)
-        manifest = stage.manifest()
-        if manifest is None:
-            shards = len(stage.committed())
-            console.print(f"{name:<{width}} {f'begun, {shards} shards' if shards else 'to do'}", markup=False)
-            continue
-        counts = manifest["counts"]
-        reasons = sorted(counts["dropped"].items(), key=lambda item: -item[1])
-        line = f"{name:<{width}} {counts['kept']:>9,} of {counts['read']:>9,}  {counts['seconds']:>8.1f} s  "
-        console.print(line + ", ".join(f"{count:,} {reason}" for reason, count in reasons), markup=False)
-        if files := file_line(manifest):
-            console.print(f"{'':<{width}} {files}", markup=False)
+def show_status(folder: str, *, as_json: bool = False) -> None:
+    """Prints where a run is, from its own files alone."""
+    run = Run(path_of(folder))
+    standing = run_status(run, stage_names(run))
+    if as_json:
+        print_json({"run": folder, **standing.values()})
+    else:
+        print_lines(standing.lines())
+        manifests = filter(None, (run.stage(stage.name).manifest() for stage in standing.stages))
+        print_lines(filter(None, map(file_line, manifests)))
 
 
 def _refuse_stale(stages: Sequence[Stage], run: Run, redo: list[str]) -> None:
@@ -88,27 +93,31 @@ def _refuse_stale(stages: Sequence[Stage], run: Run, redo: list[str]) -> None:
     refuse_stale(stages, run, redo)
 
 
-def _carry_out(config: Config, stages: Sequence[Stage], run: Run, console: Console) -> None:
-    from humpback.cli.progress import Bars
+def _carry_out(config: Config, stages: Sequence[Stage], run: Run, display: ProgressDisplay) -> None:
     from humpback.runs.executor import execute
 
-    with Bars(console) as bars:
-        execute(stages, run, config, progress=bars)
+    execute(stages, run, config, progress=display)
 
 
-def _deliver(run: Run, console: Console) -> None:
+def _deliver(run: Run) -> dict[str, Path]:
     from humpback.deliver.exporting import write_export
     from humpback.deliver.reporting import write_report
+
+    with run.recorded(DELIVERY):
+        written = {**write_export(run), "report": write_report(run)}
+    run.log("end", stage=DELIVERY)
+    return written
+
+
+def _print_delivered(run: Run, written: Mapping[str, Path], console: Console) -> None:
     from humpback.deliver.results import some_pairs
 
-    written = write_export(run)
-    report = write_report(run)
     for pair in some_pairs(run, 3):
-        console.print(f"\n[{pair.score:.2f}] {pair.instruction}", markup=False, style="bold")
-        console.print(f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})", markup=False)
-    console.print()
-    for label, path in (*written.items(), ("report", report)):
-        console.print(f"{label:<10} {path}", markup=False)
+        print_to(console, f"\n[{pair.score:.2f}] {pair.instruction}", style="bold")
+        print_to(console, f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})")
+    print_to(console, "")
+    for label, path in written.items():
+        print_to(console, f"{label:<10} {path}")
 
 
 def _folder(name: str, out: str) -> Path:
@@ -140,8 +149,11 @@ def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
     return stages[: names.index(last) + 1]
 
 
-def _print_status(states: list[StageStatus], console: Console) -> None:
-    width = max(len(item.stage.name) for item in states)
-    for item in states:
-        note = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}.get(item.state, item.stage.does)
-        console.print(f"{item.stage.name:<{width}} {item.state:<6} {note}", markup=False)
+def _plan_note(item: StageStatus) -> str:
+    notes = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}
+    return notes.get(item.state, item.stage.does)
+
+
+def _plan_values(item: StageStatus) -> dict[str, Any]:
+    values = {"name": item.stage.name, "state": item.state, "does": item.stage.does}
+    return {**values, "why": list(item.why), "shards": item.shards}

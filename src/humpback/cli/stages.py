@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from humpback.cli.options import Force, Out, Sets, at_work, print_lines
+from humpback.cli.output import in_colour
 from humpback.errors import ConfigError
 
 
@@ -48,7 +49,8 @@ def segment(
     if explain:
         from humpback.standalone.segment import explain_files
 
-        print_lines(explain_files(documents, changes))
+        with at_work():
+            print_lines(explain_files(documents, changes))
         return
     from humpback.standalone.segment import segment_files
 
@@ -67,14 +69,15 @@ def finetune(
     force: Force = False,
     settings: Sets = None,
 ) -> None:
-    """Finetune a model on pairs: instruction -> response, or backwards.
+    """Finetune a model on pairs, forwards or backwards.
 
     Example: humpback finetune seed.jsonl --direction backward --out m-yx --set backward.steps=20
     """
     from humpback.standalone.finetune import finetune_files, show_training
 
     if show:
-        print_lines(show_training(pairs, direction, model, settings or [], show, colour=sys.stdout.isatty()))
+        with at_work():
+            print_lines(show_training(pairs, direction, model, settings or [], show, colour=in_colour(sys.stdout)))
     elif out is None:
         raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
     else:
@@ -126,7 +129,9 @@ def rate(
     force: Force = False,
     settings: Sets = None,
 ) -> None:
-    """Let a model rate pairs from 1 to 5; with --evaluate, measure the ratings against labels.
+    """Let a model rate pairs from 1 to 5.
+
+    With --evaluate, the ratings are measured against labels.
 
     Example: humpback rate candidates.jsonl --model m-0 --out ratings.jsonl --set curate.scorer=expected-rating
 
@@ -143,8 +148,8 @@ def rate(
     from humpback.evaluate.labels import LabelColumns
     from humpback.standalone.labels import agreement_lines, read_labelled
 
-    labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
     with at_work(force=force) as how:
+        labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
         print_lines(rate_files(pairs, model, out, settings or [], backward, how))
         print_lines(agreement_lines(labelled, out, at or [], figures, settings or [], how))
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from humpback.config import Config
-from humpback.errors import HumpbackError
+from humpback.errors import HumpbackError, in_one_line
 from humpback.experiment.plan import Cell, Grid
-from humpback.runs.executor import Progress, execute, refuse_stale
+from humpback.runs.executor import execute, refuse_stale
+from humpback.runs.progress import Progress, StageProgress
 from humpback.runs.recipe import Counts
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
@@ -83,7 +84,7 @@ def _throw_away(grid: Grid, run: Run, failed: Mapping[str, Exception]) -> None:
 
 
 def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, HumpbackError) else f"{type(error).__name__}: {error} (see log.jsonl)"
+    return in_one_line(error) + ("" if isinstance(error, HumpbackError) else " (see log.jsonl)")
 
 
 @dataclass(slots=True)
@@ -96,14 +97,14 @@ class _Following:
     def prepare(self, stages: int, done: int) -> None:
         """Says nothing: a cell is a part of the experiment, whose stages are counted as a whole."""
 
-    def begin(self, stage: Stage, done: int, total: int | None) -> None:
+    def begin(self, stage: Stage) -> None:
         """A stage starts."""
         self.stage = stage.name
-        self.progress.begin(stage, done, total)
+        self.progress.begin(stage)
 
-    def advance(self, done: int, total: int | None, note: str) -> None:
-        """So many tasks or steps are done now."""
-        self.progress.advance(done, total, note)
+    def advance(self, progress: StageProgress) -> None:
+        """The stage at work is so far."""
+        self.progress.advance(progress)
 
     def end(self, stage: Stage, counts: Counts) -> None:
         """A stage is done."""

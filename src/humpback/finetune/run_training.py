@@ -23,7 +23,7 @@ from humpback.finetune.tokens import open_tokens
 from humpback.finetune.trainer import Progress, TargetTrainer, adapters, make_trainer
 from humpback.finetune.training_job import TrainingJob
 from humpback.models.memory import give_back_memory
-from humpback.models.sources import identify
+from humpback.models.sources import identify, without_progress_bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def _train(job: TrainingJob, loaded: TrainableModel, trainer: TargetTrainer) -> 
     if job.heldout is not None and job.settings.early_stop_checks:
         stop = StopEarly(trainer, open_tokens(job.heldout), job.settings, job.work)
         trainer.add_callback(stop)
-    trainer.train(resume_from_checkpoint=str(job.checkpoint) if job.checkpoint else None)
+    with without_progress_bars():
+        trainer.train(resume_from_checkpoint=str(job.checkpoint) if job.checkpoint else None)
     curve = curve_of(trainer.state.log_history)
     final = curve[-1].loss
     if not math.isfinite(final):

@@ -64,7 +64,7 @@ def finetune(
         work: Folder for checkpoints. A training that was killed continues from what is there; checkpoints of another
             training are deleted. Not needed any more once `out` is safe.
         heldout: Pairs that decide about an early end, where the settings ask for one.
-        progress: Called about fifty times.
+        progress: Called after each step.
         together: How several processes are started where `devices` asks for them; `ray.train_on_ray` on a cluster.
 
     Raises:

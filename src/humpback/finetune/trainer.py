@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -28,7 +29,8 @@ from humpback.finetune.training_job import TrainingJob
 from humpback.records import Direction
 
 Progress = Callable[[int, int, float], None]
-"""Called with steps done, all steps, and the mean loss per target token since the last call."""
+"""Called after each step with steps done, all steps, and the mean loss per target token as it was logged last; that is
+not a number before the first log."""
 
 _POINTS = 50
 """Points of a loss curve, about."""
@@ -100,14 +102,20 @@ def _only(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class _Report(TrainerCallback):
-    """Hands each logged loss to the caller."""
+    """Tells the caller of each step, with the loss that was logged last."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._loss = math.nan
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step % args.logging_steps:  # the others are told when their loss is logged
+            self._progress(state.global_step, state.max_steps, self._loss)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if logs and "loss" in logs:
-            self._progress(state.global_step, state.max_steps, float(logs["loss"]))
+            self._loss = float(logs["loss"])
+            self._progress(state.global_step, state.max_steps, self._loss)
 
 
 def make_trainer(job: TrainingJob, loaded: TrainableModel, progress: Progress | None) -> TargetTrainer:

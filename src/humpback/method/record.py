@@ -111,6 +111,18 @@ def read_record(run: Run) -> PlanRecord:
         raise StoreError(f"{run.plan_path} is damaged", "write it again with 'humpback run'") from None
 
 
+def stage_names(run: Run) -> tuple[str, ...]:
+    """The stages of a run, an experiment or a single command, in order; a folder may hold a run and an experiment.
+
+    Raises:
+        StoreError: There is no run, or its record is damaged.
+    """
+    names = run.saved_stage_names()
+    if run.plan_path.is_file() or not names:
+        names = [*read_record(Run.existing(run.path)).stages, *names]
+    return tuple(dict.fromkeys(names))
+
+
 def _from_json(content: Mapping[str, Any]) -> PlanRecord:
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
     values["base"] = BaseModel(**content["base"])

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any
 
 from humpback.config import Config
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.runs.inputs import RunInputs
+from humpback.runs.progress import Meter, NoProgress, Progress
 from humpback.runs.recipe import Counts, Recipe, in_words
 from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
 from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
@@ -28,42 +29,6 @@ _LIBRARIES = ("humpback-align", "torch", "transformers", "trl", "peft", "acceler
 
 _NAMED = 12
 """Stages that a message lists; a run of two iterations has no more, an experiment may have hundreds."""
-
-
-class Progress(Protocol):
-    """Is told how far the work is."""
-
-    def prepare(self, stages: int, completed: int) -> None:
-        """A plan of so many stages is carried out, of which so many are done already."""
-        ...
-
-    def begin(self, stage: Stage, completed: int, total: int | None) -> None:
-        """A stage starts; `total` tasks or steps, None where it is not known."""
-        ...
-
-    def advance(self, completed: int, total: int | None, note: str) -> None:
-        """So many tasks or steps are done now."""
-        ...
-
-    def end(self, stage: Stage, counts: Counts) -> None:
-        """A stage is done."""
-        ...
-
-
-class NoProgress:
-    """Shows nothing."""
-
-    def prepare(self, stages: int, completed: int) -> None:
-        """Says nothing."""
-
-    def begin(self, stage: Stage, completed: int, total: int | None) -> None:
-        """Says nothing."""
-
-    def advance(self, completed: int, total: int | None, note: str) -> None:
-        """Says nothing."""
-
-    def end(self, stage: Stage, counts: Counts) -> None:
-        """Says nothing."""
 
 
 def execute(
@@ -86,18 +51,17 @@ def execute(
     inputs = RunInputs(run, config, plan)
     workers = workers_of(config)
     progress = progress or NoProgress()
-    runner = _StageRunner(inputs, workers, progress)
+    meter = Meter(run, progress)
+    inputs.on_answer = meter.answered
+    runner = _StageRunner(inputs, workers, meter)
     pending = [item for item in status(plan, run) if item.state != "done"]
     progress.prepare(len(plan), len(plan) - len(pending))
     try:
         for item in pending:
-            run.log("begin", stage=item.stage.name, shards=item.shards)
-            try:
+            with run.recorded(item.stage.name, shards=item.shards):
                 runner.carry_out(item.stage, item.recipe)
-            except HumpbackError as error:
-                run.log("failed", stage=item.stage.name, error=str(error))
-                raise
     finally:
+        meter.close()
         workers.release()
 
 
@@ -134,13 +98,13 @@ class _StageRunner:
     Args:
         inputs: What the stages may read.
         workers: Who does the tasks.
-        progress: Whom to tell.
+        meter: Is told of each task and step.
     """
 
-    def __init__(self, inputs: RunInputs, workers: Workers, progress: Progress) -> None:
+    def __init__(self, inputs: RunInputs, workers: Workers, meter: Meter) -> None:
         self._inputs = inputs
         self._workers = workers
-        self._progress = progress
+        self._meter = meter
 
     def carry_out(self, stage: Stage, recipe: Recipe) -> None:
         """Brings a stage to 'done'."""
@@ -167,7 +131,7 @@ class _StageRunner:
         self._inputs.run.log(
             "end", stage=stage.name, kept=counts.kept, read=counts.read, seconds=round(counts.seconds, 1)
         )
-        self._progress.end(stage, counts)
+        self._meter.end(stage, counts)
 
     def _tasks(self, stage: Stage) -> Iterator[int]:
         """Does what is left of a stage, task by task."""
@@ -180,16 +144,17 @@ class _StageRunner:
             steps = (MapShardsJob(stage, stage.work, self._inputs),)
         else:
             raise TypeError(f"{stage.name} has no tasks")
-        self._progress.begin(stage, 0, None)
+        self._meter.begin(stage)
         for job in steps:
             pending = job.pending()
+            unit = f"{type(job).__name__.removesuffix('Job').lower()} tasks" if len(steps) > 1 else ""
             for completed, task in enumerate(self._workers.run(job, pending, model=stage.model), 1):
-                self._progress.advance(completed, len(pending), type(job).__name__.lower() if len(steps) > 1 else "")
+                self._meter.advance(completed, len(pending), unit=unit)
                 yield task
 
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""
-        self._progress.begin(stage, 0, None)
+        self._meter.begin(stage)
         # A worker that still holds a model would leave no room on the device.
         self._workers.release()
         scratch = self._inputs.scratch(stage.name)
@@ -216,7 +181,7 @@ class _StageRunner:
         return Counts(**facts["counts"]), {"training": facts["training"]}
 
     def _step(self, step: int, steps: int, loss: float) -> None:
-        self._progress.advance(step, steps, f"loss {loss:.3f}")
+        self._meter.advance(step, steps, loss=loss)
 
 
 def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
@@ -13,6 +13,7 @@ from humpback import models
 from humpback.config import Config, ModelSettings
 from humpback.engines.answer_log import AnswerLog
 from humpback.engines.base import Engine
+from humpback.engines.counted import CountedEngine
 from humpback.engines.open import account, open_engine
 from humpback.records import content_id
 from humpback.runs.recipe import Recipe
@@ -40,11 +41,16 @@ class RunInputs:
         self._external = {model.name: model.settings for stage in plan for model in stage.external}
         self._stage = ""
         self._logs: list[AnswerLog] = []
+        self.on_answer: Callable[[int], None] | None = None
+        """Called with the tokens of each answer that a model gives in this process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"on_answer": None}  # a worker in another process has nobody to tell
 
     def of_stage(self, stage: str) -> RunInputs:
         """The same for the work of one stage: answers of a server are written down in its folder as they arrive."""
         inputs = copy(self)
-        inputs._stage, inputs._logs = stage, []
+        inputs._stage, inputs._logs, inputs.on_answer = stage, [], self.on_answer
         return inputs
 
     def records(self, stage: str, kind: type[R]) -> Iterator[R]:
@@ -84,7 +90,7 @@ class RunInputs:
         with open_engine(settings, path, identity) as engine:
             logged = self._logged(engine, settings)
             try:
-                yield logged
+                yield CountedEngine(logged, self.on_answer) if self.on_answer else logged
             finally:
                 logged.close()
                 if spent := account(engine):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 Step = Callable[[int, int, float], None]
-"""Called in a training with the step, the number of steps and the loss."""
+"""Called in a training with the step, the number of steps and the loss, which is not a number before it is known."""
 
 
 class Inputs(Protocol):

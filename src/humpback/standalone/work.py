@@ -14,7 +14,8 @@ from typing import Any
 
 from humpback.config import Config
 from humpback.errors import HumpbackError, StoreError
-from humpback.runs.executor import Progress, execute
+from humpback.runs.executor import execute
+from humpback.runs.progress import Progress
 from humpback.runs.recipe import Counts, Recipe, in_words
 from humpback.runs.stage import Stage, Train
 from humpback.runs.status import recipes, status
@@ -90,6 +91,7 @@ def carry_out(command: Command, how: How) -> list[str]:
             output.refuse_overwriting()
         redo = _stale(command, run, force=how.force)
         write_json(run.path / "claim.json", claim)
+        run.save_stage_names(stage.name for stage in command.plan)
         try:
             execute(command.plan, run, command.config, redo, how.progress)
         except HumpbackError:

@@ -5,15 +5,29 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from humpback.errors import StoreError
+import psutil
+
+from humpback.errors import StoreError, in_one_line
 from humpback.runs.store.files import append_line, is_remote, read_json, write_json, write_text
 from humpback.runs.store.folder import StageFolder
+
+_SECOND_TRY_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that is at work in a run folder."""
+
+    process: int
+    machine: str
 
 
 class Run:
@@ -85,20 +99,55 @@ class Run:
         except ValueError:
             raise StoreError(f"{self.plan_path} is damaged", "write it again with 'humpback run'") from None
 
+    def save_stage_names(self, names: Iterable[str]) -> None:
+        """Keeps what stages an experiment or a single command has; a run has its plan."""
+        write_json(self.path / "stages.json", {"stages": list(names)})
+
+    def saved_stage_names(self) -> list[str]:
+        """What stages an experiment or a single command has; none where nobody has said so."""
+        with suppress(ValueError, KeyError):
+            return list((read_json(self.path / "stages.json") or {"stages": []})["stages"])
+        return []
+
     def log(self, event: str, **values: Any) -> None:
         """Adds one line to `log.jsonl`."""
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **values}, default=str)
         append_line(self.path / "log.jsonl", line)
 
-    def logged(self, event: str) -> Iterator[dict[str, Any]]:
-        """The lines of `log.jsonl` about one kind of event, in order, without one that a kill cut short."""
+    @contextmanager
+    def recorded(self, stage: str, **values: Any) -> Iterator[None]:
+        """Says in the log that a stage begins, and why it ended where an error or Ctrl-C ends it."""
+        self.log("begin", stage=stage, **values)
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.log("stopped", stage=stage)
+            raise
+        except Exception as error:
+            self.log("failed", stage=stage, error=in_one_line(error))
+            raise
+
+    def save_progress(self, facts: Mapping[str, Any]) -> None:
+        """Keeps how far the stage at work is."""
+        write_json(self.path / "progress.json", facts)
+
+    def saved_progress(self) -> dict[str, Any] | None:
+        """How far the stage at work is; None where that is not known."""
+        return read_json(self.path / "progress.json")
+
+    def clear_progress(self) -> None:
+        """Forgets how far the last stage was."""
+        (self.path / "progress.json").unlink(missing_ok=True)
+
+    def logged(self, *events: str) -> Iterator[dict[str, Any]]:
+        """The lines of `log.jsonl` about some kinds of event, in order, without one that a kill cut short."""
         path = self.path / "log.jsonl"
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
                 values = json.loads(line)
             except ValueError:
                 continue
-            if values.get("event") == event:
+            if values.get("event") in events:
                 yield values
 
     @contextmanager
@@ -111,28 +160,59 @@ class Run:
             StoreError: Another run holds it, it holds something else than a run, or it cannot be written.
         """
         self._refuse_others()
+        own = json.dumps({"process": os.getpid(), "machine": socket.gethostname()})
         if is_remote(self.path):
             (self.path / "stages").mkdir(parents=True, exist_ok=True)
-            yield
+            write_text(self._lock_path, own)
+            try:
+                yield
+            finally:
+                self._lock_path.unlink(missing_ok=True)
             return
         try:
             (self.path / "stages").mkdir(parents=True, exist_ok=True)
-            file = (self.path / "run.lock").open("a+", encoding="utf-8")
+            file = self._lock_path.open("a+", encoding="utf-8")
         except OSError as error:
             raise StoreError(f"cannot write to {self.path} ({error.strerror})", "choose another run folder") from None
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(file)
             except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
+                holder = self._named_holder()
                 raise StoreError(
-                    f"{self.path} is in use by process {holder}", "wait for it, or choose another run folder"
+                    f"{self.path} is in use by process {holder.process} on {holder.machine}",
+                    "wait for it, or choose another run folder",
                 ) from None
             file.truncate(0)
-            file.write(str(os.getpid()))
+            file.write(own)
             file.flush()
             yield
+
+    def holder(self) -> Holder | None:
+        """The process that is at work here now; None where none is, or the one that was has died.
+
+        On an object store a process that was killed on another machine still seems to be at work.
+        """
+        if not self._lock_path.exists():
+            return None
+        named = self._named_holder()
+        if is_remote(self.path):
+            return None if named.machine == socket.gethostname() and not psutil.pid_exists(named.process) else named
+        with self._lock_path.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return named
+        return None
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / "run.lock"
+
+    def _named_holder(self) -> Holder:
+        with suppress(OSError, ValueError, TypeError):
+            return Holder(**json.loads(self._lock_path.read_text(encoding="utf-8")))
+        return Holder(0, "an unknown machine")
 
     def _refuse_others(self) -> None:
         """A folder that is there and is no run is somebody's: nothing is written into it."""
@@ -142,3 +222,16 @@ class Run:
             raise StoreError(f"{self.path} is not empty and holds no run", "choose another folder with --out")
         if self.path.is_file():
             raise StoreError(f"{self.path} is a file", "choose a folder with --out")
+
+
+def _lock(file: IO[str]) -> None:
+    """Takes the lock; tries twice, for `holder` takes it for a moment too.
+
+    Raises:
+        BlockingIOError: Another process holds it.
+    """
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    time.sleep(_SECOND_TRY_SECONDS)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
