@@ -136,7 +136,7 @@ def test_all_mistakes_of_a_config_are_told_at_once(tmp_path):
     [
         ({"seed": {"source": "nowhere.jsonl"}}, "nowhere.jsonl"),
         ({"corpus": {"documents": ["nowhere/"]}}, "nowhere"),
-        ({"model": {"engine": "transformers", "name": "./nowhere"}}, "no model at ./nowhere"),
+        ({"model": {"engine": "transformers", "name": "./nowhere"}}, "/nowhere: give a folder, a GGUF file"),
         ({"seed": {"columns": {"response": "antwort"}}}, "antwort"),
         ({"corpus": {"segment": {"min_chars": 5000, "max_chars": 9000}}}, "segments kept none"),
         ({"curate": {"select": {"threshold": 9}}}, "no candidate reached 9"),

@@ -51,8 +51,14 @@ def parse_config(text: str, source: str) -> Config:
     return parse_settings(text, source, Config)
 
 
-def parse_settings(text: str, source: str, kind: type[S]) -> S:
+def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = None) -> S:
     """Reads any settings from YAML.
+
+    Args:
+        text: The YAML text.
+        source: What to call it in messages.
+        kind: The settings.
+        folder: What paths are relative to; without one they stay as they are written, '~' and variables too.
 
     Raises:
         ConfigError: Naming every mistake at once.
@@ -64,13 +70,13 @@ def parse_settings(text: str, source: str, kind: type[S]) -> S:
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{source} holds no settings", "write 'name: value' lines, or run 'humpback init'")
     try:
-        return kind.model_validate(data or {})
+        return kind.model_validate(data or {}, context=folder)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
 
 
 def load_config(path: Path) -> Config:
-    """Reads a configuration file.
+    """Reads the configuration that a run folder keeps: its paths as they are written.
 
     Raises:
         ConfigError: The file is not there, or naming every mistake in it.
@@ -78,14 +84,14 @@ def load_config(path: Path) -> Config:
     return load_settings(path, Config)
 
 
-def load_settings(path: Path, kind: type[S]) -> S:
-    """Reads a file of any settings.
+def load_settings(path: Path, kind: type[S], folder: Path | None = None) -> S:
+    """Reads a file of any settings; `folder` is what its paths are relative to, see `parse_settings`.
 
     Raises:
         ConfigError: The file is not there, or naming every mistake in it.
     """
     try:
-        return parse_settings(path.read_text(encoding="utf-8"), str(path), kind)
+        return parse_settings(path.read_text(encoding="utf-8"), str(path), kind, folder)
     except FileNotFoundError:
         raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -95,7 +101,8 @@ def load_settings(path: Path, kind: type[S]) -> S:
 def read_config(name: str, changes: list[str]) -> Config:
     """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
 
-    Settings that the user leaves to the base model (`auto`) are resolved.
+    Paths in a file are relative to it, in a change to the working folder. Settings that the user leaves to the base
+    model (`auto`) are resolved.
 
     Raises:
         ConfigError: The file or a change is not right.
@@ -106,7 +113,7 @@ def read_config(name: str, changes: list[str]) -> Config:
             raise ConfigError(f"no configuration '{key}' is shipped", f"there is {', '.join(_SHIPPED)}")
         config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
-        config = load_config(Path(name))
+        config = load_settings(Path(name), Config, Path(name).parent)
     return resolve_auto(with_changes(config, changes))
 
 
@@ -137,7 +144,16 @@ def with_changes(config: S, changes: list[str]) -> S:
             group[last] = yaml.safe_load(value)
         except yaml.YAMLError:
             group[last] = value
-    return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config))
+    return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config), Path())
+
+
+def in_full(config: S) -> S:
+    """The same settings with paths that hold in every folder: a run keeps them, and its file may be run from anywhere.
+
+    Raises:
+        ConfigError: A setting that was changed in Python is not right.
+    """
+    return parse_settings(resolved(config), "the settings", type(config), Path.cwd())
 
 
 def resolved(config: Settings) -> str:
