@@ -11,8 +11,6 @@ import pytest
 import yaml
 from transformers import AutoModelForCausalLM
 
-from humpback.config import Config
-from humpback.method.settings_file import load_config
 from tests.command import humpback, mistake
 
 
@@ -31,15 +29,6 @@ def test_every_command_has_help_with_an_example(command):
     done = humpback(command, "--help")
     assert done.returncode == 0
     assert f"Example: humpback {command}" in done.stdout
-
-
-def test_init_writes_the_defaults_with_their_meaning(tmp_path):
-    path = tmp_path / "run.yaml"
-    assert humpback("init", path).returncode == 0
-    assert load_config(path) == Config()
-    text = path.read_text(encoding="utf-8")
-    assert "# Shortest segment, in characters." in text
-    assert "is there already" in mistake("init", path)
 
 
 def test_a_run_from_config_to_delivery(config_file, tmp_path):

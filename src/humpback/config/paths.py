@@ -43,6 +43,15 @@ def path_in(entry: str, folder: Path, *, or_on_hub: bool = False) -> str:
     return str(folder / expanded)
 
 
+def path_from(entry: str, folder: Path, *, or_on_hub: bool = False) -> str:
+    """What a settings file in a folder calls an entry that was typed in the working folder: see `path_in`."""
+    full = path_in(entry, Path.cwd(), or_on_hub=or_on_hub)
+    if _DATA_SET.match(entry):
+        return full
+    is_relative = full != entry and not entry.startswith(("~", "$"))
+    return os.path.relpath(full, folder.absolute()) if is_relative and folder.absolute() != Path.cwd() else entry
+
+
 def _with_variables(path: str) -> str:
     def value(variable: re.Match[str]) -> str:
         name = variable[1] or variable[2]

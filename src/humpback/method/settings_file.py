@@ -1,4 +1,4 @@
-"""Configuration files: reading them, the commented one that `init` writes, and changes from the command line.
+"""Configuration files: reading them, and changes from the command line.
 
 All mistakes of a file are reported at once.
 """
@@ -17,25 +17,7 @@ from humpback.errors import ConfigError
 from humpback.method.auto import resolve_auto
 
 S = TypeVar("S", bound=Settings)
-_HEAD = (
-    "# Settings of one humpback run. Every setting is here with its default: delete what you do not change.\n"
-    "# Carry it out with: humpback run {name}\n"
-)
 _SHIPPED = ("demo",)
-
-
-def write_commented(path: Path) -> None:
-    """Writes every setting with its default and its meaning.
-
-    Raises:
-        ConfigError: The file is there already, or cannot be written.
-    """
-    if path.exists():
-        raise ConfigError(f"{path} is there already", "choose another name, or delete it first")
-    try:
-        path.write_text(_HEAD.format(name=path) + _commented(Config(), 0), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path} ({error.strerror})", "choose another place") from None
 
 
 def parse_config(text: str, source: str) -> Config:
@@ -72,7 +54,7 @@ def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = 
     try:
         return kind.model_validate(data or {}, context=folder)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+        raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init --all' for every setting") from None
 
 
 def load_config(path: Path) -> Config:
@@ -139,7 +121,7 @@ def with_changes(config: S, changes: list[str]) -> S:
         for step in path:
             group = group.setdefault(step, {})
             if not isinstance(group, dict):
-                raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init'")
+                raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init --all'")
         try:
             group[last] = yaml.safe_load(value)
         except yaml.YAMLError:
@@ -159,29 +141,6 @@ def in_full(config: S) -> S:
 def resolved(config: Settings) -> str:
     """Settings in full, as YAML: what a run folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _commented(settings: Settings, depth: int) -> str:
-    indent = "  " * depth
-    lines = []
-    for name, info in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, Settings):
-            meaning = info.description or (type(value).__doc__ or "").strip()
-            lines.append(("\n" if depth == 0 else "") + _comment(meaning, indent) + f"{indent}{name}:\n")
-            lines.append(_commented(value, depth + 1))
-        else:
-            written = yaml.safe_dump(_plain(value), default_flow_style=True, width=10_000).strip().removesuffix("\n...")
-            lines.append(_comment(info.description or "", indent) + f"{indent}{name}: {written}\n")
-    return "".join(lines)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _comment(text: str, indent: str) -> str:
-    return "".join(f"{indent}# {line.strip()}\n" for line in text.splitlines() if line.strip())
 
 
 def _mistakes(error: ValidationError) -> str:
