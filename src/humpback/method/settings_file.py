@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from humpback.config import Config, Settings
+from humpback.config.mistakes import mistakes
 from humpback.errors import ConfigError
 from humpback.method.auto import resolve_auto
 
@@ -54,7 +55,7 @@ def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = 
     try:
         return kind.model_validate(data or {}, context=folder)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init --all' for every setting") from None
+        raise ConfigError(f"{source}: {mistakes(error, kind)}", "see 'humpback init --all' for every setting") from None
 
 
 def load_config(path: Path) -> Config:
@@ -141,12 +142,3 @@ def in_full(config: S) -> S:
 def resolved(config: Settings) -> str:
     """Settings in full, as YAML: what a run folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _mistakes(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        setting = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
-        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        lines.append(f"{setting} {message[0].lower() + message[1:]}" if setting else message)
-    return "; ".join(dict.fromkeys(lines))
