@@ -50,6 +50,21 @@ def test_a_run_from_config_to_delivery(config_file, tmp_path):
     assert "dataset" in humpback("export", out).stdout
 
 
+def test_a_stale_stage_names_the_source_or_the_model_that_changed(
+    config_file, documents, seed_file, tiny_model, tmp_path
+):
+    out = ("--out", tmp_path / "run")
+    assert humpback("run", config_file, *out, "--until", "backward").returncode == 0
+    (tmp_path / "other.jsonl").write_bytes(seed_file.read_bytes() + b"\n")
+    (documents / "more.md").write_text("# More\n\nMore of it.\n", encoding="utf-8")
+    changes = ("--set", f"seed.source={tmp_path / 'other.jsonl'}", "--set", f"model.name={tiny_model}")
+    plan = humpback("plan", config_file, *out, *changes, "--set", "model.engine=transformers").stdout
+    assert f"seed.source {seed_file} -> {tmp_path / 'other.jsonl'}" in plan
+    assert f"the content of corpus.documents {documents} changed" in plan
+    assert f"model.name package:gemma3-270m -> {tiny_model}" in plan
+    assert not re.search(r"[0-9a-f]{16}", plan.replace(str(tmp_path), ""))
+
+
 def test_a_run_may_stop_on_the_way_and_go_on(config_file, tmp_path):
     out = tmp_path / "run"
     done = humpback("run", config_file, "--out", out, "--until", "unique")

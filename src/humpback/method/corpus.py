@@ -13,6 +13,7 @@ from humpback.config.flat import flat_settings
 from humpback.corpus.reading.sources import list_sources, parts
 from humpback.data_access.rows import file_digest
 from humpback.method.decontamination import contamination, contamination_settings
+from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
@@ -31,7 +32,16 @@ def read_seed(config: Config) -> Stage:
     settings = flat_settings(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
     settings |= contamination_settings(config)
     settings.pop("seed.source")  # its content counts, not its place
-    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, hint="check seed.source")
+    return Stage(
+        "seed",
+        "read the seed pairs",
+        (),
+        settings,
+        Produce(shards),
+        Pair,
+        origins=origins(config),
+        hint="check seed.source",
+    )
 
 
 def cut_segments(config: Config) -> Stage:
@@ -59,7 +69,9 @@ def cut_segments(config: Config) -> Stage:
     settings.pop("corpus.documents")  # their names and contents count, not their place
     hint = "see which filter took everything, then change corpus.documents or corpus.segment"
     work = Produce(shards, len(source_parts))
-    return Stage("segments", "cut documents into segments", (), settings, work, Segment, hint=hint)
+    return Stage(
+        "segments", "cut documents into segments", (), settings, work, Segment, origins=origins(config), hint=hint
+    )
 
 
 def take_out_lines(config: Config, segments: Stage) -> Stage:
