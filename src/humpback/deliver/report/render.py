@@ -18,6 +18,7 @@ from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sa
 from humpback.deliver.report.verdict import direction_of_change, signed, verdict
 from humpback.records import RatingState
 from humpback.statistics.axis import Axis
+from humpback.statistics.figures import shown
 
 MAX_SAMPLES = 80
 MAX_TEXT = 6000
@@ -171,7 +172,7 @@ def duration(seconds: float) -> str:
 
 
 def _number(value: float, decimals: int = 0) -> str:
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    return shown(value, f",.{decimals}f").replace("-", "−")
 
 
 def _share(part: float, total: float) -> str:
