@@ -89,3 +89,8 @@ def test_an_unknown_preset_is_one_line(tmp_path):
     assert "no preset 'gpu-80': did you mean gpu-80gb? there are cluster, gpu, gpu-80gb, laptop" in line
     assert "cannot write nowhere/run.yaml" in mistake("init", "nowhere/run.yaml", cwd=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_missing_is_told_with_the_command_that_writes_one(tmp_path):
+    assert "write one with 'humpback init run.yaml'" in mistake("plan", "run.yaml", cwd=tmp_path)
+    assert "write one with 'humpback init grid.yaml --experiment'" in mistake("experiment", "grid.yaml", cwd=tmp_path)

@@ -71,8 +71,8 @@ def write_preset(
     }
     for setting, value in values.items():
         if value:
-            line = f"  {setting}: {in_yaml(value)}"
-            text = re.sub(rf"^  {setting}: \S+$", lambda _, line=line: line, text, count=1, flags=re.MULTILINE)
+            line = f"  {setting}: {in_yaml(value)}".replace("\\", r"\\")
+            text = re.sub(rf"^  {setting}: \S+$", line, text, count=1, flags=re.MULTILINE)
     if experiment:
         arms = (_FOLDER / "grid.yaml").read_text(encoding="utf-8")
         text = f"settings:                       # of all arms\n{indent(text, '  ')}{arms}"

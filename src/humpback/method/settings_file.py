@@ -76,7 +76,8 @@ def load_settings(path: Path, kind: type[S], folder: Path | None = None) -> S:
     try:
         return parse_settings(path.read_text(encoding="utf-8"), str(path), kind, folder)
     except FileNotFoundError:
-        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
+        kind_option = "" if kind is Config else " --experiment"
+        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}{kind_option}'") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
 
