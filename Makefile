@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 .PHONY: demo test test-slow test-benchmarks test-vllm check docs install clean
 
 demo: $(VENV)/.demo
-	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents=["$(DOCS)"]')
+	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents="$(DOCS)"')
 
 test: $(VENV)/.dev
 	$(PYTEST) -m 'not slow and not benchmark'

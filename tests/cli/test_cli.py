@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from typer.testing import CliRunner
 
 from humpback.cli.main import app
 from humpback.cli.output import in_colour
-from humpback.config import Config
-from humpback.method.settings_file import load_config
 from tests.command import humpback, mistake
+
+ROOT = Path(__file__).parents[2]
 
 
 def process(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -61,15 +62,6 @@ def test_no_color_is_respected(no_color, monkeypatch):
     assert not in_colour(io.StringIO())
 
 
-def test_init_writes_the_defaults_with_their_meaning(tmp_path):
-    path = tmp_path / "run.yaml"
-    assert humpback("init", path).returncode == 0
-    assert load_config(path) == Config()
-    text = path.read_text(encoding="utf-8")
-    assert "# Shortest segment, in characters." in text
-    assert "is there already" in mistake("init", path)
-
-
 def test_a_run_from_config_to_delivery(config_file, tmp_path):
     out = tmp_path / "run"
     before = humpback("plan", config_file, "--out", out)
@@ -87,6 +79,21 @@ def test_a_run_from_config_to_delivery(config_file, tmp_path):
     assert "curated-2" in humpback("status", out).stdout
     assert "report.html" in humpback("report", out).stdout
     assert "dataset" in humpback("export", out).stdout
+
+
+def test_a_stale_stage_names_the_source_or_the_model_that_changed(
+    config_file, documents, seed_file, tiny_model, tmp_path
+):
+    out = ("--out", tmp_path / "run")
+    assert humpback("run", config_file, *out, "--until", "backward").returncode == 0
+    (tmp_path / "other.jsonl").write_bytes(seed_file.read_bytes() + b"\n")
+    (documents / "more.md").write_text("# More\n\nMore of it.\n", encoding="utf-8")
+    changes = ("--set", f"seed.source={tmp_path / 'other.jsonl'}", "--set", f"model.name={tiny_model}")
+    plan = humpback("plan", config_file, *out, *changes, "--set", "model.engine=transformers").stdout
+    assert f"seed.source {seed_file} -> {tmp_path / 'other.jsonl'}" in plan
+    assert f"the content of corpus.documents {documents} changed" in plan
+    assert f"model.name package:gemma3-270m -> {tiny_model}" in plan
+    assert not re.search(r"[0-9a-f]{16}", plan.replace(str(tmp_path), ""))
 
 
 def test_a_run_may_stop_on_the_way_and_go_on(config_file, tmp_path):
@@ -141,6 +148,9 @@ def test_a_plan_says_what_the_models_take_on_the_disk(config_file, tiny_model):
 
 def test_doctor_names_what_there_is():
     done = humpback("doctor")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("extra ")} == set(extras)
+    assert re.search(r"^extra office +installed$", done.stdout, re.MULTILINE)
     assert done.returncode == 0
     for word in ("processor", "memory", "torch", "package:gemma3-270m", "hub"):
         assert word in done.stdout
@@ -164,7 +174,7 @@ def test_all_mistakes_of_a_config_are_told_at_once(tmp_path):
     [
         ({"seed": {"source": "nowhere.jsonl"}}, "nowhere.jsonl"),
         ({"corpus": {"documents": ["nowhere/"]}}, "nowhere"),
-        ({"model": {"engine": "transformers", "name": "./nowhere"}}, "no model at ./nowhere"),
+        ({"model": {"engine": "transformers", "name": "./nowhere"}}, "/nowhere: give a folder, a GGUF file"),
         ({"seed": {"columns": {"response": "antwort"}}}, "antwort"),
         ({"corpus": {"segment": {"min_chars": 5000, "max_chars": 9000}}}, "segments kept none"),
         ({"curate": {"select": {"threshold": 9}}}, "no candidate reached 9"),

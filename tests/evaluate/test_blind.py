@@ -9,6 +9,7 @@ from humpback.data_access.rows import file_rows
 from humpback.errors import InputError
 from humpback.evaluate.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
 from humpback.evaluate.comparisons import Comparison, read_comparisons
+from humpback.standalone.blind import unblind_files
 
 
 def pairs(count=40):
@@ -84,6 +85,16 @@ def test_ties_and_what_is_left_open(written):
     result = blind_result(unblind(read_key(key), sheet))
     assert (result.rate.n_wins, result.rate.n_draws, result.rate.unjudged) == (20, 10, 10)
     assert [round(share, 3) for _, share, _ in result.shares] == [0.667, 0.333, 0.0]
+
+
+def test_a_sheet_that_nobody_filled_in_gives_no_figures(written):
+    sheet, key = written
+    lines = unblind_files(sheet, key, None, 0)
+    assert lines[1:] == ["  0 wins, 0 ties, 0 losses, 40 without a verdict"]
+    fill_in(sheet, lambda row: for_ours(row) if row["id"] == next(iter(read_key(key))) else "")
+    text = "\n".join(unblind_files(sheet, key, None, 0))
+    assert "standard error -" in text
+    assert "nan" not in text
 
 
 def test_several_people_on_one_question_are_drawn_together(tmp_path, written):

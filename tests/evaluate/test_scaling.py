@@ -74,7 +74,7 @@ def test_a_table_of_points(tmp_path):
     (tmp_path / "p.csv").write_text('Data,N,Win_Rate,SE\nours,"3,200",50.5,1.5\nours,800,40,\n')
     assert read_points(tmp_path / "p.csv") == [Point("ours", 3200, 50.5, 1.5), Point("ours", 800, 40.0)]
     shown = list(scaling_lines(tmp_path / "p.csv"))
-    assert any(f"alpha {10.5 / 2:.2f} (nan to nan), each doubling" in text for text in shown)
+    assert any(f"alpha {10.5 / 2:.2f} (-), each doubling" in text for text in shown)
 
 
 @pytest.mark.parametrize("row", ["ours,0,50", "ours,x,50", "ours,100,", "ours,-5,50"])

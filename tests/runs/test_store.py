@@ -103,6 +103,23 @@ def test_a_changed_setting_is_named(tmp_path):
     assert other.fingerprint != RECIPE.fingerprint
 
 
+def test_a_digest_is_told_by_what_it_is_of(tmp_path):
+    def read(digest: str, name: str = "") -> Recipe:
+        return Recipe(
+            "seed", 1, {"seed.content": digest * 32}, {}, {"seed.content": f"seed.source {name}"} if name else {}
+        )
+
+    folder = Run(tmp_path).stage("seed")
+    folder.start(read("a", "old.jsonl"))
+    before = folder.recipe()
+    assert read("b", "new.jsonl").changes_since(before) == ["seed.source old.jsonl -> new.jsonl"]
+    assert read("b", "old.jsonl").changes_since(before) == ["the content of seed.source old.jsonl changed"]
+    assert read("b").changes_since(before) == ["seed.content changed"]
+    assert read("a", "new.jsonl").fingerprint == read("a", "old.jsonl").fingerprint == before["fingerprint"]
+    del before["origins"]  # a run of an earlier version
+    assert read("b", "new.jsonl").changes_since(before) == ["the content of seed.source new.jsonl changed"]
+
+
 def test_a_changed_upstream_stage_is_named(tmp_path):
     folder = Run(tmp_path).stage("segments")
     folder.start(RECIPE)

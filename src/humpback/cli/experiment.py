@@ -13,7 +13,7 @@ from humpback.cli.output import print_to
 from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
-from humpback.method.settings_file import load_settings, resolved, with_changes
+from humpback.method.settings_file import in_full, load_settings, resolved, with_changes
 from humpback.runs.store import Run, path_of
 from humpback.runs.store.files import write_json, write_text
 
@@ -41,9 +41,9 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
 
     with run.locked():
         prepare(grid, run, redo)
-        run.save_config(resolved(config))
+        run.save_config(resolved(in_full(config)))
         run.save_stage_names(grid.stages)
-        write_text(run.path / "experiment.yaml", resolved(experiment))
+        write_text(run.path / "experiment.yaml", resolved(in_full(experiment)))
         completed = sum(item.state == "done" for item in grid.standing(run))
         with ProgressDisplay(console) as display:
             display.prepare(len(grid.stages), completed)
@@ -73,7 +73,7 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
         change if change.partition("=")[0].partition(".")[0] in experiment_settings else f"settings.{change}"
         for change in changes
     ]
-    return with_changes(load_settings(file, ExperimentSettings), full_names)
+    return with_changes(load_settings(file, ExperimentSettings, file.parent), full_names)
 
 
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:

@@ -9,21 +9,43 @@ import typer
 
 from humpback.cli.options import AsJson, Sets, at_work, stoppable
 from humpback.cli.output import say
+from humpback.errors import ConfigError
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
 RunFolder = Annotated[str, typer.Argument(help="Run folder, or its address such as 's3://bucket/run'.")]
 RunOut = Annotated[str, typer.Option("--out", "-o", help="Run folder, or an address [default: runs/NAME].")]
 
 
-def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("humpback.yaml")) -> None:
-    """Write a configuration with every setting and its meaning.
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("humpback.yaml"),
+    documents: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="SOURCE", help="Your documents: a file, folder, glob or URL. Repeatable."),
+    ] = None,
+    seed: Annotated[str, typer.Option(metavar="SOURCE", help="Your pairs of instruction and response.")] = "",
+    model: Annotated[str, typer.Option(metavar="NAME", help="Base model: a hub id, a folder, 'package:NAME'.")] = "",
+    preset: Annotated[
+        str, typer.Option(metavar="PRESET", help="For which machine: laptop, gpu, gpu-80gb or cluster.")
+    ] = "",
+    experiment: Annotated[bool, typer.Option("--experiment", help="Write a grid for 'humpback experiment'.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Write every setting with its default and its meaning.")] = False,
+) -> None:
+    """Write a settings file: a few lines that suit a machine, or every setting there is.
 
-    Example: humpback init my-run.yaml
+    Example: humpback init my-run.yaml --documents docs/ --seed seed.jsonl --preset laptop
+
+    Example: humpback init grid.yaml --experiment --preset gpu
     """
-    from humpback.method.settings_file import write_commented
+    from humpback.method.new_file import write_all, write_preset
 
-    write_commented(path)
-    say(f"wrote {path}: name your documents and your seed in it, then 'humpback run {path}'")
+    if all_ and (documents or seed or model or preset):
+        raise ConfigError("--all writes the defaults of every setting", "leave out --all, or all other options")
+    if all_:
+        write_all(path, experiment=experiment)
+    else:
+        write_preset(path, preset or "laptop", documents or [], seed, model, experiment=experiment)
+    show = f"humpback experiment {path} --plan" if experiment else f"humpback plan {path}"
+    say(f"wrote {path}: look at it, then see what it will do with '{show}'")
 
 
 def run(

@@ -16,7 +16,7 @@ from humpback.corpus.survey import file_line
 from humpback.errors import StoreError
 from humpback.method.plan import plan
 from humpback.method.record import record_of, save_record, stage_names
-from humpback.method.settings_file import read_config, resolved
+from humpback.method.settings_file import in_full, read_config, resolved
 from humpback.runs.recipe import in_words
 from humpback.runs.run_status import DELIVERY, run_status
 from humpback.runs.stage import Stage
@@ -47,7 +47,7 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
     with run.locked():
         _refuse_stale(stages, run, redo)
         # Only now: a run that is refused must not change what the folder says of itself.
-        run.save_config(resolved(config))
+        run.save_config(resolved(in_full(config)))
         save_record(run, record_of(stages, config))
         with ProgressDisplay(console) as display:
             _carry_out(config, selected, run, display)

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
-
-_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
-
-
-def _without_password(source: str) -> str:
-    """The settings are kept in the run folder and its cards; a password must not be."""
-    if _PASSWORD.match(source):
-        raise ValueError("a URL holds a password: set an environment variable and write ${NAME} in its place")
-    return source
-
-
-Source = Annotated[str, AfterValidator(_without_password)]
-"""A file, a folder, a glob, a URL or a data set, as `data_access.sources` takes them."""
 
 
 class Settings(BaseModel):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from humpback.config.base import Positive, Settings, Share, Source
+from humpback.config.base import Positive, Settings, Share
+from humpback.config.paths import FileName, OneOrMore, Source
 
 FilterName = Literal[
     "no header",
@@ -147,7 +148,7 @@ class SegmentSettings(Settings):
 class UrlSettings(Settings):
     """Which addresses are not read, where documents have one."""
 
-    blocklists: tuple[str, ...] = ()
+    blocklists: Annotated[tuple[FileName, ...], OneOrMore] = ()
     """Files with one host, domain or start of an address on each line; '#' begins a comment. .gz and .zst too."""
     adult: bool = True
     """Drop documents whose address holds a word of the list of adult words that ships."""
@@ -229,13 +230,13 @@ class ChooseSettings(Settings):
 class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
-    documents: tuple[Source, ...] = ("installed:",)
-    """Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows; '${NAME}' in
-    one is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB, DOCX, PPTX,
-    XLSX, PDF, notebooks (IPYNB), and tables (JSONL, JSON, CSV, TSV, Parquet, Arrow); .gz, .zst, .bz2 and .xz too. In a
-    folder or glob with other documents .json, .csv and .tsv files are passed over. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT'
-    is a Hugging Face data set, on the hub or in a folder; 'installed:' the descriptions of the Python distributions
-    installed here."""
+    documents: Annotated[tuple[Source, ...], OneOrMore] = ("installed:",)
+    """One or a list: files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec
+    knows; '${NAME}' is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text,
+    EPUB, DOCX, PPTX, XLSX, PDF, notebooks (IPYNB), and tables (JSONL, JSON, CSV, TSV, Parquet, Arrow); .gz, .zst, .bz2
+    and .xz too. In a folder or glob with other documents .json, .csv and .tsv files are passed over. 'hf:NAME' or
+    'hf:NAME:CONFIG/SPLIT' is a Hugging Face data set, on the hub or in a folder; 'installed:' the descriptions of the
+    Python distributions installed here."""
     exclude: tuple[str, ...] = ()
     """Files to leave out, even of those that are named: globs, each compared with the end of a path. '*.tmp.md' leaves
     out files, 'drafts/' all files of a folder; '*' stands for folders too."""

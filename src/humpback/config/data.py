@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from humpback.config.base import Positive, Settings, Share, Source
+from humpback.config.base import Positive, Settings, Share
+from humpback.config.paths import OneOrMore, TableSource
 
 
 class ColumnSettings(Settings):
@@ -25,7 +26,7 @@ class ColumnSettings(Settings):
 class SeedSettings(Settings):
     """The human-written pairs that everything starts from (paper, section 2.1)."""
 
-    source: Source = "package:demo"
+    source: TableSource = "package:demo"
     """File, folder, glob or URL of tables (JSONL, JSON, CSV, TSV, Parquet, Arrow; .gz, .zst, .bz2 and .xz too); a data
     set: 'hf:NAME', 'hf:NAME:CONFIG/SPLIT', 'org/name' or a folder; or 'package:demo' for the pairs that ship."""
     format: Literal["auto", "pairs", "messages", "sharegpt", "oasst"] = "auto"
@@ -46,7 +47,7 @@ class SeedSettings(Settings):
 class DecontaminateSettings(Settings):
     """Segments and seed pairs that hold evaluation prompts are dropped: what is measured must not be trained on."""
 
-    against: tuple[Source, ...] = ()
+    against: Annotated[tuple[TableSource, ...], OneOrMore] = ()
     """Prompts: the same sources as for seed.source, and text files (.txt) with one on each line. The prompts are found
     under the usual names ('prompt', 'instruction', 'question', 'turns', ...). Empty checks nothing."""
     ngram: Positive = 8

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from humpback.config import Config, ModelSettings, ScorerName, SeedSettings
-from humpback.config.base import Positive, Settings, Share, Source
+from humpback.config.base import Positive, Settings, Share
+from humpback.config.paths import FileName, OneOrMore, Source
 
 Size = Positive | Literal["all"]
 
@@ -82,7 +83,7 @@ class RecoverSettings(Settings):
     development: Annotated[int, Field(ge=0)] = 64
     """Further pairs of the same source. By them the arm without candidates is chosen that counts as M_0: the one whose
     length of training suits the seed best. 0 takes the first."""
-    distractors: dict[str, tuple[Source, ...]] = Field(default_factory=dict)
+    distractors: dict[str, Annotated[tuple[Source, ...], OneOrMore]] = Field(default_factory=dict)
     """Other texts of the corpus: a name for each kind, and its documents. They are cut as `settings.corpus` says."""
     ratio: Annotated[float, Field(ge=0)] = 1.0
     """Distractors for each planted answer, as many of each kind as of any other."""
@@ -97,7 +98,7 @@ class RecoverSettings(Settings):
 class IfEvalSettings(Settings):
     """Prompts whose instructions a program can check (Zhou et al. 2023)."""
 
-    prompts: str = ""
+    prompts: FileName = ""
     """The file with IFEval's prompts: rows with prompt, instruction_id_list and kwargs."""
     limit: Annotated[int, Field(ge=0)] = 0
     """Take this many, a seeded sample; 0 takes all 541."""
@@ -108,7 +109,7 @@ class IfEvalSettings(Settings):
 class WinRateSettings(Settings):
     """Answers compared with a baseline's by a judge (paper, section 3.2)."""
 
-    baseline: str = ""
+    baseline: FileName = ""
     """The baseline's outputs, in AlpacaEval's form; what models answer are their prompts."""
     limit: Annotated[int, Field(ge=0)] = 0
     """Take this many of the prompts, a seeded sample; 0 takes all."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from humpback.config.base import Positive, Settings
 from humpback.config.engines import ENGINES, EngineName, EngineSpec
+from humpback.config.paths import path_in
 
 
 class ServerSettings(Settings):
@@ -128,3 +130,10 @@ class ModelSettings(Settings):
         if self.engine_spec.is_server and self.name.startswith("package:"):
             raise ValueError(f"engine '{self.engine}' needs in name what the server calls the model")
         return self
+
+    @model_validator(mode="after")
+    def _beside_the_file(self, validation: ValidationInfo) -> ModelSettings:
+        if self.engine_spec.is_server or not isinstance(validation.context, Path):
+            return self
+        name = path_in(self.name, validation.context, or_on_hub=True)
+        return self if name == self.name else self.model_copy(update={"name": name})

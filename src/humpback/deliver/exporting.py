@@ -52,7 +52,7 @@ def _card_facts(results: Results) -> CardFacts:
         name=facts.name,
         date=facts.date,
         version=__version__,
-        base_model=facts.base_model if config.model.engine_spec.dry_run else results.plan.base.name,
+        base_model=facts.base_model,
         base_identity=facts.base_identity,
         base_licence=Licence(results.plan.base.licence, results.plan.base.notice),
         scorer=results.plan.scorer,

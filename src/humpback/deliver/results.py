@@ -73,7 +73,7 @@ class Results:
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.config.model.name,
+            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name,
             base_identity=self.plan.base.identity,
             base_licence=self.plan.base.licence,
             machine=str(last["machine"]),

@@ -62,7 +62,7 @@ def update_leaderboard(path: Path, model: str, rate: WinRate, controlled: Length
     values |= {"mode": _MODE, "avg_length": round(rate.avg_length)}
     if controlled is not None:
         values |= {"length_controlled_winrate": controlled.win_rate, "lc_standard_error": controlled.standard_error}
-    lines[model] = Standing(model, {name: str(value) for name, value in values.items()})
+    lines[model] = Standing(model, {name: _cell(value) for name, value in values.items()})
     columns = dict.fromkeys([*_COLUMNS, *(name for line in lines.values() for name in line.values)])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -121,6 +121,10 @@ def _gamed(row: Values, path: Path, number: int) -> Gamed:
 def _rank(line: Standing) -> float:
     rate = line.number("win_rate")
     return math.inf if math.isnan(rate) else -rate
+
+
+def _cell(value: object) -> str:
+    return "" if isinstance(value, float) and math.isnan(value) else str(value)
 
 
 def _number(value: object) -> float:

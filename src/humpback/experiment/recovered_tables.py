@@ -9,7 +9,7 @@ from typing import Any
 
 from humpback.experiment.recovered import LEAST_SIGNAL, Gain, Recovered
 from humpback.experiment.tracing import Reading, Selected, Separation
-from humpback.statistics.intervals import Interval
+from humpback.statistics.figures import shown, span
 
 _GAINS = ("data", "N", "loss", "against M_0", "95 % interval", "recovered gain", "95 % interval")
 _QUARTERS = ("selection", "written instructions", "hidden instructions")
@@ -61,16 +61,18 @@ def _verdict(recovered: Recovered) -> Iterator[str]:
         yield "Not known yet: it needs M_0 and the oracle, trained and measured."
         return
     others = ", ".join(f"'{name}' {loss:.4f}" for name, loss in recovered.others.items())
-    yield f"M_0 is '{recovered.baseline.arm}' with {recovered.baseline_loss:.4f} nats for a target token, by the"
-    yield f"development part{f' (others: {others})' if others else ''}. True instructions bring {recovered.ceiling:.4f}"
-    yield f"({_span(recovered.ceiling_interval)}): 1 in the table. Trainings that differ in their seed alone have a"
-    yield f"standard deviation of {recovered.noise:.4f}."
+    baseline, ceiling = f"{recovered.baseline_loss:.4f}", f"{recovered.ceiling:.4f}"
+    yield f"M_0 is '{recovered.baseline.arm}' with {baseline} nats for a target token, by the"
+    yield f"development part{f' (others: {others})' if others else ''}. True instructions bring {ceiling}"
+    yield f"({span(recovered.ceiling_interval, '.4f')}): 1 in the table."
     if recovered.oracle_again:
-        shares = ", ".join(f"{share:.2f}" for share in recovered.oracle_again)
+        shares = ", ".join(shown(share, ".2f") for share in recovered.oracle_again)
         yield f"Each training of the oracle recovers {shares} of the gain of the others."
     if math.isnan(recovered.noise):
         yield "Whether this is valid shows once two seeds are trained."
-    elif not recovered.valid:
+        return
+    yield f"Trainings that differ in their seed alone have a standard deviation of {recovered.noise:.4f}."
+    if not recovered.valid:
         yield f"**Not valid**: the whole gain is less than {LEAST_SIGNAL:g} times that. Plant more answers, or use a"
         yield "smaller seed."
 
@@ -79,11 +81,11 @@ def _gain_cells(gain: Gain) -> Cells:
     return (
         gain.name,
         str(gain.row.size),
-        f"{gain.loss:.4f}",
-        f"{gain.difference:+.4f}",
-        _span(gain.difference_interval, "+.4f"),
-        f"{gain.recovered:.2f}",
-        _span(gain.interval, ".2f"),
+        shown(gain.loss, ".4f"),
+        shown(gain.difference, "+.4f"),
+        span(gain.difference_interval, "+.4f"),
+        shown(gain.recovered, ".2f"),
+        span(gain.interval, ".2f"),
     )
 
 
@@ -100,24 +102,24 @@ def _quarters(recovered: Recovered) -> list[Cells]:
 
 
 def _share(gain: Gain) -> str:
-    return f"{gain.recovered:.2f} ({_span(gain.interval, '.2f')})"
+    return f"{shown(gain.recovered, '.2f')} ({span(gain.interval, '.2f')})"
 
 
 def _reading_cells(reading: Reading) -> Cells:
-    losses = (f"{reading.losses[kind]:.3f}" for kind in ("hidden", "written", "another"))
-    figures = f"{reading.recovered:.2f}", _span(reading.interval, ".2f"), f"{reading.likeness:.2f}"
+    losses = (shown(reading.losses[kind], ".3f") for kind in ("hidden", "written", "another"))
+    figures = shown(reading.recovered, ".2f"), span(reading.interval, ".2f"), shown(reading.likeness, ".2f")
     return f"`{reading.candidates}`", str(reading.answers), *losses, *figures
 
 
 def _selected_cells(selected: Selected) -> Cells:
     kinds = ", ".join(f"{kind} {count}" for kind, count in selected.kinds.items())
-    shares = f"{selected.precision:.0%}", f"{selected.base_rate:.0%}", f"{selected.recall:.0%}"
+    shares = (shown(share, ".0%") for share in (selected.precision, selected.base_rate, selected.recall))
     return f"`{selected.stage}`", str(selected.size), *shares, kinds
 
 
 def _separation_cells(separation: Separation) -> Cells:
-    kinds = ", ".join(f"{kind} {value:.2f}" for kind, value in separation.kinds.items())
-    return f"`{separation.stage}`", f"{separation.auroc:.2f}", _span(separation.interval, ".2f"), kinds
+    kinds = ", ".join(f"{kind} {shown(value, '.2f')}" for kind, value in separation.kinds.items())
+    return f"`{separation.stage}`", shown(separation.auroc, ".2f"), span(separation.interval, ".2f"), kinds
 
 
 def _table(head: Cells, rows: Iterator[Cells] | Sequence[Cells] | map[Cells]) -> Iterator[str]:
@@ -125,7 +127,3 @@ def _table(head: Cells, rows: Iterator[Cells] | Sequence[Cells] | map[Cells]) ->
     yield "|" + "---|" * len(head)
     for row in rows:
         yield "| " + " | ".join(row) + " |"
-
-
-def _span(interval: Interval, form: str = ".4f") -> str:
-    return f"{interval.low:{form}} to {interval.high:{form}}"

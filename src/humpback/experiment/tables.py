@@ -12,6 +12,7 @@ from humpback.experiment.recovered import Recovered
 from humpback.experiment.recovered_tables import plain_recovered, recovered_lines
 from humpback.experiment.results import Against, Result, Slope, Table
 from humpback.experiment.selections import Selection
+from humpback.statistics.figures import shown, span, without_nan
 from humpback.statistics.intervals import DRAWS, Interval
 
 _ROWS = ("data", "N", "pairs", "seeds", "figure", "95 % interval", "spread between seeds")
@@ -52,7 +53,7 @@ def markdown(findings: Findings) -> str:
 
 def plain(findings: Findings) -> dict[str, Any]:
     """The same as values that JSON can hold."""
-    return {
+    values = {
         "cells": findings.cells,
         "ended": findings.ended,
         "failed": dict(findings.failed),
@@ -70,6 +71,7 @@ def plain(findings: Findings) -> dict[str, Any]:
             for table in findings.tables
         },
     }
+    return dict(without_nan(values))
 
 
 def _section(table: Table) -> Iterator[str]:
@@ -100,14 +102,14 @@ def _section(table: Table) -> Iterator[str]:
 
 
 def _result_cells(result: Result) -> Sequence[str]:
-    spread = "" if math.isnan(result.spread) else f"{result.spread:.4f}"
     counts = str(result.pairs), str(result.seeds)
-    return result.name, _size(result), *counts, f"{result.value:.4f}", _span(result.interval), spread
+    figures = shown(result.value, ".4f"), span(result.interval, ".4f"), shown(result.spread, ".4f")
+    return result.name, _size(result), *counts, *figures
 
 
 def _difference_cells(result: Result, against: Against) -> Sequence[str]:
     wins = f"{against.better_in} of {against.seeds} seeds" if against.seeds else ""
-    figures = f"{against.difference:+.4f}", _span(against.interval, "+.4f")
+    figures = shown(against.difference, "+.4f"), span(against.interval, "+.4f")
     verdict = against.verdict + (f"; {against.items_needed} items would do" if against.items_needed else "")
     return result.name, _size(result), opponent_name(result, against), *figures, verdict, wins
 
@@ -121,8 +123,14 @@ def _selection_cells(selection: Selection) -> Sequence[str]:
 def _slope_cells(slope: Slope) -> Sequence[str]:
     name = slope.arm + (f", M_{slope.iteration}" if slope.iteration > 1 else "")
     doubling = math.log(2)
-    span = _span(Interval(slope.interval.low * doubling, slope.interval.high * doubling), "+.4f")
-    return name, ", ".join(map(str, slope.sizes)), f"{slope.alpha * doubling:+.4f}", span, f"{slope.constant:.4f}"
+    doubled = span(Interval(slope.interval.low * doubling, slope.interval.high * doubling), "+.4f")
+    return (
+        name,
+        ", ".join(map(str, slope.sizes)),
+        shown(slope.alpha * doubling, "+.4f"),
+        doubled,
+        shown(slope.constant, ".4f"),
+    )
 
 
 def opponent_name(result: Result, against: Against) -> str:
@@ -149,7 +157,7 @@ def _row(result: Result) -> dict[str, Any]:
         "seeds": result.seeds,
         "value": result.value,
         "interval": [result.interval.low, result.interval.high],
-        "spread": None if math.isnan(result.spread) else result.spread,
+        "spread": result.spread,
         "against": [
             {
                 "arm": against.row.arm,
@@ -174,7 +182,3 @@ def _slope(slope: Slope) -> dict[str, Any]:
 
 def _size(result: Result) -> str:
     return "" if result.row.size is None else str(result.row.size)
-
-
-def _span(interval: Interval, form: str = ".4f") -> str:
-    return f"{interval.low:{form}} to {interval.high:{form}}"

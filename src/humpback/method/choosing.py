@@ -12,6 +12,7 @@ from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
 from humpback.errors import ConfigError
+from humpback.method.origins import origins
 from humpback.records import Likeness, Outcome, Pair, SeedDirection, Segment, record_rng_seed
 from humpback.runs.stage import Inputs, MapShards, Produce, Stage
 
@@ -68,7 +69,16 @@ def find_direction(config: Config, segments: Stage, pairs: Stage, base: str) -> 
         deciding |= reading_settings(config, base)
     does = "where the seed's answers lie, seen from the segments"
     needs, work = (pairs.name, segments.name), Produce(shards)
-    return Stage("direction", does, needs, deciding, work, SeedDirection, model=_by_hidden_states(config))
+    return Stage(
+        "direction",
+        does,
+        needs,
+        deciding,
+        work,
+        SeedDirection,
+        model=_by_hidden_states(config),
+        origins=origins(config),
+    )
 
 
 def measure_likeness(config: Config, segments: Stage, direction: Stage, base: str) -> Stage:
@@ -85,7 +95,9 @@ def measure_likeness(config: Config, segments: Stage, direction: Stage, base: st
     does = "how much each segment is like the seed's answers"
     needs, work = (segments.name, direction.name), MapShards(((segments.name, Segment),), opened)
     deciding = reading_settings(config, base) if _by_hidden_states(config) else {}
-    return Stage("likeness", does, needs, deciding, work, Likeness, model=_by_hidden_states(config))
+    return Stage(
+        "likeness", does, needs, deciding, work, Likeness, model=_by_hidden_states(config), origins=origins(config)
+    )
 
 
 def choose(config: Config, segments: Stage, likeness: Stage) -> Stage:

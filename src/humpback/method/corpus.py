@@ -15,6 +15,7 @@ from humpback.corpus.survey import file_counts, lacking, lacking_in_words
 from humpback.data_access.data_sets import is_data_set
 from humpback.data_access.rows import file_digest
 from humpback.method.decontamination import contamination, contamination_settings
+from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
@@ -33,7 +34,16 @@ def read_seed(config: Config) -> Stage:
     settings = flat_settings(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
     settings |= contamination_settings(config)
     settings.pop("seed.source")  # its content counts, not its place
-    return Stage("seed", "read the seed pairs", (), settings, Produce(shards), Pair, hint="check seed.source")
+    return Stage(
+        "seed",
+        "read the seed pairs",
+        (),
+        settings,
+        Produce(shards),
+        Pair,
+        origins=origins(config),
+        hint="check seed.source",
+    )
 
 
 def cut_segments(config: Config) -> Stage:
@@ -74,6 +84,7 @@ def cut_segments(config: Config) -> Stage:
         settings,
         Produce(shards, len(source_parts)),
         Segment,
+        origins=origins(config),
         hint=hint,
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},

@@ -15,6 +15,7 @@ from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, mixing_witho
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.errors import ConfigError
 from humpback.method.external import identities
+from humpback.method.origins import origins
 from humpback.records import (
     Candidate,
     Curated,
@@ -109,7 +110,7 @@ def finetune(
     does = "finetune the base " + (
         "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
     )
-    return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run))
+    return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run), origins=origins(config))
 
 
 def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stage]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.errors import ConfigError
 from humpback.method.choosing import draw_texts, reading_settings
+from humpback.method.origins import origins
 from humpback.records import Outcome, Segment, SegmentVector, VectorGroups, record_rng_seed
 from humpback.runs.stage import Inputs, MapShards, Produce, Shuffle, Stage
 
@@ -63,7 +64,9 @@ def find_groups(config: Config, segments: Stage, base: str) -> Stage:
     deciding = flat_settings(config, "corpus.choose.sample", "corpus.deduplicate.meaning_clusters", "run.seed")
     deciding |= reading_settings(config, base)
     does = "find groups of like segments"
-    return Stage("groups", does, (segments.name,), deciding, Produce(shards), VectorGroups, model=True)
+    return Stage(
+        "groups", does, (segments.name,), deciding, Produce(shards), VectorGroups, model=True, origins=origins(config)
+    )
 
 
 def read_vectors(config: Config, segments: Stage, groups: Stage, base: str) -> Stage:
@@ -79,7 +82,9 @@ def read_vectors(config: Config, segments: Stage, groups: Stage, base: str) -> S
 
     does = "what the base model makes of each segment"
     needs, work = (segments.name, groups.name), MapShards(((segments.name, Segment),), opened)
-    return Stage("vectors", does, needs, reading_settings(config, base), work, SegmentVector, model=True)
+    return Stage(
+        "vectors", does, needs, reading_settings(config, base), work, SegmentVector, model=True, origins=origins(config)
+    )
 
 
 def drop_repeats(config: Config, segments: Stage, vectors: Stage) -> Stage:

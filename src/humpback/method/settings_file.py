@@ -1,4 +1,4 @@
-"""Configuration files: reading them, the commented one that `init` writes, and changes from the command line.
+"""Configuration files: reading them, and changes from the command line.
 
 All mistakes of a file are reported at once.
 """
@@ -13,29 +13,12 @@ import yaml
 from pydantic import ValidationError
 
 from humpback.config import Config, Settings
+from humpback.config.mistakes import mistakes
 from humpback.errors import ConfigError
 from humpback.method.auto import resolve_auto
 
 S = TypeVar("S", bound=Settings)
-_HEAD = (
-    "# Settings of one humpback run. Every setting is here with its default: delete what you do not change.\n"
-    "# Carry it out with: humpback run {name}\n"
-)
 _SHIPPED = ("demo",)
-
-
-def write_commented(path: Path) -> None:
-    """Writes every setting with its default and its meaning.
-
-    Raises:
-        ConfigError: The file is there already, or cannot be written.
-    """
-    if path.exists():
-        raise ConfigError(f"{path} is there already", "choose another name, or delete it first")
-    try:
-        path.write_text(_HEAD.format(name=path) + _commented(Config(), 0), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path} ({error.strerror})", "choose another place") from None
 
 
 def parse_config(text: str, source: str) -> Config:
@@ -51,8 +34,14 @@ def parse_config(text: str, source: str) -> Config:
     return parse_settings(text, source, Config)
 
 
-def parse_settings(text: str, source: str, kind: type[S]) -> S:
+def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = None) -> S:
     """Reads any settings from YAML.
+
+    Args:
+        text: The YAML text.
+        source: What to call it in messages.
+        kind: The settings.
+        folder: What paths are relative to; without one they stay as they are written, '~' and variables too.
 
     Raises:
         ConfigError: Naming every mistake at once.
@@ -64,13 +53,13 @@ def parse_settings(text: str, source: str, kind: type[S]) -> S:
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{source} holds no settings", "write 'name: value' lines, or run 'humpback init'")
     try:
-        return kind.model_validate(data or {})
+        return kind.model_validate(data or {}, context=folder)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+        raise ConfigError(f"{source}: {mistakes(error, kind)}", "see 'humpback init --all' for every setting") from None
 
 
 def load_config(path: Path) -> Config:
-    """Reads a configuration file.
+    """Reads the configuration that a run folder keeps: its paths as they are written.
 
     Raises:
         ConfigError: The file is not there, or naming every mistake in it.
@@ -78,16 +67,17 @@ def load_config(path: Path) -> Config:
     return load_settings(path, Config)
 
 
-def load_settings(path: Path, kind: type[S]) -> S:
-    """Reads a file of any settings.
+def load_settings(path: Path, kind: type[S], folder: Path | None = None) -> S:
+    """Reads a file of any settings; `folder` is what its paths are relative to, see `parse_settings`.
 
     Raises:
         ConfigError: The file is not there, or naming every mistake in it.
     """
     try:
-        return parse_settings(path.read_text(encoding="utf-8"), str(path), kind)
+        return parse_settings(path.read_text(encoding="utf-8"), str(path), kind, folder)
     except FileNotFoundError:
-        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}'") from None
+        kind_option = "" if kind is Config else " --experiment"
+        raise ConfigError(f"no file {path}", f"write one with 'humpback init {path}{kind_option}'") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
 
@@ -95,7 +85,8 @@ def load_settings(path: Path, kind: type[S]) -> S:
 def read_config(name: str, changes: list[str]) -> Config:
     """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
 
-    Settings that the user leaves to the base model (`auto`) are resolved.
+    Paths in a file are relative to it, in a change to the working folder. Settings that the user leaves to the base
+    model (`auto`) are resolved.
 
     Raises:
         ConfigError: The file or a change is not right.
@@ -106,7 +97,7 @@ def read_config(name: str, changes: list[str]) -> Config:
             raise ConfigError(f"no configuration '{key}' is shipped", f"there is {', '.join(_SHIPPED)}")
         config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
-        config = load_config(Path(name))
+        config = load_settings(Path(name), Config, Path(name).parent)
     return resolve_auto(with_changes(config, changes))
 
 
@@ -132,46 +123,23 @@ def with_changes(config: S, changes: list[str]) -> S:
         for step in path:
             group = group.setdefault(step, {})
             if not isinstance(group, dict):
-                raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init'")
+                raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init --all'")
         try:
             group[last] = yaml.safe_load(value)
         except yaml.YAMLError:
             group[last] = value
-    return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config))
+    return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config), Path())
+
+
+def in_full(config: S) -> S:
+    """The same settings with paths that hold in every folder: a run keeps them, and its file may be run from anywhere.
+
+    Raises:
+        ConfigError: A setting that was changed in Python is not right.
+    """
+    return parse_settings(resolved(config), "the settings", type(config), Path.cwd())
 
 
 def resolved(config: Settings) -> str:
     """Settings in full, as YAML: what a run folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _commented(settings: Settings, depth: int) -> str:
-    indent = "  " * depth
-    lines = []
-    for name, info in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, Settings):
-            meaning = info.description or (type(value).__doc__ or "").strip()
-            lines.append(("\n" if depth == 0 else "") + _comment(meaning, indent) + f"{indent}{name}:\n")
-            lines.append(_commented(value, depth + 1))
-        else:
-            written = yaml.safe_dump(_plain(value), default_flow_style=True, width=10_000).strip().removesuffix("\n...")
-            lines.append(_comment(info.description or "", indent) + f"{indent}{name}: {written}\n")
-    return "".join(lines)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _comment(text: str, indent: str) -> str:
-    return "".join(f"{indent}# {line.strip()}\n" for line in text.splitlines() if line.strip())
-
-
-def _mistakes(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        setting = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
-        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        lines.append(f"{setting} {message[0].lower() + message[1:]}" if setting else message)
-    return "; ".join(dict.fromkeys(lines))

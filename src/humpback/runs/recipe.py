@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from humpback.records import content_id
 
+_DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _LISTED = 5
 """Changes that a message lists."""
 
@@ -51,18 +53,22 @@ class Recipe:
         version: Declared version of its code: raised when the same settings give another result.
         settings: Flat, by the user's names, such as 'augment.temperature'; texts and identities among them.
         upstream: Fingerprint of every stage it reads.
+        origins: What digests among the settings are of, for messages: `Stage.origins`. Not in the fingerprint.
     """
 
     stage: str
     version: int
     settings: Mapping[str, Any]
     upstream: Mapping[str, str]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
         """32 hex digits. A setting that is not given does not count, so that a new one makes no old work stale."""
         set_values = {key: value for key, value in self.settings.items() if value is not None}
-        return content_id(json.dumps({**asdict(self), "settings": set_values}, sort_keys=True, default=str))
+        deciding = {**asdict(self), "settings": set_values}
+        del deciding["origins"]
+        return content_id(json.dumps(deciding, sort_keys=True, default=str))
 
     def changes_since(self, old: Mapping[str, Any]) -> list[str]:
         """Why this recipe is not the one recorded, in words."""
@@ -71,7 +77,12 @@ class Recipe:
         before, now = old.get("settings", {}), json.loads(json.dumps(dict(self.settings), default=str))
         # A setting that both have says more than one that only another scorer or engine has.
         keys = sorted({*before, *now}, key=lambda key: (before.get(key) is None or now.get(key) is None, key))
-        settings = [f"{k} {_short(before.get(k))} -> {_short(now.get(k))}" for k in keys if before.get(k) != now.get(k)]
+        origins = old.get("origins", {})
+        settings = [
+            _change(key, before.get(key), now.get(key), origins.get(key, ""), self.origins.get(key, ""))
+            for key in keys
+            if before.get(key) != now.get(key)
+        ]
         fed = [name for name, digest in self.upstream.items() if old.get("upstream", {}).get(name) != digest]
         return settings or [f"{name} changed" for name in fed] or ["its record is damaged"]
 
@@ -80,6 +91,20 @@ def in_words(changes: Sequence[str]) -> str:
     """Why a recipe is not the one recorded, in one clause that can be read."""
     more = [f"{len(changes) - _LISTED} more"] if len(changes) > _LISTED else []
     return "; ".join([*changes[:_LISTED], *more])
+
+
+def _change(key: str, before: Any, now: Any, origin_before: str, origin: str) -> str:
+    """A changed setting in words. A digest says nothing to people: in its place stands what it is of."""
+    if origin_before and origin and origin_before != origin:
+        return f"{origin_before} -> {origin.partition(' ')[2]}"
+    if _is_digest(before) or _is_digest(now):
+        return f"the content of {origin} changed" if origin else f"{key} changed"
+    return f"{key} {_short(before)} -> {_short(now)}"
+
+
+def _is_digest(value: Any) -> bool:
+    texts = value if isinstance(value, list) and value else [value]
+    return all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in texts)
 
 
 def _short(value: Any) -> str:

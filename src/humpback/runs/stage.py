@@ -142,6 +142,9 @@ class Stage:
     """Whether the work holds a model, so that no more workers do it than there are devices."""
     external: tuple[ExternalModel, ...] = ()
     """The models it asks that no stage makes. Their identities belong into `settings`."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """What a digest among the settings is of, by its name there, such as 'seed.source pairs.jsonl'. Messages say it;
+    it decides nothing."""
     version: int = 1
     hint: str = ""
     """What to do where nothing is left."""

@@ -37,7 +37,9 @@ def recipes(plan: Sequence[Stage]) -> dict[str, Recipe]:
     by_name: dict[str, Recipe] = {}
     for stage in plan:
         upstream = {name: by_name[name].fingerprint for name in stage.needs}
-        by_name[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream)
+        origins = {key: text for key, text in stage.origins.items() if key in stage.settings}
+        origins |= {f"model.{model.name}": f"model {model.settings.name}" for model in stage.external}
+        by_name[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream, origins)
     return by_name
 
 

@@ -47,7 +47,7 @@ def unblind_files(answers: Path, key: Path, out: Path | None, seed: int, how: Ho
     comparisons = unblind(read_key(key), answers)
     result = blind_result(comparisons, seed)
     lines = list(winrate_lines(answers, comparisons[0], result.rate, None))
-    for name, share, bounds in result.shares:
+    for name, share, bounds in result.shares if result.rate.n_total else ():
         lines.append(f"  {name} {share:.1%} ({bounds.low:.1%} to {bounds.high:.1%}, Wilson)")
     if out is None:
         return lines

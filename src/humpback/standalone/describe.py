@@ -11,18 +11,20 @@ from humpback.evaluate.answers import read_prompt_set
 from humpback.evaluate.diversity import diversity
 from humpback.evaluate.scaling import fit_scaling, read_points
 from humpback.evaluate.verbs import requests_lines, requests_of
+from humpback.statistics.figures import shown, span
+from humpback.statistics.intervals import Interval
 
 
 def scaling_lines(table: Path) -> Iterator[str]:
     """The line w = alpha log N + C of each data set of a table; lines of figures."""
     yield "w = alpha log N + C; alpha is in percentage points, 95 % intervals"
     for fit in fit_scaling(read_points(table)):
-        low, high = fit.alpha_interval.low, fit.alpha_interval.high
-        yield f"{fit.data}: {fit.points} points, {fit.method}, R2 {fit.r_squared:.3f}"
+        yield f"{fit.data}: {fit.points} points, {fit.method}, R2 {shown(fit.r_squared, '.3f')}"
         for name, factor in (("natural log", math.e), ("each doubling", 2), ("each tenfold", 10)):
             by = math.log(factor)
-            yield f"  alpha {fit.alpha_for(factor):.2f} ({low * by:.2f} to {high * by:.2f}), {name}"
-        yield f"  C {fit.constant:.2f} ({fit.constant_interval.low:.2f} to {fit.constant_interval.high:.2f})"
+            scaled = Interval(fit.alpha_interval.low * by, fit.alpha_interval.high * by)
+            yield f"  alpha {shown(fit.alpha_for(factor), '.2f')} ({span(scaled, '.2f')}), {name}"
+        yield f"  C {shown(fit.constant, '.2f')} ({span(fit.constant_interval, '.2f')})"
 
 
 def diversity_lines(files: Sequence[Path], sample: int, seed: int, parser: str = "") -> Iterator[str]:
@@ -40,7 +42,7 @@ def diversity_lines(files: Sequence[Path], sample: int, seed: int, parser: str =
         measured = diversity(texts, size, seed)
         figures: tuple[float, ...] = (*measured.distinct, measured.entropy, measured.rare_words, measured.nearest)
         figures += (measured.clusters, measured.alone, measured.largest)
-        cells = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in figures]
+        cells = [shown(value, ".3f") if isinstance(value, float) else str(value) for value in figures]
         yield "  ".join(value.rjust(len(name)) for value, name in zip(cells, names, strict=True)) + f"  {path}"
     if parser:
         for path, texts in zip(files, drawn, strict=True):

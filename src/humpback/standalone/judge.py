@@ -27,6 +27,7 @@ from humpback.method.settings_file import with_changes
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
 from humpback.standalone.work import Command, How, carry_out, spent_lines
+from humpback.statistics.figures import shown, span
 
 _DEFAULT = How()
 
@@ -143,8 +144,8 @@ def winrate_lines(
     yield f"{path}: {comparison.generator_2} against {comparison.generator_1}"
     if rate.n_total:
         yield (
-            f"  win rate {rate.win_rate:.2f} % (95 % {rate.interval.low:.2f} to {rate.interval.high:.2f}, "
-            f"bootstrap over prompts; standard error {rate.standard_error:.2f})"
+            f"  win rate {shown(rate.win_rate, '.2f')} % (95 % {span(rate.interval, '.2f')}, "
+            f"bootstrap over prompts; standard error {shown(rate.standard_error, '.2f')})"
         )
     yield f"  {rate.n_wins} wins, {rate.n_draws} ties, {rate.n_wins_base} losses, {rate.unjudged} without a verdict"
     if rate.reasons:
@@ -154,7 +155,8 @@ def winrate_lines(
         yield f"  both orders agree on {rate.agreement:.0%} of the pairs{leaning}"
     if controlled is not None:
         yield (
-            f"  length-controlled {controlled.win_rate:.2f} % (standard error {controlled.standard_error:.2f}; "
+            f"  length-controlled {shown(controlled.win_rate, '.2f')} % "
+            f"(standard error {shown(controlled.standard_error, '.2f')}; "
             f"{controlled.form})"
         )
 

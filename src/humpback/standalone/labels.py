@@ -35,6 +35,7 @@ from humpback.seed.pairs import normal_text
 from humpback.standalone.rate import read_ratings
 from humpback.standalone.tables import is_candidate
 from humpback.standalone.work import Command, How, carry_out
+from humpback.statistics.figures import shown, span, without_nan
 
 _DEFAULT = How()
 _ID_NAMES = ("id", "pair_id", "candidate_id", "reply_id", "message_id")
@@ -136,7 +137,7 @@ def agreement_lines(
 
 def _write_figures(path: Path, result: Agreement, labelled: Labelled, ratings: Path, how: How) -> list[str]:
     facts = {"label": labelled.labels.column, "kind": labelled.labels.kind, "good": labelled.labels.rule}
-    text = json.dumps({"labels": facts, **asdict(result)}, indent=1) + "\n"
+    text = json.dumps(without_nan({"labels": facts, **asdict(result)}), indent=1) + "\n"
 
     def write(_: Run) -> list[str]:
         write_text(path, text)
@@ -203,7 +204,7 @@ def _lines(result: Agreement, labelled: Labelled, rated: int, judged: int) -> It
 
 
 def _shown(figure: Figure) -> str:
-    return f"{figure.value:.3f} ({figure.interval.low:.3f} to {figure.interval.high:.3f})"
+    return f"{shown(figure.value, '.3f')} ({span(figure.interval, '.3f')})"
 
 
 @dataclass(frozen=True, slots=True)

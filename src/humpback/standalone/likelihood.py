@@ -15,6 +15,7 @@ from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
 from humpback.standalone.tables import write_records
 from humpback.standalone.work import Command, How, carry_out
+from humpback.statistics.figures import span
 from humpback.statistics.intervals import percentile_interval
 from humpback.statistics.paired import Measured, difference, draws, line_up
 
@@ -71,7 +72,7 @@ def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Dire
     width = max(map(len, names))
     for name in names:
         interval = percentile_interval(draws(losses[name]))
-        line = f"{name:<{width}}  {losses[name].value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+        line = f"{name:<{width}}  {losses[name].value:.4f} ({span(interval, '.4f')})"
         if name != names[0]:
             apart = difference(losses[name], first)
             low, high = apart.interval.low, apart.interval.high

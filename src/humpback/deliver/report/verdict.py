@@ -9,6 +9,7 @@ from typing import Literal
 from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report.choosing import direction_warning
 from humpback.deliver.report.data import RatingSummary, ReportData, Unfinished
+from humpback.statistics.figures import shown
 
 Tone = Literal["good", "neutral", "bad"]
 
@@ -154,4 +155,4 @@ def _headline(base: Difference | None, seed: Difference | None, name: str) -> tu
 
 def signed(value: float) -> str:
     """A difference with its sign, a true minus included."""
-    return f"{value:+.3f}".replace("-", "−")
+    return shown(value, "+.3f").replace("-", "−")

@@ -1,0 +1,83 @@
+"""What is wrong with settings, in words: every mistake, and the name or value that was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher, get_close_matches
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+
+from humpback.config.base import Settings
+
+_BRANCHES = ("literal['paper']", "constrained-int")
+"""What pydantic puts behind a name to say which of two types it has tried."""
+_ALIKE = 0.7
+"""Similarity from which on a name is offered in place of one that is unknown."""
+
+
+def mistakes(error: ValidationError, kind: type[Settings]) -> str:
+    """All mistakes in one line.
+
+    Args:
+        error: What pydantic says of them.
+        kind: The settings that were read.
+    """
+    clauses = []
+    for item in error.errors():
+        path = [str(step) for step in item["loc"] if step not in _BRANCHES]
+        if item["type"] == "extra_forbidden":
+            message = "is not a setting" + _did_you_mean(closest_setting(path, kind))
+        elif item["type"] == "model_type":
+            message = "is a group of settings: write them below it, such as " + next(_names_below(path, kind), "NAME")
+        elif item["type"] == "literal_error":
+            choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+            close = get_close_matches(str(item["input"]), choices, 1)
+            message = item["msg"] + _did_you_mean(f"'{close[0]}'" if close else "")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+        clauses.append(f"{'.'.join(path)} {message[0].lower() + message[1:]}" if path else message)
+    return "; ".join(dict.fromkeys(clauses))
+
+
+def closest_setting(path: Sequence[str], kind: type[Settings]) -> str:
+    """The setting most like one that is unknown, of the same group where two are as much like it; else empty.
+
+    Args:
+        path: The unknown setting, step by step.
+        kind: The settings that it was written for.
+    """
+    group, last = ".".join(path[:-1]), path[-1]
+
+    def likeness(name: str) -> tuple[float, bool, bool]:
+        its_group, _, its_last = name.rpartition(".")
+        return SequenceMatcher(None, last, its_last).ratio(), its_group == group, name.startswith(group)
+
+    best = max(_names(kind, path), key=likeness)
+    return best if likeness(best)[0] >= _ALIKE else ""
+
+
+def _did_you_mean(name: str) -> str:
+    return f" (did you mean {name}?)" if name else ""
+
+
+def _names_below(path: Sequence[str], kind: type[Settings]) -> Iterator[str]:
+    group = ".".join(path) + "."
+    return (name for name in _names(kind, path) if name.startswith(group))
+
+
+def _names(kind: type[Settings], path: Sequence[str]) -> Iterator[str]:
+    """Every setting and group; where groups have names of the user's, that in the path or 'NAME'."""
+    for name, field in kind.model_fields.items():
+        yield name
+        if (group := _group_in(field.annotation)) is not None:
+            below = list(path[1:]) if path[:1] == [name] else []
+            key = f"{below.pop(0) if below else 'NAME'}." if get_origin(field.annotation) is dict else ""
+            yield from (f"{name}.{key}{inner}" for inner in _names(group, below))
+
+
+def _group_in(annotation: Any) -> type[Settings] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return next((group for part in get_args(annotation) if (group := _group_in(part))), None)
