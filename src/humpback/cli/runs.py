@@ -30,7 +30,7 @@ def init(
     experiment: Annotated[bool, typer.Option("--experiment", help="Write a grid for 'humpback experiment'.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Write every setting with its default and its meaning.")] = False,
 ) -> None:
-    """Write a settings file: a few lines that suit a machine, or every setting there is.
+    """Write a settings file: for your machine, or with all settings.
 
     Example: humpback init my-run.yaml --documents docs/ --seed seed.jsonl --preset laptop
 

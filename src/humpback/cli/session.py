@@ -10,7 +10,7 @@ from rich.console import Console
 
 from humpback import models
 from humpback.cli.options import print_json, print_lines
-from humpback.cli.output import print_to, say
+from humpback.cli.output import chosen, print_to, say
 from humpback.config import Config
 from humpback.corpus.survey import file_line
 from humpback.errors import StoreError
@@ -53,8 +53,9 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
             _carry_out(config, selected, run, display)
             if not until:
                 written = _deliver(run)
-        for line in filter(None, (file_line(stage.facts) for stage in selected)):
-            print_to(console, line)
+        if not chosen.quiet:
+            for line in filter(None, (file_line(stage.facts) for stage in selected)):
+                print_to(console, line)
         if not until:
             _print_delivered(run, written, console)
 
@@ -82,9 +83,9 @@ def show_status(folder: str, *, as_json: bool = False) -> None:
     if as_json:
         print_json({"run": folder, **standing.values()})
     else:
-        print_lines(standing.lines())
+        *stages, whole = standing.lines()
         manifests = filter(None, (run.stage(stage.name).manifest() for stage in standing.stages))
-        print_lines(filter(None, map(file_line, manifests)))
+        print_lines((*stages, *filter(None, map(file_line, manifests)), whole))
 
 
 def _refuse_stale(stages: Sequence[Stage], run: Run, redo: list[str]) -> None:

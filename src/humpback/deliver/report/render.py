@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,7 +21,6 @@ from humpback.deliver.report.verdict import direction_of_change, signed, verdict
 from humpback.reasons import in_words
 from humpback.records import RatingState
 from humpback.statistics.axis import Axis
-from humpback.statistics.figures import shown
 
 MAX_SAMPLES = 80
 MAX_TEXT = 6000
@@ -189,7 +189,7 @@ def duration(seconds: float) -> str:
 
 
 def _number(value: float, decimals: int = 0) -> str:
-    return shown(value, f",.{decimals}f").replace("-", "−")
+    return f"{value:,.{decimals}f}".replace("-", "−") if math.isfinite(value) else "no number"
 
 
 def _share(part: float, total: float) -> str:
