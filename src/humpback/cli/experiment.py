@@ -11,7 +11,7 @@ from humpback import models
 from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
-from humpback.method.settings_file import load_settings, resolved, with_changes
+from humpback.method.settings_file import load_settings, refuse_unnamed, resolved, with_changes
 from humpback.runs.store import Run, path_of
 from humpback.runs.store.files import write_json, write_text
 
@@ -72,7 +72,9 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
         change if change.partition("=")[0].partition(".")[0] in experiment_settings else f"settings.{change}"
         for change in changes
     ]
-    return with_changes(load_settings(file, ExperimentSettings), full_names)
+    experiment = with_changes(load_settings(file, ExperimentSettings), full_names)
+    refuse_unnamed(experiment.settings, str(file), documents=experiment.recover is None)
+    return experiment
 
 
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:

@@ -41,10 +41,8 @@ def device_count(settings: TrainSettings, model: ModelSettings, *, local: bool =
         local: Whether they are this machine's. The devices of a cluster are not counted here.
 
     Raises:
-        ConfigError: There are fewer, or the settings contradict one another.
+        ConfigError: There are fewer, or a model is to be split and there is no GPU.
     """
-    if settings.shard and settings.early_stop_checks:
-        raise ConfigError("shard and early_stop_checks are both set", "a model that is split cannot go back: unset one")
     if not local:
         return max(1, settings.devices)
     if pick_device(model.device).type != "cuda":

@@ -20,7 +20,7 @@ from humpback.finetune.load import load_tokenizer, longest_example
 from humpback.finetune.memory_limits import limits_explained
 from humpback.finetune.processes import device_count, train_in_processes
 from humpback.finetune.run_training import TrainingResult, run_training
-from humpback.finetune.schedule import check_rates, order_of_examples, steps_and_batch
+from humpback.finetune.schedule import check_warmup, order_of_examples, steps_and_batch
 from humpback.finetune.summary import TrainSummary
 from humpback.finetune.tokens import Tokens, open_tokens, tokenise
 from humpback.finetune.trainer import Progress, check_tracker
@@ -68,7 +68,7 @@ def finetune(
         together: How several processes are started where `devices` asks for them; `ray.train_on_ray` on a cluster.
 
     Raises:
-        ConfigError: Learning rates or warm-up contradict one another.
+        ConfigError: The warm-up is as long as the training.
         StageError: Too few pairs can be trained on, the loss is not a number, or memory does not suffice.
         StoreError: The disk is full, or too small for the training.
     """
@@ -100,7 +100,7 @@ def prepare(
     tokens = tokenise(pairs, direction, tokenizer, tags, longest)
     check_dropped(tokens.read, tokens.dropped, direction, settings)
     schedule = steps_and_batch(len(tokens), settings, int(tokens.from_seed.sum()))
-    check_rates(settings, direction, schedule.steps)
+    check_warmup(settings, direction, schedule.steps)
     heldout_tokens = (
         tokenise(heldout, direction, tokenizer, tags, longest) if settings.early_stop_checks and heldout else None
     )

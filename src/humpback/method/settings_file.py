@@ -5,12 +5,16 @@ All mistakes of a file are reported at once.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from humpback.config import Config, Settings
 from humpback.errors import ConfigError
@@ -58,15 +62,15 @@ def parse_settings(text: str, source: str, kind: type[S]) -> S:
         ConfigError: Naming every mistake at once.
     """
     try:
-        data = yaml.safe_load(text)
+        data, repeated = _read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML: {' '.join(str(error).split())}", "correct the file") from None
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{source} holds no settings", "write 'name: value' lines, or run 'humpback init'")
-    try:
-        return kind.model_validate(data or {})
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {_mistakes(error)}", "see 'humpback init' for every setting") from None
+    mistakes = [*repeated, *_mistakes(data or {}, kind)]
+    if mistakes:
+        raise ConfigError(f"{source}: {'; '.join(mistakes)}", "see 'humpback init' for every setting")
+    return kind.model_validate(data or {})
 
 
 def load_config(path: Path) -> Config:
@@ -107,7 +111,29 @@ def read_config(name: str, changes: list[str]) -> Config:
         config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
         config = load_config(Path(name))
-    return resolve_auto(with_changes(config, changes))
+    config = with_changes(config, changes)
+    refuse_unnamed(config, name)
+    return resolve_auto(config)
+
+
+def refuse_unnamed(config: Config, source: str, *, documents: bool = True) -> None:
+    """Refuses settings that do not say what to make data of: nothing stands in for a user's own.
+
+    Args:
+        config: The settings of a run.
+        source: What to call them in messages.
+        documents: Whether documents are read.
+
+    Raises:
+        ConfigError: There are no documents, or there is no seed.
+    """
+    missing = {
+        "corpus.documents (files, folders or URLs)": documents and not config.corpus.documents,
+        "seed.source (a table of instructions and responses)": not config.seed.source,
+    }
+    if names := [name for name, is_missing in missing.items() if is_missing]:
+        raise ConfigError(f"{source} does not name {' and '.join(names)}",
+                          "give a name for each, or see the demo with 'humpback run package:demo'")  # fmt: skip
 
 
 def with_changes(config: S, changes: list[str]) -> S:
@@ -134,9 +160,11 @@ def with_changes(config: S, changes: list[str]) -> S:
             if not isinstance(group, dict):
                 raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init'")
         try:
-            group[last] = yaml.safe_load(value)
+            group[last], repeated = _read_yaml(value)
         except yaml.YAMLError:
-            group[last] = value
+            group[last], repeated = value, []
+        if repeated:
+            raise ConfigError(f"--set {name}: {'; '.join(repeated)}", "give each name once")
     return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config))
 
 
@@ -168,10 +196,72 @@ def _comment(text: str, indent: str) -> str:
     return "".join(f"{indent}# {line.strip()}\n" for line in text.splitlines() if line.strip())
 
 
-def _mistakes(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        setting = ".".join(str(step) for step in item["loc"] if step not in ("literal['paper']", "constrained-int"))
-        message = "is not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        lines.append(f"{setting} {message[0].lower() + message[1:]}" if setting else message)
-    return "; ".join(dict.fromkeys(lines))
+def _mistakes(data: dict[str, Any], kind: type[Settings]) -> list[str]:
+    """Every mistake, those too that validation finds only once the others are out of the way."""
+    data = deepcopy(data)
+    lines: dict[str, None] = {}
+    taken_out: set[str] = set()
+    while True:
+        try:
+            kind.model_validate(data)
+        except ValidationError as error:
+            mistakes = {_in_words(item): item["loc"] for item in error.errors()}
+        else:
+            break
+        # Where a mistake was taken out, its default stands, and what that contradicts is no mistake of the user.
+        lines |= {line: None for line in mistakes if not taken_out.intersection(re.findall(r"\w+", line))}
+        removed = {_take_out(data, location) for location in mistakes.values()} - {""}
+        if not removed:
+            break
+        taken_out |= removed
+    return list(lines)
+
+
+def _in_words(mistake: ErrorDetails) -> str:
+    setting = ".".join(
+        str(step) for step in mistake["loc"] if step not in ("literal['paper']", "literal['all']", "constrained-int")
+    )
+    text = "is not a setting" if mistake["type"] == "extra_forbidden" else mistake["msg"].removeprefix("Value error, ")
+    return f"{setting} {text[0].lower() + text[1:]}" if setting else text
+
+
+def _take_out(data: dict[str, Any], location: Sequence[int | str]) -> str:
+    """Takes the setting at a place out, and gives its name; empty where there is none."""
+    group: dict[str, Any] = {}
+    name, value = "", data
+    for step in location:
+        if not isinstance(value, dict) or step not in value:
+            break
+        group, name, value = value, str(step), value[step]
+    if name not in group:
+        return ""
+    del group[name]
+    return name
+
+
+class _Loader(yaml.SafeLoader):
+    """Remembers the names that stand twice in one mapping: YAML forbids that, and PyYAML takes the last one."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.repeated: list[str] = []
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here and not where values are made: there merged mappings have been put into the node.
+        node = super().compose_mapping_node(anchor)
+        lines: dict[Any, int] = {}
+        for key, _ in node.value:
+            line, name = key.start_mark.line + 1, str(key.value)
+            if name in lines:
+                self.repeated.append(f"{name} stands on line {lines[name]} and again on line {line}")
+            lines.setdefault(name, line)
+        return node
+
+
+def _read_yaml(text: str) -> tuple[Any, list[str]]:
+    """The content of a YAML text, and what is named twice in it."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data(), loader.repeated
+    finally:
+        loader.dispose()
