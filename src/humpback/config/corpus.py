@@ -236,10 +236,11 @@ class CorpusSettings(Settings):
 
     documents: tuple[Source, ...] = ()
     """Must be given. Files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec knows;
-    '${NAME}' in one is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text, EPUB,
-    DOCX, PDF, and tables (JSONL, JSON, CSV, TSV, Parquet, Arrow); .gz, .zst, .bz2 and .xz too. In a folder or glob with
-    other documents .json, .csv and .tsv files are passed over. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face
-    data set, on the hub or in a folder; 'installed:' the descriptions of the Python distributions installed here."""
+    '${NAME}' in one is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text,
+    EPUB, DOCX, PDF, and tables (JSONL, JSON, CSV, TSV, Parquet, Arrow); .gz, .zst, .bz2 and .xz too. In a folder or
+    glob with other documents .json, .csv and .tsv files are passed over. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a
+    Hugging Face data set, on the hub or in a folder; 'installed:' the descriptions of the Python distributions
+    installed here."""
     text_column: str = ""
     """Column with the text of a table; empty finds 'text', 'content', 'html', 'markdown', 'body'."""
     title_column: str = ""

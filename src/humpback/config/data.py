@@ -27,8 +27,8 @@ class SeedSettings(Settings):
 
     source: Source = ""
     """Must be given. File, folder, glob or URL of tables (JSONL, JSON, CSV, TSV, Parquet, Arrow; .gz, .zst, .bz2 and
-    .xz too); a data set: 'hf:NAME', 'hf:NAME:CONFIG/SPLIT', 'org/name' or a folder; or 'package:demo' for the pairs that
-    ship."""
+    .xz too); a data set: 'hf:NAME', 'hf:NAME:CONFIG/SPLIT', 'org/name' or a folder; or 'package:demo' for the pairs
+    that ship."""
     format: Literal["auto", "pairs", "messages", "sharegpt", "oasst"] = "auto"
     """Layout; auto looks at the columns. oasst: Open Assistant trees, first turn, best-ranked reply."""
     columns: ColumnSettings = ColumnSettings()
