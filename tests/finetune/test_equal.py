@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from humpback.config import ModelSettings, TrainSettings
 from humpback.errors import ConfigError, StageError
-from humpback.finetune.processes import device_count, read_message
+from humpback.finetune.processes import read_message
+from humpback.models.device import device_count
 
 pytestmark = pytest.mark.training
 

@@ -12,6 +12,7 @@ from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
 from humpback.method.settings_file import load_settings, refuse_unnamed, resolved, with_changes
+from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.runs.store import Run, path_of
 from humpback.runs.store.files import write_json, write_text
 
@@ -37,6 +38,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     def on_cell(_: Cell) -> None:
         write_results(experiment, grid, run, {})
 
+    check_start(list(grid.stages.values()), config, run, redo, needs_seed=True)
     with run.locked():
         prepare(grid, run, redo)
         run.save_config(resolved(config))
@@ -79,8 +81,9 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
 
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
     experiment = read_experiment(file, changes)
-    grid = plan_experiment(experiment, models.identify(experiment.settings.model))
-    return experiment, grid, Run(path_of(out) if out else Path("runs") / file.stem)
+    config, run = experiment.settings, Run(path_of(out) if out else Path("runs") / file.stem)
+    grid = plan_or_refuse(lambda: plan_experiment(experiment, models.identify(config.model)), config, run)
+    return experiment, grid, run
 
 
 def write_results(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:

@@ -13,6 +13,7 @@ from humpback.errors import StoreError
 from humpback.method.plan import plan
 from humpback.method.record import read_record, record_of, save_record
 from humpback.method.settings_file import read_config, resolved
+from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.runs.recipe import in_words
 from humpback.runs.stage import Stage
 from humpback.runs.status import StageStatus, status
@@ -28,9 +29,10 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
         HumpbackError: Whatever the user can mend.
     """
     config = read_config(name, changes)
-    stages = plan(config, models.identify(config.model))
-    selected = _until(stages, until)
     run = Run(_folder(name, out))
+    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
+    selected = _until(stages, until)
+    check_start(selected, config, run, redo, needs_seed=True)
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
         console.print(f"base model {config.model.name}: {notice}", markup=False)
@@ -48,7 +50,7 @@ def show_plan(name: str, out: str, changes: list[str]) -> None:
     """Prints each stage and where it stands."""
     config = read_config(name, changes)
     run = Run(_folder(name, out))
-    stages = plan(config, models.identify(config.model))
+    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
     console = Console(highlight=False, soft_wrap=True)
     _print_status(status(stages, run), console)
     if line := disk_line(config, stages):
@@ -109,7 +111,7 @@ def _folder(name: str, out: str) -> Path:
 
 def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     """How much room the run's models take at most; empty where the base model's size is not known yet."""
-    from humpback.finetune.disk_space import PARAMETER_BYTES, training_disk_bytes
+    from humpback.finetune.requirements import PARAMETER_BYTES, training_disk_bytes
     from humpback.models.size import parameters
 
     size = parameters(config.model)

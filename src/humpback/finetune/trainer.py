@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from humpback.config import TrainSettings
-from humpback.errors import ConfigError
 from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
 from humpback.finetune.cpu.loss import add_target_loss, can_compute, spare_embeddings
@@ -25,7 +23,6 @@ from humpback.finetune.schedule import order_of_examples, scheduler_options
 from humpback.finetune.step_rows import RowLayout, StepRows
 from humpback.finetune.tokens import Tokens, open_tokens
 from humpback.finetune.training_job import TrainingJob
-from humpback.records import Direction
 
 Progress = Callable[[int, int, float], None]
 """Called with steps done, all steps, and the mean loss per target token since the last call."""
@@ -161,18 +158,6 @@ def _probe(model: Any, tokens: Tokens) -> list[tuple[int, ...]]:
     if window is not None and tokens.lengths.max() > window:
         samples.append(tokens.example(int(tokens.lengths.argmax())).ids)
     return samples
-
-
-def check_tracker(settings: TrainSettings, direction: Direction) -> None:
-    """Refuses a tracker whose package is not installed.
-
-    Raises:
-        ConfigError: It is not.
-    """
-    packages = {"tensorboard": ("tensorboardX", "tensorboard")}.get(settings.tracker, (settings.tracker,))
-    if settings.tracker != "none" and not any(find_spec(name) for name in packages):
-        raise ConfigError(f"{direction}.tracker is {settings.tracker}, which is not installed",
-                          f"pip install {packages[0]}")  # fmt: skip
 
 
 def _arguments(job: TrainingJob, loaded: TrainableModel) -> SFTConfig:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
+from humpback.corpus.office.conversion import refuse_unreadable
 from humpback.corpus.reading.sources import list_sources, parts
 from humpback.data_access.rows import file_digest
 from humpback.method.decontamination import contamination, contamination_settings
@@ -37,6 +38,7 @@ def read_seed(config: Config) -> Stage:
 def cut_segments(config: Config) -> Stage:
     """The unlabelled corpus, cut into self-contained segments (section 2.1 and appendix)."""
     sources = list_sources(config.corpus)
+    refuse_unreadable(sources)
     source_parts = parts(sources, config.corpus)
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 from humpback.config import CorpusSettings
 from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.data_access.source_file import SourceFile
+from humpback.errors import ConfigError
 from humpback.records import Document, Dropped
 
 _NEEDS = {".docx": "mammoth", ".pdf": "pypdfium2"}
@@ -49,6 +51,19 @@ def read_office(source: SourceFile, settings: CorpusSettings) -> Iterator[Docume
 def can_read(ending: str) -> bool:
     """Whether the library that reads such files is installed."""
     return ending not in _NEEDS or find_spec(_NEEDS[ending]) is not None
+
+
+def refuse_unreadable(sources: Iterable[SourceFile]) -> None:
+    """Refuses documents that need a library that is not installed, before any of them is read.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    counts = Counter(source.ending for source in sources if not can_read(source.ending))
+    if counts:
+        kinds = " and ".join(f"{ending} files ({count:,})" for ending, count in sorted(counts.items()))
+        raise ConfigError(f"the documents hold {kinds}, which an extra reads",
+                          "pip install 'humpback-align[office]', or name the other files alone")  # fmt: skip
 
 
 class _Worker:
