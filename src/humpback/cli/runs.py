@@ -48,15 +48,18 @@ def run(
 def plan(
     config: Config_,
     out: RunOut = "",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Try the stages on a little of the data first: minutes, for known rates.")
+    ] = False,
     settings: Sets = None,
 ) -> None:
-    """Show each stage: done, begun, to do, or stale and which setting made it so.
+    """Show each stage: done, begun, to do, or stale and why; and what it takes, as far as that is known.
 
     Example: humpback plan package:demo --out runs/demo
     """
     from humpback.cli.session import show_plan
 
-    show_plan(config, out, settings or [])
+    show_plan(config, out, settings or [], measures=measure)
 
 
 def experiment(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from humpback import models
+from humpback.cli.plan_lines import memory_line, plan_lines
 from humpback.config import Config
 from humpback.errors import StoreError
+from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
 from humpback.method.record import read_record, record_of, save_record
 from humpback.method.settings_file import read_config, resolved
 from humpback.method.start_checks import check_start, plan_or_refuse
-from humpback.runs.recipe import in_words
 from humpback.runs.stage import Stage
-from humpback.runs.status import StageStatus, status
+from humpback.runs.status import status
 from humpback.runs.store import Run, path_of
 
 _GIB = 1 << 30
@@ -46,13 +48,24 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
             _deliver(run, console)
 
 
-def show_plan(name: str, out: str, changes: list[str]) -> None:
-    """Prints each stage and where it stands."""
+def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False) -> None:
+    """Prints each stage, where it stands and what it takes, as far as that can be known.
+
+    Args:
+        name: The configuration.
+        out: The run folder; empty takes the usual one.
+        changes: Settings, as NAME=VALUE.
+        measures: Whether to carry out a short try for rates of this machine.
+    """
     config = read_config(name, changes)
     run = Run(_folder(name, out))
     stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
     console = Console(highlight=False, soft_wrap=True)
-    _print_status(status(stages, run), console)
+    measured = _measured(config, console) if measures else Measurement()
+    for line in plan_lines(forecast(stages, status(stages, run), config, run, measured)):
+        console.print(line, markup=False)
+    if line := memory_line(config):
+        console.print(line, markup=False)
     if line := disk_line(config, stages):
         console.print(line, markup=False)
 
@@ -134,8 +147,13 @@ def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
     return stages[: names.index(last) + 1]
 
 
-def _print_status(states: list[StageStatus], console: Console) -> None:
-    width = max(len(item.stage.name) for item in states)
-    for item in states:
-        note = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}.get(item.state, item.stage.does)
-        console.print(f"{item.stage.name:<{width}} {item.state:<6} {note}", markup=False)
+def _measured(config: Config, console: Console) -> Measurement:
+    """What a short try shows."""
+    from humpback.cli.progress import Bars
+    from humpback.method.measure import measure
+
+    with tempfile.TemporaryDirectory(prefix="humpback-") as folder, Bars(console) as bars:
+        measured, why = measure(config, models.identify(config.model), Path(folder) / "run", bars)
+    if why:
+        console.print(f"measured up to here: {why}", markup=False)
+    return measured

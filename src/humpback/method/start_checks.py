@@ -40,7 +40,8 @@ from humpback.runs.store.files import is_remote
 
 P = TypeVar("P")
 _GIB = 1 << 30
-_BOTH: tuple[Direction, ...] = ("backward", "forward")
+_MOST_PAIRS = 64
+"""A seed of more pairs has enough to calibrate on, as far as is seen without a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def _check_seed(work: _Work) -> None:
     if not work.needs_seed:
         return
     # Pairs with one instruction are held out together, so twice as many as the numbers say are surely enough.
-    count = ceil(6 * config.seed.holdout_min / (1 - config.seed.holdout_share))
+    count = max(_MOST_PAIRS, ceil(6 * config.seed.holdout_min / (1 - config.seed.holdout_share)))
     pairs, are_all = seed.first_pairs(config.seed, config.run.seed, count)
     train = seed.hold_out(pairs, config.seed, config.run.seed).train
     scorers = (config.curate.scorer, *config.curate.first)
