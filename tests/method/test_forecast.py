@@ -1,4 +1,4 @@
-"""What a plan says of each stage: counts where it is done, marked estimates elsewhere, nothing where nothing is known."""
+"""What a plan says of each stage: counts where it is done, else estimates that are marked, or nothing."""
 
 from __future__ import annotations
 

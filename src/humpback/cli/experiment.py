@@ -38,7 +38,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     def on_cell(_: Cell) -> None:
         write_results(experiment, grid, run, {})
 
-    check_start(list(grid.stages.values()), config, run, redo, needs_seed=True)
+    check_start(list(grid.stages.values()), config, run, redo, needs_seed=True, keeps_models=experiment.keep_models)
     with run.locked():
         prepare(grid, run, redo)
         run.save_config(resolved(config))

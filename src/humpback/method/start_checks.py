@@ -52,6 +52,8 @@ class _Work:
     folder: Path
     trainings: tuple[tuple[Direction, TrainSettings], ...]
     """Those that are still to be made."""
+    models_kept: int
+    """Models that they leave on the disk at least."""
     asked: tuple[ModelSettings, ...]
     """The models that answer or are trained."""
     size: int | None
@@ -66,7 +68,13 @@ class _Work:
 
 
 def check_start(
-    stages: Sequence[Stage], config: Config, run: Run, redo: Sequence[str] = (), *, needs_seed: bool = False
+    stages: Sequence[Stage],
+    config: Config,
+    run: Run,
+    redo: Sequence[str] = (),
+    *,
+    needs_seed: bool = False,
+    keeps_models: bool = True,
 ) -> None:
     """Refuses work of which something that it needs is missing; what is done already needs nothing.
 
@@ -76,6 +84,7 @@ def check_start(
         run: Where it is carried out.
         redo: Stages that are done again, with all that stands on them.
         needs_seed: Whether pairs of the seed are held out.
+        keeps_models: Whether each model stays on the disk; of those of an experiment that are deleted one counts.
 
     Raises:
         HumpbackError: All that is missing.
@@ -84,9 +93,12 @@ def check_start(
     pending = [item.stage for item in status(stages, run) if item.state != "done" or item.stage.name in again]
     if pending:
         trainings = [training for stage in pending if (training := _training(stage, config))]
-        external = {id(model): model.settings for stage in pending for model in stage.external}
-        own = [config.model] if trainings or any(stage.model and not stage.external for stage in pending) else []
-        work = _Work(config, run.path, tuple(trainings), (*own, *external.values()), _size(config.model), needs_seed)
+        asked = [config.model] if trainings or any(stage.model and not stage.external for stage in pending) else []
+        for external in (external for stage in pending for external in stage.external):
+            if external.settings not in asked:
+                asked.append(external.settings)
+        count = len(trainings) if keeps_models else min(1, len(trainings))
+        work = _Work(config, run.path, tuple(trainings), count, tuple(asked), _size(config.model), needs_seed)
         if errors := list(_failures(work)):
             raise _together(errors)
 
@@ -100,8 +112,10 @@ def plan_or_refuse(make: Callable[[], P], config: Config, run: Run) -> P:
     try:
         return make()
     except HumpbackError as error:
+        both: tuple[tuple[Direction, TrainSettings], ...]
         both = (("backward", config.backward), ("forward", config.forward))
-        work = _Work(config, run.path, both, (config.model,), None, needs_seed=True)
+        asked = (config.model,) if config.model.engine_spec.trains else ()
+        work = _Work(config, run.path, both, 0, asked, None, needs_seed=True)
         raise _together([error, *_failures(work, _check_documents)]) from None
 
 
@@ -252,13 +266,14 @@ def _check_disk(work: _Work) -> None:
     checkpoints = [
         training_disk_bytes(settings, size, saved=(settings.steps - 1) // settings.checkpoint_steps)
         for _, settings in work.trainings
-        if settings.method == "full" and settings.epochs is None and settings.steps != "paper"
+        if settings.method == "full" and not settings.freeze_embeddings
+        if settings.epochs is None and settings.steps != "paper"
     ]
-    needed = len(work.trainings) * size * _weight_bytes(work.config.model) + max(checkpoints, default=0)
+    needed = work.models_kept * size * _weight_bytes(work.config.model) + max(checkpoints, default=0)
     free = shutil.disk_usage(_existing(work.folder)).free
     if needed > free:
         raise StoreError(
-            f"{len(work.trainings)} models and the checkpoints of one take {needed / _GIB:.1f} GiB of disk in "
+            f"{work.models_kept} models and the checkpoints of one take {needed / _GIB:.1f} GiB of disk in "
             f"{work.folder}, and {free / _GIB:.1f} are free",
             "free some space, choose another run folder, or lower run.iterations",
         )
