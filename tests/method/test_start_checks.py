@@ -58,9 +58,10 @@ def test_everything_is_said_at_once(real, tmp_path, tiny_model):
         "seed": {"source": "none.jsonl"},
         "model": {"name": str(tmp_path / "encoder"), "device": "mps", "max_tokens": 90},
         "backward": {"tracker": "wandb"},
+        "forward": {"tracker": "trackio"},
     }
     head, *lines = refused(real | missing, tmp_path)
-    assert head == "humpback: the work cannot start for 6 reasons"
+    assert head == "humpback: the work cannot start for 7 reasons"
     expected = (
         "none.jsonl",
         "wandb",

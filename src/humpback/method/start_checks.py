@@ -19,6 +19,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -127,15 +128,26 @@ def _together(errors: Sequence[HumpbackError]) -> HumpbackError:
 
 
 def _failures(work: _Work, *more: Callable[[_Work], None]) -> Iterator[HumpbackError]:
-    checks = (
-        _check_folder, _check_packages, _check_devices, _check_models, *more, _check_seed, _check_lengths,
-        _check_memory, _check_disk,
-    )  # fmt: skip
-    for check in checks:
+    for check in _checks(work, more):
         try:
-            check(work)
+            check()
         except HumpbackError as error:
             yield error
+
+
+def _checks(work: _Work, more: Sequence[Callable[[_Work], None]]) -> Iterator[Callable[[], None]]:
+    """The checks in their order, each to be made by itself."""
+    trainings = {(direction, settings.method): settings for direction, settings in work.trainings}
+    yield partial(_check_folder, work)
+    yield partial(_check_libraries, work)
+    for (direction, _), settings in trainings.items():
+        yield partial(check_packages, settings, direction)
+    for settings in trainings.values():
+        yield partial(_check_devices, work, settings)
+    for model in work.asked:
+        yield partial(_check_model, model, is_here=work.is_local)
+    for check in (*more, _check_seed, _check_lengths, _check_memory, _check_disk):
+        yield partial(check, work)
 
 
 def _training(stage: Stage, config: Config) -> tuple[Direction, TrainSettings] | None:
@@ -156,15 +168,13 @@ def _check_folder(work: _Work) -> None:
         raise StoreError(f"cannot write to {work.folder}", "choose another run folder")
 
 
-def _check_packages(work: _Work) -> None:
+def _check_libraries(work: _Work) -> None:
     if not work.is_local and find_spec("ray") is None:
         raise ConfigError("run.executor: ray needs Ray", "pip install 'humpback-align[ray]'")
     for spec in {model.engine: model.engine_spec for model in work.asked}.values():
         if spec.extra and find_spec(spec.extra) is None:
             raise ConfigError(f"model.engine is {spec.name}, which is not installed",
                               f"pip install 'humpback-align[{spec.extra}]'")  # fmt: skip
-    for direction, settings in work.trainings:
-        check_packages(settings, direction)
 
 
 def _here(work: _Work) -> list[ModelSettings]:
@@ -172,20 +182,18 @@ def _here(work: _Work) -> list[ModelSettings]:
     return [model for model in work.asked if work.is_local and model.engine_spec.needs_files]
 
 
-def _check_devices(work: _Work) -> None:
-    for model in _here(work):
-        kind_of_device(model.device)
+def _check_devices(work: _Work, settings: TrainSettings) -> None:
     if work.config.model in _here(work):
-        for _, settings in work.trainings:
-            device_count(settings, work.config.model)
+        device_count(settings, work.config.model)
 
 
-def _check_models(work: _Work) -> None:
-    for model in work.asked:
-        models.check(model)
-        if model.engine_spec.is_server:
-            with open_engine(model):
-                pass
+def _check_model(model: ModelSettings, *, is_here: bool) -> None:
+    models.check(model)
+    if is_here and model.engine_spec.needs_files:
+        kind_of_device(model.device)
+    if model.engine_spec.is_server:
+        with open_engine(model):
+            pass
 
 
 def _check_documents(work: _Work) -> None:
