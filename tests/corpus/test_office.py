@@ -248,7 +248,9 @@ def test_longer_documents_are_dropped_as_others_are(tmp_path: Path):
         write_docx(tmp_path / "b.docx", *map(paragraph, BREAD)),
         write_pdf(tmp_path / "c.pdf", [column(wrapped(BREAD))]),
     ]
-    assert {refused(path, max_document_chars=500).reason for path in files} == {"document too long"}
+    assert {refused(path, max_document_chars=500, segment={"min_chars": 1}).reason for path in files} == {
+        "document too long"
+    }
 
 
 def test_bombs_are_not_unpacked(tmp_path: Path):

@@ -65,6 +65,7 @@ def test_everything_is_said_at_once(real, tmp_path, tiny_model):
     expected = (
         "none.jsonl",
         "wandb",
+        "trackio",
         "model.device is mps",
         "not a causal language model",
         "nowhere",
