@@ -177,7 +177,7 @@ def test_all_mistakes_of_a_config_are_told_at_once(tmp_path):
         ({"model": {"engine": "transformers", "name": "./nowhere"}}, "/nowhere: give a folder, a GGUF file"),
         ({"seed": {"columns": {"response": "antwort"}}}, "antwort"),
         ({"corpus": {"segment": {"min_chars": 5000, "max_chars": 9000}}}, "segments kept none"),
-        ({"curate": {"select": {"threshold": 9}}}, "no candidate reached 9"),
+        ({"curate": {"select": {"threshold": 9}}}, "select.threshold 9 is above the highest score, 5"),
         ({"corpus": {"documents": ["https://me:secret@host.invalid/docs.jsonl"]}}, "write ${NAME} in its place"),
         ({"decontaminate": {"against": ["prompts.jsonl"]}}, "prompts.jsonl"),
     ],

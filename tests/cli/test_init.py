@@ -7,8 +7,9 @@ import yaml
 
 from humpback.cli.experiment import read_experiment
 from humpback.config import Config
+from humpback.config.experiment import ExperimentSettings
 from humpback.method.new_file import preset_names
-from humpback.method.settings_file import load_config, read_config
+from humpback.method.settings_file import load_config, load_settings, read_config
 from tests.command import humpback, mistake
 
 
@@ -81,7 +82,7 @@ def test_every_setting_of_an_experiment_is_written(tmp_path):
     text = (tmp_path / "grid.yaml").read_text(encoding="utf-8")
     assert "# Trainings of each arm at each size." in text
     assert "    # Whether the seed pairs are trained on too" in text
-    assert read_experiment(tmp_path / "grid.yaml", []).settings == Config()
+    assert load_settings(tmp_path / "grid.yaml", ExperimentSettings).settings == Config()
 
 
 def test_an_unknown_preset_is_one_line(tmp_path):

@@ -87,7 +87,8 @@ def test_paths_of_an_experiment_are_relative_to_its_file(tmp_path):
 def test_what_a_server_calls_a_model_is_no_path(tmp_path):
     path = tmp_path / "run.yaml"
     model = {"name": "stub", "engine": "openai", "server": {"base_url": "http://localhost:8000/v1"}}
-    path.write_text(yaml.safe_dump({"model": model}), encoding="utf-8")
+    named = {"corpus": {"documents": "docs"}, "seed": {"source": "package:demo"}}
+    path.write_text(yaml.safe_dump(named | {"model": model}), encoding="utf-8")
     assert read_config(str(path), []).model.name == "stub"
 
 

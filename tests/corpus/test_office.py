@@ -329,7 +329,9 @@ def test_longer_documents_are_dropped_as_others_are(tmp_path: Path):
         write_xlsx(tmp_path / "e.xlsx", {"x": [[sentence] for sentence in BREAD]}),
         write_ipynb(tmp_path / "f.ipynb", ("markdown", " ".join(BREAD))),
     ]
-    assert {refused(path, max_document_chars=500).reason for path in files} == {"document too long"}
+    assert {refused(path, max_document_chars=500, segment={"min_chars": 1}).reason for path in files} == {
+        "document too long"
+    }
 
 
 def test_bombs_are_not_unpacked(tmp_path: Path):

@@ -286,7 +286,9 @@ def test_wherever_a_file_is_split_its_documents_are_the_same(
 ):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"text": "first"}\n' + (last or b"\n").join(row.encode() for row in rows) + last)
-    given_settings = CorpusSettings(documents=(str(path),), max_document_chars=10)
+    given_settings = CorpusSettings.model_validate(
+        {"documents": (str(path),), "max_document_chars": 10, "segment": {"min_chars": 1}}
+    )
     (source,) = list_sources(given_settings)
     split = spans(source, *sorted(bounds))
     assert list(read_documents(given_settings, split)) == list(read_documents(given_settings, [source]))

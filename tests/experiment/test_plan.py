@@ -59,7 +59,7 @@ def test_what_is_compared_has_recipes_of_its_own(grid_of):
         "curated": {"scorer": "expected-rating"},
         "alone": {"scorer": "expected-rating", "seed_pairs": False},
         "untagged": {"scorer": "expected-rating", "settings": {"tags.enabled": False}},
-        "slow": {"scorer": "expected-rating", "settings": {"forward.learning_rate": 1e-6}},
+        "slow": {"scorer": "expected-rating", "settings": {"forward.final_learning_rate": 1e-6}},
     }
     _, grid = grid_of(arms, sizes=[4], seeds=2)
     made = recipes(list(grid.stages.values()))
@@ -68,7 +68,7 @@ def test_what_is_compared_has_recipes_of_its_own(grid_of):
     assert of["alone", 1].needs == ("curated-1.expected-rating-4",)
     assert of["untagged", 1].settings["tags.enabled"] is False
     assert grid.stages["forward-0"].settings["tags.enabled"] is True, "the rater is shared, so it is trained as ever"
-    assert of["slow", 2].settings["forward.learning_rate"] == 1e-6
+    assert of["slow", 2].settings["forward.final_learning_rate"] == 1e-6
 
 
 def test_arms_that_select_otherwise_share_their_ratings(grid_of):

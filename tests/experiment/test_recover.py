@@ -177,7 +177,7 @@ def test_what_is_planted_decides_the_recipes(grid_of, recover):
         ),
         ({"seed": {}, "random": {"scorer": "random"}}, {}, "recover.oracle names 'oracle'"),
         ({"oracle": ARMS["oracle"]}, {}, "give the experiment an arm without a scorer"),
-        (ARMS, {"distractors": {}}, "recover.distractors names nothing"),
+        (ARMS, {"distractors": {}}, "distractors names nothing"),
         ({"seed": {"instructions": "hidden"}}, {}, "has no candidates"),
     ],
 )

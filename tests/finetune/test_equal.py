@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from humpback.config import ModelSettings, TrainSettings
 from humpback.errors import ConfigError, StageError
-from humpback.finetune.processes import device_count, read_message
+from humpback.finetune.processes import read_message
+from humpback.models.device import device_count
 
 pytestmark = pytest.mark.training
 
@@ -127,8 +128,6 @@ def test_more_devices_than_there_are_processors_for_is_fine_without_a_gpu() -> N
 def test_a_model_is_split_over_gpus_alone() -> None:
     with pytest.raises(ConfigError, match="no GPU"):
         device_count(TrainSettings(devices=2, shard=True), ModelSettings(device="cpu"))
-    with pytest.raises(ConfigError, match="both set"):
-        device_count(TrainSettings(devices=2, shard=True, early_stop_checks=1), ModelSettings(device="cpu"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")

@@ -147,13 +147,14 @@ def test_redo_of_an_unknown_stage_names_the_stages(settings, tmp_path):
 
 
 def test_an_empty_curated_set_says_what_took_everything(settings, tmp_path):
-    with pytest.raises(StageError, match=r"no candidate reached 6: the best of \d+ scored .*curate.select.threshold"):
-        carry_out(settings | {"curate": {"select": {"threshold": 6}}}, tmp_path / "run")
+    with pytest.raises(StageError, match=r"no candidate reached 5: the best of \d+ scored .*curate.select.threshold"):
+        carry_out(settings | {"curate": {"scorer": "expected-rating", "select": {"threshold": 5}}}, tmp_path / "run")
 
 
 def test_a_stage_that_left_nothing_is_tried_again_with_other_settings_at_once(settings, tmp_path):
-    with pytest.raises(StageError, match="no candidate reached 6"):
-        carry_out(settings | {"curate": {"select": {"threshold": 6}}}, tmp_path / "run")
+    with pytest.raises(StageError, match="no candidate reached 5"):
+        carry_out(settings | {"curate": {"scorer": "expected-rating", "select": {"threshold": 5}}}, tmp_path / "run")
+    settings["curate"]["scorer"] = "expected-rating"
     run = carry_out(settings, tmp_path / "run")
     assert set(states(settings, run).values()) == {"done"}
 

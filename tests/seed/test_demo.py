@@ -19,7 +19,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
 
 def test_every_pair_is_taken_as_it_stands() -> None:
-    outcome = read_seed(SeedSettings(), rng_seed=0)
+    outcome = read_seed(SeedSettings(source="package:demo"), rng_seed=0)
     assert not outcome.dropped
     assert [(pair.instruction, pair.response) for pair in outcome.kept] == [
         (row["instruction"], row["response"]) for row in ROWS
@@ -29,7 +29,9 @@ def test_every_pair_is_taken_as_it_stands() -> None:
 
 def test_there_are_enough_to_hold_some_out() -> None:
     assert len(ROWS) >= 150
-    split = hold_out(read_seed(SeedSettings(), rng_seed=0).kept, SeedSettings(), rng_seed=0)
+    split = hold_out(
+        read_seed(SeedSettings(source="package:demo"), rng_seed=0).kept, SeedSettings(source="package:demo"), rng_seed=0
+    )
     assert len(split.heldout) >= 16
     assert len(split.train) >= 130
 

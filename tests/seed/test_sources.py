@@ -134,7 +134,7 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
     after = source_digest(file), source_digest(folder)
     assert before[0] != after[0]
     assert before[1] != after[1]
-    assert len({*before, *after, source_digest(SeedSettings())}) == 5
+    assert len({*before, *after, source_digest(SeedSettings(source="package:demo"))}) == 5
 
 
 @pytest.mark.parametrize("source", ["nothing.jsonl", "", "package:other"])

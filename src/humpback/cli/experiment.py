@@ -13,7 +13,8 @@ from humpback.cli.output import print_to
 from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
-from humpback.method.settings_file import in_full, load_settings, resolved, with_changes
+from humpback.method.settings_file import in_full, load_settings, refuse_unnamed, resolved, with_changes
+from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.runs.store import Run, path_of
 from humpback.runs.store.files import write_json, write_text
 
@@ -39,6 +40,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     def on_cell(_: Cell) -> None:
         write_results(experiment, grid, run, {})
 
+    check_start(list(grid.stages.values()), config, run, redo, needs_seed=True, keeps_models=experiment.keep_models)
     with run.locked():
         prepare(grid, run, redo)
         run.save_config(resolved(in_full(config)))
@@ -73,13 +75,16 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
         change if change.partition("=")[0].partition(".")[0] in experiment_settings else f"settings.{change}"
         for change in changes
     ]
-    return with_changes(load_settings(file, ExperimentSettings, file.parent), full_names)
+    experiment = with_changes(load_settings(file, ExperimentSettings, file.parent), full_names)
+    refuse_unnamed(experiment.settings, str(file), documents=experiment.recover is None)
+    return experiment
 
 
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
     experiment = read_experiment(file, changes)
-    grid = plan_experiment(experiment, models.identify(experiment.settings.model))
-    return experiment, grid, Run(path_of(out) if out else Path("runs") / file.stem)
+    config, run = experiment.settings, Run(path_of(out) if out else Path("runs") / file.stem)
+    grid = plan_or_refuse(lambda: plan_experiment(experiment, models.identify(config.model)), config, run)
+    return experiment, grid, run
 
 
 def write_results(experiment: ExperimentSettings, grid: Grid, run: Run, failed: Mapping[str, str]) -> list[Path]:

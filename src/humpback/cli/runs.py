@@ -71,16 +71,19 @@ def run(
 def plan(
     config: Config_,
     out: RunOut = "",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Try the stages on a little of the data first: minutes, for known rates.")
+    ] = False,
     settings: Sets = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run will do: what is done, stale or to do.
+    """Show each stage, where it stands, and what it takes as far as known.
 
     Example: humpback plan package:demo --out runs/demo
     """
     from humpback.cli.session import show_plan
 
-    show_plan(config, out, settings or [], as_json=as_json)
+    show_plan(config, out, settings or [], measures=measure, as_json=as_json)
 
 
 def experiment(

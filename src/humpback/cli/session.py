@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from humpback import models
 from humpback.cli.options import print_json, print_lines
 from humpback.cli.output import chosen, print_to, say
+from humpback.cli.plan_lines import memory_line, plan_lines, plan_values
 from humpback.config import Config
 from humpback.corpus.survey import file_line
 from humpback.errors import StoreError
+from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
 from humpback.method.record import record_of, save_record, stage_names
 from humpback.method.settings_file import in_full, read_config, resolved
-from humpback.runs.recipe import in_words
+from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.runs.run_status import DELIVERY, run_status
 from humpback.runs.stage import Stage
-from humpback.runs.status import StageStatus, status
+from humpback.runs.status import status
 from humpback.runs.store import Run, path_of
 
 if TYPE_CHECKING:
@@ -36,9 +39,10 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
         HumpbackError: Whatever the user can mend.
     """
     config = read_config(name, changes)
-    stages = plan(config, models.identify(config.model))
-    selected = _until(stages, until)
     run = Run(_folder(name, out))
+    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
+    selected = _until(stages, until)
+    check_start(selected, config, run, redo, needs_seed=True)
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
         print_to(console, f"base model {config.model.name}: {notice}")
@@ -60,19 +64,27 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
             _print_delivered(run, written, console)
 
 
-def show_plan(name: str, out: str, changes: list[str], *, as_json: bool = False) -> None:
-    """Prints each stage and where it stands."""
+def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False, as_json: bool = False) -> None:
+    """Prints each stage, where it stands and what it takes, as far as that can be known.
+
+    Args:
+        name: The configuration.
+        out: The run folder; empty takes the usual one.
+        changes: Settings, as NAME=VALUE.
+        measures: Whether to carry out a short try for rates of this machine.
+        as_json: Whether to print one object in place of a table.
+    """
     config = read_config(name, changes)
     run = Run(_folder(name, out))
-    stages = plan(config, models.identify(config.model))
-    rows = status(stages, run)
-    disk = disk_line(config, stages)
+    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
+    measured = _measured(config) if measures else Measurement()
+    rows = forecast(stages, status(stages, run), config, run, measured)
+    memory, disk = memory_line(config), disk_line(config, stages)
     if as_json:
-        print_json({"run": str(run.path), "stages": [_plan_values(item) for item in rows], "disk": disk})
+        print_json({"run": str(run.path), "stages": list(map(plan_values, rows)), "memory": memory, "disk": disk})
         return
-    width = max(len(item.stage.name) for item in rows)
-    print_lines(f"{item.stage.name:<{width}} {item.state:<6} {_plan_note(item)}" for item in rows)
-    for line in filter(None, (*(stage.notice for stage in stages), disk)):
+    print_lines(plan_lines(rows))
+    for line in filter(None, (*(stage.notice for stage in stages), memory, disk)):
         say(line)
 
 
@@ -127,7 +139,7 @@ def _folder(name: str, out: str) -> Path:
 
 def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     """How much room the run's models take at most; empty where the base model's size is not known yet."""
-    from humpback.finetune.disk_space import PARAMETER_BYTES, training_disk_bytes
+    from humpback.finetune.requirements import PARAMETER_BYTES, training_disk_bytes
     from humpback.models.size import parameters
 
     size = parameters(config.model)
@@ -150,11 +162,14 @@ def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
     return stages[: names.index(last) + 1]
 
 
-def _plan_note(item: StageStatus) -> str:
-    notes = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}
-    return notes.get(item.state, item.stage.does)
+def _measured(config: Config) -> Measurement:
+    """What a short try shows."""
+    from humpback.cli.progress import ProgressDisplay
+    from humpback.method.measure import measure
 
-
-def _plan_values(item: StageStatus) -> dict[str, Any]:
-    values = {"name": item.stage.name, "state": item.state, "does": item.stage.does}
-    return {**values, "why": list(item.why), "shards": item.shards}
+    console = Console(highlight=False, soft_wrap=True, stderr=True)
+    with tempfile.TemporaryDirectory(prefix="humpback-") as folder, ProgressDisplay(console) as display:
+        measured, why = measure(config, models.identify(config.model), Path(folder) / "run", display)
+    if why:
+        print_to(console, f"measured up to here: {why}")
+    return measured

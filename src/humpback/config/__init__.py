@@ -79,7 +79,7 @@ class RunSettings(Settings):
 
     seed: int = 0
     """Every random choice follows from this, the stage and the record."""
-    iterations: Positive = 2
+    iterations: Annotated[int, Field(gt=0, le=100)] = 2
     """Rounds of self-curation: T in the paper."""
     shard_rows: Positive = 64
     """Documents, segments or candidates that are worked on and committed together: what a kill can cost."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -14,3 +15,13 @@ class Settings(BaseModel):
     """A group of settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def contradictions(self) -> Iterator[str]:
+        """What of these settings cannot hold together, each with the names of the settings."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        if found := "; ".join(self.contradictions()):
+            raise ValueError(found)
+        return self

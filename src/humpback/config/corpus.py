@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from humpback.config.base import Positive, Settings, Share
 from humpback.config.paths import FileName, OneOrMore, Source
@@ -144,6 +145,11 @@ class SegmentSettings(Settings):
     """Drop a segment whose header is one of these phrases, small words aside: navigation, not an answer. Such a section
     is also left out of a larger one that holds it."""
 
+    def contradictions(self) -> Iterator[str]:
+        """The bounds of a segment."""
+        if self.min_chars > self.max_chars:
+            yield f"min_chars {self.min_chars} is above max_chars {self.max_chars}"
+
 
 class UrlSettings(Settings):
     """Which addresses are not read, where documents have one."""
@@ -218,25 +224,24 @@ class ChooseSettings(Settings):
     max_cluster_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """No group fills more than this part of what is kept for its likeness; the next best of other groups move up."""
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> ChooseSettings:
+    def contradictions(self) -> Iterator[str]:
+        """What is not for words, and shares."""
         if self.by == "words" and (self.words_share < 1 or self.clusters):
-            raise ValueError("words_share and clusters are for hidden states: leave them out with 'by: words'")
+            yield "words_share and clusters are for hidden states: leave them out with 'by: words'"
         if self.share < 1 and self.share > self.words_share:
-            raise ValueError(f"share {self.share:g} keeps more than words_share {self.words_share:g} lets be read")
-        return self
+            yield f"share {self.share:g} keeps more than words_share {self.words_share:g} lets be read"
 
 
 class CorpusSettings(Settings):
     """The unlabelled corpus."""
 
-    documents: Annotated[tuple[Source, ...], OneOrMore] = ("installed:",)
-    """One or a list: files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what else fsspec
-    knows; '${NAME}' is an environment variable): web archives (WARC, WET), HTML, Markdown, reStructuredText, text,
-    EPUB, DOCX, PPTX, XLSX, PDF, notebooks (IPYNB), and tables (JSONL, JSON, CSV, TSV, Parquet, Arrow); .gz, .zst, .bz2
-    and .xz too. In a folder or glob with other documents .json, .csv and .tsv files are passed over. 'hf:NAME' or
-    'hf:NAME:CONFIG/SPLIT' is a Hugging Face data set, on the hub or in a folder; 'installed:' the descriptions of the
-    Python distributions installed here."""
+    documents: Annotated[tuple[Source, ...], OneOrMore] = ()
+    """Must be given. One or a list: files, folders, globs, and URLs of them (https://, s3://, gs://, hf:// and what
+    else fsspec knows; '${NAME}' is an environment variable): web archives (WARC, WET), HTML, Markdown,
+    reStructuredText, text, EPUB, DOCX, PPTX, XLSX, PDF, notebooks (IPYNB), and tables (JSONL, JSON, CSV, TSV, Parquet,
+    Arrow); .gz, .zst, .bz2 and .xz too. In a folder or glob with other documents .json, .csv and .tsv files are passed
+    over. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data set, on the hub or in a folder; 'installed:' the
+    descriptions of the Python distributions installed here."""
     exclude: tuple[str, ...] = ()
     """Files to leave out, even of those that are named: globs, each compared with the end of a path. '*.tmp.md' leaves
     out files, 'drafts/' all files of a folder; '*' stands for folders too."""
@@ -264,3 +269,8 @@ class CorpusSettings(Settings):
     lines: LineSettings = LineSettings()
     deduplicate: DeduplicateSettings = DeduplicateSettings()
     choose: ChooseSettings = ChooseSettings()
+
+    def contradictions(self) -> Iterator[str]:
+        """The shortest segment and the longest document."""
+        if self.segment.min_chars > self.max_document_chars:
+            yield f"segment.min_chars {self.segment.min_chars} is above max_document_chars {self.max_document_chars}"

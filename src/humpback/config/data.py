@@ -26,9 +26,10 @@ class ColumnSettings(Settings):
 class SeedSettings(Settings):
     """The human-written pairs that everything starts from (paper, section 2.1)."""
 
-    source: TableSource = "package:demo"
-    """File, folder, glob or URL of tables (JSONL, JSON, CSV, TSV, Parquet, Arrow; .gz, .zst, .bz2 and .xz too); a data
-    set: 'hf:NAME', 'hf:NAME:CONFIG/SPLIT', 'org/name' or a folder; or 'package:demo' for the pairs that ship."""
+    source: TableSource = ""
+    """Must be given. File, folder, glob or URL of tables (JSONL, JSON, CSV, TSV, Parquet, Arrow; .gz, .zst, .bz2 and
+    .xz too); a data set: 'hf:NAME', 'hf:NAME:CONFIG/SPLIT', 'org/name' or a folder; or 'package:demo' for the pairs
+    that ship."""
     format: Literal["auto", "pairs", "messages", "sharegpt", "oasst"] = "auto"
     """Layout; auto looks at the columns. oasst: Open Assistant trees, first turn, best-ranked reply."""
     columns: ColumnSettings = ColumnSettings()
@@ -36,7 +37,7 @@ class SeedSettings(Settings):
     """Language of the Open Assistant rows to take; empty takes all."""
     limit: Annotated[int, Field(ge=0)] = 0
     """Take this many pairs, a seeded sample; 0 takes all. The paper has 3,200."""
-    holdout_share: Share = 0.1
+    holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Part of the pairs that is never trained on and measures every model."""
     holdout_min: Annotated[int, Field(ge=1)] = 16
     """The held-out part is at least this many pairs."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator
 
 from humpback.config import Config, ModelSettings, ScorerName, SeedSettings
 from humpback.config.base import Positive, Settings, Share
@@ -30,7 +31,7 @@ class ArmSettings(Settings):
     """Whether the seed pairs are trained on too, as in the paper; false trains on the candidates alone."""
     seed_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Train on this part of the seed pairs, a seeded sample: with an arm on all of them, what a doubling is worth."""
-    iterations: Positive = 1
+    iterations: Annotated[int, Field(gt=0, le=100)] = 1
     """Rounds of self-curation: from the second on each model of the arm rates for its successor."""
     candidates: Literal["all", "planted", "distractors"] = "all"
     """planted: those of planted answers alone, so that selection is perfect. distractors: the others alone. Both need
@@ -53,15 +54,14 @@ class ArmSettings(Settings):
                 raise ValueError(f"{name} is not an arm's to change: {allowed} are")
         return changes
 
-    @model_validator(mode="after")
-    def _something(self) -> ArmSettings:
+    def contradictions(self) -> Iterator[str]:
+        """What an arm without candidates cannot have, and what is for one iteration."""
         if not self.scorer and not (self.seed_pairs and self.iterations == 1 and not self.sizes):
-            raise ValueError("an arm without a scorer takes the seed pairs alone: no sizes, no iterations")
+            yield "an arm without a scorer takes the seed pairs alone: no sizes, no iterations"
         if not self.scorer and self.needs_recover:
-            raise ValueError("an arm without a scorer has no candidates: leave out candidates and instructions")
+            yield "an arm without a scorer has no candidates: leave out candidates and instructions"
         if self.instructions != "written" and self.iterations > 1:
-            raise ValueError("instructions are exchanged for one iteration only: leave out iterations")
-        return self
+            yield "instructions are exchanged for one iteration only: leave out iterations"
 
     @property
     def needs_recover(self) -> bool:
@@ -93,6 +93,13 @@ class RecoverSettings(Settings):
     """Longest planted answer, and longest distractor."""
     oracle: str = "oracle"
     """The arm that is trained on seed and true pairs: what there is to gain."""
+
+    def contradictions(self) -> Iterator[str]:
+        """The bounds of an answer, and what the ratio takes from."""
+        if self.min_chars > self.max_chars:
+            yield f"min_chars {self.min_chars} is above max_chars {self.max_chars}"
+        if self.ratio and not self.distractors:
+            yield "distractors names nothing: name some documents, or set ratio to 0"
 
 
 class IfEvalSettings(Settings):
@@ -133,7 +140,7 @@ class ExperimentSettings(Settings):
     """Ways to train, by name: small letters, digits, '-', '_' and '+'."""
     sizes: tuple[Size, ...] = ()
     """Sizes of the arms that name none. Sizes of one ranking are nested: the best 50 are among the best 100."""
-    seeds: Positive = 3
+    seeds: Annotated[int, Field(gt=0, le=1000)] = 3
     """Trainings of each arm at each size. A seed decides the order of the pairs, new weights and what `random` draws;
     everything before, and the held-out pairs, are the same. More seeds can be added later."""
     measures: tuple[Literal["heldout", "ifeval", "winrate"], ...] = ("heldout",)
@@ -163,32 +170,29 @@ class ExperimentSettings(Settings):
                 )
         return arms
 
-    @model_validator(mode="after")
-    def _consistent(self) -> ExperimentSettings:
+    def contradictions(self) -> Iterator[str]:
+        """Arms that are named and not there, and what arms need."""
         if unknown := [name for name in self.against if name not in self.arms]:
-            raise ValueError(f"against names {', '.join(unknown)}, which is no arm")
+            yield f"against names {', '.join(unknown)}, which is no arm"
         for name, arm in self.arms.items():
             if arm.scorer and not (arm.sizes or self.sizes):
-                raise ValueError(f"arm '{name}' has no sizes: give it some, or give the experiment some")
+                yield f"arm '{name}' has no sizes: give it some, or give the experiment some"
             if arm.needs_recover and self.recover is None:
-                raise ValueError(f"arm '{name}' asks what was planted, and nothing is: give the experiment a 'recover'")
+                yield f"arm '{name}' asks what was planted, and nothing is: give the experiment a 'recover'"
         if self.recover is not None:
-            self._recoverable(self.recover)
-        return self
+            yield from self._not_recoverable(self.recover)
 
-    def _recoverable(self, recover: RecoverSettings) -> None:
+    def _not_recoverable(self, recover: RecoverSettings) -> Iterator[str]:
         oracle = self.arms.get(recover.oracle)
         if oracle is None or not (
             oracle.candidates == "planted" and oracle.instructions == "hidden" and oracle.seed_pairs
         ):
-            raise ValueError(
+            yield (
                 f"recover.oracle names '{recover.oracle}': it has to be an arm with candidates: planted, "
                 "instructions: hidden and the seed pairs"
             )
         if all(arm.scorer for arm in self.arms.values()):
-            raise ValueError("recover compares with M_0: give the experiment an arm without a scorer, such as seed: {}")
-        if recover.ratio and not recover.distractors:
-            raise ValueError("recover.distractors names nothing: name some documents, or set recover.ratio to 0")
+            yield "recover compares with M_0: give the experiment an arm without a scorer, such as seed: {}"
 
     def sizes_of(self, name: str) -> tuple[Size | None, ...]:
         """The sizes of an arm; None alone where it takes the seed pairs only."""

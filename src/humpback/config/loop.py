@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from humpback.config.base import Positive, Settings, Share
-from humpback.config.scorers import SCORERS, ScorerName, SingleScorer, spec_of
+from humpback.config.scorers import GRADES, SCORERS, ScorerName, SingleScorer, spec_of
 
 
 class LoraSettings(Settings):
@@ -77,12 +78,20 @@ class TrainSettings(Settings):
     max_dropped_share: Share = 0.2
     """Fail if more than this share of the pairs cannot be trained on (no target, too long)."""
 
-    # 'paper' is the default of `steps`, so a number in it was given on purpose.
-    @model_validator(mode="after")
-    def _one_length(self) -> TrainSettings:
+    def contradictions(self) -> Iterator[str]:
+        """The length of the training, its rates, and what a split model cannot do."""
+        # 'paper' is the default of `steps`, so a number in it was given on purpose.
         if self.epochs is not None and self.steps != "paper":
-            raise ValueError("give only one of steps and epochs")
-        return self
+            yield "give only one of steps and epochs"
+        if self.learning_rate < self.final_learning_rate:
+            yield (
+                f"learning_rate {self.learning_rate:g} is below final_learning_rate {self.final_learning_rate:g}: "
+                "lower the final rate, which is a rate and not a factor"
+            )
+        if self.epochs is None and self.steps != "paper" and self.steps <= self.warmup_steps:
+            yield f"warmup_steps {self.warmup_steps} leaves nothing of {self.steps} steps"
+        if self.shard and self.early_stop_checks:
+            yield "shard and early_stop_checks are both set: a model that is split cannot go back"
 
 
 ExampleOrder = Literal["mixed", "seed-last", "seed-first"]
@@ -161,11 +170,12 @@ class AugmentSettings(Settings):
         """Whether M_0 chooses among instructions that M_yx drafts."""
         return self.best_by == "forward" and self.per_segment > 1
 
-    @model_validator(mode="after")
-    def _enough_are_written(self) -> AugmentSettings:
+    def contradictions(self) -> Iterator[str]:
+        """The number of instructions and their bounds."""
         if self.keep > self.per_segment:
-            raise ValueError(f"keep is {self.keep}, and per_segment writes only {self.per_segment}")
-        return self
+            yield f"keep is {self.keep}, and per_segment writes only {self.per_segment}"
+        if self.min_chars > self.max_chars:
+            yield f"min_chars {self.min_chars} is above max_chars {self.max_chars}"
 
 
 class SelectSettings(Settings):
@@ -192,14 +202,13 @@ class SelectSettings(Settings):
         """Whether candidates above the line may be passed over."""
         return self.max_similarity is not None or self.per_document > 0 or self.clusters > 0
 
-    @model_validator(mode="after")
-    def _one(self) -> SelectSettings:
+    def contradictions(self) -> Iterator[str]:
+        """Rules that cannot both hold."""
         rules = [name for name in ("threshold", "top_share", "top_n") if getattr(self, name) is not None]
         if len(rules) > 1:
-            raise ValueError(f"give only one of threshold, top_share, top_n, not {' and '.join(rules)}")
+            yield f"give only one of threshold, top_share, top_n, not {' and '.join(rules)}"
         if self.clusters and self.top_share is None and self.top_n is None:
-            raise ValueError("clusters share out a number that is kept: give top_share or top_n with it")
-        return self
+            yield "clusters share out a number that is kept: give top_share or top_n with it"
 
 
 class CascadeSettings(Settings):
@@ -258,28 +267,19 @@ class CurateSettings(Settings):
             return tuple(self.ensemble)
         return (self.cascade.scorer,) if self.cascade.share < 1 else ()
 
-    @model_validator(mode="after")
-    def _samples_differ(self) -> CurateSettings:
+    def contradictions(self) -> Iterator[str]:
+        """Samples that are the same, shares that keep more than is rated, and a threshold above the scale."""
         if self.samples > 1 and self.temperature == 0:
-            raise ValueError("samples of more than 1 are all the same at temperature 0")
-        return self
-
-    @model_validator(mode="after")
-    def _cascade_fits(self) -> CurateSettings:
-        share, top_share = self.cascade.share, self.select.top_share
-        if share == 1:
-            return self
-        if self.scorer == self.cascade.scorer or spec_of(self.scorer).needs == "members":
-            raise ValueError(f"cascade.share has no use with the scorer {self.scorer}: leave it at 1")
+            yield "samples of more than 1 are all the same at temperature 0"
+        share, top_share, threshold = self.cascade.share, self.select.top_share, self.select.threshold
+        if share < 1 and (self.scorer == self.cascade.scorer or spec_of(self.scorer).needs == "members"):
+            yield f"cascade.share has no use with the scorer {self.scorer}: leave it at 1"
         if top_share is not None and top_share > share:
-            raise ValueError(f"select.top_share {top_share:g} keeps more than cascade.share {share:g} lets be rated")
-        return self
-
-    @model_validator(mode="after")
-    def _ensemble_has_members(self) -> CurateSettings:
+            yield f"select.top_share {top_share:g} keeps more than cascade.share {share:g} lets be rated"
         if len(self.ensemble) < 2:
-            raise ValueError("ensemble takes two scorers at least")
-        return self
+            yield "ensemble takes two scorers at least"
+        if threshold is not None and threshold > GRADES[1] and spec_of(self.scorer).takes_threshold:
+            yield f"select.threshold {threshold:g} is above the highest score, {GRADES[1]:g}: it keeps nothing"
 
 
 class EvaluateSettings(Settings):

@@ -4,41 +4,76 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from difflib import SequenceMatcher, get_close_matches
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from humpback.config.base import Settings
 
-_BRANCHES = ("literal['paper']", "constrained-int")
+_BRANCHES = ("literal['paper']", "literal['all']", "constrained-int")
 """What pydantic puts behind a name to say which of two types it has tried."""
 _ALIKE = 0.7
 """Similarity from which on a name is offered in place of one that is unknown."""
 
 
-def mistakes(error: ValidationError, kind: type[Settings]) -> str:
-    """All mistakes in one line.
+def mistakes(settings: dict[str, Any], kind: type[Settings], folder: Path | None = None) -> list[str]:
+    """Every mistake, those too that validation finds only once the others are out of the way.
 
     Args:
-        error: What pydantic says of them.
-        kind: The settings that were read.
+        settings: What was read.
+        kind: What it should be.
+        folder: What paths are relative to.
     """
-    clauses = []
-    for item in error.errors():
-        path = [str(step) for step in item["loc"] if step not in _BRANCHES]
-        if item["type"] == "extra_forbidden":
-            message = "is not a setting" + _did_you_mean(closest_setting(path, kind))
-        elif item["type"] == "model_type":
-            message = "is a group of settings: write them below it, such as " + next(_names_below(path, kind), "NAME")
-        elif item["type"] == "literal_error":
-            choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
-            close = get_close_matches(str(item["input"]), choices, 1)
-            message = item["msg"] + _did_you_mean(f"'{close[0]}'" if close else "")
+    remaining = deepcopy(settings)
+    lines: dict[str, None] = {}
+    taken_out: set[str] = set()
+    while True:
+        try:
+            kind.model_validate(remaining, context=folder)
+        except ValidationError as error:
+            clauses = {_in_words(item, kind): item["loc"] for item in error.errors()}
         else:
-            message = item["msg"].removeprefix("Value error, ")
-        clauses.append(f"{'.'.join(path)} {message[0].lower() + message[1:]}" if path else message)
-    return "; ".join(dict.fromkeys(clauses))
+            break
+        # Where a mistake was taken out, its default stands, and what that contradicts is no mistake of the user.
+        lines |= {line: None for line in clauses if not taken_out.intersection(re.findall(r"\w+", line))}
+        removed = {_take_out(remaining, location) for location in clauses.values()} - {""}
+        if not removed:
+            break
+        taken_out |= removed
+    return list(lines)
+
+
+def _in_words(mistake: ErrorDetails, kind: type[Settings]) -> str:
+    path = [str(step) for step in mistake["loc"] if step not in _BRANCHES]
+    if mistake["type"] == "extra_forbidden":
+        message = "is not a setting" + _did_you_mean(closest_setting(path, kind))
+    elif mistake["type"] == "model_type":
+        message = "is a group of settings: write them below it, such as " + next(_names_below(path, kind), "NAME")
+    elif mistake["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", mistake["ctx"]["expected"])
+        close = get_close_matches(str(mistake["input"]), choices, 1)
+        message = mistake["msg"] + _did_you_mean(f"'{close[0]}'" if close else "")
+    else:
+        message = mistake["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(path)} {message[0].lower() + message[1:]}" if path else message
+
+
+def _take_out(settings: dict[str, Any], location: Sequence[int | str]) -> str:
+    """Takes the setting at a place out, and gives its name; empty where there is none."""
+    group: dict[str, Any] = {}
+    name, value = "", settings
+    for step in location:
+        if not isinstance(value, dict) or step not in value:
+            break
+        group, name, value = value, str(step), value[step]
+    if name not in group:
+        return ""
+    del group[name]
+    return name
 
 
 def closest_setting(path: Sequence[str], kind: type[Settings]) -> str:

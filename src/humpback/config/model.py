@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -123,13 +124,12 @@ class ModelSettings(Settings):
         """The entry of the engine in the table of engines."""
         return ENGINES[self.engine]
 
-    @model_validator(mode="after")
-    def _served(self) -> ModelSettings:
+    def contradictions(self) -> Iterator[str]:
+        """What a server needs."""
         if self.engine_spec.is_server and not self.server.base_url:
-            raise ValueError(f"engine '{self.engine}' needs server.base_url, such as http://localhost:8000/v1")
+            yield f"engine '{self.engine}' needs server.base_url, such as http://localhost:8000/v1"
         if self.engine_spec.is_server and self.name.startswith("package:"):
-            raise ValueError(f"engine '{self.engine}' needs in name what the server calls the model")
-        return self
+            yield f"engine '{self.engine}' needs in name what the server calls the model"
 
     @model_validator(mode="after")
     def _beside_the_file(self, validation: ValidationInfo) -> ModelSettings:

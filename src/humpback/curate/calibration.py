@@ -53,12 +53,9 @@ def calibrate(
     Raises:
         StageError: Too few pairs can be read.
     """
-    shuffled = sorted(pairs, key=lambda pair: record_rng_seed(seed, "calibration", pair.id))
-    # The sort is stable: within the long ones, and within the short ones, the draw decides.
-    long_first = sorted(shuffled, key=lambda pair: len(sentences(pair.response)[0]) < _SENTENCES)
-    sample = long_first[: settings.calibration_pairs]
+    sample, faulty = draw_pairs(pairs, settings, seed)
     good, good_usage = _read_values(sample, engine, tags, settings)
-    bad, faulty_usage = _read_values(_with_one_fault_each(sample, seed), engine, tags, settings)
+    bad, faulty_usage = _read_values(faulty, engine, tags, settings)
     if min(len(good), len(bad)) < FEWEST:
         raise StageError(
             f"{len(good)} good pairs and {len(bad)} with a planted fault can be read, and {FEWEST} of each are needed",
@@ -74,6 +71,15 @@ def calibrate(
         for name, (centre, scale) in scales.items()
     )
     return Outcome(sign_scales, (), len(sign_scales), good_usage + faulty_usage)
+
+
+def draw_pairs(pairs: Sequence[Pair], settings: CurateSettings, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """The pairs that a calibration reads: good ones, and of those that can have a planted fault the faulty twins."""
+    shuffled = sorted(pairs, key=lambda pair: record_rng_seed(seed, "calibration", pair.id))
+    # The sort is stable: within the long ones, and within the short ones, the draw decides.
+    long_first = sorted(shuffled, key=lambda pair: len(sentences(pair.response)[0]) < _SENTENCES)
+    sample = long_first[: settings.calibration_pairs]
+    return sample, _with_one_fault_each(sample, seed)
 
 
 def _read_values(

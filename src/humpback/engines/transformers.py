@@ -21,6 +21,7 @@ from humpback.engines.likelihoods import loglikelihoods
 from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.weight_packing import can_pack, pack_linear_layers
 from humpback.errors import EngineError, ModelError
+from humpback.models.device import pick_device, pick_dtype
 from humpback.models.memory import give_back_memory
 from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
@@ -115,31 +116,6 @@ class TransformersEngine:
 def open_model(path: Path, identity: str, settings: ModelSettings) -> TransformersEngine:
     """The model of a folder, in this process."""
     return TransformersEngine(path, identity, settings)
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that a setting means; 'auto' takes a GPU if there is one.
-
-    Raises:
-        EngineError: The device is asked for and not there.
-    """
-    if name == "auto":
-        kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        name = next(kind for kind, there in kinds.items() if there)
-    if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
-        raise EngineError(f"model.device is {name}, which this machine does not have", "set it to auto")
-    if name == "cuda":
-        # cuDNN's attention plans anew for each length, and texts have any length: a training took 3 times as long.
-        torch.backends.cuda.enable_cudnn_sdp(False)
-    return torch.device(name)
-
-
-def pick_dtype(name: str, device: torch.device) -> torch.dtype:
-    """bfloat16 where a GPU computes in it, float32 elsewhere, unless a setting says so."""
-    if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
 
 
 def _windows(requests: Iterable[_AnyRequest], size: int) -> Iterator[list[_AnyRequest]]:

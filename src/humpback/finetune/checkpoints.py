@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from humpback.data_access.atomic import atomic_file, sync_tree
 from humpback.errors import StoreError
-from humpback.finetune.disk_space import training_disk_bytes
+from humpback.finetune.requirements import training_disk_bytes
 from humpback.finetune.training_job import TrainingJob
 
 _MARKER = "complete"

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from humpback.config import ModelSettings, TrainSettings
-from humpback.engines.transformers import pick_device, pick_dtype
-from humpback.errors import ModelError, StageError
+from humpback.errors import ModelError
 from humpback.finetune.cpu.products import use_products
+from humpback.models.device import pick_device, pick_dtype
 from humpback.models.sources import without_progress_bars
 from humpback.models.template import MODEL_RECORD, Template
 
@@ -50,7 +49,6 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Trainable
 
     Raises:
         ModelError: The folder does not hold a causal language model.
-        StageError: 4 bits are asked for and cannot be had.
     """
     device = pick_device(model.device)
     dtype = pick_dtype(model.dtype, device)
@@ -69,12 +67,7 @@ def four_bits(dtype: torch.dtype) -> Any:
 
     Args:
         dtype: What is computed in.
-
-    Raises:
-        StageError: bitsandbytes is not installed.
     """
-    if find_spec("bitsandbytes") is None:
-        raise StageError("method qlora needs the package bitsandbytes", "pip install 'humpback-align[qlora]'")
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(

@@ -19,9 +19,7 @@ from typing import IO, Any
 import torch
 
 from humpback import errors
-from humpback.config import ModelSettings, TrainSettings
-from humpback.engines.transformers import pick_device
-from humpback.errors import ConfigError, StageError
+from humpback.errors import StageError
 from humpback.finetune.process_group import ProcessGroup
 from humpback.finetune.run_training import TrainingResult
 from humpback.finetune.summary import CurvePoint
@@ -30,31 +28,6 @@ from humpback.finetune.training_job import TrainingJob
 
 _TAIL = 2000
 """Characters of a failed process's output that are shown."""
-
-
-def device_count(settings: TrainSettings, model: ModelSettings, *, local: bool = True) -> int:
-    """The devices that a training is to use.
-
-    Args:
-        settings: How many are asked for.
-        model: Of what kind.
-        local: Whether they are this machine's. The devices of a cluster are not counted here.
-
-    Raises:
-        ConfigError: There are fewer, or the settings contradict one another.
-    """
-    if settings.shard and settings.early_stop_checks:
-        raise ConfigError("shard and early_stop_checks are both set", "a model that is split cannot go back: unset one")
-    if not local:
-        return max(1, settings.devices)
-    if pick_device(model.device).type != "cuda":
-        if settings.shard:
-            raise ConfigError("shard is set and there is no GPU", "accelerate splits a model over GPUs alone: unset it")
-        return max(1, settings.devices)
-    available = torch.cuda.device_count()
-    if settings.devices > available:
-        raise ConfigError(f"devices is {settings.devices} and there are {available} GPUs", "lower it, or 0 for all")
-    return settings.devices or available
 
 
 def train_in_processes(job: TrainingJob, devices: int, progress: Progress | None) -> TrainingResult:

@@ -124,18 +124,12 @@ def _passes(examples: Order, places: int, seed: int) -> Order:
     return order
 
 
-def check_rates(settings: TrainSettings, direction: str, steps: int) -> None:
-    """Refuses rates that cannot be followed.
+def check_warmup(settings: TrainSettings, direction: str, steps: int) -> None:
+    """Refuses a warm-up that is as long as the training, whose length may follow from the pairs.
 
     Raises:
-        ConfigError: The rate would rise, or the warm-up is as long as the training.
+        ConfigError: It is.
     """
-    if settings.learning_rate < settings.final_learning_rate:
-        raise ConfigError(
-            f"{direction}.learning_rate ({settings.learning_rate:g}) is below "
-            f"{direction}.final_learning_rate ({settings.final_learning_rate:g})",
-            "lower the final rate: it is a rate, not a factor",
-        )
     if settings.warmup_steps >= steps and settings.warmup_steps:
         raise ConfigError(
             f"{direction}.warmup_steps ({settings.warmup_steps}) leaves nothing of a training of {steps} steps",

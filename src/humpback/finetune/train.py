@@ -18,13 +18,15 @@ from humpback.finetune.checkpoints import last_complete
 from humpback.finetune.examples import check_dropped
 from humpback.finetune.load import load_tokenizer, longest_example
 from humpback.finetune.memory_limits import limits_explained
-from humpback.finetune.processes import device_count, train_in_processes
+from humpback.finetune.processes import train_in_processes
+from humpback.finetune.requirements import check_packages
 from humpback.finetune.run_training import TrainingResult, run_training
-from humpback.finetune.schedule import check_rates, order_of_examples, steps_and_batch
+from humpback.finetune.schedule import check_warmup, order_of_examples, steps_and_batch
 from humpback.finetune.summary import TrainSummary
 from humpback.finetune.tokens import Tokens, open_tokens, tokenise
-from humpback.finetune.trainer import Progress, check_tracker
+from humpback.finetune.trainer import Progress
 from humpback.finetune.training_job import TrainingJob
+from humpback.models.device import device_count
 from humpback.records import Direction, Pair, content_id
 
 TrainDistributed = Callable[[TrainingJob, int, Progress | None], TrainingResult]
@@ -68,7 +70,7 @@ def finetune(
         together: How several processes are started where `devices` asks for them; `ray.train_on_ray` on a cluster.
 
     Raises:
-        ConfigError: Learning rates or warm-up contradict one another.
+        ConfigError: The warm-up is as long as the training.
         StageError: Too few pairs can be trained on, the loss is not a number, or memory does not suffice.
         StoreError: The disk is full, or too small for the training.
     """
@@ -94,13 +96,13 @@ def prepare(
 ) -> TrainingJob:
     """Tokenises the pairs, checks the settings against them and finds the checkpoint to go on from."""
     pairs = tuple(pairs) if isinstance(pairs, Iterator) else pairs  # what can be gone through only once
-    check_tracker(settings, direction)
+    check_packages(settings, direction)
     tokenizer = load_tokenizer(base, model)
     longest = longest_example(base, model)
     tokens = tokenise(pairs, direction, tokenizer, tags, longest)
     check_dropped(tokens.read, tokens.dropped, direction, settings)
     schedule = steps_and_batch(len(tokens), settings, int(tokens.from_seed.sum()))
-    check_rates(settings, direction, schedule.steps)
+    check_warmup(settings, direction, schedule.steps)
     heldout_tokens = (
         tokenise(heldout, direction, tokenizer, tags, longest) if settings.early_stop_checks and heldout else None
     )

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from humpback.config import TrainSettings
-from humpback.errors import ConfigError
 from humpback.finetune.attention import use_packing
 from humpback.finetune.checkpoints import MarkComplete
 from humpback.finetune.cpu.loss import add_target_loss, can_compute, spare_embeddings
@@ -26,7 +24,6 @@ from humpback.finetune.schedule import order_of_examples, scheduler_options
 from humpback.finetune.step_rows import RowLayout, StepRows
 from humpback.finetune.tokens import Tokens, open_tokens
 from humpback.finetune.training_job import TrainingJob
-from humpback.records import Direction
 
 Progress = Callable[[int, int, float], None]
 """Called after each step with steps done, all steps, and the mean loss per target token as it was logged last; that is
@@ -169,18 +166,6 @@ def _probe(model: Any, tokens: Tokens) -> list[tuple[int, ...]]:
     if window is not None and tokens.lengths.max() > window:
         samples.append(tokens.example(int(tokens.lengths.argmax())).ids)
     return samples
-
-
-def check_tracker(settings: TrainSettings, direction: Direction) -> None:
-    """Refuses a tracker whose package is not installed.
-
-    Raises:
-        ConfigError: It is not.
-    """
-    packages = {"tensorboard": ("tensorboardX", "tensorboard")}.get(settings.tracker, (settings.tracker,))
-    if settings.tracker != "none" and not any(find_spec(name) for name in packages):
-        raise ConfigError(f"{direction}.tracker is {settings.tracker}, which is not installed",
-                          f"pip install {packages[0]}")  # fmt: skip
 
 
 def _arguments(job: TrainingJob, loaded: TrainableModel) -> SFTConfig:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
 
 from humpback.config import Config, Settings
 from humpback.config.mistakes import mistakes
@@ -47,15 +46,14 @@ def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = 
         ConfigError: Naming every mistake at once.
     """
     try:
-        data = yaml.safe_load(text)
+        data, repeated = _read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML: {' '.join(str(error).split())}", "correct the file") from None
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{source} holds no settings", "write 'name: value' lines, or run 'humpback init'")
-    try:
-        return kind.model_validate(data or {}, context=folder)
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {mistakes(error, kind)}", "see 'humpback init --all' for every setting") from None
+    if found := [*repeated, *mistakes(data or {}, kind, folder)]:
+        raise ConfigError(f"{source}: {'; '.join(found)}", "see 'humpback init --all' for every setting")
+    return kind.model_validate(data or {}, context=folder)
 
 
 def load_config(path: Path) -> Config:
@@ -98,7 +96,29 @@ def read_config(name: str, changes: list[str]) -> Config:
         config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
         config = load_settings(Path(name), Config, Path(name).parent)
-    return resolve_auto(with_changes(config, changes))
+    config = with_changes(config, changes)
+    refuse_unnamed(config, name)
+    return resolve_auto(config)
+
+
+def refuse_unnamed(config: Config, source: str, *, documents: bool = True) -> None:
+    """Refuses settings that do not say what to make data of: nothing stands in for a user's own.
+
+    Args:
+        config: The settings of a run.
+        source: What to call them in messages.
+        documents: Whether documents are read.
+
+    Raises:
+        ConfigError: There are no documents, or there is no seed.
+    """
+    missing = {
+        "corpus.documents (files, folders or URLs)": documents and not config.corpus.documents,
+        "seed.source (a table of instructions and responses)": not config.seed.source,
+    }
+    if names := [name for name, is_missing in missing.items() if is_missing]:
+        raise ConfigError(f"{source} does not name {' and '.join(names)}",
+                          "give a name for each, or see the demo with 'humpback run package:demo'")  # fmt: skip
 
 
 def with_changes(config: S, changes: list[str]) -> S:
@@ -125,9 +145,11 @@ def with_changes(config: S, changes: list[str]) -> S:
             if not isinstance(group, dict):
                 raise ConfigError(f"--set {name}: {step} has no settings below it", "see 'humpback init --all'")
         try:
-            group[last] = yaml.safe_load(value)
+            group[last], repeated = _read_yaml(value)
         except yaml.YAMLError:
-            group[last] = value
+            group[last], repeated = value, []
+        if repeated:
+            raise ConfigError(f"--set {name}: {'; '.join(repeated)}", "give each name once")
     return parse_settings(yaml.safe_dump(data, sort_keys=False), "--set", type(config), Path())
 
 
@@ -143,3 +165,31 @@ def in_full(config: S) -> S:
 def resolved(config: Settings) -> str:
     """Settings in full, as YAML: what a run folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """Remembers the names that stand twice in one mapping: YAML forbids that, and PyYAML takes the last one."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.repeated: list[str] = []
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here and not where values are made: there merged mappings have been put into the node.
+        node = super().compose_mapping_node(anchor)
+        lines: dict[Any, int] = {}
+        for key, _ in node.value:
+            line, name = key.start_mark.line + 1, str(key.value)
+            if name in lines:
+                self.repeated.append(f"{name} stands on line {lines[name]} and again on line {line}")
+            lines.setdefault(name, line)
+        return node
+
+
+def _read_yaml(text: str) -> tuple[Any, list[str]]:
+    """The content of a YAML text, and what is named twice in it."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data(), loader.repeated
+    finally:
+        loader.dispose()

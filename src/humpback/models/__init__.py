@@ -4,10 +4,22 @@ from humpback.models.sources import (
     Licence,
     ModelFolder,
     cache_folder,
+    check,
+    hub_folder,
     identify,
     is_hub_id,
     licence,
     resolve,
 )
 
-__all__ = ["Licence", "ModelFolder", "cache_folder", "identify", "is_hub_id", "licence", "resolve"]
+__all__ = [
+    "Licence",
+    "ModelFolder",
+    "cache_folder",
+    "check",
+    "hub_folder",
+    "identify",
+    "is_hub_id",
+    "licence",
+    "resolve",
+]

@@ -26,6 +26,8 @@ from humpback.errors import ConfigError, ModelError
 from humpback.models.packages import PackagedModel, installed_model
 
 _BLOCK = 1 << 20
+_GGUF = b"GGUF"
+"""How such a file begins."""
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md"]
 
 
@@ -77,7 +79,7 @@ def identify(settings: ModelSettings) -> str:
     if path.is_dir():
         return _folder_identity(path)
     if _looks_like_path(name):
-        raise ModelError(f"no model at {name}", "give a folder, a GGUF file, a hub id or 'package:gemma3-270m'")
+        raise _missing(name)
     return f"{name}@{settings.revision or 'main'}"
 
 
@@ -134,6 +136,49 @@ def resolve(settings: ModelSettings) -> ModelFolder:
     return ModelFolder(folder, name, identity)
 
 
+def check(settings: ModelSettings) -> None:
+    """Refuses a model that cannot be used, without preparing it: of one on the hub the config alone is fetched.
+
+    Raises:
+        ModelError: It is not there, gated, not a causal language model, or brings code or pickles.
+    """
+    name, path = settings.name, Path(settings.name).expanduser()
+    if settings.engine_spec.is_server or settings.engine_spec.dry_run:
+        return
+    if name.startswith("package:"):
+        installed_model(name)
+    elif is_hub_id(settings):
+        _check_config(_from_hub(settings, ["config.json"]), name, settings.trust_remote_code)
+    elif path.is_dir():
+        _check(path, name, settings.trust_remote_code)
+    elif not path.exists():
+        raise _missing(name)
+    elif _magic(path) != _GGUF:
+        raise ModelError(f"{path} is not a GGUF file", "give a folder, a GGUF file or a hub id")
+
+
+def hub_folder(settings: ModelSettings) -> Path | None:
+    """Where a model of the hub lies that was fetched earlier; None where it was not."""
+    from huggingface_hub import snapshot_download
+
+    revision = settings.revision or None
+    try:
+        return Path(
+            snapshot_download(settings.name, revision=revision, allow_patterns=_HUB_FILES, local_files_only=True)
+        )
+    except (OSError, ValueError):
+        return None
+
+
+def _magic(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_GGUF))
+
+
+def _missing(name: str) -> ModelError:
+    return ModelError(f"no model at {name}", "give a folder, a GGUF file, a hub id or 'package:gemma3-270m'")
+
+
 def _looks_like_path(name: str) -> bool:
     return name.count("/") != 1 or name.startswith((".", "/", "~")) or name.endswith(".gguf")
 
@@ -180,13 +225,13 @@ def _from_gguf(path: Path, identity: str) -> Path:
     return target
 
 
-def _from_hub(settings: ModelSettings) -> Path:
+def _from_hub(settings: ModelSettings, patterns: list[str] = _HUB_FILES) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     name, revision = settings.name, settings.revision or None
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except GatedRepoError:
         raise ModelError(f"{name} is gated", "accept its terms on the hub and run 'hf auth login'") from None
     except RepositoryNotFoundError:
@@ -196,6 +241,12 @@ def _from_hub(settings: ModelSettings) -> Path:
 
 
 def _check(folder: Path, name: str, trust: bool) -> None:
+    _check_config(folder, name, trust)
+    if not trust and not list(folder.glob("*.safetensors")):
+        raise ModelError(f"{name} has no safetensors weights", "convert it, or set model.trust_remote_code")
+
+
+def _check_config(folder: Path, name: str, trust: bool) -> None:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -204,12 +255,8 @@ def _check(folder: Path, name: str, trust: bool) -> None:
     if not any("CausalLM" in str(a) or "ConditionalGeneration" in str(a) for a in architectures):
         raise ModelError(f"{name} is not a causal language model ({', '.join(map(str, architectures)) or 'unknown'})",
                          "take one that is")  # fmt: skip
-    if trust:
-        return
-    if "auto_map" in config:
+    if "auto_map" in config and not trust:
         raise ModelError(f"{name} brings code of its own", "set model.trust_remote_code if you trust it")
-    if not list(folder.glob("*.safetensors")):
-        raise ModelError(f"{name} has no safetensors weights", "convert it, or set model.trust_remote_code")
 
 
 def _licence(folder: Path) -> str:

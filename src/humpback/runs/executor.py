@@ -19,7 +19,7 @@ from humpback.runs.progress import Meter, NoProgress, Progress
 from humpback.runs.recipe import Counts, Recipe, in_words
 from humpback.runs.shuffle import ApplyJob, MapJob, ReduceJob, ShuffleContext
 from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
-from humpback.runs.status import StageStatus, status
+from humpback.runs.status import StageStatus, status, with_dependents
 from humpback.runs.store import Run, StageFolder
 from humpback.runs.store.files import put_folder
 from humpback.runs.tasks import MapShardsJob, ProduceJob
@@ -190,10 +190,7 @@ def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
     for name in redo:
         if name not in stage_names:
             raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(stage_names)}")
-    doomed = set(redo)
-    for stage in plan:
-        if doomed.intersection(stage.needs):
-            doomed.add(stage.name)
+    doomed = with_dependents(plan, redo)
     for name in (name for name in reversed(stage_names) if name in doomed):
         run.stage(name).clear()
         run.log("cleared", stage=name)

@@ -43,6 +43,15 @@ def recipes(plan: Sequence[Stage]) -> dict[str, Recipe]:
     return by_name
 
 
+def with_dependents(plan: Sequence[Stage], names: Sequence[str]) -> set[str]:
+    """These stages and all that stand on them."""
+    dependents = set(names)
+    for stage in plan:
+        if dependents.intersection(stage.needs):
+            dependents.add(stage.name)
+    return dependents
+
+
 def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
     """Compares a plan with what its run folder holds."""
     states = []

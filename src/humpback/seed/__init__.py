@@ -5,6 +5,6 @@ Takes any source of tables (`humpback.data_access.rows`), in any of the usual la
 Refuses a source that is missing, unreadable, without usable columns, without a single pair, or too small to split.
 """
 
-from humpback.seed.pairs import Split, hold_out, read_pairs, read_seed, source_digest
+from humpback.seed.pairs import Split, first_pairs, hold_out, read_pairs, read_seed, source_digest
 
-__all__ = ["Split", "hold_out", "read_pairs", "read_seed", "source_digest"]
+__all__ = ["Split", "first_pairs", "hold_out", "read_pairs", "read_seed", "source_digest"]

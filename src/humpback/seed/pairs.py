@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
@@ -100,6 +101,18 @@ def read_seed(settings: SeedSettings, rng_seed: int, contamination: Contaminatio
         dropped += [_not_sampled(pair, settings.limit) for pair in pairs if pair.id not in sampled_ids]
         pairs = [pair for pair in pairs if pair.id in sampled_ids]
     return Outcome(tuple(pairs), tuple(dropped), read)
+
+
+def first_pairs(settings: SeedSettings, rng_seed: int, count: int) -> tuple[list[Pair], bool]:
+    """The first pairs of the source, as many as `limit` lets be taken, and whether they are all there are.
+
+    Raises:
+        InputError: As `read_seed`.
+    """
+    pairs = list(islice((record for record in read_pairs(settings) if isinstance(record, Pair)), count))
+    if len(pairs) < count:
+        return list(read_seed(settings, rng_seed).kept), True
+    return pairs[: settings.limit or None], False
 
 
 def hold_out(pairs: Iterable[Pair], settings: SeedSettings, rng_seed: int) -> Split:

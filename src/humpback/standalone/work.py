@@ -14,6 +14,7 @@ from typing import Any
 
 from humpback.config import Config
 from humpback.errors import HumpbackError, StoreError
+from humpback.method.start_checks import check_start
 from humpback.runs.executor import execute
 from humpback.runs.progress import Progress
 from humpback.runs.recipe import Counts, Recipe, in_words
@@ -85,6 +86,7 @@ def carry_out(command: Command, how: How) -> list[str]:
     if not unfinished and not how.force and (lines := output.finished()) is not None:
         return lines
     claim = {"fingerprint": output.recipes[-1].fingerprint}
+    check_start(command.plan, command.config, run)
     with run.locked():
         # A command that was stopped while it wrote finds its own files, and may write them again.
         if not how.force and read_json(run.path / "claim.json") != claim:

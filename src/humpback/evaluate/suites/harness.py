@@ -32,10 +32,10 @@ from tqdm import tqdm
 from humpback.config import ModelSettings
 from humpback.data_access.rows import Values
 from humpback.engines.loaded_model import LoadedModel, positions_of
-from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.errors import InputError, ModelError
 from humpback.evaluate.suites.catalogue import Suite
 from humpback.evaluate.suites.results import Row
+from humpback.models.device import pick_device, pick_dtype
 from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
 from humpback.records import record_rng_seed

@@ -68,7 +68,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return content
 
