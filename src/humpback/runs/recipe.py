@@ -72,7 +72,8 @@ class Recipe:
         # A setting that both have says more than one that only another scorer or engine has.
         keys = sorted({*before, *now}, key=lambda key: (before.get(key) is None or now.get(key) is None, key))
         settings = [f"{k} {_short(before.get(k))} -> {_short(now.get(k))}" for k in keys if before.get(k) != now.get(k)]
-        fed = [name for name, digest in self.upstream.items() if old.get("upstream", {}).get(name) != digest]
+        fed_before = old.get("upstream", {})
+        fed = [n for n in {**fed_before, **self.upstream} if fed_before.get(n) != self.upstream.get(n)]
         return settings or [f"{name} changed" for name in fed] or ["its record is damaged"]
 
 
