@@ -97,7 +97,8 @@ def test_the_chain_of_single_commands_reaches_m_1(command: list[str], curated: P
     done = humpback(*command, "--augmented", curated, *short)
     assert done.returncode == 0, done.stderr
     assert "m-1: 22 pairs, 2 steps" in done.stdout
-    assert (tmp_path / "m-1" / "model.safetensors").is_file()
+    modes = {file.name: file.stat().st_mode for file in (tmp_path / "m-1").iterdir()}
+    assert modes["model.safetensors"] == modes["humpback.json"], "as the umask says"
     assert "made by the same command" in humpback(*command, "--augmented", curated, *short).stdout
     assert "made with other settings: augmented-1 changed" in mistake(*command, *short)
 
