@@ -21,6 +21,7 @@ COMMANDS = sorted(
         for name in (
             *("README.md", "docs/results.md", "docs/training.md", "docs/corpus.md", "docs/engines.md"),
             "docs/curation.md",
+            "docs/using.md",
             "docs/experiments.md",
         )
         for line in LINE.findall((ROOT / name).read_text())
@@ -36,7 +37,8 @@ def test_a_command_in_the_documents_exists(line):
     for option in (word for word in words if word.startswith("--")):
         assert option in shown.output
     changes = [value for word, value in pairwise(words) if word == "--set"]
-    changes += [f"model.name={value}" for word, value in pairwise(words) if word == "--model"]
+    named = (value for word, value in pairwise(words) if word == "--model" and not value.isdecimal())
+    changes += [f"model.name={value}" for value in named]
     if words[1] == "experiment":
         grid = ROOT / words[2]
         read_experiment(grid if grid.exists() else ROOT / "benchmarks" / "experiments" / "small.yaml", changes)

@@ -298,6 +298,7 @@ class Request:
 
     id: str
     messages: tuple[Message, ...]
+    """The turns so far. Without any, the embedded engine continues `answer_prefix` as a plain text."""
     sampling: Sampling
     answer_prefix: str = ""
     """How the assistant's turn begins; not repeated in the completion."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import typer
 
 from humpback import __version__
-from humpback.cli import evaluate, runs, stages
+from humpback.cli import answering, evaluate, runs, stages
 from humpback.cli.options import print_lines
 from humpback.errors import HumpbackError
 
@@ -43,7 +43,8 @@ def version() -> None:
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(runs.init, runs.run, runs.plan, runs.experiment, runs.status, runs.report, runs.export, doctor),
+    *(runs.init, runs.run, runs.plan, runs.experiment, runs.status, runs.report, runs.export),
+    *(answering.chat, answering.serve, doctor),
     *(stages.segment, stages.finetune, stages.instruct, stages.rate, stages.select),
 )
 for command in _COMMANDS:

@@ -232,8 +232,10 @@ def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage], seed_sh
             drawn = sorted(pairs, key=lambda pair: record_rng_seed(config.run.seed, "seed share", pair.id))[:count]
             ids = {pair.id for pair in drawn}
             yield from (pair for pair in pairs if pair.id in ids)
-        elif stage.makes in (Candidate, Curated):
-            yield from map(as_pair, inputs.records(stage.name, stage.makes))
+        elif stage.makes is Curated:
+            yield from map(as_pair, inputs.records(stage.name, Curated))
+        elif stage.makes is Candidate:
+            yield from map(as_pair, inputs.records(stage.name, Candidate))
 
 
 def as_pair(item: Candidate | Curated) -> Pair:
