@@ -15,7 +15,7 @@ from humpback.errors import StoreError
 from humpback.method.plan import plan
 from humpback.method.record import record_of, save_record
 from humpback.method.settings_file import resolved
-from humpback.records import Candidate, Rating
+from humpback.records import Candidate, HeldOutLoss, Rating
 from humpback.runs.executor import execute
 from humpback.runs.store import Run
 
@@ -43,6 +43,15 @@ def test_every_exported_row_has_its_origin_and_all_its_ratings(run, documents):
         assert (documents / Path(row["source"]).name).is_file()
         scores = [(rating["iteration"], rating["score"]) for rating in row["ratings"]]
         assert scores == [(1, first[row["id"]].score), (2, second[row["id"]].score)]
+
+
+def test_the_validation_split_is_what_no_model_was_trained_on(run):
+    folder = write_export(run)["data set"]
+    lines = (folder / "alpaca" / "validation.jsonl").read_text(encoding="utf-8").splitlines()
+    heldout = {loss.id for loss in run.stage("evaluation").records(HeldOutLoss)}
+    assert {json.loads(line)["id"] for line in lines} == heldout
+    assert len(lines) == 6
+    assert "6 human-written pairs" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_card_counts_what_the_stages_counted_and_names_no_folder_of_this_machine(run, documents):

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from humpback.cli.options import Sets, stoppable
+from humpback.cli.options import Sets, print_lines, stoppable
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
 RunFolder = Annotated[str, typer.Argument(help="Run folder, or its address such as 's3://bucket/run'.")]
@@ -107,13 +107,22 @@ def report(folder: RunFolder) -> None:
     typer.echo(f"wrote {write_report(Run.existing(path_of(folder)))}")
 
 
-def export(folder: RunFolder) -> None:
+def export(
+    folder: RunFolder,
+    push: Annotated[
+        str,
+        typer.Option(metavar="OWNER/NAME", help="Upload both to the hub too; repositories that it makes are private."),
+    ] = "",
+) -> None:
     """Write data set and model of a finished run in the formats of the ecosystem, with their cards.
 
     Example: humpback export runs/demo
     """
     from humpback.deliver.exporting import write_export
+    from humpback.deliver.hub import push as push_to_hub
     from humpback.runs.store import Run, path_of
 
-    for path in write_export(Run.existing(path_of(folder))).values():
-        typer.echo(f"wrote {path}")
+    exported = write_export(Run.existing(path_of(folder)))
+    print_lines(f"wrote {path}" for path in exported.values())
+    if push:
+        print_lines(push_to_hub(exported, push))

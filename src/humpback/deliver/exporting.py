@@ -33,9 +33,9 @@ def write_export(run: Run) -> dict[str, Path]:
     facts = _card_facts(results)
     data = results.run.export_path / "dataset"
     ratings = _RatingsBeside(results.run, results.plan)
-    pairs = results.seed_pairs().train
+    seed_pairs = results.seed_pairs()
     with local_output(data) as folder:
-        export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
+        export_data(ratings.rows(), seed_pairs.train, ratings.of, folder, data_card(facts), seed_pairs.heldout)
     if results.config.model.engine_spec.dry_run:
         return {"data set": data}
     model = results.run.export_path / "model"
@@ -60,6 +60,7 @@ def _card_facts(results: Results) -> CardFacts:
         iterations=len(results.plan.curated),
         curated=results.kept(results.plan.curated[-1]),
         seed_pairs=len(split.train),
+        heldout=len(split.heldout),
         seed_source=results.plan.seed_source,
         corpus=results.plan.documents,
         tag_seed=config.tags.seed if config.tags.enabled else "",

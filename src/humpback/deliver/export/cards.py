@@ -60,6 +60,8 @@ class CardFacts:
     losses: tuple[LossSummary, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further settings worth a line, such as learning rate and steps."""
+    heldout: int = 0
+    """Seed pairs in the validation split."""
     warnings: tuple[str, ...] = ()
     """What the run itself found wanting, such as a scorer that does not separate."""
 
@@ -71,6 +73,7 @@ class CardFacts:
 
 def data_card(facts: CardFacts) -> str:
     """README.md of the data set, with the front matter by which `datasets.load_dataset` finds the layouts."""
+    splits = ("train", "validation") if facts.heldout else ("train",)
     front: dict[str, object] = {
         "pretty_name": facts.name,
         "license": "unknown",
@@ -81,7 +84,7 @@ def data_card(facts: CardFacts) -> str:
             {
                 "config_name": layout.name,
                 **({"default": True} if layout is LAYOUTS[0] else {}),
-                "data_files": [{"split": "train", "path": f"{layout.name}/train.parquet"}],
+                "data_files": [{"split": split, "path": f"{layout.name}/{split}.parquet"} for split in splits],
             }
             for layout in LAYOUTS
         ],

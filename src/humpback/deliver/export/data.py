@@ -44,6 +44,8 @@ class ExportCounts:
 
     curated: int
     seed: int
+    heldout: int = 0
+    """Human pairs in the validation split of every layout."""
 
 
 def collect_ratings(ratings: Iterable[Rating], ids: Container[str]) -> dict[str, tuple[RatingLine, ...]]:
@@ -67,8 +69,11 @@ def export_data(
     ratings: RatingLookup,
     out: Path,
     card: str,
+    heldout: Iterable[Pair] = (),
 ) -> ExportCounts:
     """Writes the data set: one folder for each layout, with `train.parquet` and `train.jsonl`, and the card.
+
+    Beside them lies `dataset_info.json`, by which LLaMA-Factory finds the data.
 
     Args:
         rows: The curated set.
@@ -76,6 +81,7 @@ def export_data(
         ratings: Every rating of a row, by its id.
         out: The data set's folder, which is made or replaced as a whole.
         card: Its README.md, from `data_card`.
+        heldout: The seed pairs that no model was trained on: `validation.parquet` and `validation.jsonl`, where any.
 
     Raises:
         StageError: There are no curated rows; nothing is written.
@@ -94,8 +100,27 @@ def export_data(
                 curated += 1
         if not curated:
             raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")
+        heldout_pairs = tuple(heldout)
+        if heldout_pairs:
+            _write_heldout(folder, heldout_pairs)
         (folder / "README.md").write_text(card, encoding="utf-8")
-    return ExportCounts(curated, seed)
+        index = json.dumps(_llama_factory(heldout=bool(heldout_pairs)), indent=2)
+        (folder / "dataset_info.json").write_text(index + "\n", encoding="utf-8")
+    return ExportCounts(curated, seed, len(heldout_pairs))
+
+
+def _write_heldout(folder: Path, pairs: Sequence[Pair]) -> None:
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_Writer(folder, layout, "validation")) for layout in LAYOUTS]
+        for pair in pairs:
+            _write(writers, pair, provenance(id=pair.id, source=pair.source))
+
+
+def _llama_factory(*, heldout: bool) -> dict[str, object]:
+    """What LLaMA-Factory reads of a data folder: its data sets by name, each with its file and columns."""
+    columns = {"prompt": "instruction", "query": "input", "response": "output"}
+    splits = {"humpback": "train", **({"humpback_validation": "validation"} if heldout else {})}
+    return {name: {"file_name": f"alpaca/{split}.jsonl", "columns": columns} for name, split in splits.items()}
 
 
 def _write(writers: Sequence[_Writer], pair: Pair | Curated, beside: Row) -> None:
@@ -122,16 +147,16 @@ def _provenance(row: Curated, ratings: Sequence[RatingLike]) -> Row:
 
 
 class _Writer:
-    """The two files of one layout."""
+    """The two files of one split of a layout."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
+    def __init__(self, folder: Path, layout: Layout, split: str = "train") -> None:
         self.layout = layout
         self._schema = layout.columns
         self._rows: list[Row] = []
         layout_folder = folder / layout.name
-        layout_folder.mkdir()
-        self._lines = (layout_folder / "train.jsonl").open("w", encoding="utf-8", newline="\n")
-        self._parquet = pq.ParquetWriter(layout_folder / "train.parquet", self._schema, compression="zstd")
+        layout_folder.mkdir(exist_ok=True)
+        self._lines = (layout_folder / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n")
+        self._parquet = pq.ParquetWriter(layout_folder / f"{split}.parquet", self._schema, compression="zstd")
 
     def __enter__(self) -> _Writer:
         return self
