@@ -294,11 +294,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A conversation that an engine is to continue with the assistant's turn."""
+    """A conversation to continue with the assistant's turn; without messages, `answer_prefix` as a plain text."""
 
     id: str
     messages: tuple[Message, ...]
-    """The turns so far. Without any, the embedded engine continues `answer_prefix` as a plain text."""
     sampling: Sampling
     answer_prefix: str = ""
     """How the assistant's turn begins; not repeated in the completion."""

@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from humpback.cli.options import Sets, print_lines, stoppable
+from humpback.cli.options import Force, Sets, print_lines, stoppable
+from humpback.errors import ConfigError
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
 RunFolder = Annotated[str, typer.Argument(help="Run folder, or its address such as 's3://bucket/run'.")]
@@ -108,21 +109,35 @@ def report(folder: RunFolder) -> None:
 
 
 def export(
-    folder: RunFolder,
+    source: Annotated[str, typer.Argument(metavar="RUN_OR_FILE", help="A run folder, or what 'select' wrote.")],
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Of a file: folder to write.")] = None,  # noqa: UP045
+    model: Annotated[Optional[Path], typer.Option(help="Of a file: model folder to export too.")] = None,  # noqa: UP045
     push: Annotated[
-        str,
-        typer.Option(metavar="OWNER/NAME", help="Upload both to the hub too; repositories that it makes are private."),
+        str, typer.Option(metavar="OWNER/NAME", help="Upload to the hub too; repositories that it makes are private.")
     ] = "",
+    force: Force = False,
 ) -> None:
-    """Write data set and model of a finished run in the formats of the ecosystem, with their cards.
+    """Write data set and model in the formats of the ecosystem, with their cards: of a finished run, or of files.
 
     Example: humpback export runs/demo
+
+    Example: humpback export curated.jsonl --model m-1 --out shared
     """
+    from humpback.deliver.curated_file import export_curated
     from humpback.deliver.exporting import write_export
     from humpback.deliver.hub import push as push_to_hub
     from humpback.runs.store import Run, path_of
 
-    exported = write_export(Run.existing(path_of(folder)))
+    file = Path(source)
+    if file.is_file():
+        if out is None:
+            raise ConfigError("there is no folder to write the export to", "give one with --out")
+        exported = export_curated(file, out, model, force=force)
+    elif out or model:
+        raise ConfigError(f"--out and --model belong to a curated file, and {source} is none",
+                          "leave them out: a run has its own model, and its export lies in the run folder")  # fmt: skip
+    else:
+        exported = write_export(Run.existing(path_of(source)))
     print_lines(f"wrote {path}" for path in exported.values())
     if push:
         print_lines(push_to_hub(exported, push))

@@ -45,7 +45,7 @@ class CardFacts:
     iterations: int
     curated: int
     seed_pairs: int
-    """Seed pairs trained on."""
+    """Seed pairs trained on; 0 where their number is not known."""
     seed_source: str
     corpus: tuple[str, ...]
     """The document sources, as the settings name them."""
@@ -62,6 +62,8 @@ class CardFacts:
     """Further settings worth a line, such as learning rate and steps."""
     heldout: int = 0
     """Seed pairs in the validation split."""
+    examples: int = 0
+    """Pairs that the model was trained on, where the number of seed pairs among them is not known."""
     preferences: bool = False
     """Whether there are pairs of a kept and another instruction."""
     warnings: tuple[str, ...] = ()

@@ -112,8 +112,9 @@ def export_data(
             for row in rows:
                 beside = _provenance(row, ratings(row.id))
                 _write(writers, row, beside)
-                for other in rejected(row) if rejected and preferences else ():
-                    preferences.add({**preference(Preference(row.response, row.instruction, other)), **beside})
+                if rejected and preferences:
+                    for other in rejected(row):
+                        preferences.add({**preference(Preference(row.response, row.instruction, other)), **beside})
                 curated += 1
         if not curated:
             raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")
