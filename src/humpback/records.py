@@ -294,7 +294,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A conversation that an engine is to continue with the assistant's turn."""
+    """A conversation to continue with the assistant's turn; without messages, `answer_prefix` as a plain text."""
 
     id: str
     messages: tuple[Message, ...]

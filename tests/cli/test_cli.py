@@ -28,7 +28,7 @@ def process(*arguments: object, cwd: Path | None = None) -> subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False)
 
 
-COMMANDS = "init run plan status report export doctor segment finetune instruct rate select".split()
+COMMANDS = "init run plan status report export chat serve doctor segment finetune instruct rate select".split()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from datasets import load_dataset
 
 from humpback import models
 from humpback.config import Config
@@ -15,7 +16,7 @@ from humpback.errors import StageError, StoreError
 from humpback.method.plan import plan
 from humpback.method.record import record_of, save_record
 from humpback.method.settings_file import resolved
-from humpback.records import Candidate, Rating
+from humpback.records import Candidate, Curated, HeldOutLoss, Rating
 from humpback.runs.executor import execute
 from humpback.runs.store import Run
 
@@ -43,6 +44,36 @@ def test_every_exported_row_has_its_origin_and_all_its_ratings(run, documents):
         assert (documents / Path(row["source"]).name).is_file()
         scores = [(rating["iteration"], rating["score"]) for rating in row["ratings"]]
         assert scores == [(1, first[row["id"]].score), (2, second[row["id"]].score)]
+
+
+def test_the_validation_split_is_what_no_model_was_trained_on(run):
+    folder = write_export(run)["data set"]
+    lines = (folder / "alpaca" / "validation.jsonl").read_text(encoding="utf-8").splitlines()
+    heldout = {loss.id for loss in run.stage("evaluation").records(HeldOutLoss)}
+    assert {json.loads(line)["id"] for line in lines} == heldout
+    assert len(lines) == 6
+    assert "6 human-written pairs" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("augment", [{"best_by": "forward"}, {"keep": 3}])
+def test_the_kept_instruction_is_preferred_to_the_others_of_its_segment(settings, tmp_path, augment):
+    config = Config.model_validate(settings | {"augment": {"per_segment": 3, **augment}})
+    run, stages = Run(tmp_path / "run"), plan(config, models.identify(config.model))
+    with run.locked():
+        run.save_config(resolved(config))
+        save_record(run, record_of(stages, config))
+        execute(stages, run, config)
+    folder = write_export(run)["data set"]
+    rows = load_dataset(str(folder), "preference", split="train", cache_dir=str(tmp_path / "cache")).to_list()
+    kept = {row.id: row for row in run.stage("curated-2").records(Curated)}
+    written = run.stage("drafts" if "best_by" in augment else "candidates").records(Candidate)
+    others = {(row.segment_id, row.instruction) for row in written if row.id not in kept}
+    assert rows
+    for row in rows:
+        assert row["chosen"][0]["content"] == kept[row["id"]].instruction
+        assert (row["segment_id"], row["rejected"][0]["content"]) in others
+        assert kept[row["id"]].response in row["prompt"][0]["content"]
+    assert len(rows) == sum(kept[i].segment_id == segment for i in kept for segment, _ in others)
 
 
 def test_the_card_counts_what_the_stages_counted_and_names_no_folder_of_this_machine(run, documents):

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from humpback.cli.options import AsJson, Sets, at_work, stoppable
+from humpback.cli.options import AsJson, Force, Sets, at_work, print_lines, stoppable
 from humpback.cli.output import say
 from humpback.errors import ConfigError
 
@@ -77,7 +77,7 @@ def plan(
     settings: Sets = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show each stage, where it stands, and what it takes as far as known.
+    """Show each stage: where it stands, and what it takes.
 
     Example: humpback plan package:demo --out runs/demo
     """
@@ -139,19 +139,41 @@ def report(folder: RunFolder) -> None:
         say(f"wrote {write_report(Run.existing(path_of(folder)))}")
 
 
-def export(folder: RunFolder) -> None:
-    """Write data set and model of a finished run, with their cards.
-
-    They are in the formats that other tools read.
+def export(
+    source: Annotated[str, typer.Argument(metavar="RUN_OR_FILE", help="A run folder, or what 'select' wrote.")],
+    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Of a file: folder to write.")] = None,  # noqa: UP045
+    model: Annotated[Optional[Path], typer.Option(help="Of a file: model folder to export too.")] = None,  # noqa: UP045
+    push: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", help="Upload to the hub too; repositories that it makes are private.")
+    ] = "",
+    force: Force = False,
+) -> None:
+    """Write data set and model in the formats of the ecosystem, with their cards: of a finished run, or of files.
 
     Example: humpback export runs/demo
+
+    Example: humpback export curated.jsonl --model m-1 --out shared
     """
+    from humpback.deliver.curated_file import export_curated
     from humpback.deliver.exporting import write_export
+    from humpback.deliver.hub import push as push_to_hub
     from humpback.runs.run_status import DELIVERY
     from humpback.runs.store import Run, path_of
 
-    run = Run.existing(path_of(folder))
-    with at_work():
-        for path in write_export(run).values():
-            say(f"wrote {path}")
-    run.log("end", stage=DELIVERY)
+    file = Path(source)
+    if file.is_file():
+        if out is None:
+            raise ConfigError("there is no folder to write the export to", "give one with --out")
+        with at_work():
+            exported = export_curated(file, out, model, force=force)
+    elif out or model:
+        raise ConfigError(f"--out and --model belong to a curated file, and {source} is none",
+                          "leave them out: a run has its own model, and its export lies in the run folder")  # fmt: skip
+    else:
+        run = Run.existing(path_of(source))
+        with at_work():
+            exported = write_export(run)
+        run.log("end", stage=DELIVERY)
+    print_lines(f"wrote {path}" for path in exported.values())
+    if push:
+        print_lines(push_to_hub(exported, push))

@@ -59,12 +59,19 @@ def segment(
 
 
 def finetune(
-    pairs: Annotated[str, typer.Argument(help="Pairs: a table or any other source, or 'package:demo'.")],
+    pairs: Annotated[str, typer.Argument(help="Seed pairs: a table or any other source, or 'package:demo'.")],
+    augmented: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="Augmented pairs, such as what 'select' wrote: they carry the other tag. Repeatable."),
+    ] = None,
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="Model folder to write.")] = None,  # noqa: UP045
     direction: Annotated[Literal["forward", "backward"], typer.Option(help="Which side is learnt.")] = "forward",
     model: Annotated[str, typer.Option(help="Base model.")] = "package:gemma3-270m",
     show: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Train nothing: show the tokens of N examples and what is learnt.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Train nothing: show the tokens of N examples of each file and what is learnt."
+        ),
     ] = 0,
     force: Force = False,
     settings: Sets = None,
@@ -72,17 +79,23 @@ def finetune(
     """Finetune a model on pairs, forwards or backwards.
 
     Example: humpback finetune seed.jsonl --direction backward --out m-yx --set backward.steps=20
+
+    Example: humpback finetune seed.jsonl --augmented curated.jsonl --out m-1
     """
     from humpback.standalone.finetune import finetune_files, show_training
 
     if show:
         with at_work():
-            print_lines(show_training(pairs, direction, model, settings or [], show, colour=in_colour(sys.stdout)))
+            print_lines(
+                show_training(
+                    pairs, direction, model, settings or [], show, augmented or [], colour=in_colour(sys.stdout)
+                )
+            )
     elif out is None:
         raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
     else:
         with at_work(force=force) as how:
-            print_lines(finetune_files(pairs, out, direction, model, settings or [], how))
+            print_lines(finetune_files(pairs, out, direction, model, settings or [], how, augmented or []))
 
 
 def instruct(

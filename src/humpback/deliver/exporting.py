@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from humpback import __version__
@@ -13,7 +14,7 @@ from humpback.deliver.export import CardFacts, Licence, data_card, export_data, 
 from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.record import PlanRecord
-from humpback.records import Curated, Rating
+from humpback.records import Candidate, Curated, Rating
 from humpback.runs.store import Run, local_copy, local_output
 
 
@@ -32,10 +33,11 @@ def write_export(run: Run) -> dict[str, Path]:
         raise StoreError(f"{results.run.path} is not finished", "let 'humpback run' come to its end first")
     facts = _card_facts(results)
     data = results.run.export_path / "dataset"
-    ratings = _RatingsBeside(results.run, results.plan)
-    pairs = results.seed_pairs().train
+    rows = _CuratedRows(results.run, results.plan, preferences=facts.preferences)
+    rejected = rows.rejected if facts.preferences else None
+    seed_pairs = results.seed_pairs()
     with local_output(data) as folder:
-        export_data(ratings.rows(), pairs, ratings.of, folder, data_card(facts))
+        export_data(rows.rows(), seed_pairs.train, rows.ratings, folder, data_card(facts), seed_pairs.heldout, rejected)
     if results.config.model.engine_spec.dry_run:
         return {"data set": data}
     model = results.run.export_path / "model"
@@ -60,6 +62,8 @@ def _card_facts(results: Results) -> CardFacts:
         iterations=len(results.plan.curated),
         curated=results.kept(results.plan.curated[-1]),
         seed_pairs=len(split.train),
+        heldout=len(split.heldout),
+        preferences=config.augment.reads_drafts or config.augment.keep > 1,
         seed_source=results.plan.seed_source,
         corpus=results.plan.documents,
         tag_seed=config.tags.seed if config.tags.enabled else "",
@@ -90,25 +94,36 @@ def _selection(config: Config) -> str:
     return f"a score of {DEFAULT_THRESHOLD if select.threshold is None else select.threshold:g} or more"
 
 
-class _RatingsBeside:
-    """The curated rows of a run with all their ratings, one shard in memory at a time."""
+class _CuratedRows:
+    """The curated rows of a run with what belongs to each, one shard in memory at a time."""
 
-    def __init__(self, run: Run, plan: PlanRecord) -> None:
+    def __init__(self, run: Run, plan: PlanRecord, *, preferences: bool) -> None:
         self._curated = run.stage(plan.curated[-1])
         self._ratings = [run.stage(name) for name in plan.ratings]
-        self._of: dict[str, list[Rating]] = {}
+        written = "drafts" if "drafts" in plan.stages else plan.candidates
+        self._written = [run.stage(written)] if preferences else []
+        self._ratings_of: dict[str, list[Rating]] = {}
+        self._others_of: dict[str, list[str]] = {}
 
     def rows(self) -> Iterator[Curated]:
         """The curated rows of the last iteration, in order."""
         for index in self._curated.committed():
             rows = self._curated.shard(index, Curated)
-            self._of = {row.id: [] for row in rows}
+            self._ratings_of = {row.id: [] for row in rows}
+            self._others_of = {row.segment_id: [] for row in rows}
             for stage in self._ratings:
                 for rating in stage.shard(index, Rating):
-                    if rating.id in self._of:
-                        self._of[rating.id].append(rating)
+                    if rating.id in self._ratings_of:
+                        self._ratings_of[rating.id].append(rating)
+            for written in chain.from_iterable(stage.shard(index, Candidate) for stage in self._written):
+                if written.segment_id in self._others_of and written.id not in self._ratings_of:
+                    self._others_of[written.segment_id].append(written.instruction)
             yield from rows
 
-    def of(self, record_id: str) -> list[Rating]:
+    def ratings(self, record_id: str) -> list[Rating]:
         """The ratings of a row of the shard that is being read, earliest iteration first."""
-        return self._of.get(record_id, [])
+        return self._ratings_of.get(record_id, [])
+
+    def rejected(self, row: Curated) -> list[str]:
+        """The other instructions for the row's segment: valid, and not kept."""
+        return self._others_of[row.segment_id]

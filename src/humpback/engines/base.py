@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, runtime_checkable
 
 from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
@@ -39,4 +39,13 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees the model. Calling it twice does no harm."""
+        ...
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """An engine that shows what it writes while it writes."""
+
+    def stream(self, request: Request, show: Callable[[str], None]) -> Completion:
+        """Continues one conversation; `show` takes each piece of the text, and what it raises ends the answer."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,8 +28,16 @@ _REPACK_SHARE = 4
 """Rows that have ended leave, and others join, once they are one row in so many: each time the cache is copied."""
 
 
-def generate(loaded: LoadedModel, requests: Sequence[Request]) -> Iterator[Completion]:
-    """Continues the conversations of one window; rows of similar length run together."""
+def generate(
+    loaded: LoadedModel, requests: Sequence[Request], on_tokens: Callable[[Sequence[int]], None] | None = None
+) -> Iterator[Completion]:
+    """Continues the conversations of one window; rows of similar length run together.
+
+    Args:
+        loaded: The model.
+        requests: What is asked of it.
+        on_tokens: Where a single request is asked, is given all its tokens each time there is one more.
+    """
     rows = []
     for request in requests:
         prompt_tokens = loaded.max_tokens - request.sampling.max_new_tokens
@@ -38,7 +46,8 @@ def generate(loaded: LoadedModel, requests: Sequence[Request]) -> Iterator[Compl
         except TooLong as error:
             yield Completion(request.id, "", "error", 0, 0, 0.0, str(error))
             continue
-        rows.append(Generation(ids, request.id, request.sampling, random.Random(request.sampling.seed)))  # noqa: S311
+        rng = random.Random(request.sampling.seed)  # noqa: S311
+        rows.append(Generation(ids, request.id, request.sampling, rng, on_tokens=on_tokens))
     rows.sort(key=_final_length)  # neighbours in a batch then end at about the same time
     if state_cache(loaded.network.config) is None:
         yield from _generate_continuously(loaded, deque(rows))

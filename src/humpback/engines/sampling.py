@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -26,6 +26,8 @@ class Generation:
     tokens: list[int] = field(default_factory=list)
     log_probability: float = 0.0
     finish: FinishReason | None = None
+    on_tokens: Callable[[Sequence[int]], None] | None = None
+    """Is given all tokens so far, each time there is one more."""
 
     @property
     def columns(self) -> int:
@@ -39,6 +41,8 @@ class Generation:
             self.finish = "stop"
         elif len(self.tokens) == self.sampling.max_new_tokens:
             self.finish = "length"
+        if self.on_tokens:
+            self.on_tokens(self.tokens)
 
     def completion(self, template: Template) -> Completion:
         """The answer to the request."""

@@ -6,7 +6,7 @@ Requests are taken in windows, sorted by length and run in batches that a token 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -96,6 +96,27 @@ class TransformersEngine:
         """Continues each conversation."""
         for window in _windows(requests, _WINDOW):
             yield from generate(self._open_model(), window)
+
+    def stream(self, request: Request, show: Callable[[str], None]) -> Completion:
+        """Continues one conversation, and shows each piece of the text as soon as it is written.
+
+        Args:
+            request: The conversation.
+            show: Takes the pieces; what it raises ends the answer.
+        """
+        loaded, shown_chars = self._open_model(), 0
+
+        def on_tokens(tokens: Sequence[int]) -> None:
+            nonlocal shown_chars
+            text = loaded.template.decode(tokens)
+            if not text.endswith("\ufffd"):  # else a character of which not all bytes are there yet
+                show(text[shown_chars:])
+                shown_chars = len(text)
+
+        (completion,) = generate(loaded, [request], on_tokens)
+        if rest := completion.text[shown_chars:]:
+            show(rest)
+        return completion
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
         """Computes log-likelihoods without generating."""

@@ -18,7 +18,7 @@ from humpback.config import ModelSettings, TrainSettings
 from humpback.errors import ModelError
 from humpback.finetune.cpu.products import use_products
 from humpback.models.device import pick_device, pick_dtype
-from humpback.models.sources import without_progress_bars
+from humpback.models.sources import without_progress_bars, write_model
 from humpback.models.template import MODEL_RECORD, Template
 
 
@@ -199,8 +199,6 @@ def save_model(
         temperature=0.7,
         top_p=0.9,
     )
-    with without_progress_bars():
-        model.save_pretrained(out, state_dict=state)
-    tokenizer.save_pretrained(out)
+    write_model(model, tokenizer, out, state)
     text = json.dumps(record | {"template": template.identity}, indent=2, sort_keys=True)
     (out / MODEL_RECORD).write_text(text + "\n", encoding="utf-8")

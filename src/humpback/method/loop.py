@@ -116,7 +116,7 @@ def finetune(
 def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stage]) -> dict[str, Any]:
     """The settings that decide a training."""
     settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
-    both_origins = {stage.makes for stage in on} >= {Pair, Curated}
+    both_origins = len({stage.makes is Pair for stage in on}) == 2
     neutral = RESULT_NEUTRAL.keys() | mixing_without_effect(config.forward, both_origins=both_origins)
     settings = {key: value for key, value in settings.items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
@@ -241,7 +241,7 @@ def _refuse_unreachable(curate: CurateSettings) -> None:
 
 
 def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage], seed_share: float) -> Iterator[Pair]:
-    """Of the seed the pairs that are not held out, or a part of them; of the curated sets all."""
+    """Of the seed the pairs that are not held out, or a part of them; of augmented pairs all."""
     for stage in on:
         if stage.makes is Pair:
             pairs = seed.hold_out(inputs.records(stage.name, Pair), config.seed, config.run.seed).train
@@ -250,8 +250,11 @@ def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage], seed_sh
             ids = {pair.id for pair in drawn}
             yield from (pair for pair in pairs if pair.id in ids)
         elif stage.makes is Curated:
-            yield from map(_as_pair, inputs.records(stage.name, Curated))
+            yield from map(as_pair, inputs.records(stage.name, Curated))
+        elif stage.makes is Candidate:
+            yield from map(as_pair, inputs.records(stage.name, Candidate))
 
 
-def _as_pair(item: Curated) -> Pair:
+def as_pair(item: Candidate | Curated) -> Pair:
+    """An augmented pair, to be trained on."""
     return Pair(item.id, item.instruction, item.response, "augmented", item.source)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
@@ -220,9 +221,26 @@ def _from_gguf(path: Path, identity: str) -> Path:
         model.config.__dict__.pop("quantization_config", None)
         model.hf_quantizer = None
         model.is_quantized = False
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        write_model(model, tokenizer, folder)
     return target
+
+
+def write_model(model: Any, tokenizer: Any, folder: Path, state: Any = None) -> None:
+    """Writes a model in the Hugging Face layout, for everybody whom the umask lets read it.
+
+    Args:
+        model: The network.
+        tokenizer: Its tokenizer.
+        folder: A folder that is there.
+        state: The weights, where the network's own are not to be written.
+    """
+    with without_progress_bars():
+        model.save_pretrained(folder, state_dict=state)
+    tokenizer.save_pretrained(folder)
+    # safetensors makes files that only their owner may read.
+    mode = (folder / "config.json").stat().st_mode & 0o777
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(mode)
 
 
 def _from_hub(settings: ModelSettings, patterns: list[str] = _HUB_FILES) -> Path:

@@ -135,8 +135,13 @@ class Template:
         return self.prompt_with_bounds(messages, answer_prefix, max_tokens).ids
 
     def prompt_with_bounds(self, messages: Sequence[Message], answer_prefix: str, max_tokens: int) -> PromptTokens:
-        """As `prompt`, with the bounds of its parts."""
+        """As `prompt`, with the bounds of its parts. Without messages the prefix is a plain text, read alone."""
         prefix = self._text(answer_prefix)
+        if not messages:
+            over = len(self._begin_ids) + len(prefix) - max_tokens
+            if over > 0:
+                raise TooLong(f"the text is {over} tokens too long", "raise model.max_tokens or shorten the input")
+            return PromptTokens((*self._begin_ids, *prefix), ())
         fitted = self._fit(messages, max_tokens - len(prefix))
         return PromptTokens((*fitted.ids, *prefix), fitted.part_bounds)
 

@@ -83,7 +83,8 @@ class Recipe:
             for key in keys
             if before.get(key) != now.get(key)
         ]
-        fed = [name for name, digest in self.upstream.items() if old.get("upstream", {}).get(name) != digest]
+        fed_before = old.get("upstream", {})
+        fed = [n for n in {**fed_before, **self.upstream} if fed_before.get(n) != self.upstream.get(n)]
         return settings or [f"{name} changed" for name in fed] or ["its record is damaged"]
 
 

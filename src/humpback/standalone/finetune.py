@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from humpback import models, seed
 from humpback.config import Config
+from humpback.data_access.rows import file_rows
+from humpback.errors import InputError
 from humpback.method.corpus import read_seed
-from humpback.method.loop import finetune
+from humpback.method.loop import as_pair, finetune
 from humpback.method.settings_file import with_changes
-from humpback.records import Direction
+from humpback.records import Candidate, Direction
 from humpback.runs.store import Run
+from humpback.standalone.tables import candidates_stage, is_candidate, is_curated, read_candidates
 from humpback.standalone.work import Command, How, carry_out
 
 _DEFAULT = How()
 
 
 def finetune_files(
-    pairs: str, out: Path, direction: Direction, model: str, changes: list[str], how: How = _DEFAULT
+    pairs: str,
+    out: Path,
+    direction: Direction,
+    model: str,
+    changes: list[str],
+    how: How = _DEFAULT,
+    augmented: Sequence[Path] = (),
 ) -> list[str]:
     """Finetunes a model on pairs and writes its folder; a line of facts.
 
-    All pairs are trained on, unless the training is to stop early: then some are held out for that.
+    All pairs are trained on, unless the training is to stop early: then some seed pairs are held out for that. Forwards
+    each instruction carries the tag of its origin (paper, section 2.2): S_a for seed pairs, S_w for augmented ones.
 
     Args:
-        pairs: Pairs, as `seed.source` takes them.
+        pairs: Seed pairs, as `seed.source` takes them.
         out: Model folder to write.
         direction: Which side is learnt.
         model: The base model.
         changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
+        augmented: Files of augmented pairs, such as what `select` wrote: M_1 is trained on seed and curated pairs.
 
     Raises:
+        InputError: The seed pairs are what `select` wrote, or a file cannot be read.
         StoreError: The folder is there already, made by something else.
     """
     config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
     settings = config.backward if direction == "backward" else config.forward
     if not settings.early_stop_checks:
         config = without_holdout(config)
-    read = read_seed(config)
+    if direction == "forward" and config.tags.enabled:
+        _refuse_augmented(pairs)
+    read = [read_seed(config)]
+    read += [candidates_stage(p, config, name=f"augmented-{number}") for number, p in enumerate(augmented, 1)]
     # One stage name for both directions: the seed of a training of its own is the user's.
-    train = finetune(config, models.identify(config.model), "model", direction, on=[read], rng_seed=config.run.seed)
+    train = finetune(config, models.identify(config.model), "model", direction, on=read, rng_seed=config.run.seed)
 
     def write(run: Run) -> list[str]:
         manifest = run.stage(train.name).manifest() or {}
@@ -56,7 +72,22 @@ def finetune_files(
         steps = f"{facts['steps']} steps{resumed}, final loss {facts['final_loss']:.3f}"
         return [f"wrote {out}: {facts['examples']} pairs{left_out}, {steps}"]
 
-    return carry_out(Command([read, train], config, out, write, (out,), (Path(pairs), Path(model))), how)
+    reads = (Path(pairs), Path(model), *augmented)
+    return carry_out(Command([*read, train], config, out, write, (out,), reads), how)
+
+
+def _refuse_augmented(pairs: str) -> None:
+    """Refuses to train on augmented pairs under the tag of the seed.
+
+    Raises:
+        InputError: The file is what `instruct` or `select` wrote.
+    """
+    first = next(file_rows(pairs), None) if Path(pairs).is_file() else None
+    if first is not None and (is_candidate(first[1]) or is_curated(first[1])):
+        raise InputError(
+            f"{pairs} holds augmented pairs, which would carry the tag of seed pairs",
+            "name the seed pairs in its place and this file with --augmented, or --set tags.enabled=false",
+        )
 
 
 def without_holdout(config: Config) -> Config:
@@ -65,9 +96,16 @@ def without_holdout(config: Config) -> Config:
 
 
 def show_training(
-    pairs: str, direction: Direction, model: str, changes: list[str], count: int, *, colour: bool
+    pairs: str,
+    direction: Direction,
+    model: str,
+    changes: list[str],
+    count: int,
+    augmented: Sequence[Path] = (),
+    *,
+    colour: bool,
 ) -> Iterator[str]:
-    """The first examples of a training as lines of tokens, in the order of the pairs; the model is not loaded."""
+    """The first examples of each file of a training as lines of tokens; the model is not loaded."""
     from humpback.finetune.load import load_tokenizer, longest_example
     from humpback.finetune.show import show_examples
     from humpback.models.template import Template
@@ -76,5 +114,8 @@ def show_training(
     base = models.resolve(config.model).path
     template = Template(load_tokenizer(base, config.model))
     longest = longest_example(base, config.model)
-    shown_pairs = seed.read_seed(config.seed, config.run.seed).kept[:count]
+    shown_pairs = list(seed.read_seed(config.seed, config.run.seed).kept[:count])
+    for path in augmented:
+        candidates = (row for row in read_candidates(path, config) if isinstance(row, Candidate))
+        shown_pairs += map(as_pair, islice(candidates, count))
     yield from show_examples(shown_pairs, direction, template, config.tags, longest, colour=colour)

@@ -16,11 +16,12 @@ from humpback.data_access.record_tables import TableWriter
 from humpback.data_access.rows import Values, file_digest, file_rows
 from humpback.errors import InputError
 from humpback.method.rows import read_rows
-from humpback.records import Candidate, Dropped, Pair, Segment, content_id
+from humpback.records import Candidate, Curated, Dropped, Pair, Segment, content_id
 from humpback.runs.stage import Stage
 
 Record = TypeVar("Record")
 _CANDIDATE = {field.name for field in dataclasses.fields(Candidate)}
+_CURATED = {field.name for field in dataclasses.fields(Curated)}
 _LAYOUT = ("seed.format", "seed.columns", "seed.language", "seed.without_context")
 _OPTIONAL = {"gain"}
 """Columns of candidates that files of earlier versions lack."""
@@ -31,6 +32,7 @@ def candidates_stage(
     config: Config,
     read: Callable[[], Iterator[Candidate | Dropped]] | None = None,
     settings: Mapping[str, Any] | None = None,
+    name: str = "pairs",
 ) -> Stage:
     """Pairs in any layout that the seed may have, as candidates.
 
@@ -39,9 +41,10 @@ def candidates_stage(
         config: What its columns are called.
         read: Reads them, where not all of the file are wanted.
         settings: What decides which are.
+        name: What to call the stage.
     """
     deciding = {"content": file_digest(str(path)), **flat_settings(config, *_LAYOUT), **(settings or {})}
-    return read_rows("pairs", read or (lambda: read_candidates(path, config)), Candidate, config, deciding)
+    return read_rows(name, read or (lambda: read_candidates(path, config)), Candidate, config, deciding)
 
 
 def segments_stage(path: Path, config: Config) -> Stage:
@@ -75,7 +78,7 @@ def read_segments(path: Path, config: Config) -> Iterator[Segment]:
 
 
 def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candidate | Dropped]:
-    """Pairs in any layout that the seed may have; what `instruct` wrote keeps its ids and where it comes from.
+    """Pairs in any layout that the seed may have; what `instruct` or `select` wrote keeps its ids and its source.
 
     Raises:
         InputError: The file has no rows, or no columns that can be used.
@@ -85,9 +88,9 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
     first = next(rows, None)
     if first is None:
         raise InputError(f"{path} has no rows", "give a file with pairs")
-    if is_candidate(first[1]):
+    if is_candidate(first[1]) or is_curated(first[1]):
         for _, row in chain([first], rows):
-            values = {name: row.get(name) for name in _CANDIDATE}
+            values = {"log_probability": 0.0} | {name: row[name] for name in _CANDIDATE & set(row)}
             titles = values.pop("title_path")
             yield Candidate(title_path=tuple(titles) if isinstance(titles, list) else (), **values)  # type: ignore[arg-type]
         return
@@ -101,6 +104,11 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
 def is_candidate(row: Values) -> bool:
     """Whether a row is what `instruct` writes."""
     return set(row) >= _CANDIDATE - _OPTIONAL
+
+
+def is_curated(row: Values) -> bool:
+    """Whether a row is what `select` writes."""
+    return set(row) >= _CURATED
 
 
 def check_endings(*paths: Path | None) -> None:

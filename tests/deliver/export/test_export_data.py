@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from humpback.deliver.export import LAYOUTS, CardFacts, collect_ratings, data_card, export_data
 from humpback.deliver.export import data as data_module
@@ -37,6 +39,34 @@ def load(folder: Path, name: str | None, cache: Path) -> list[dict]:
     from datasets import load_dataset
 
     return load_dataset(str(folder), name, split="train", cache_dir=str(cache)).to_list()
+
+
+def test_held_out_pairs_are_the_validation_split_of_every_layout(
+    tmp_path: Path, curated: list[Curated], seed_pairs: list[Pair], facts: CardFacts
+) -> None:
+    from datasets import load_dataset
+
+    out, card = tmp_path / "dataset", data_card(replace(facts, heldout=2))
+    counts = export_data(curated, seed_pairs[2:], lambda item: (), out, card, seed_pairs[:2])
+    assert counts.heldout == 2
+    for name in NAMES:
+        loaded = load_dataset(str(out), name, cache_dir=str(tmp_path / "cache"))
+        assert [row["id"] for row in loaded["validation"]] == ["p0", "p1"]
+        assert "p0" not in loaded["train"]["id"]
+        assert len((out / name / "validation.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_llama_factory_and_axolotl_find_files_and_columns(folder: Path, tmp_path: Path, facts: CardFacts) -> None:
+    index = json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))
+    assert list(index) == ["humpback"]
+    row = json.loads((folder / index["humpback"]["file_name"]).read_text(encoding="utf-8").splitlines()[0])
+    assert set(index["humpback"]["columns"].values()) <= set(row)
+    snippets = data_card(replace(facts, heldout=2)).split("```yaml\n")[1:]
+    factory, axolotl = (yaml.safe_load(snippet.split("```")[0]) for snippet in snippets)
+    assert factory["eval_dataset"] == "humpback_validation"
+    assert axolotl["datasets"][0]["path"].endswith("messages/train.jsonl")
+    assert axolotl["test_datasets"][0]["path"].endswith("messages/validation.jsonl")
+    assert "validation" not in data_card(facts)
 
 
 def test_layouts_each_load_offline_by_name(folder: Path, tmp_path: Path, curated: list[Curated]) -> None:

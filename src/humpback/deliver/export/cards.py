@@ -45,7 +45,7 @@ class CardFacts:
     iterations: int
     curated: int
     seed_pairs: int
-    """Seed pairs trained on."""
+    """Seed pairs trained on; 0 where their number is not known."""
     seed_source: str
     corpus: tuple[str, ...]
     """The document sources, as the settings name them."""
@@ -60,6 +60,12 @@ class CardFacts:
     losses: tuple[LossSummary, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further settings worth a line, such as learning rate and steps."""
+    heldout: int = 0
+    """Seed pairs in the validation split."""
+    examples: int = 0
+    """Pairs that the model was trained on, where the number of seed pairs among them is not known."""
+    preferences: bool = False
+    """Whether there are pairs of a kept and another instruction."""
     warnings: tuple[str, ...] = ()
     """What the run itself found wanting, such as a scorer that does not separate."""
 
@@ -71,6 +77,9 @@ class CardFacts:
 
 def data_card(facts: CardFacts) -> str:
     """README.md of the data set, with the front matter by which `datasets.load_dataset` finds the layouts."""
+    splits = ("train", "validation") if facts.heldout else ("train",)
+    configs = [(layout.name, splits) for layout in LAYOUTS]
+    configs += [("preference", ("train",))] if facts.preferences else []
     front: dict[str, object] = {
         "pretty_name": facts.name,
         "license": "unknown",
@@ -79,11 +88,11 @@ def data_card(facts: CardFacts) -> str:
         "size_categories": [next((name for limit, name in _SIZES if facts.curated < limit), "1M<n<10M")],
         "configs": [
             {
-                "config_name": layout.name,
-                **({"default": True} if layout is LAYOUTS[0] else {}),
-                "data_files": [{"split": "train", "path": f"{layout.name}/train.parquet"}],
+                "config_name": name,
+                **({"default": True} if name == LAYOUTS[0].name else {}),
+                "data_files": [{"split": split, "path": f"{name}/{split}.parquet"} for split in splits],
             }
-            for layout in LAYOUTS
+            for name, splits in configs
         ],
     }
     if facts.languages:

@@ -8,12 +8,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from humpback.deliver.export.folder import whole_folder
-from humpback.deliver.export.layouts import LAYOUTS, Layout, RatingLike, Row, provenance
+from humpback.deliver.export.layouts import (
+    LAYOUTS,
+    PREFERENCE,
+    PROVENANCE,
+    Layout,
+    Preference,
+    RatingLike,
+    Row,
+    preference,
+    provenance,
+)
 from humpback.errors import StageError
 from humpback.records import Curated, Pair, Rating, RatingState
 
@@ -44,6 +55,8 @@ class ExportCounts:
 
     curated: int
     seed: int
+    heldout: int = 0
+    """Human pairs in the validation split of every layout."""
 
 
 def collect_ratings(ratings: Iterable[Rating], ids: Container[str]) -> dict[str, tuple[RatingLine, ...]]:
@@ -67,8 +80,12 @@ def export_data(
     ratings: RatingLookup,
     out: Path,
     card: str,
+    heldout: Iterable[Pair] = (),
+    rejected: Callable[[Curated], Sequence[str]] | None = None,
 ) -> ExportCounts:
     """Writes the data set: one folder for each layout, with `train.parquet` and `train.jsonl`, and the card.
+
+    Beside them lies `dataset_info.json`, by which LLaMA-Factory finds the data.
 
     Args:
         rows: The curated set.
@@ -76,6 +93,8 @@ def export_data(
         ratings: Every rating of a row, by its id.
         out: The data set's folder, which is made or replaced as a whole.
         card: Its README.md, from `data_card`.
+        heldout: The seed pairs that no model was trained on: `validation.parquet` and `validation.jsonl`, where any.
+        rejected: The other instructions of a row's passage, which were not kept: they make the folder 'preference'.
 
     Raises:
         StageError: There are no curated rows; nothing is written.
@@ -84,21 +103,45 @@ def export_data(
     curated = seed = 0
     with whole_folder(out) as folder:
         with ExitStack() as stack:
-            writers = [stack.enter_context(_Writer(folder, layout)) for layout in LAYOUTS]
+            writers = [stack.enter_context(_LayoutWriter(folder, layout)) for layout in LAYOUTS]
             training = [writer for writer in writers if writer.layout.with_seed]
+            preferences = stack.enter_context(_preferences(folder)) if rejected else None
             for pair in seed_pairs:
                 _write(training, pair, provenance(id=pair.id, source=pair.source))
                 seed += 1
             for row in rows:
-                _write(writers, row, _provenance(row, ratings(row.id)))
+                beside = _provenance(row, ratings(row.id))
+                _write(writers, row, beside)
+                if rejected and preferences:
+                    for other in rejected(row):
+                        preferences.add({**preference(Preference(row.response, row.instruction, other)), **beside})
                 curated += 1
         if not curated:
             raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")
+        heldout_pairs = tuple(heldout)
+        if heldout_pairs:
+            _write_heldout(folder, heldout_pairs)
         (folder / "README.md").write_text(card, encoding="utf-8")
-    return ExportCounts(curated, seed)
+        index = json.dumps(_llama_factory(heldout=bool(heldout_pairs)), indent=2)
+        (folder / "dataset_info.json").write_text(index + "\n", encoding="utf-8")
+    return ExportCounts(curated, seed, len(heldout_pairs))
 
 
-def _write(writers: Sequence[_Writer], pair: Pair | Curated, beside: Row) -> None:
+def _write_heldout(folder: Path, pairs: Sequence[Pair]) -> None:
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_LayoutWriter(folder, layout, "validation")) for layout in LAYOUTS]
+        for pair in pairs:
+            _write(writers, pair, provenance(id=pair.id, source=pair.source))
+
+
+def _llama_factory(*, heldout: bool) -> dict[str, object]:
+    """What LLaMA-Factory reads of a data folder: its data sets by name, each with its file and columns."""
+    columns = {"prompt": "instruction", "query": "input", "response": "output"}
+    splits = {"humpback": "train", **({"humpback_validation": "validation"} if heldout else {})}
+    return {name: {"file_name": f"alpaca/{split}.jsonl", "columns": columns} for name, split in splits.items()}
+
+
+def _write(writers: Sequence[_LayoutWriter], pair: Pair | Curated, beside: Row) -> None:
     origin = pair.origin if isinstance(pair, Pair) else "augmented"
     for writer in writers:
         mark = {"origin": origin} if writer.layout.with_seed else {}
@@ -122,18 +165,16 @@ def _provenance(row: Curated, ratings: Sequence[RatingLike]) -> Row:
 
 
 class _Writer:
-    """The two files of one layout."""
+    """The two files of one split."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
-        self.layout = layout
-        self._schema = layout.columns
+    def __init__(self, folder: Path, schema: pa.Schema, split: str) -> None:
+        self._schema = schema
         self._rows: list[Row] = []
-        layout_folder = folder / layout.name
-        layout_folder.mkdir()
-        self._lines = (layout_folder / "train.jsonl").open("w", encoding="utf-8", newline="\n")
-        self._parquet = pq.ParquetWriter(layout_folder / "train.parquet", self._schema, compression="zstd")
+        folder.mkdir(exist_ok=True)
+        self._lines = (folder / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n")
+        self._parquet = pq.ParquetWriter(folder / f"{split}.parquet", self._schema, compression="zstd")
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -156,3 +197,15 @@ class _Writer:
         if self._rows:
             self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
             self._rows.clear()
+
+
+class _LayoutWriter(_Writer):
+    """The two files of one split of a layout."""
+
+    def __init__(self, folder: Path, layout: Layout, split: str = "train") -> None:
+        self.layout = layout
+        super().__init__(folder / layout.name, layout.columns, split)
+
+
+def _preferences(folder: Path) -> _Writer:
+    return _Writer(folder / "preference", pa.schema([*PREFERENCE, *PROVENANCE]), "train")

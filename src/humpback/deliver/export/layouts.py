@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from humpback.prompts import backward_messages
+
 
 class HasTexts(Protocol):
     """A seed pair or a curated row."""
@@ -144,6 +146,28 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("training", _MESSAGES, messages, with_seed=True),
 )
 """All layouts; the first is what is loaded by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Two instructions that M_yx wrote for one passage: the one that was kept, and one that was not."""
+
+    passage: str
+    chosen: str
+    rejected: str
+
+
+def preference(row: Preference) -> Row:
+    """What M_yx is asked and its two replies, as TRL's trainers of preferences read them."""
+    return {
+        "prompt": [{"role": "user", "content": backward_messages(row.passage)[0].text}],
+        "chosen": [{"role": "assistant", "content": row.chosen}],
+        "rejected": [{"role": "assistant", "content": row.rejected}],
+    }
+
+
+PREFERENCE = pa.schema([(name, pa.list_(_TURN)) for name in ("prompt", "chosen", "rejected")])
+"""The text columns of preferences."""
 
 
 def provenance(
