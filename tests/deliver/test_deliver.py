@@ -163,13 +163,14 @@ def test_the_report_names_signs_in_words(settings, tmp_path):
 
 
 def test_a_stage_that_failed_is_named_with_its_error(settings, tmp_path):
-    config = Config.model_validate(settings | {"curate": {"select": {"threshold": 9}}})
+    settings["corpus"]["segment"] = {"min_chars": 100_000, "max_chars": 200_000}
+    config = Config.model_validate(settings)
     run = Run(tmp_path / "run")
     with run.locked():
         run.save_config(resolved(config))
         with pytest.raises(StageError):
             execute(plan(config, models.identify(config.model)), run, config)
-    assert "It failed: no candidate reached 9" in write_report(run).read_text(encoding="utf-8")
+    assert "It failed: segments kept none of" in write_report(run).read_text(encoding="utf-8")
 
 
 def test_the_pairs_shown_at_the_end_are_the_best(run):

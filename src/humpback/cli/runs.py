@@ -148,7 +148,7 @@ def export(
     ] = "",
     force: Force = False,
 ) -> None:
-    """Write data set and model in the formats of the ecosystem, with their cards: of a finished run, or of files.
+    """Write data set and model of a run, or of files, with their cards.
 
     Example: humpback export runs/demo
 
