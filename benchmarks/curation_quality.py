@@ -41,7 +41,7 @@ from humpback.curate.calibration import calibrate
 from humpback.curate.faults import FAULTS, UNSEEN
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
-from humpback.evaluate.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
+from humpback.evaluation.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
 from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
 from humpback.records import Candidate, Pair, SignScale, Usage, content_id

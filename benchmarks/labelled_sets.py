@@ -7,7 +7,7 @@ from pathlib import Path
 
 from humpback.curate.faults import FAULTS, plant
 from humpback.data_access.rows import Values, file_rows
-from humpback.evaluate.labels import LabelColumns, read_labels
+from humpback.evaluation.labels import LabelColumns, read_labels
 from humpback.records import Pair, content_id, record_rng_seed
 
 

@@ -26,10 +26,10 @@ import numpy as np
 from peers import alpaca_eval_code
 
 from humpback.data_access.rows import file_rows
-from humpback.evaluate.comparisons import Comparison, only_model, read_comparisons, write_comparisons
-from humpback.evaluate.leaderboard import read_difficulty, read_gamed, read_leaderboard
-from humpback.evaluate.length_control import length_controlled
-from humpback.evaluate.winrate import win_rate
+from humpback.evaluation.comparisons import Comparison, only_model, read_comparisons, write_comparisons
+from humpback.evaluation.leaderboard import read_difficulty, read_gamed, read_leaderboard
+from humpback.evaluation.length_control import length_controlled
+from humpback.evaluation.winrate import win_rate
 
 ALPHAS = {
     "Humpback": 6.95, "WizardLLM": 5.69, "Alpaca-GPT4": 5.40, "Vicuna": 4.53,

@@ -24,8 +24,8 @@ import torch
 
 from humpback import models, seed
 from humpback.config import Config, ModelSettings, TagSettings, TrainSettings
-from humpback.finetune.train import finetune
 from humpback.records import Direction, Pair
+from humpback.training.train import finetune
 
 CHECKS = 5
 NEVER = 1_000_000

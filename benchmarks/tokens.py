@@ -23,11 +23,11 @@ from transformers import AutoTokenizer
 
 from humpback import models, seed
 from humpback.config import Config, ModelSettings, TagSettings, TrainSettings
-from humpback.finetune.examples import build_example
-from humpback.finetune.schedule import order_of_examples, steps_and_batch
-from humpback.finetune.step_rows import RowLayout, StepRows
-from humpback.finetune.tokens import Rendered, open_tokens, write_tokens
 from humpback.models.template import Example, Template
+from humpback.training.examples import build_example
+from humpback.training.schedule import order_of_examples, steps_and_batch
+from humpback.training.step_rows import RowLayout, StepRows
+from humpback.training.tokens import Rendered, open_tokens, write_tokens
 
 
 def made_up(count: int) -> Iterator[Rendered]:

@@ -35,9 +35,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback import models, seed
 from humpback.config import Config, ModelSettings, TagSettings
-from humpback.finetune.schedule import Schedule, order_of_examples
-from humpback.finetune.tokens import Tokens, tokenise
 from humpback.records import Pair, content_id
+from humpback.training.schedule import Schedule, order_of_examples
+from humpback.training.tokens import Tokens, tokenise
 
 NAMES = ("humpback", "humpback-padded", "trl", "trl-packing", "plain")
 CHILD = Path(__file__).parent / "peers" / "trainings.py"

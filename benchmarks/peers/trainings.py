@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
 
-from humpback.finetune.cpu.products import product
+from humpback.training.cpu.products import product
 
 RATE = 2e-5
 SIDE = 1024
@@ -83,12 +83,12 @@ class Clock(TrainerCallback):
 def humpback(spec: dict[str, Any], clock: Clock, *, packing: bool) -> tuple[list[float], bool]:
     """Our trainer, set up as a run sets it up."""
     from humpback.config import ModelSettings, TagSettings, TrainSettings
-    from humpback.finetune.load import load
-    from humpback.finetune.schedule import Schedule
-    from humpback.finetune.step_rows import StepRows
-    from humpback.finetune.tokens import open_tokens
-    from humpback.finetune.trainer import make_trainer
-    from humpback.finetune.training_job import TrainingJob
+    from humpback.training.load import load
+    from humpback.training.schedule import Schedule
+    from humpback.training.step_rows import StepRows
+    from humpback.training.tokens import open_tokens
+    from humpback.training.trainer import make_trainer
+    from humpback.training.training_job import TrainingJob
 
     size = spec["batch"]
     settings = TrainSettings(
@@ -192,7 +192,7 @@ def network(spec: dict[str, Any]) -> Any:
 
 def examples(spec: dict[str, Any]) -> list[tuple[list[int], int]]:
     """Tokens and start of the target of each example, in the order of the training."""
-    from humpback.finetune.tokens import open_tokens
+    from humpback.training.tokens import open_tokens
 
     tokens = open_tokens(Path(spec["tokens"]))
     rows = [tokens.example(index) for index in spec["order"]]

@@ -13,8 +13,8 @@ import pytest
 from humpback.config import Config, CorpusSettings, DecontaminateSettings, SeedSettings
 from humpback.corpus.readers import list_sources, read_documents
 from humpback.data_access.rows import file_digest, source_digest
-from humpback.evaluate.answers import read_prompt_set
-from humpback.evaluate.labels import LabelColumns
+from humpback.evaluation.answers import read_prompt_set
+from humpback.evaluation.labels import LabelColumns
 from humpback.records import Document, Pair
 from humpback.seed import read_pairs
 from humpback.standalone.labels import read_labelled

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from humpback.errors import ConfigError
-from humpback.evaluate.comparisons import Output
+from humpback.evaluation.comparisons import Output
 from humpback.experiment.results import tables
 from humpback.experiment.winning import Judged
 

@@ -13,11 +13,11 @@ import yaml
 from humpback import models
 from humpback.config import Config, ModelSettings, TrainSettings
 from humpback.errors import ModelError
-from humpback.finetune.requirements import training_memory_bytes
 from humpback.method import start_checks
 from humpback.method.plan import plan
 from humpback.method.start_checks import check_start
 from humpback.runs.store import Run
+from humpback.training.requirements import training_memory_bytes
 from tests.command import humpback, mistake
 
 

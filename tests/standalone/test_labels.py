@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from humpback.cli.main import app
 from humpback.errors import ConfigError, InputError
-from humpback.evaluate.labels import LabelColumns
+from humpback.evaluation.labels import LabelColumns
 from humpback.standalone.labels import agreement_lines, read_labelled
 
 REPLIES = Path(__file__).parents[3] / "shared/data/rated/oasst1_en_validation_replies.jsonl.gz"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from humpback.errors import InputError, StoreError
-from humpback.evaluate.answers import Answering
+from humpback.evaluation.answers import Answering
 from humpback.standalone.answer import answer_files
 from humpback.standalone.blind import blind_files
 from humpback.standalone.rate import rate_files

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from humpback.cli.main import app
 from humpback.config import Config, ModelSettings
 from humpback.errors import EngineError, StoreError
-from humpback.evaluate.answers import Answering
-from humpback.evaluate.comparisons import Output
-from humpback.evaluate.winrate import Judging
+from humpback.evaluation.answers import Answering
+from humpback.evaluation.comparisons import Output
+from humpback.evaluation.winrate import Judging
 from humpback.records import Message, Outcome, Part, Request, Sampling
 from humpback.runs.executor import execute
 from humpback.runs.stage import ExternalModel, Produce, Stage

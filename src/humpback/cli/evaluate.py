@@ -40,7 +40,7 @@ def answer_(
 
     Example: humpback evaluate answer prompts.jsonl --model runs/demo/stages/forward-2/model --out m-2.json
     """
-    from humpback.evaluate.answers import Answering
+    from humpback.evaluation.answers import Answering
     from humpback.standalone.answer import answer_files
 
     answering = Answering(seed, max_new_tokens, temperature)
@@ -70,7 +70,7 @@ def judge_(
 
     Example: humpback evaluate judge m-2.json m-0.json --model judge --out annotations.json
     """
-    from humpback.evaluate.winrate import Judging
+    from humpback.evaluation.winrate import Judging
     from humpback.standalone.judge import judge_files
 
     judging = Judging(seed, max_new_tokens, tries)

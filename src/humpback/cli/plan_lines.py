@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from humpback.config import Config
-from humpback.finetune.requirements import training_memory_bytes
 from humpback.method.forecast import StageForecast, kind_of
 from humpback.models.size import parameters
 from humpback.runs.recipe import in_words
 from humpback.runs.status import StageStatus
+from humpback.training.requirements import training_memory_bytes
 
 _GIB = 1 << 30
 

@@ -139,8 +139,8 @@ def _folder(name: str, out: str) -> Path:
 
 def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     """How much room the run's models take at most; empty where the base model's size is not known yet."""
-    from humpback.finetune.requirements import PARAMETER_BYTES, training_disk_bytes
     from humpback.models.size import parameters
+    from humpback.training.requirements import PARAMETER_BYTES, training_disk_bytes
 
     size = parameters(config.model)
     if size is None:

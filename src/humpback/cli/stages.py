@@ -158,7 +158,7 @@ def rate(
         with at_work(force=force) as how:
             print_lines(rate_files(pairs, model, out, settings or [], backward, how))
         return
-    from humpback.evaluate.labels import LabelColumns
+    from humpback.evaluation.labels import LabelColumns
     from humpback.standalone.labels import agreement_lines, read_labelled
 
     with at_work(force=force) as how:

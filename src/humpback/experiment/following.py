@@ -17,7 +17,7 @@ from humpback.config.flat import flat_settings
 from humpback.data_access.rows import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
-from humpback.evaluate.answers import EvalPrompt
+from humpback.evaluation.answers import EvalPrompt
 from humpback.method.rows import read_rows
 from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, MapShards, Stage, names_of
@@ -25,8 +25,8 @@ from humpback.runs.store import StageFolder
 from humpback.statistics.paired import Measured
 
 if TYPE_CHECKING:
-    from humpback.evaluate.answers import EvalPrompt
-from humpback.evaluate.suites.ifeval import Task
+    from humpback.evaluation.answers import EvalPrompt
+from humpback.evaluation.suites.ifeval import Task
 
 _PACKAGES = ("lm_eval", "langdetect", "nltk", "punkt")
 _STRICT = "inst_level_strict_acc"
@@ -112,8 +112,8 @@ def follow(
         config: Its tags.
         settings: How long an answer may be.
     """
-    from humpback.evaluate.answers import Answering, answer
-    from humpback.evaluate.suites.ifeval import check
+    from humpback.evaluation.answers import Answering, answer
+    from humpback.evaluation.suites.ifeval import check
 
     greedy = Answering(max_new_tokens=settings.max_new_tokens, temperature=0.0)
     outcome = answer(prompt_rows, engine, engine.model, config.tags, greedy)
@@ -129,7 +129,7 @@ def follow(
 
 def _drawn(settings: IfEvalSettings, seed: int) -> list[Task]:
     """The prompts, or a seeded sample of them: never the first ones."""
-    from humpback.evaluate.suites.ifeval import read_tasks
+    from humpback.evaluation.suites.ifeval import read_tasks
 
     tasks = list({task.prompt: task for task in read_tasks(Path(settings.prompts))}.values())
     if not settings.limit:

@@ -61,7 +61,7 @@ def read_instructions(config: Config, planted: Stage, candidates: Stage, model: 
     """How likely M_0 finds the planted answers under three kinds of instruction: what a written one is worth."""
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[HeldOutLoss]]:
-        from humpback.evaluate.heldout import heldout_losses
+        from humpback.evaluation.heldout import heldout_losses
 
         if done:
             return

@@ -15,9 +15,9 @@ from humpback.config.flat import flat_settings
 from humpback.data_access.rows import file_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, StageError
-from humpback.evaluate.answers import Answering, EvalPrompt
-from humpback.evaluate.comparisons import Comparison, Output, read_outputs
-from humpback.evaluate.winrate import Judging, judge
+from humpback.evaluation.answers import Answering, EvalPrompt
+from humpback.evaluation.comparisons import Comparison, Output, read_outputs
+from humpback.evaluation.winrate import Judging, judge
 from humpback.method.evaluation import answer_prompts
 from humpback.method.rows import read_rows
 from humpback.records import Outcome, content_id, record_rng_seed

@@ -10,21 +10,21 @@ from humpback import prompts, seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
-from humpback.evaluate.answers import Answering, EvalPrompt
-from humpback.evaluate.comparisons import Comparison, Output
+from humpback.evaluation.answers import Answering, EvalPrompt
+from humpback.evaluation.comparisons import Comparison, Output
 from humpback.method.external import identities
 from humpback.records import Direction, HeldOutLoss, Outcome, Pair
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
 
 if TYPE_CHECKING:
-    from humpback.evaluate.winrate import Judging  # which loads numpy, and a plan must not wait for it
+    from humpback.evaluation.winrate import Judging  # which loads numpy, and a plan must not wait for it
 
 
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
     """The loss of every model on the held-out seed pairs, one shard a model."""
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[HeldOutLoss]]:
-        from humpback.evaluate.heldout import heldout_losses
+        from humpback.evaluation.heldout import heldout_losses
 
         name, direction = models[part]
         pairs = seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout
@@ -53,7 +53,7 @@ def pair_losses(config: Config, name: str, pairs: Stage, model: Stage | External
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[HeldOutLoss]]]:
-        from humpback.evaluate.heldout import heldout_losses
+        from humpback.evaluation.heldout import heldout_losses
 
         with inputs.engine(model.name) as engine:
             yield lambda shard: heldout_losses(shard, engine, model.name, direction, config.tags)
@@ -92,7 +92,7 @@ def answer_prompts(
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Output]]]:
-        from humpback.evaluate.answers import answer
+        from humpback.evaluation.answers import answer
 
         with inputs.engine(model) as engine:
             yield lambda shard: answer(shard, engine, generator, config.tags, how)
@@ -120,7 +120,7 @@ def judge_pairs(name: str, pairs: Stage, judge: ExternalModel, how: Judging, set
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Comparison]]]:
-        from humpback.evaluate.winrate import judge as compare
+        from humpback.evaluation.winrate import judge as compare
 
         with inputs.engine(judge.name) as engine:
 

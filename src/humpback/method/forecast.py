@@ -187,7 +187,7 @@ def _kept(stage: Stage, plan: Plan, read: float | None, rate: Rate | None, known
 
 def _pairs_seen(stage: Stage, pairs: float, config: Config) -> float:
     """How many pairs a training sees, repetitions counted."""
-    from humpback.finetune.schedule import steps_and_batch
+    from humpback.training.schedule import steps_and_batch
 
     settings: TrainSettings = config.backward
     if "backward.method" not in stage.settings:

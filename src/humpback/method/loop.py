@@ -85,9 +85,9 @@ def finetune(
             (out / "humpback.json").write_text("{}\n", encoding="utf-8")
             count = sum(1 for _ in _training_pairs(inputs, config, on, seed_share))
             return Trained(count, count, {}, 0, {"steps": 0})
-        from humpback.finetune.processes import train_in_processes
-        from humpback.finetune.ray import train_on_ray
-        from humpback.finetune.train import finetune as train
+        from humpback.training.processes import train_in_processes
+        from humpback.training.ray import train_on_ray
+        from humpback.training.train import finetune as train
 
         summary = train(
             _Reread(lambda: _training_pairs(inputs, config, on, seed_share)),

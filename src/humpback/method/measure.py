@@ -43,7 +43,7 @@ def measure(config: Config, base: str, folder: Path, progress: Progress) -> tupl
     Returns:
         What was measured, and why it ended early, if it did.
     """
-    import humpback.finetune.train  # noqa: F401 - the first training must not be charged with it
+    import humpback.training.train  # noqa: F401 - the first training must not be charged with it
 
     small, timed, drawn, why = _shortened(config), _StepTimes(progress), _Drawn(config), ""
     short_plan, run = plan(small, base), Run(folder)

@@ -30,7 +30,6 @@ from humpback.config import SCORERS, Config, ModelSettings, TrainSettings
 from humpback.corpus.reading.sources import list_sources
 from humpback.engines.open import open_engine
 from humpback.errors import ConfigError, HumpbackError, InputError, ModelError, StoreError
-from humpback.finetune.requirements import check_packages, training_disk_bytes, training_memory_bytes
 from humpback.models.device import device_count, kind_of_device, memory_bytes
 from humpback.models.size import parameters
 from humpback.records import Direction
@@ -38,6 +37,7 @@ from humpback.runs.stage import Stage, Train
 from humpback.runs.status import status, with_dependents
 from humpback.runs.store import Run
 from humpback.runs.store.files import is_remote
+from humpback.training.requirements import check_packages, training_disk_bytes, training_memory_bytes
 
 P = TypeVar("P")
 _GIB = 1 << 30

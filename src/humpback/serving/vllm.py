@@ -41,7 +41,7 @@ def prepare(model: AnsweringModel, host: str, port: int) -> list[str]:
     Raises:
         ModelError: The folder has no tokenizer.
     """
-    from humpback.finetune.load import load_tokenizer
+    from humpback.training.load import load_tokenizer
 
     folder = get_folder(model.path, cache_folder() / "served" / content_id(str(model.path)))
     tokenizer = load_tokenizer(folder, model.settings)

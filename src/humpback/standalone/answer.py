@@ -7,8 +7,8 @@ from pathlib import Path
 
 from humpback.config import Config
 from humpback.data_access.rows import file_digest
-from humpback.evaluate.answers import Answering, EvalPrompt, read_prompt_set
-from humpback.evaluate.comparisons import Output, write_outputs
+from humpback.evaluation.answers import Answering, EvalPrompt, read_prompt_set
+from humpback.evaluation.comparisons import Output, write_outputs
 from humpback.method.evaluation import answer_prompts
 from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes

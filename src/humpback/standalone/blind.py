@@ -7,8 +7,8 @@ from pathlib import Path
 from humpback.config import Config
 from humpback.data_access.rows import file_digest
 from humpback.errors import InputError
-from humpback.evaluate.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
-from humpback.evaluate.comparisons import only_model, pair_up, read_outputs, write_comparisons
+from humpback.evaluation.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
+from humpback.evaluation.comparisons import only_model, pair_up, read_outputs, write_comparisons
 from humpback.runs.store import Run
 from humpback.standalone.judge import winrate_lines
 from humpback.standalone.work import Command, How, carry_out

@@ -7,10 +7,10 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from humpback.evaluate.answers import read_prompt_set
-from humpback.evaluate.diversity import diversity
-from humpback.evaluate.scaling import fit_scaling, read_points
-from humpback.evaluate.verbs import requests_lines, requests_of
+from humpback.evaluation.answers import read_prompt_set
+from humpback.evaluation.diversity import diversity
+from humpback.evaluation.scaling import fit_scaling, read_points
+from humpback.evaluation.verbs import requests_lines, requests_of
 from humpback.statistics.figures import shown, span
 from humpback.statistics.intervals import Interval
 

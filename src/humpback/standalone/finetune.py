@@ -106,9 +106,9 @@ def show_training(
     colour: bool,
 ) -> Iterator[str]:
     """The first examples of each file of a training as lines of tokens; the model is not loaded."""
-    from humpback.finetune.load import load_tokenizer, longest_example
-    from humpback.finetune.show import show_examples
     from humpback.models.template import Template
+    from humpback.training.load import load_tokenizer, longest_example
+    from humpback.training.show import show_examples
 
     config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
     base = models.resolve(config.model).path

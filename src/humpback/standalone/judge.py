@@ -10,7 +10,7 @@ from pathlib import Path
 from humpback.config import Config
 from humpback.data_access.rows import file_digest
 from humpback.errors import ConfigError, InputError, StageError
-from humpback.evaluate.comparisons import (
+from humpback.evaluation.comparisons import (
     Comparison,
     only_model,
     pair_up,
@@ -18,9 +18,9 @@ from humpback.evaluate.comparisons import (
     read_outputs,
     write_comparisons,
 )
-from humpback.evaluate.leaderboard import read_difficulty, read_gamed, update_leaderboard
-from humpback.evaluate.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
-from humpback.evaluate.winrate import Judging, WinRate, win_rate
+from humpback.evaluation.leaderboard import read_difficulty, read_gamed, update_leaderboard
+from humpback.evaluation.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
+from humpback.evaluation.winrate import Judging, WinRate, win_rate
 from humpback.method.evaluation import judge_pairs
 from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes

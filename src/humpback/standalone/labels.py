@@ -16,8 +16,8 @@ from humpback import seed
 from humpback.config import Config
 from humpback.data_access.rows import Values, read_rows
 from humpback.errors import InputError
-from humpback.evaluate.labels import LabelColumns, Labels, read_labels
-from humpback.evaluate.ranking import (
+from humpback.evaluation.labels import LabelColumns, Labels, read_labels
+from humpback.evaluation.ranking import (
     Calibration,
     Figure,
     Judged,

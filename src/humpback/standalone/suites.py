@@ -21,12 +21,12 @@ from humpback import models
 from humpback.config import Config
 from humpback.data_access.rows import Values
 from humpback.errors import ConfigError, InputError
-from humpback.evaluate.answers import Answering
-from humpback.evaluate.comparisons import read_outputs, write_json
-from humpback.evaluate.suites import ifeval
-from humpback.evaluate.suites.catalogue import IFEVAL, SUITES, check_name
-from humpback.evaluate.suites.files import read_suite
-from humpback.evaluate.suites.results import Figure, Row, figures, lines
+from humpback.evaluation.answers import Answering
+from humpback.evaluation.comparisons import read_outputs, write_json
+from humpback.evaluation.suites import ifeval
+from humpback.evaluation.suites.catalogue import IFEVAL, SUITES, check_name
+from humpback.evaluation.suites.files import read_suite
+from humpback.evaluation.suites.results import Figure, Row, figures, lines
 from humpback.method.settings_file import with_changes
 from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import Inputs, Produce, Stage
@@ -36,7 +36,7 @@ from humpback.standalone.work import Command, How, carry_out
 from humpback.statistics.intervals import Interval
 
 if TYPE_CHECKING:
-    from humpback.evaluate.suites.harness import Reader, Rows
+    from humpback.evaluation.suites.harness import Reader, Rows
 
 _VERSION = "1"
 """Part of what decides whether a suite is done again: raised when the same rows would give other figures."""
@@ -122,7 +122,7 @@ def _config(asking: Asking, paths: Mapping[str, Path | None], changes: list[str]
 
 
 def _rows(name: str, path: Path | None, asking: Asking) -> Rows:
-    from humpback.evaluate.suites.harness import rows_of
+    from humpback.evaluation.suites.harness import rows_of
 
     suite = SUITES[name]
     return rows_of(suite, read_suite(suite, path) if path else None, asking.limit, asking.seed)
@@ -130,7 +130,7 @@ def _rows(name: str, path: Path | None, asking: Asking) -> Rows:
 
 def _read(rows: Mapping[str, Rows], asking: Asking, config: Config, results: _Results, how: How) -> Iterator[str]:
     """The suites that a model reads: a stage each, so that a kill costs the one in hand; the model is loaded once."""
-    from humpback.evaluate.suites.harness import harness_version
+    from humpback.evaluation.suites.harness import harness_version
 
     read_by = (harness_version(), config.model.dtype, str(asking.template))
     keys = {
@@ -168,7 +168,7 @@ class StoredRow:
 
 def _suite_stage(name: str, rows: Rows, shared: _SharedReader, asking: Asking, key: str) -> Stage:
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[StoredRow]]:
-        from humpback.evaluate.suites.harness import read
+        from humpback.evaluation.suites.harness import read
 
         if not done:
             checked_rows = read(SUITES[name], rows, shared.reader(), template=asking.template)
@@ -186,7 +186,7 @@ class _SharedReader:
         self._reader: Reader | None = None
 
     def reader(self) -> Reader:
-        from humpback.evaluate.suites.harness import Reader
+        from humpback.evaluation.suites.harness import Reader
 
         if self._reader is None:
             self._reader = Reader(models.resolve(self._config.model).path, self._config.model)
@@ -202,7 +202,7 @@ def _follow(
     tasks: Sequence[ifeval.Task], asking: Asking, changes: list[str], results: _Results, how: How
 ) -> Iterator[str]:
     """IFEval: the model answers, unless answers are given, and the harness checks."""
-    from humpback.evaluate.suites.harness import harness_version
+    from humpback.evaluation.suites.harness import harness_version
 
     drawn = list(tasks)
     if asking.limit is not None and asking.limit < len(tasks):
