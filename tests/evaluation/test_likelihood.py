@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from humpback.cli.main import app
-from humpback.config import ModelSettings, TagSettings
+from humpback.config import Config, ModelSettings, TagSettings
 from humpback.engines.open import open_engine
 from humpback.errors import ConfigError
 from humpback.evaluation.heldout import heldout_losses
@@ -26,10 +26,14 @@ def pairs(tmp_path: Path) -> Path:
     return path
 
 
+def on(pairs: Path, **model: object) -> Config:
+    return Config.model_validate({"seed": {"source": str(pairs)}, "model": model})
+
+
 def test_the_figures_are_those_of_the_models(pairs, tiny_model, tiny_chat_model, tmp_path):
     out = tmp_path / "losses.jsonl"
     names = [str(tiny_model), str(tiny_chat_model)]
-    lines = list(likelihood_lines(str(pairs), names, "forward", out, ["model.device=cpu"]))
+    lines = list(likelihood_lines(on(pairs, device="cpu"), names, "forward", out))
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 140
     made = [json.loads(line) for line in pairs.read_text(encoding="utf-8").splitlines()]
@@ -52,7 +56,7 @@ def test_a_pair_that_one_model_cannot_read_counts_for_none(pairs, tiny_model, ti
     with pairs.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"instruction": "Tell all.", "response": "word " * 600}) + "\n")
     names = [str(tiny_model), str(tiny_chat_model)]
-    lines = list(likelihood_lines(str(pairs), names, "forward", tmp_path / "l.parquet", ["model.max_tokens=300"]))
+    lines = list(likelihood_lines(on(pairs, max_tokens=300), names, "forward", tmp_path / "l.parquet"))
     assert lines[0].startswith("70 pairs")
 
 
@@ -64,4 +68,4 @@ def test_the_command_says_that_equal_models_are_equal(pairs, tmp_path, monkeypat
     assert said.exit_code == 0, said.output
     assert said.output.rstrip().endswith("against one +0.0000 (+0.0000 to +0.0000): not told apart")
     with pytest.raises(ConfigError, match="named twice"):
-        list(likelihood_lines(str(pairs), ["one", "one"], "forward", None, []))
+        list(likelihood_lines(on(pairs), ["one", "one"], "forward", None))

@@ -104,10 +104,12 @@ def test_documents_become_the_same_segments_as_on_this_machine(settings, tmp_pat
 
 
 def test_a_single_command_is_shared_too_and_writes_the_same_file(seed_file, tmp_path):
-    changes = ["model.engine=fake", "curate.scorer=expected-rating", "run.shard_rows=2"]
+    settings = {"model": {"engine": "fake"}, "curate": {"scorer": "expected-rating"}, "run": {"shard_rows": 2}}
+    config = Config.model_validate(settings)
+    on_ray = config.model_copy(update={"run": config.run.model_copy(update={"executor": "ray"})})
     near, far = tmp_path / "near.jsonl", tmp_path / "far.jsonl"
-    rate_files(seed_file, "fake", near, changes)
-    rate_files(seed_file, "fake", far, [*changes, "run.executor=ray"])
+    rate_files(seed_file, config, near)
+    rate_files(seed_file, on_ray, far)
     assert far.read_bytes() == near.read_bytes()
     assert near.read_text(encoding="utf-8").count("\n") == 24
 

@@ -13,6 +13,7 @@ from humpback.errors import EngineError, StoreError
 from humpback.evaluation.answers import Answering
 from humpback.evaluation.comparisons import Output
 from humpback.evaluation.winrate import Judging
+from humpback.method.settings_file import with_changes
 from humpback.records import Message, Outcome, Part, Request, Sampling
 from humpback.runs.executor import execute
 from humpback.runs.stage import ExternalModel, Produce, Stage
@@ -91,7 +92,7 @@ def prompts(tmp_path):
 
 
 def served(url):
-    return ["model.engine=openai", f"model.server.base_url={url}", "model.server.retries=0",
+    return ["model.name=m", "model.engine=openai", f"model.server.base_url={url}", "model.server.retries=0",
             "model.server.concurrency=8", "curate.scorer=rating"]  # fmt: skip
 
 
@@ -99,12 +100,12 @@ def test_what_a_server_answered_before_it_died_is_not_asked_again(pairs, tmp_pat
     out, server = tmp_path / "ratings.jsonl", Dying(ANSWERED)
     with serving(server):
         with pytest.raises(EngineError):
-            rate_files(pairs, "m", out, served(server.url))
+            rate_files(pairs, with_changes(Config(), served(server.url)), out)
         assert not out.exists()
         asked_before = list(server.texts)
         assert len(asked_before) == ANSWERED
         server.left, server.texts = PAIRS, []
-        lines = rate_files(pairs, "m", out, served(server.url))
+        lines = rate_files(pairs, with_changes(Config(), served(server.url)), out)
     # Those under way when the server died may have been answered without reaching us: eight at most.
     assert PAIRS - ANSWERED <= len(server.texts) <= PAIRS - ANSWERED + 8
     assert len({*asked_before, *server.texts}) == PAIRS
@@ -149,8 +150,8 @@ def request(text):
 def test_the_same_command_finds_its_work_done(pairs, tmp_path):
     out, server = tmp_path / "ratings.jsonl", Dying(PAIRS)
     with serving(server):
-        first = rate_files(pairs, "m", out, served(server.url))
-        again = rate_files(pairs, "m", out, served(server.url))
+        first = rate_files(pairs, with_changes(Config(), served(server.url)), out)
+        again = rate_files(pairs, with_changes(Config(), served(server.url)), out)
     assert len(server.texts) == PAIRS
     assert again == [*first, f"{out} is there already, made by the same command: nothing is done again"]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from humpback.cli.options import Force, Sets, at_work, print_lines
+from humpback.cli.options import Force, Sets, at_work, configured, print_lines
 from humpback.cli.output import with_output
 
 app = typer.Typer(
@@ -230,5 +230,6 @@ def likelihood(
     """
     from humpback.standalone.likelihood import likelihood_lines
 
+    config = configured(settings, seed={"source": pairs})
     with at_work(force=force) as how:
-        print_lines(likelihood_lines(pairs, model, direction, out, settings or [], how))
+        print_lines(likelihood_lines(config, model, direction, out, how))

@@ -13,6 +13,7 @@ import typer
 from humpback.cli.output import say
 
 if TYPE_CHECKING:
+    from humpback.config import Config
     from humpback.standalone.work import How
 
 Sets = Annotated[
@@ -20,6 +21,10 @@ Sets = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, such as curate.scorer=rating. Repeatable."),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write: .jsonl or .parquet.")]
+Ledger = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--dropped", help="File for what was dropped, and why."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there; throw away unfinished work on it.")]
 
 
@@ -47,6 +52,18 @@ def stoppable() -> Iterator[None]:
     except KeyboardInterrupt:
         say("humpback: stopped; finished work is kept: run it again to continue", error=True)
         raise typer.Exit(130) from None
+
+
+def configured(changes: list[str] | None, **groups: Mapping[str, Any]) -> Config:
+    """The settings that a command's arguments give, with the user's changes.
+
+    Raises:
+        ConfigError: One of them is not right.
+    """
+    from humpback.config import Config
+    from humpback.method.settings_file import with_changes, with_groups
+
+    return with_changes(with_groups(Config(), groups), changes or [])
 
 
 def print_lines(lines: Iterable[str]) -> None:

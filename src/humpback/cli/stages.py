@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
 import typer
 
-from humpback.cli.options import Force, Out, Sets, at_work, print_lines
+from humpback.cli.options import Force, Ledger, Out, Sets, at_work, configured, print_lines
 from humpback.cli.output import in_colour
 from humpback.errors import ConfigError
 
@@ -17,7 +16,7 @@ from humpback.errors import ConfigError
 def segment(
     documents: Annotated[list[str], typer.Argument(help="Files, folders, globs, URLs, hf:NAME, or 'installed:'.")],
     out: Out = Path("segments.jsonl"),
-    dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    dropped: Ledger = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Write nothing; show each piece of a document and why it is kept or dropped."),
@@ -40,22 +39,18 @@ def segment(
 
     Example: humpback segment --explain pages.jsonl#12
     """
-    changes = [*(settings or []), *([f"corpus.exclude={json.dumps(exclude)}"] if exclude else [])]
-    if preview:
-        from humpback.standalone.segment import preview_files
+    from humpback.standalone.segment import explain_files, preview_files, segment_files
 
-        print_lines(preview_files(documents, changes))
+    config = configured(settings, corpus={"documents": documents, "exclude": exclude or []})
+    if preview:
+        print_lines(preview_files(config))
         return
     if explain:
-        from humpback.standalone.segment import explain_files
-
         with at_work():
-            print_lines(explain_files(documents, changes))
+            print_lines(explain_files(config))
         return
-    from humpback.standalone.segment import segment_files
-
     with at_work(force=force) as how:
-        print_lines(segment_files(documents, out, dropped, changes, how))
+        print_lines(segment_files(config, out, dropped, how))
 
 
 def finetune(
@@ -84,25 +79,22 @@ def finetune(
     """
     from humpback.standalone.finetune import finetune_files, show_training
 
+    config = configured(settings, model={"name": model}, seed={"source": pairs})
     if show:
         with at_work():
-            print_lines(
-                show_training(
-                    pairs, direction, model, settings or [], show, augmented or [], colour=in_colour(sys.stdout)
-                )
-            )
+            print_lines(show_training(config, direction, show, augmented or [], colour=in_colour(sys.stdout)))
     elif out is None:
         raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
     else:
         with at_work(force=force) as how:
-            print_lines(finetune_files(pairs, out, direction, model, settings or [], how, augmented or []))
+            print_lines(finetune_files(config, out, direction, how, augmented or []))
 
 
 def instruct(
     segments: Annotated[Path, typer.Argument(help="Segments: a table with a text column, or any other source.")],
     model: Annotated[str, typer.Option(help="Backward model: the folder that 'finetune' wrote.")],
     out: Out = Path("candidates.jsonl"),
-    dropped: Annotated[Optional[Path], typer.Option(help="File for what was dropped, and why.")] = None,  # noqa: UP045
+    dropped: Ledger = None,
     force: Force = False,
     settings: Sets = None,
 ) -> None:
@@ -112,14 +104,16 @@ def instruct(
     """
     from humpback.standalone.instruct import instruct_files
 
+    config = configured(settings, model={"name": model})
     with at_work(force=force) as how:
-        print_lines(instruct_files(segments, model, out, dropped, settings or [], how))
+        print_lines(instruct_files(segments, config, out, dropped, how))
 
 
 def rate(
     pairs: Annotated[Path, typer.Argument(help="Pairs: a table with instruction and response, or any other source.")],
     model: Annotated[str, typer.Option(help="The model that rates.")],
     out: Out = Path("ratings.jsonl"),
+    dropped: Ledger = None,
     evaluate: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -152,18 +146,19 @@ def rate(
     """
     from humpback.standalone.rate import rate_files
 
+    config = configured(settings, model={"name": model})
     if evaluate is None:
         if label or group or at or figures or good_from is not None:
             raise ConfigError("labels are described but not given", "name their file with --evaluate")
         with at_work(force=force) as how:
-            print_lines(rate_files(pairs, model, out, settings or [], backward, how))
+            print_lines(rate_files(pairs, config, out, dropped, backward, how))
         return
     from humpback.evaluation.labels import LabelColumns
     from humpback.standalone.labels import agreement_lines, read_labelled
 
     with at_work(force=force) as how:
         labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
-        print_lines(rate_files(pairs, model, out, settings or [], backward, how))
+        print_lines(rate_files(pairs, config, out, dropped, backward, how))
         print_lines(agreement_lines(labelled, out, at or [], figures, settings or [], how))
 
 
@@ -171,6 +166,7 @@ def select(
     pairs: Annotated[Path, typer.Argument(help="The pairs that were rated.")],
     ratings: Annotated[Path, typer.Argument(help="The ratings that 'rate' wrote.")],
     out: Out = Path("curated.jsonl"),
+    dropped: Ledger = None,
     force: Force = False,
     settings: Sets = None,
 ) -> None:
@@ -181,4 +177,4 @@ def select(
     from humpback.standalone.rate import select_files
 
     with at_work(force=force) as how:
-        print_lines(select_files(pairs, ratings, out, settings or [], how))
+        print_lines(select_files(pairs, ratings, configured(settings), out, dropped, how))

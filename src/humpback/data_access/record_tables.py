@@ -93,6 +93,31 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
         yield kind(**row)
 
 
+def read_table(path: Path, kind: type[Record]) -> Iterator[Record]:
+    """The records of a file that `TableWriter` wrote, in order, a few in memory at a time.
+
+    Raises:
+        InputError: The file is not there any more, or was changed so that these are no such records.
+    """
+    try:
+        for row in _rows(path):
+            yield kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"cannot read {kind.__name__} records from {path} ({error})", "make the file again") from None
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.suffix == ".jsonl":
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+        return
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as table:
+        for batch in table.iter_batches(1024):
+            yield from batch.to_pylist()
+
+
 class TableWriter:
     """Streams records of one type to a JSONL or Parquet file that appears under its name when it is complete.
 

@@ -5,6 +5,7 @@ All mistakes of a file are reported at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -160,6 +161,32 @@ def in_full(config: S) -> S:
         ConfigError: A setting that was changed in Python is not right.
     """
     return parse_settings(resolved(config), "the settings", type(config), Path.cwd())
+
+
+def with_groups(config: S, groups: Mapping[str, Any]) -> S:
+    """A configuration, or any settings, with groups of them changed: what the groups do not name stays as it was.
+
+    Args:
+        config: What to start from.
+        groups: By name, such as {'curate': {'scorer': 'rating'}}; each is a mapping, or an object of `humpback.config`.
+
+    Raises:
+        ConfigError: Naming every mistake at once.
+    """
+    try:
+        return type(config).model_validate(_merged(config, groups))
+    except ValidationError as error:
+        raise ConfigError(_mistakes(error), "see 'humpback init' for every setting") from None
+
+
+def _merged(earlier: Any, later: Any) -> Any:
+    earlier, later = (
+        value.model_dump(mode="json", exclude_unset=True) if isinstance(value, Settings) else value
+        for value in (earlier, later)
+    )
+    if not (isinstance(earlier, Mapping) and isinstance(later, Mapping)):
+        return later
+    return {**earlier, **{name: _merged(earlier.get(name), value) for name, value in later.items()}}
 
 
 def resolved(config: Settings) -> str:

@@ -13,7 +13,6 @@ from humpback.data_access.rows import file_rows
 from humpback.errors import InputError
 from humpback.method.corpus import read_seed
 from humpback.method.loop import as_pair, finetune
-from humpback.method.settings_file import with_changes
 from humpback.records import Candidate, Direction
 from humpback.runs.store import Run
 from humpback.standalone.tables import candidates_stage, is_candidate, is_curated, read_candidates
@@ -23,13 +22,7 @@ _DEFAULT = How()
 
 
 def finetune_files(
-    pairs: str,
-    out: Path,
-    direction: Direction,
-    model: str,
-    changes: list[str],
-    how: How = _DEFAULT,
-    augmented: Sequence[Path] = (),
+    config: Config, out: Path, direction: Direction, how: How = _DEFAULT, augmented: Sequence[Path] = ()
 ) -> list[str]:
     """Finetunes a model on pairs and writes its folder; a line of facts.
 
@@ -37,11 +30,9 @@ def finetune_files(
     each instruction carries the tag of its origin (paper, section 2.2): S_a for seed pairs, S_w for augmented ones.
 
     Args:
-        pairs: Seed pairs, as `seed.source` takes them.
+        config: The settings; `seed.source` names the pairs and `model.name` the base model.
         out: Model folder to write.
         direction: Which side is learnt.
-        model: The base model.
-        changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
         augmented: Files of augmented pairs, such as what `select` wrote: M_1 is trained on seed and curated pairs.
 
@@ -49,12 +40,11 @@ def finetune_files(
         InputError: The seed pairs are what `select` wrote, or a file cannot be read.
         StoreError: The folder is there already, made by something else.
     """
-    config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
     settings = config.backward if direction == "backward" else config.forward
     if not settings.early_stop_checks:
         config = without_holdout(config)
     if direction == "forward" and config.tags.enabled:
-        _refuse_augmented(pairs)
+        _refuse_augmented(config.seed.source)
     read = [read_seed(config)]
     read += [candidates_stage(p, config, name=f"augmented-{number}") for number, p in enumerate(augmented, 1)]
     # One stage name for both directions: the seed of a training of its own is the user's.
@@ -72,7 +62,7 @@ def finetune_files(
         steps = f"{facts['steps']} steps{resumed}, final loss {facts['final_loss']:.3f}"
         return [f"wrote {out}: {facts['examples']} pairs{left_out}, {steps}"]
 
-    reads = (Path(pairs), Path(model), *augmented)
+    reads = (Path(config.seed.source), Path(config.model.name), *augmented)
     return carry_out(Command([*read, train], config, out, write, (out,), reads), how)
 
 
@@ -96,21 +86,13 @@ def without_holdout(config: Config) -> Config:
 
 
 def show_training(
-    pairs: str,
-    direction: Direction,
-    model: str,
-    changes: list[str],
-    count: int,
-    augmented: Sequence[Path] = (),
-    *,
-    colour: bool,
+    config: Config, direction: Direction, count: int, augmented: Sequence[Path] = (), *, colour: bool
 ) -> Iterator[str]:
     """The first examples of each file of a training as lines of tokens; the model is not loaded."""
     from humpback.models.template import Template
     from humpback.training.load import load_tokenizer, longest_example
     from humpback.training.show import show_examples
 
-    config = with_changes(Config.model_validate({"model": {"name": model}, "seed": {"source": pairs}}), changes)
     base = models.resolve(config.model).path
     template = Template(load_tokenizer(base, config.model))
     longest = longest_example(base, config.model)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from humpback.config import Config
 from humpback.method.loop import self_augment
-from humpback.method.settings_file import with_changes
 from humpback.records import Candidate
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
@@ -18,20 +17,18 @@ _DEFAULT = How()
 
 
 def instruct_files(
-    segments: Path, model: str, out: Path, dropped: Path | None, changes: list[str], how: How = _DEFAULT
+    segments: Path, config: Config, out: Path, dropped: Path | None = None, how: How = _DEFAULT
 ) -> list[str]:
     """Lets a backward model write instructions; lines of counts.
 
     Args:
         segments: Table with a text column.
-        model: The backward model.
+        config: The settings; `model` is the backward model.
         out: File for the candidates: .jsonl or .parquet.
         dropped: File for what was dropped, and why.
-        changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
     """
     check_endings(out, dropped)
-    config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     if not config.model.engine_spec.reads_spans:
         # The gain reads an instruction that stands in the conversation, which no server does.
         config = config.model_copy(update={"augment": config.augment.model_copy(update={"gain": False})})

@@ -19,7 +19,6 @@ from humpback.method.corpus import read_seed
 from humpback.method.external import identities
 from humpback.method.loop import select
 from humpback.method.rating import rate
-from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
 from humpback.reasons import in_words
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating
@@ -33,23 +32,23 @@ _DEFAULT = How()
 
 
 def rate_files(
-    pairs: Path, model: str, out: Path, changes: list[str], backward: str = "", how: How = _DEFAULT
+    pairs: Path, config: Config, out: Path, dropped: Path | None = None, backward: str = "", how: How = _DEFAULT
 ) -> list[str]:
     """Lets a model rate pairs; lines of counts and states.
 
     Args:
         pairs: File with instruction and response, and what else a run's candidates have.
-        model: The model that rates.
+        config: The settings; `model` is the model that rates.
         out: File for the ratings: .jsonl or .parquet.
-        changes: Settings, as NAME=VALUE.
+        dropped: File for what is no pair, and why.
         backward: M_yx, for `stored-gain` of pairs that no M_yx has written the instruction of.
         how: How the command is carried out.
 
     Raises:
         ConfigError: A setting is wrong, or no scorer would use the backward model.
     """
-    check_endings(out)
-    config = _with_scorer(with_changes(Config.model_validate({"model": {"name": model}}), changes))
+    check_endings(out, dropped)
+    config = _with_scorer(config)
     needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
     if backward and "stored-gain" not in needs:
         raise ConfigError("a backward model is read by the scorer stored-gain alone", "leave --backward out")
@@ -65,25 +64,28 @@ def rate_files(
 
     def write(run: Run) -> list[str]:
         ratings = run.stage(plan[-1].name)
-        line = write_records(out, Rating, ratings.records(Rating), None, run.stage(read.name).dropped())
+        line = write_records(out, Rating, ratings.records(Rating), dropped, run.stage(read.name).dropped())
         states = Counter(ratings.column("state"))
         return [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})", *spent_lines(run)]
 
-    return carry_out(Command(plan, config, out, write, (out,), (pairs,)), how)
+    writes = (out, dropped) if dropped else (out,)
+    return carry_out(Command(plan, config, out, write, writes, (pairs,)), how)
 
 
-def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str], how: How = _DEFAULT) -> list[str]:
+def select_files(
+    pairs: Path, ratings: Path, config: Config, out: Path, dropped: Path | None = None, how: How = _DEFAULT
+) -> list[str]:
     """Keeps the best-rated pairs; lines of counts.
 
     Args:
         pairs: The pairs that were rated.
         ratings: What `rate` wrote.
+        config: The settings.
         out: File for the curated pairs: .jsonl or .parquet.
-        changes: Settings, as NAME=VALUE.
+        dropped: File for what was left out, and why.
         how: How the command is carried out.
     """
-    check_endings(out)
-    config = with_changes(Config(), changes)
+    check_endings(out, dropped)
     by_id = {rating.id: rating for rating in read_ratings(ratings)}
 
     def rated() -> Iterator[Candidate | Dropped]:
@@ -111,10 +113,11 @@ def select_files(pairs: Path, ratings: Path, out: Path, changes: list[str], how:
         signs = [low_signs(by_id[row.id])[:1] for row in curated.dropped() if row.id in by_id]
         worst = Counter(in_words(name) for first in signs for name, _ in first)
         listed = ", ".join(f"{count:,} {words}" for words, count in worst.most_common())
-        line = write_records(out, Curated, curated.records(Curated), None, worded)
+        line = write_records(out, Curated, curated.records(Curated), dropped, worded)
         return [line, *([f"worst sign of those dropped: {listed}"] if listed else [])]
 
-    return carry_out(Command([read, join, choose], config, out, write, (out,), (pairs, ratings)), how)
+    writes = (out, dropped) if dropped else (out,)
+    return carry_out(Command([read, join, choose], config, out, write, writes, (pairs, ratings)), how)
 
 
 def read_ratings(path: Path) -> Iterator[Rating]:

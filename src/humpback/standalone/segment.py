@@ -10,7 +10,6 @@ from humpback.config import Config
 from humpback.corpus.reading.sources import list_files
 from humpback.corpus.survey import file_line, preview
 from humpback.method.plan import plan_corpus
-from humpback.method.settings_file import with_changes
 from humpback.records import Segment
 from humpback.runs.store import Run
 from humpback.standalone.tables import check_endings, write_records
@@ -24,20 +23,16 @@ _NOT_COMPARED = (
 )
 
 
-def segment_files(
-    documents: list[str], out: Path, dropped: Path | None, changes: list[str], how: How = _DEFAULT
-) -> list[str]:
+def segment_files(config: Config, out: Path, dropped: Path | None = None, how: How = _DEFAULT) -> list[str]:
     """Cuts documents into segments; lines of counts.
 
     Args:
-        documents: Files, folders, globs or addresses.
+        config: The settings; `corpus.documents` names the documents.
         out: File for the segments: .jsonl or .parquet.
         dropped: File for what was dropped, and why.
-        changes: Settings, as NAME=VALUE.
         how: How the command is carried out.
     """
     check_endings(out, dropped)
-    config = _config(documents, changes)
     plan = plan_corpus(config)
     notes = [_NOT_COMPARED] if config.corpus.deduplicate.meaning is not None else []
     notes += [_NOT_CHOSEN] if config.corpus.choose.share < 1 else []
@@ -48,24 +43,21 @@ def segment_files(
         return [line, *filter(None, map(file_line, (stage.facts for stage in plan))), *notes]
 
     writes = (out, dropped) if dropped else (out,)
-    reads = tuple(Path(name) for name in documents if "://" not in name)
+    reads = tuple(Path(name) for name in config.corpus.documents if "://" not in name)
     return carry_out(Command(plan, config, out, write, writes, reads), how)
 
 
-def preview_files(documents: list[str], changes: list[str]) -> Iterator[str]:
+def preview_files(config: Config) -> Iterator[str]:
     """Says which files would be read and which not; line by line."""
-    yield from preview(list_files(_config(documents, changes).corpus, required=False))
+    yield from preview(list_files(config.corpus, required=False))
 
 
-def _config(documents: list[str], changes: list[str]) -> Config:
-    return with_changes(Config.model_validate({"corpus": {"documents": documents}}), changes)
-
-
-def explain_files(documents: list[str], changes: list[str]) -> Iterator[str]:
+def explain_files(config: Config) -> Iterator[str]:
     """Says of documents what is cut from them, and why each piece is kept or dropped; line by line."""
     from humpback.corpus.explain import explain
     from humpback.text.contamination import read_contamination
 
-    config = with_changes(Config(), changes)
     against = config.decontaminate
-    yield from explain(documents, config.corpus, read_contamination(against) if against.against else None)
+    yield from explain(
+        list(config.corpus.documents), config.corpus, read_contamination(against) if against.against else None
+    )
