@@ -1,5 +1,6 @@
 """The commands in the documents are commands that exist, with options and settings that exist."""
 
+import json
 import re
 import runpy
 import shlex
@@ -113,3 +114,33 @@ def test_the_site_names_every_setting_and_every_command():
         "evaluate suites",
     ):
         assert f"## humpback {command}\n" in commands
+
+
+def test_the_python_in_the_documents_runs(documents, seed_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 6
+    names = execute(blocks)
+    assert len(names["again"]) == len(names["candidates"])
+    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+
+
+def test_the_notebook_runs_and_holds_no_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((ROOT / "docs" / "notebooks" / "first_hour.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
+    names = execute(["".join(cell["source"]) for cell in cells])
+    assert len(names["segments"]) == 5
+    assert {row.reason for row in names["segments"].dropped} == {"too short"}
+    assert (tmp_path / "curated.jsonl").is_file()
+    assert set(names["opened"].status.values()) == {"done"}
+
+
+def execute(blocks):
+    """Runs pieces of code one after the other; the names that they leave."""
+    names = {"__name__": "__main__"}
+    for block in blocks:
+        exec(block, names)
+    return names

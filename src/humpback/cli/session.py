@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +15,18 @@ from humpback.cli.output import chosen, print_to, say
 from humpback.cli.plan_lines import memory_line, plan_lines, plan_values
 from humpback.config import Config
 from humpback.corpus.survey import file_line
-from humpback.errors import StoreError
 from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
-from humpback.method.record import record_of, save_record, stage_names
-from humpback.method.settings_file import in_full, read_config, resolved
-from humpback.method.start_checks import check_start, plan_or_refuse
-from humpback.runs.run_status import DELIVERY, run_status
+from humpback.method.record import stage_names
+from humpback.method.settings_file import read_config
+from humpback.method.start_checks import plan_or_refuse
+from humpback.runs.run_status import run_status
 from humpback.runs.stage import Stage
 from humpback.runs.status import status
 from humpback.runs.store import Run, path_of
 
 if TYPE_CHECKING:
-    from humpback.cli.progress import ProgressDisplay
+    pass
 
 _GIB = 1 << 30
 
@@ -38,30 +37,27 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
     Raises:
         HumpbackError: Whatever the user can mend.
     """
+    from humpback.api.runs import run
+    from humpback.cli.progress import ProgressDisplay
+    from humpback.deliver.results import some_pairs
+
     config = read_config(name, changes)
-    run = Run(_folder(name, out))
-    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
-    selected = _until(stages, until)
-    check_start(selected, config, run, redo, needs_seed=True)
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
         print_to(console, f"base model {config.model.name}: {notice}")
-    from humpback.cli.progress import ProgressDisplay
-
-    with run.locked():
-        _refuse_stale(stages, run, redo)
-        # Only now: a run that is refused must not change what the folder says of itself.
-        run.save_config(resolved(in_full(config)))
-        save_record(run, record_of(stages, config))
-        with ProgressDisplay(console) as display:
-            _carry_out(config, selected, run, display)
-            if not until:
-                written = _deliver(run)
-        if not chosen.quiet:
-            for line in filter(None, (file_line(stage.facts) for stage in selected)):
-                print_to(console, line)
-        if not until:
-            _print_delivered(run, written, console)
+    with ProgressDisplay(console) as display:
+        finished = run(config, _folder(name, out), redo=redo, until=until, progress=display)
+    if not chosen.quiet:
+        for line in filter(None, (facts.files for facts in finished.counts.values())):
+            print_to(console, line)
+    if until:
+        return
+    for pair in some_pairs(Run(finished.path), 3):
+        print_to(console, f"\n[{pair.score:.2f}] {pair.instruction}", style="bold")
+        print_to(console, f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})")
+    print_to(console, "")
+    for label, path in finished.delivered.items():
+        print_to(console, f"{label:<10} {path}")
 
 
 def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False, as_json: bool = False) -> None:
@@ -100,39 +96,6 @@ def show_status(folder: str, *, as_json: bool = False) -> None:
         print_lines((*stages, *filter(None, map(file_line, manifests)), whole))
 
 
-def _refuse_stale(stages: Sequence[Stage], run: Run, redo: list[str]) -> None:
-    from humpback.runs.executor import refuse_stale
-
-    refuse_stale(stages, run, redo)
-
-
-def _carry_out(config: Config, stages: Sequence[Stage], run: Run, display: ProgressDisplay) -> None:
-    from humpback.runs.executor import execute
-
-    execute(stages, run, config, progress=display)
-
-
-def _deliver(run: Run) -> dict[str, Path]:
-    from humpback.deliver.exporting import write_export
-    from humpback.deliver.reporting import write_report
-
-    with run.recorded(DELIVERY):
-        written = {**write_export(run), "report": write_report(run)}
-    run.log("end", stage=DELIVERY)
-    return written
-
-
-def _print_delivered(run: Run, written: Mapping[str, Path], console: Console) -> None:
-    from humpback.deliver.results import some_pairs
-
-    for pair in some_pairs(run, 3):
-        print_to(console, f"\n[{pair.score:.2f}] {pair.instruction}", style="bold")
-        print_to(console, f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})")
-    print_to(console, "")
-    for label, path in written.items():
-        print_to(console, f"{label:<10} {path}")
-
-
 def _folder(name: str, out: str) -> Path:
     return path_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
 
@@ -151,15 +114,6 @@ def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     meanwhile = max((training_disk_bytes(training, size) for training in full), default=0)
     line = f"disk: {count} models of {model / _GIB:.1f} GiB"
     return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
-
-
-def _until(stages: Sequence[Stage], last: str) -> Sequence[Stage]:
-    names = [stage.name for stage in stages]
-    if not last:
-        return stages
-    if last not in names:
-        raise StoreError(f"--until {last}: no such stage", f"the stages are {', '.join(names)}")
-    return stages[: names.index(last) + 1]
 
 
 def _measured(config: Config) -> Measurement:

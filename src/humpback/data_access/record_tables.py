@@ -99,11 +99,28 @@ def read_table(path: Path, kind: type[Record]) -> Iterator[Record]:
     Raises:
         InputError: The file is not there any more, or was changed so that these are no such records.
     """
-    try:
+    with _unchanged(path):
         for row in _rows(path):
             yield kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+
+
+def count_rows(path: Path) -> int:
+    """How many records a file has that `TableWriter` wrote. Raises as `read_table`."""
+    with _unchanged(path):
+        if path.suffix == ".jsonl":
+            with path.open("rb") as lines:
+                return sum(1 for _ in lines)
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(path).num_rows)
+
+
+@contextmanager
+def _unchanged(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"cannot read {kind.__name__} records from {path} ({error})", "make the file again") from None
+        raise InputError(f"cannot read the records in {path} ({error})", "make the file again") from None
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -6,8 +6,10 @@ All mistakes of a file are reported at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -81,8 +83,10 @@ def load_settings(path: Path, kind: type[S], folder: Path | None = None) -> S:
         raise ConfigError(f"cannot read {path} ({error})", "check the file") from None
 
 
-def read_config(name: str, changes: list[str]) -> Config:
+def read_config(name: str, changes: list[str], groups: Mapping[str, Any] = MappingProxyType({})) -> Config:
     """Reads a configuration file, or a shipped one by 'package:NAME', with changes such as 'run.seed=3'.
+
+    Before these come whole groups of settings, as `with_groups` takes them.
 
     Paths in a file are relative to it, in a change to the working folder. Settings that the user leaves to the base
     model (`auto`) are resolved.
@@ -97,7 +101,7 @@ def read_config(name: str, changes: list[str]) -> Config:
         config = parse_config((resources.files("humpback.demo") / f"{key}.yaml").read_text(encoding="utf-8"), name)
     else:
         config = load_settings(Path(name), Config, Path(name).parent)
-    config = with_changes(config, changes)
+    config = with_changes(with_groups(config, groups), changes)
     refuse_unnamed(config, name)
     return resolve_auto(config)
 
@@ -163,20 +167,21 @@ def in_full(config: S) -> S:
     return parse_settings(resolved(config), "the settings", type(config), Path.cwd())
 
 
-def with_groups(config: S, groups: Mapping[str, Any]) -> S:
+def with_groups(config: S, *changes: Mapping[str, Any]) -> S:
     """A configuration, or any settings, with groups of them changed: what the groups do not name stays as it was.
 
     Args:
         config: What to start from.
-        groups: By name, such as {'curate': {'scorer': 'rating'}}; each is a mapping, or an object of `humpback.config`.
+        changes: Groups by name, such as {'curate': {'scorer': 'rating'}}, each a mapping or an object of
+            `humpback.config`; later changes count.
 
     Raises:
         ConfigError: Naming every mistake at once.
     """
-    try:
-        return type(config).model_validate(_merged(config, groups))
-    except ValidationError as error:
-        raise ConfigError(_mistakes(error), "see 'humpback init' for every setting") from None
+    merged = reduce(_merged, changes, config.model_dump(mode="json", exclude_unset=True))
+    if found := mistakes(merged, type(config)):
+        raise ConfigError("; ".join(found), "see 'humpback init --all' for every setting")
+    return type(config).model_validate(merged)
 
 
 def _merged(earlier: Any, later: Any) -> Any:

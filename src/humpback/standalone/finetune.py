@@ -56,6 +56,8 @@ def finetune_files(
         if (trained := run.stage(train.name).model_path).exists():
             shutil.rmtree(out, ignore_errors=True)
             shutil.move(trained, out)
+        if config.model.engine_spec.dry_run:
+            return [f"wrote {out}: a dry run, nothing was trained"]
         facts, dropped = manifest["training"], sum(manifest["counts"]["dropped"].values())
         left_out = f", {dropped} dropped" if dropped else ""
         resumed = f" (the first {facts['resumed_from']} before)" if facts["resumed_from"] else ""

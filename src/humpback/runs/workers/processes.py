@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait as wait_for
+from types import ModuleType
 
 import cloudpickle
 
@@ -72,7 +74,8 @@ def _run_in_pool(job: bytes, tasks: Sequence[int], workers: int) -> Iterator[int
             running: set[Future[int]] = set()
             while True:
                 for task in queue:
-                    running.add(pool.submit(_run, task))
+                    with _without_main():
+                        running.add(pool.submit(_run, task))
                     if len(running) >= _QUEUED * workers:
                         break
                 if not running:
@@ -82,6 +85,17 @@ def _run_in_pool(job: bytes, tasks: Sequence[int], workers: int) -> Iterator[int
                     yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hides the script that runs, for a new process would run it again; a job brings along what it needs of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _open_job(job: bytes) -> None:
