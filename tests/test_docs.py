@@ -118,10 +118,11 @@ def test_the_site_names_every_setting_and_every_command():
 
 def test_the_python_in_the_documents_runs(documents, seed_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = python_blocks("docs/python.md")
     assert len(blocks) >= 6
     names = execute(blocks)
+    readme = [block for block in python_blocks("README.md") if "import humpback" in block]
+    assert len(execute(readme)["rows"]) == 12
     assert len(names["again"]) == len(names["candidates"])
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()
 
@@ -136,6 +137,11 @@ def test_the_notebook_runs_and_holds_no_output(tmp_path, monkeypatch):
     assert {row.reason for row in names["segments"].dropped} == {"too short"}
     assert (tmp_path / "curated.jsonl").is_file()
     assert set(names["opened"].status.values()) == {"done"}
+
+
+def python_blocks(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def execute(blocks):

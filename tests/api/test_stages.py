@@ -164,7 +164,7 @@ def test_a_model_is_trained_on_rows(rows, tiny_model):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda rows: humpback.segment(rows, corpse={}), ConfigError, "corpse is not a setting"),
+        (lambda rows: humpback.segment(rows, corpse={}), ConfigError, "the settings: corpse is not a setting"),
         (lambda rows: humpback.rate(rows, "m", curate={"scorer": "best"}), ConfigError, "curate.scorer "),
         (lambda rows: humpback.rate(rows, "m", run=3), ConfigError, "run input should be"),
         (lambda rows: humpback.rate(["row"], "m"), InputError, "row 1 of the pairs is of type str: give records"),

@@ -250,9 +250,10 @@ def test_the_stages_one_by_one_on_files(documents, seed_file, tiny_model, tmp_pa
         "rate", seed_file, "--model", "m-forward", "--backward", "m-backward", "--set", "curate.scorer=length",
         cwd=tmp_path)  # fmt: skip
 
-    done = humpback("select", seed_file, "ratings.jsonl", "--out", "curated.jsonl",
+    done = humpback("select", seed_file, "ratings.jsonl", "--out", "curated.jsonl", "--dropped", "others.jsonl",
                     "--set", "curate.select.top_n=5", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "others.jsonl")) == 19
     best = sorted(row["score"] for row in ratings)[-5:]
     assert sorted(row["score"] for row in rows(tmp_path / "curated.jsonl")) == best
 

@@ -5,6 +5,7 @@ All mistakes of a file are reported at once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import reduce
 from importlib import resources
@@ -179,9 +180,8 @@ def with_groups(config: S, *changes: Mapping[str, Any]) -> S:
         ConfigError: Naming every mistake at once.
     """
     merged = reduce(_merged, changes, config.model_dump(mode="json", exclude_unset=True))
-    if found := mistakes(merged, type(config)):
-        raise ConfigError("; ".join(found), "see 'humpback init --all' for every setting")
-    return type(config).model_validate(merged)
+    plain = json.loads(json.dumps(merged, default=str))
+    return parse_settings(yaml.safe_dump(plain, sort_keys=False), "the settings", type(config))
 
 
 def _merged(earlier: Any, later: Any) -> Any:
