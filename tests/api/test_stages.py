@@ -91,12 +91,14 @@ def test_the_command_and_python_write_the_same_files(documents, tmp_path):
     out, ledger = tmp_path / "command.jsonl", tmp_path / "ledger.jsonl"
     changes = ("--set", "corpus.segment.min_chars=300", "--set", "corpus.segment.max_chars=500")
     assert command("segment", documents, "--out", out, "--dropped", ledger, *changes).returncode == 0
-    segments = humpback.segment(documents, out=tmp_path / "python.jsonl", config=FAKE,
-                                corpus={"segment": {"max_chars": 500}})  # fmt: skip
+    settings = {"config": FAKE, "corpus": {"segment": {"max_chars": 500}}}
+    segments = humpback.segment(documents, out=tmp_path / "python.jsonl", **settings)
     assert segments.path.read_bytes() == out.read_bytes()
     assert (tmp_path / "python.dropped.jsonl").read_bytes() == ledger.read_bytes()
     assert segments.summary[0].startswith(f"wrote {segments.path}: {len(segments)} kept")
     assert segments.save(tmp_path / "again.jsonl").read_bytes() == out.read_bytes()
+    continued = humpback.segment(documents, out=out, dropped=ledger, **settings)
+    assert continued.summary[-1].endswith("made by the same command: nothing is done again")
     assert [row.id for row in segments.dropped] == [json.loads(line)["id"] for line in ledger.read_text().splitlines()]
 
 
@@ -151,6 +153,8 @@ def test_models_are_compared_on_the_same_pairs(rows, tiny_model, tiny_chat_model
     assert second.difference.difference == pytest.approx(second.value - first.value)
     assert len(measured.losses) == 2 * len(rows)
     assert "against" in measured.summary[2]
+    alone = humpback.evaluate(rows, str(tiny_model), model={"device": "cpu"}).models
+    assert [model.value for model in alone] == [first.value]
 
 
 @pytest.mark.training
@@ -179,6 +183,7 @@ def test_a_model_is_trained_on_rows(rows, tiny_model):
         (lambda rows: humpback.select(rows, rows), InputError, "has no id, iteration"),
         (lambda rows: humpback.segment([{"text": "Short."}], config=FAKE), StageError, "segments kept none of 1"),
         (lambda rows: humpback.evaluate(rows, []), ConfigError, "no model is named"),
+        (lambda rows: humpback.finetune("s3://me:secret@b/x.jsonl"), ConfigError, "a URL holds a password"),
         (lambda rows: humpback.evaluate(rows, ["m", "m"], config=FAKE), ConfigError, "named twice"),
     ],
 )

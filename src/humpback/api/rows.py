@@ -6,24 +6,20 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from itertools import chain
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from os import PathLike, fspath
+from typing import Any, TypeAlias
 
 from humpback.api.records import Records, ScratchFolder
 from humpback.errors import InputError
 
-if TYPE_CHECKING:
-    import datasets
-
 Source: TypeAlias = str | PathLike[str]
 """What the commands take: a file, a folder, a glob, a URL, or `hf:NAME`."""
-Rows: TypeAlias = "Source | Iterable[object] | datasets.Dataset"
+Rows: TypeAlias = Source | Iterable[object]
 """A source; or rows: records of `humpback.records`, mappings from columns to values, or a `datasets.Dataset`."""
 
 
-def source_of(rows: Rows, name: str, scratch: ScratchFolder) -> Path:
-    """The file that rows are in, written where there is none; of a source its name.
+def source_of(rows: Rows, name: str, scratch: ScratchFolder) -> str:
+    """The name of the file that rows are in, written where there is none; of a source its name as it is.
 
     Args:
         rows: The rows.
@@ -34,25 +30,25 @@ def source_of(rows: Rows, name: str, scratch: ScratchFolder) -> Path:
         InputError: A row is neither a record nor a mapping, or holds what JSON cannot.
     """
     if isinstance(rows, str | PathLike):
-        return Path(rows)
+        return fspath(rows)
     if isinstance(rows, Records) and rows.path:
-        return rows.path
+        return str(rows.path)
     path = scratch.path / f"{name}.jsonl"
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(rows, 1):
             file.write(_line(row, f"row {number} of the {name}") + "\n")
-    return path
+    return str(path)
 
 
 def sources_of(documents: Rows, scratch: ScratchFolder) -> list[str]:
     """Documents as `corpus.documents` takes them: names of sources, or a file of rows. Raises as `source_of`."""
     if isinstance(documents, str | PathLike):
-        return [str(documents)]
+        return [fspath(documents)]
     rows = iter(documents)
     first = next(rows, None)
     if isinstance(first, str | PathLike):
         return [str(source) for source in chain([first], rows)]
-    return [str(source_of(chain(() if first is None else [first], rows), "documents", scratch))]
+    return [source_of(chain(() if first is None else [first], rows), "documents", scratch)]
 
 
 def _line(row: object, place: str) -> str:

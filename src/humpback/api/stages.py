@@ -136,7 +136,7 @@ def finetune(
         >>> m_yx = humpback.finetune("seed.jsonl", direction="backward", out="m-yx")
     """
     work = _Work(out, None, force, progress, name="model")
-    source = {"source": str(source_of(pairs, "pairs", work.scratch))}
+    source = {"source": source_of(pairs, "pairs", work.scratch)}
     changed = _settings(config, groups, seed=source, **_model(model))
     lines = finetune_files(changed, work.out, direction, work.how, tuple(map(Path, augmented)))
     return FinetunedModel(work.out, tuple(lines), None if out else work.scratch)
@@ -180,7 +180,7 @@ def instruct(
         >>> candidates = humpback.instruct(segments, m_yx)
     """
     work = _Work(out, dropped, force, progress)
-    source = source_of(segments, "segments", work.scratch)
+    source = Path(source_of(segments, "segments", work.scratch))
     changed = _settings(config, groups, **_model(model))
     return work.records(Candidate, lambda how: instruct_files(source, changed, work.out, work.ledger, how))
 
@@ -225,7 +225,7 @@ def rate(
         >>> ratings = humpback.rate(candidates, m_0, curate={"scorer": "expected-rating"})
     """
     work = _Work(out, dropped, force, progress)
-    source = source_of(pairs, "pairs", work.scratch)
+    source = Path(source_of(pairs, "pairs", work.scratch))
     changed = _settings(config, groups, **_model(model))
     backward = fspath(backward_model)
     return work.records(Rating, lambda how: rate_files(source, changed, work.out, work.ledger, backward, how))
@@ -267,14 +267,15 @@ def select(
         >>> curated = humpback.select(candidates, ratings, curate={"select": {"top_share": 0.3}})
     """
     work = _Work(out, dropped, force, progress)
-    sources = source_of(pairs, "pairs", work.scratch), source_of(ratings, "ratings", work.scratch)
+    source = Path(source_of(pairs, "pairs", work.scratch))
+    rated = Path(source_of(ratings, "ratings", work.scratch))
     changed = _settings(config, groups)
-    return work.records(Curated, lambda how: select_files(*sources, changed, work.out, work.ledger, how))
+    return work.records(Curated, lambda how: select_files(source, rated, changed, work.out, work.ledger, how))
 
 
 def evaluate(
     pairs: Rows,
-    models: Sequence[Source],
+    models: Source | Sequence[Source],
     *,
     direction: Direction = "forward",
     out: str | Path | None = None,
@@ -287,7 +288,7 @@ def evaluate(
 
     Args:
         pairs: Pairs that no model was trained on, in any layout of the seed: a source or rows.
-        models: The models by name or folder; each is compared with the first.
+        models: A model by name or folder, or several; each is compared with the first.
         direction: Which side is predicted from the other.
         out: File for each model's loss on each pair, .jsonl or .parquet; a temporary one if there is none.
         config: The settings to start from.
@@ -308,11 +309,11 @@ def evaluate(
     Example:
         >>> humpback.evaluate("heldout.jsonl", [m_0, m_2]).models[1].difference
     """
-    names = [fspath(model) for model in models]
+    names = [fspath(model) for model in ([models] if isinstance(models, str | PathLike) else models)]
     if not names:
         raise ConfigError("no model is named", "name one or more, such as models=['m-0', 'm-2']")
     work = _Work(out, None, force, progress)
-    source = {"source": str(source_of(pairs, "pairs", work.scratch))}
+    source = {"source": source_of(pairs, "pairs", work.scratch)}
     changed = _settings(config, groups, seed=source)
     lines = likelihood_lines(changed, names, direction, work.out, work.how)
     losses = file_records(work.out, HeldOutLoss, work.scratch, lines)
