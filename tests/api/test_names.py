@@ -34,7 +34,7 @@ def test_the_import_waits_for_nothing_and_no_room_takes_the_name_of_a_function()
     heavy = {"torch", "transformers", "trl", "datasets", "pyarrow", "numpy", "pydantic", "yaml", "rich", "typer"}
     code = (
         f"import sys, humpback; print(sorted({heavy} & set(sys.modules)))\n"
-        "import humpback.cli.main, humpback.training.disk_space, humpback.evaluation.comparisons\n"
+        "import humpback.cli.main, humpback.training.requirements, humpback.evaluation.comparisons\n"
         f"print([name for name in {FUNCTIONS} if not callable(getattr(humpback, name))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -35,12 +35,12 @@ class Watcher:
     def prepare(self, stages, completed):
         pass
 
-    def begin(self, stage, completed, total):
+    def begin(self, stage):
         self.current = stage.name
 
-    def advance(self, completed, total, note):
-        self.pending[self.current] = total
-        if self.current == "ratings-1" and completed == self.tasks:
+    def advance(self, progress):
+        self.pending[self.current] = progress.total
+        if self.current == "ratings-1" and progress.completed == self.tasks:
             raise Stop
 
     def end(self, stage, counts):
@@ -170,7 +170,7 @@ def test_a_model_is_trained_on_rows(rows, tiny_model):
     [
         (lambda rows: humpback.segment(rows, corpse={}), ConfigError, "the settings: corpse is not a setting"),
         (lambda rows: humpback.rate(rows, "m", curate={"scorer": "best"}), ConfigError, "curate.scorer "),
-        (lambda rows: humpback.rate(rows, "m", run=3), ConfigError, "run input should be"),
+        (lambda rows: humpback.rate(rows, "m", run=3), ConfigError, "run is a group of settings"),
         (lambda rows: humpback.rate(["row"], "m"), InputError, "row 1 of the pairs is of type str: give records"),
         (lambda rows: humpback.rate([*rows, {"a": b""}], "m"), InputError, "row 25 of the pairs cannot be written"),
         (lambda rows: humpback.rate([], "m", config=FAKE), InputError, "has no rows"),

@@ -149,6 +149,8 @@ def test_pieces_never_overlap_and_lose_no_text(shape: list[tuple[int, int]], lon
     parts = ["mark0x. Before any header."]
     for number, (level, sentences) in enumerate(shape, 1):
         parts.append(f"{'#' * level} Header {'abcdefgh'[number % 8]}\n\nmark{number}x. {distinct(sentences)}")
-    found = cut(document("\n\n".join(parts), title=title), SegmentSettings(max_chars=longest))
+    found = cut(
+        document("\n\n".join(parts), title=title), SegmentSettings(min_chars=min(600, longest), max_chars=longest)
+    )
     marks = [mark for piece in found for mark in re.findall(r"mark\d+x", piece.text)]
     assert marks == [f"mark{number}x" for number in range(len(shape) + 1)]

@@ -116,7 +116,9 @@ def test_the_content_of_evaluation_prompts(data: Path):
 
 
 def prompts_content(*against: Path) -> object:
-    config = Config.model_validate({"decontaminate": {"against": [str(path) for path in against]}})
+    config = Config.model_validate(
+        {"seed": {"source": "package:demo"}, "decontaminate": {"against": [str(path) for path in against]}}
+    )
     return read_seed(config).settings["decontaminate.content"]
 
 

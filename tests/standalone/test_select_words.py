@@ -2,6 +2,7 @@
 
 import json
 
+from humpback.config import Config
 from humpback.standalone.rate import select_files
 
 
@@ -16,7 +17,8 @@ def test_select_says_in_words_why_pairs_were_left_out(tmp_path):
     for path, content in ((pairs, candidates), (ratings, rated)):
         path.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
 
-    lines = select_files(pairs, ratings, tmp_path / "curated.jsonl", ["curate.select.top_n=1"])
+    config = Config.model_validate({"curate": {"select": {"top_n": 1}}})
+    lines = select_files(pairs, ratings, config, tmp_path / "curated.jsonl")
 
-    assert lines[0].endswith("curated.jsonl: 1 kept, 3 dropped: 2 scored below the cut, 1 has no rating")
+    assert lines[0].endswith("curated.jsonl: 1 kept, 3 dropped: 2 below the threshold, 1 not rated")
     assert lines[1] == "worst sign of those dropped: 2 the answer stops before its end"

@@ -132,7 +132,7 @@ def test_a_model_is_split_over_gpus_alone() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
 def test_4_bits_without_bitsandbytes_are_refused_with_a_hint(train: Train) -> None:
-    with pytest.raises(StageError, match="needs the package bitsandbytes: pip install"):
+    with pytest.raises(ConfigError, match="needs the package bitsandbytes: pip install"):
         train(method="qlora")
 
 

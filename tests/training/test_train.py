@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
-from humpback.errors import ConfigError, ModelError, StageError, StoreError
+from humpback.errors import ModelError, StageError, StoreError
 from humpback.models.template import Template, check_template
 from humpback.records import Pair
 from humpback.training.cpu.loss import can_compute, target_loss
@@ -255,7 +255,7 @@ def test_the_model_is_freed(train: Any) -> None:
 
 
 def test_what_cannot_be_trained_is_refused(train: Any, pairs: list[Pair]) -> None:
-    with pytest.raises(ConfigError, match="final_learning_rate"):
+    with pytest.raises(ValueError, match="final_learning_rate"):
         train(learning_rate=1e-5, final_learning_rate=1e-4)
     with pytest.raises(StageError, match="cannot be trained on"):
         train(data=[*pairs, *[Pair(str(n), "What?", "", "seed", "t") for n in range(20)]])

@@ -148,7 +148,9 @@ def export(
     ] = "",
     force: Force = False,
 ) -> None:
-    """Write data set and model of a run, or of files, with their cards.
+    """Write the data set and the model of a run, with their cards.
+
+    Or those that single commands wrote.
 
     Example: humpback export runs/demo
 

@@ -59,7 +59,12 @@ def _in_words(mistake: ErrorDetails, kind: type[Settings]) -> str:
         message = mistake["msg"] + _did_you_mean(f"'{close[0]}'" if close else "")
     else:
         message = mistake["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(path)} {message[0].lower() + message[1:]}" if path else message
+    if not path:
+        return message
+    setting = ".".join([*path, message.partition(" ")[0]])  # what contradicts itself begins with a setting of its group
+    if setting in _names(kind, path):
+        return ".".join([*path, message])
+    return f"{'.'.join(path)} {message[0].lower() + message[1:]}"
 
 
 def _take_out(settings: dict[str, Any], location: Sequence[int | str]) -> str:

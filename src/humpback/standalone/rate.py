@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 
@@ -109,11 +109,10 @@ def select_files(
     def write(run: Run) -> list[str]:
         curated = run.stage(choose.name)
         ledger = chain(run.stage(read.name).dropped(), curated.dropped())
-        worded = (replace(row, reason=in_words(row.reason)) for row in ledger)
         signs = [low_signs(by_id[row.id])[:1] for row in curated.dropped() if row.id in by_id]
         worst = Counter(in_words(name) for first in signs for name, _ in first)
         listed = ", ".join(f"{count:,} {words}" for words, count in worst.most_common())
-        line = write_records(out, Curated, curated.records(Curated), dropped, worded)
+        line = write_records(out, Curated, curated.records(Curated), dropped, ledger)
         return [line, *([f"worst sign of those dropped: {listed}"] if listed else [])]
 
     writes = (out, dropped) if dropped else (out,)
