@@ -33,7 +33,9 @@ def chat(
     seed: Annotated[int, typer.Option(help="Of everything drawn at random.")] = 0,
     settings: Sets = None,
 ) -> None:
-    """Talk to a model in the terminal; where input is a file or a pipe, answer each of its lines.
+    """Talk to a model in the terminal.
+
+    Where the input is a file or a pipe, each of its lines is answered.
 
     Example: humpback chat runs/demo --model 0 --model 2
     """
@@ -65,7 +67,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     settings: Sets = None,
 ) -> None:
-    """Serve a model to programs that speak the OpenAI protocol: with vLLM where it is installed.
+    """Serve a model by the OpenAI protocol.
+
+    Where vLLM is installed, its server does it.
 
     Example: humpback serve runs/demo --port 8000
     """
