@@ -1,5 +1,6 @@
 """Watches the files of a process at work and kills it at a moment of its work; a file may go while it is looked at."""
 
+import os
 import signal
 import subprocess
 import time
@@ -32,3 +33,9 @@ def written_at(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return None
+
+
+def take_ctrl_c() -> None:
+    """Called in a new process: it heeds Ctrl-C, which the background job of a shell does not."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

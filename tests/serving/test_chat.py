@@ -23,6 +23,7 @@ from humpback.records import Completion, Request, Sampling
 from humpback.serving.chat import Conversation, chat, harmless
 from humpback.serving.models import answering_models
 from tests.command import humpback, mistake
+from tests.killing import take_ctrl_c
 
 TAGS = "\n\nAnswer in the style of an AI Assistant. Answer with knowledge from web search."
 SAMPLING = Sampling(64, 0.7, 0.9, 1)
@@ -141,7 +142,7 @@ def test_in_a_terminal_ctrl_c_at_the_prompt_ends(config_file: Path, tmp_path: Pa
     assert humpback("run", config_file, "--out", run, "--until", "forward-0").returncode == 0
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "humpback", "chat", str(run)]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=take_ctrl_c) as process:
         os.close(theirs)
         seen = b""
         while not seen.endswith(b"> "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import signal
@@ -25,6 +26,7 @@ from humpback.serving.models import answering_models
 from humpback.serving.server import ModelServer, Served
 from humpback.serving.vllm import prepare, tagged_template
 from tests.command import humpback, mistake
+from tests.killing import take_ctrl_c
 
 QUESTION = [{"role": "user", "content": "How do I bake bread?"}]
 CHANGES = ["model.device=cpu", "model.max_tokens=256"]
@@ -165,11 +167,14 @@ def test_the_command_serves_models_of_a_run_until_ctrl_c(config_file: Path, tmp_
     run = tmp_path / "run"
     assert humpback("run", config_file, "--out", run, "--until", "forward-0").returncode == 0
     command = [sys.executable, "-m", "humpback", "serve", str(run), "--model", "0", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=take_ctrl_c) as process:
         line = process.stdout.readline()
-        assert line.startswith("M_0 at http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(60)
+        process.kill()
+    assert line.startswith("M_0 at http://127.0.0.1:")
+    assert process.returncode == 0
 
 
 def test_a_port_that_is_taken_is_one_line(server, finetuned):
