@@ -47,6 +47,7 @@ def refused(settings: dict, tmp_path: Path) -> list[str]:
 def test_what_can_start_is_not_refused(real, tmp_path):
     config = Config.model_validate(real)
     check_start(plan(config, models.identify(config.model)), config, Run(tmp_path / "run"), needs_seed=True)
+    assert not (tmp_path / "run").exists(), "looking leaves nothing behind"
 
 
 def test_everything_is_said_at_once(real, tmp_path, tiny_model):
