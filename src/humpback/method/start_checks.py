@@ -164,8 +164,6 @@ def _existing(folder: Path) -> Path:
 
 
 def _check_folder(work: _Work) -> None:
-    if work.folder.is_file():
-        raise StoreError(f"{work.folder} is a file", "choose a folder with --out")
     if not is_remote(work.folder) and not os.access(_existing(work.folder), os.W_OK):
         raise StoreError(f"cannot write to {work.folder}", "choose another run folder")
 
