@@ -32,7 +32,7 @@ def plan_lines(forecasts: Sequence[StageForecast]) -> Iterator[str]:
     if not left:
         return
     if not seconds:
-        yield "time: not known before something has run here; 'humpback plan --measure' tries the stages for some minutes"
+        yield "time: not known before something has run; 'humpback plan --measure' tries the stages in some minutes"
     else:
         beside = f", and the time of {', '.join(unknown)}" if unknown else ""
         yield f"time: about {_time(seconds, exact=True)} are left{beside}"
