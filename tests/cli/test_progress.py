@@ -48,7 +48,7 @@ def test_off_a_terminal_no_more_than_30_seconds_pass_without_a_line():
     display.begin(STAGE)
     begun = display._printed
     assert display.line_if_due(begun + 29) == ""
-    assert display.line_if_due(begun + 31) == "[5/14] ratings-1: for 31 s, no step is finished yet"
+    assert display.line_if_due(begun + 31) == "[5/14] ratings-1: for 31 s, nothing is finished yet"
     display.advance(StageProgress("ratings-1", "shards", 12, 80, 0.5, answers=3, tokens=45))
     assert display.line_if_due(begun + 31) == (
         "[5/14] ratings-1: for 31 s, 12 of 80 shards, 30.0 a minute, 2 min left, 3 answers, 45 tokens"
@@ -70,7 +70,7 @@ class Pipe(io.StringIO):
         return count
 
 
-@pytest.mark.parametrize(("stage", "line"), [(STAGE, "no step is finished yet"), (None, "still at work, for 0 s")])
+@pytest.mark.parametrize(("stage", "line"), [(STAGE, "nothing is finished yet"), (None, "still at work, for 0 s")])
 def test_work_that_reports_nothing_gets_its_lines(stage, line):
     pipe = Pipe(line)
     with ProgressDisplay(Console(file=pipe, width=160), line_seconds=0.001) as display:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,20 @@ def test_a_try_leaves_nothing_and_shows_rates(config_file, tmp_path):
     fields = {line.split()[0]: line.split() for line in done.stdout.splitlines() if not line.startswith("[")}
     assert fields["segments"][3] == "~36", "all documents were read, so what they are cut into is known"
     assert fields["candidates"][4].startswith("~")
+
+
+def test_with_a_price_each_stage_has_its_cost(begun, config_file):
+    priced = ("plan", config_file, "--out", begun, "--set", "run.price_per_hour=3600000")
+    lines = humpback(*priced).stdout.splitlines()
+    assert lines[0].split()[4:6] == ["time", "cost"]
+    fields = {line.split()[0]: line.split() for line in lines}
+    stages = {stage["name"]: stage for stage in json.loads(humpback(*priced, "--json").stdout)["stages"]}
+    assert stages["candidates"]["cost"] == pytest.approx(stages["candidates"]["seconds"] * 1000)
+    assert stages["evaluation"]["cost"] is None
+    assert fields["candidates"][5 + fields["candidates"][4:].index("s")] == f"{stages['candidates']['cost']:,.2f}"
+    assert fields["forward-2"][1:3] == ["to", "do"]
+    assert any(line.startswith("time: ") and ", which cost " in line for line in lines)
+
+
+def test_without_a_price_there_is_no_cost(begun, config_file):
+    assert "cost" not in humpback("plan", config_file, "--out", begun).stdout

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
+import psutil
 import pytest
 import yaml
 
 from humpback import models
 from humpback.config import Config, ModelSettings, TrainSettings
 from humpback.errors import ModelError
-from humpback.method import start_checks
 from humpback.method.plan import plan
 from humpback.method.start_checks import check_start
 from humpback.runs.store import Run
@@ -101,7 +102,8 @@ def test_each_has_its_line(change, expected, real, tmp_path):
 
 def test_memory_and_disk_are_added_up(real, tmp_path, monkeypatch):
     real["backward"] = {"steps": 100, "checkpoint_steps": 10}
-    monkeypatch.setattr(start_checks, "memory_bytes", lambda kind: 1000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(free=0))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(9, 9, 1000))
     head, memory, disk = refused(real, tmp_path)
     assert "2 reasons" in head

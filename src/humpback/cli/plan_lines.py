@@ -1,4 +1,7 @@
-"""A plan as lines: each stage with what it takes, and what is left in all. '~' marks an estimate, '?' what is open."""
+"""A plan as lines: each stage with what it takes, and what is left in all. '~' marks an estimate, '?' what is open.
+
+Where the price of an hour is set, time is said as money too.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,19 @@ from humpback.training.requirements import training_memory_bytes
 _GIB = 1 << 30
 
 
-def plan_lines(forecasts: Sequence[StageForecast]) -> Iterator[str]:
+def plan_lines(forecasts: Sequence[StageForecast], price_per_hour: float = 0.0) -> Iterator[str]:
     """A line for each stage, and one for the time that is left."""
     width = max(len(item.status.stage.name) for item in forecasts)
-    yield f"{'stage':<{width}}  state   {'records':>10} {'tokens':>12} {'time':>9}  what"
+    cost_head = f" {'cost':>9}" if price_per_hour else ""
+    yield f"{'stage':<{width}}  state   {'records':>10} {'tokens':>12} {'time':>9}{cost_head}  what"
     for item in forecasts:
         state, stage = item.status, item.status.stage
         note = _note(state)
         tokens = _number(item.tokens, exact=item.exact) if stage.model or stage.makes is None else "-"
         numbers = [_number(item.read, exact=item.exact), tokens]
         time = _time(item.seconds, exact=item.exact)
-        yield f"{stage.name:<{width}}  {state.state:<6}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}  {note}"
+        cost = f" {_cost(item.seconds, price_per_hour, exact=item.exact):>9}" if price_per_hour else ""
+        yield f"{stage.name:<{width}}  {state.state:<6}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}{cost}  {note}"
     left = [item for item in forecasts if not item.exact]
     unknown = list(dict.fromkeys(kind_of(item.status.stage) for item in left if item.seconds is None))
     seconds = sum(item.seconds or 0 for item in left)
@@ -35,15 +40,17 @@ def plan_lines(forecasts: Sequence[StageForecast]) -> Iterator[str]:
         yield "time: not known before something has run; 'humpback plan --measure' tries the stages in some minutes"
     else:
         beside = f", and the time of {', '.join(unknown)}" if unknown else ""
-        yield f"time: about {_time(seconds, exact=True)} are left{beside}"
+        cost = f", which cost {_cost(seconds, price_per_hour, exact=True)}" if price_per_hour else ""
+        yield f"time: about {_time(seconds, exact=True)} are left{cost}{beside}"
 
 
-def plan_values(item: StageForecast) -> dict[str, Any]:
+def plan_values(item: StageForecast, price_per_hour: float = 0.0) -> dict[str, Any]:
     """The same of one stage, for `plan --json`: null is not known, and `exact` says whether figures are counted."""
     state = item.status
     values = {"name": state.stage.name, "state": state.state, "does": state.stage.does, "why": list(state.why)}
     figures = {"records": item.read, "tokens": item.tokens, "seconds": item.seconds, "exact": item.exact}
-    return {**values, "shards": state.shards, **figures}
+    cost = None if item.seconds is None or not price_per_hour else item.seconds / 3600 * price_per_hour
+    return {**values, "shards": state.shards, **figures, "cost": cost}
 
 
 def _note(state: StageStatus) -> str:
@@ -71,3 +78,9 @@ def _time(seconds: float | None, *, exact: bool) -> str:
         return "?"
     minutes = f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
     return ("" if exact else "~") + (f"{seconds:.0f} s" if seconds < 120 else minutes)
+
+
+def _cost(seconds: float | None, price_per_hour: float, *, exact: bool) -> str:
+    if seconds is None:
+        return "?"
+    return f"{'' if exact else '~'}{seconds / 3600 * price_per_hour:,.2f}"

@@ -77,9 +77,10 @@ def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False
     rows = forecast(stages, status(stages, run), config, run, measured)
     memory, disk = memory_line(config), disk_line(config, stages)
     if as_json:
-        print_json({"run": str(run.path), "stages": list(map(plan_values, rows)), "memory": memory, "disk": disk})
+        values = [plan_values(row, config.run.price_per_hour) for row in rows]
+        print_json({"run": str(run.path), "stages": values, "memory": memory, "disk": disk})
         return
-    print_lines(plan_lines(rows))
+    print_lines(plan_lines(rows, config.run.price_per_hour))
     for line in filter(None, (*(stage.notice for stage in stages), memory, disk)):
         say(line)
 

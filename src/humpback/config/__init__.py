@@ -87,6 +87,8 @@ class RunSettings(Settings):
     """Where stages are carried out: on this machine, or on a Ray cluster."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Workers for the stages that need no model; 0 takes one for each core. No number of them changes a result."""
+    price_per_hour: Annotated[float, Field(ge=0)] = 0.0
+    """What an hour of the machine costs, in any currency: `humpback plan` then says what each stage costs."""
 
 
 class Config(Settings):

@@ -30,6 +30,7 @@ _VLLM = "lays vLLM out on its devices; requests stay the same"
 RESULT_NEUTRAL: Mapping[str, str] = {
     "run.executor": "says where stages are carried out; random numbers follow from records",
     "run.workers": "says how many do it; random numbers follow from records",
+    "run.price_per_hour": "is a figure that plan multiplies by",
     **dict.fromkeys(
         (f"model.server.{name}" for name in (
             "base_url", "api_key_env", "concurrency", "requests_per_minute", "timeout", "retries", "logprobs",

@@ -28,7 +28,7 @@ _SOURCES = 16
 _DOCUMENTS = 4
 """Of each source at most."""
 _SEGMENTS = 12
-_STEPS = 3
+_STEPS = 2
 
 
 def measure(config: Config, base: str, folder: Path, progress: Progress) -> tuple[Measurement, str]:

@@ -55,7 +55,8 @@ class StageProgress:
 
     def words(self) -> str:
         """The facts in one clause: what is done, the rate, the time left, loss and tokens."""
-        parts = [f"{self.completed:,} of {self.total:,} {self.unit}" if self.total else "no step is finished yet"]
+        nothing_yet = f"no {self.unit[:-1]} is finished yet" if self.unit else "nothing is finished yet"
+        parts = [f"{self.completed:,} of {self.total:,} {self.unit}" if self.total else nothing_yet]
         if self.per_second:
             parts += [f"{_rate(self.per_second)}, {duration(self.seconds_left or 0)} left"]
         if self.loss is not None:
