@@ -89,18 +89,27 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 88 <= sum(covered) <= 100
 
 
+def test_intervals_of_few_pairs_are_wide_enough():
+    truth = stats.norm.cdf(2 / math.sqrt(2))
+    intervals = [auroc(noisy(24, 2.0, seed=seed)).interval for seed in range(200)]
+    assert 184 <= sum(interval.low <= truth <= interval.high for interval in intervals) <= 200
+    whole = auroc(judged([1.0, 2.0, 3.0, 4.0], [0, 0, 1, 1]))
+    assert whole.value == whole.interval.high == 1
+    assert whole.interval.low < 0.6, "two above two say next to nothing"
+
+
 def test_pairs_of_one_prompt_are_drawn_together():
-    scores, labels = [1.0, 2.0, 3.0, 4.0] * 10, [0, 1, 0, 1] * 10
+    scores, labels = [1.0, 2.0, 3.0, 4.0] * 40, [0, 1, 0, 1] * 40
     alone = auroc(judged(scores, labels)).interval
-    together = auroc(judged(scores, labels, ["a", "b"] * 20)).interval
-    copies = auroc(judged(scores, labels, [str(number // 4) for number in range(40)])).interval
+    together = auroc(judged(scores, labels, ["a", "b"] * 80)).interval
+    copies = auroc(judged(scores, labels, [str(number // 4) for number in range(160)])).interval
 
     assert copies.high - copies.low < 1e-9 < alone.high - alone.low
     assert together != alone
 
 
 def test_the_same_seed_gives_the_same_interval():
-    rows = noisy(60, 1.0)
+    rows = noisy(120, 1.0)
 
     assert auroc(rows, 1) == auroc(rows, 1) != auroc(rows, 2)
 
@@ -199,8 +208,9 @@ def test_correlations_within_groups_do_not_see_differences_between_groups():
 def test_probabilities_that_mean_what_they_say_have_little_error():
     draw = np.random.default_rng(0)
     chances = draw.uniform(size=4000)
-    honest = calibration(judged(chances.tolist(), (draw.uniform(size=4000) < chances).tolist()))
-    boastful = calibration(judged((chances**0.25).tolist(), (draw.uniform(size=4000) < chances).tolist()))
+    shares = (0, 1)
+    honest = calibration(judged(chances.tolist(), (draw.uniform(size=4000) < chances).tolist()), shares)
+    boastful = calibration(judged((chances**0.25).tolist(), (draw.uniform(size=4000) < chances).tolist()), shares)
 
     assert honest.error.value < 0.04
     assert boastful.error.value > 0.2
@@ -211,13 +221,12 @@ def test_probabilities_that_mean_what_they_say_have_little_error():
 
 def test_the_calibration_error_is_that_of_the_bins():
     rows = judged([0.95, 0.95, 0.1, 0.12], [1, 0, 0, 0])
-    found = calibration(rows)
+    found = calibration(rows, (0, 1))
 
     assert [(one.pairs, one.good) for one in found.bins] == [(2, 0.0), (2, 0.5)]
     assert found.error.value == pytest.approx((2 * 0.11 + 2 * 0.45) / 4)
 
 
-def test_grades_are_read_as_probabilities_and_other_scores_are_not():
-    assert calibration(judged([5.0, 3.0, 1.0], [1, 1, 0])).bins[1].predicted == 0.5
-    assert calibration(judged([-3.0, 12.0], [0, 1])) is None
-    assert calibration(judged([None, None], [0, 1])) is None
+def test_probabilities_are_read_on_their_scale():
+    assert calibration(judged([5.0, 3.0, 1.0], [1, 1, 0]), (1, 5)).bins[1].predicted == 0.5
+    assert calibration(judged([None, None], [0, 1]), (1, 5)) is None

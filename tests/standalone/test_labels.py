@@ -124,7 +124,7 @@ def test_pairs_without_a_score_are_counted_by_state_and_rank_last(tmp_path):
     for row, (state, score) in zip(
         rated, [("scored", 2.0), ("scored", 4.0), ("unparsed", None), ("truncated", None)], strict=True
     ):
-        row |= {"state": state, "score": score}
+        row |= {"state": state, "score": score, "scorer": "yes-no"}
     write(tmp_path / "r.jsonl", rated)
     labelled = read_labelled(pairs, pairs, LabelColumns(), [])
     said = "\n".join(agreement_lines(labelled, tmp_path / "r.jsonl", [], None, []))
@@ -134,16 +134,23 @@ def test_pairs_without_a_score_are_counted_by_state_and_rank_last(tmp_path):
     assert "calibration error                 0.500" in said  # of the two that are scored: 1/4 and 3/4, both good
 
 
-def test_a_grade_is_checked_against_how_many_are_good(tmp_path):
+def test_a_probability_is_checked_against_how_many_are_good(tmp_path):
     rows = [{"instruction": f"Why {n}?", "response": f"{n}.", "label": n % 2} for n in range(40)]
     pairs = write(tmp_path / "pairs.jsonl", rows)
-    fake = ["--model", "fake", "--set", "model.engine=fake", "--set", "curate.scorer=random"]
+    fake = ["--model", "fake", "--set", "model.engine=fake", "--set", "curate.scorer=yes-no"]
     said = rate(pairs, "--out", tmp_path / "r.jsonl", "--evaluate", pairs, "--figures", tmp_path / "f.json", *fake)
     found = json.loads((tmp_path / "f.json").read_text())["calibration"]
 
     assert "scores of 0.0 to 0.1 (as probabilities):" in said
     assert sum(one["pairs"] for one in found["bins"]) == 40
     assert 0 < found["error"]["value"] < 0.6
+
+
+def test_a_grade_is_no_probability(tmp_path):
+    rows = [{"instruction": f"Why {n}?", "response": f"{n}.", "label": n % 2} for n in range(8)]
+    pairs = write(tmp_path / "pairs.jsonl", rows)
+    fake = ["--model", "fake", "--set", "model.engine=fake", "--set", "curate.scorer=expected-rating"]
+    assert "calibration" not in rate(pairs, "--out", tmp_path / "r.jsonl", "--evaluate", pairs, *fake)
 
 
 def test_a_mistake_about_labels_is_told_before_anything_is_rated(tmp_path):

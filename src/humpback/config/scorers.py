@@ -55,6 +55,9 @@ class ScorerSpec:
     """Whether its scores are grades that the model writes, so that the best reach the paper's threshold. The mean of a
     distribution or a probability seldom does: a share or a number is asked for, unless a threshold is given."""
 
+    is_probability: bool = False
+    """Whether its scores, from the lowest to the highest of the scale, are probabilities that a pair is good."""
+
     @property
     def takes_threshold(self) -> bool:
         """Whether `curate.select.threshold`, which is a grade of the paper's scale, fits its scores."""
@@ -81,9 +84,9 @@ _SPECS = (
     ScorerSpec("expected-rating", "the mean of the distribution over the grades 1 to 5; never unparsed",
                GRADES, 0.01, 0.05, _MODEL, ("expected-rating",)),
     ScorerSpec("calibrated", "how likely the model finds the pair, compared with the seed's own pairs; never unparsed",
-               GRADES, 0.01, 0.05, _TAGGED, _BOTH, needs="calibration"),
+               GRADES, 0.01, 0.05, _TAGGED, _BOTH, needs="calibration", is_probability=True),
     ScorerSpec("yes-no", "the probability of 'Yes' to the question whether the response is good",
-               GRADES, 0.01, 0.05, _MODEL, ("yes-no",)),
+               GRADES, 0.01, 0.05, _MODEL, ("yes-no",), is_probability=True),
     ScorerSpec("additive", "the probabilities of 'Yes' to five criteria, added up",
                _POINTS, 0.01, 0.05, _MODEL, ("additive",)),
     # A ratio of two mean losses, so good and bad pairs lie within a few hundredths.

@@ -12,16 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from humpback.errors import ConfigError
 from humpback.statistics.intervals import FloatArray, Interval, bootstrap_mean, percentile_interval, resample_counts
-from humpback.statistics.ranks import TieBlocks, ratio, spearman
+from humpback.statistics.ranks import TieBlocks, auroc_interval, ratio, spearman
 
 Statistic = Callable[[FloatArray], FloatArray]
 """From the weight of every pair in some draws (draws x pairs) to the figures of each draw (draws x figures)."""
 
 _DRAWS = 1000
-_CORRELATION_DRAWS = 200
+_FEW_GROUPS = 40
 _CHUNK = 2_000_000
 """Weights that are held at a time."""
 _BINS = 10
@@ -77,7 +78,8 @@ class Calibration:
 def auroc(rows: Sequence[Judged], rng_seed: int = 0) -> Figure:
     """The probability that a good pair scores above a bad one; nan where there are none of either.
 
-    Pairs whose label does not say whether they are good are left out.
+    Pairs whose label does not say whether they are good are left out. Where either side has fewer than 40 groups the
+    interval is that of `auroc_interval`: a bootstrap of so few is too narrow.
     """
     labelled, good = _labelled(rows)
     blocks = TieBlocks(_scores(labelled))
@@ -86,6 +88,9 @@ def auroc(rows: Sequence[Judged], rng_seed: int = 0) -> Figure:
         return blocks.auroc(weights * (1 - good), weights * good)[:, None]
 
     ((value, interval),) = _estimate(statistic, labelled, rng_seed)
+    lower, higher = (len({row.group for row in labelled if row.good is side}) for side in (False, True))
+    if 0 < min(lower, higher) < _FEW_GROUPS:
+        interval = auroc_interval(value, lower, higher)
     return Figure("AUROC", value, interval, len(labelled))
 
 
@@ -137,13 +142,14 @@ def correlations(rows: Sequence[Judged], rng_seed: int = 0) -> tuple[Figure, ...
     Raises:
         ConfigError: scipy is not installed.
     """
-    members = list(groups_of(rows).values())
+    scores, labels = _scores(rows), _labels(rows)
+    members = _members(rows)
     generator = np.random.default_rng(rng_seed)
-    figures = np.empty((_CORRELATION_DRAWS + 1, 2))
-    figures[0] = _correlation(rows)
+    figures = np.empty((_DRAWS + 1, 2))
+    figures[0] = _correlation(scores, labels)
     for draw in range(1, len(figures)):
-        picked = [members[index] for index in generator.integers(0, len(members), len(members))]
-        figures[draw] = _correlation([row for group in picked for row in group])
+        picked = np.concatenate([members[index] for index in generator.integers(0, len(members), len(members))])
+        figures[draw] = _correlation(scores[picked], labels[picked])
     return tuple(
         Figure(name, float(figures[0, column]), percentile_interval(figures[1:, column]), len(rows))
         for column, name in enumerate(("Spearman", "Kendall"))
@@ -157,7 +163,7 @@ def correlations_within(rows: Sequence[Judged], rng_seed: int = 0) -> tuple[Figu
         ConfigError: scipy is not installed.
     """
     groups = {name: group for name, group in groups_of(rows).items() if len({row.label for row in group}) > 1}
-    by_group = [_correlation(group) for group in groups.values()]
+    by_group = [_correlation(_scores(group), _labels(group)) for group in groups.values()]
     figures = []
     for column, name in enumerate(("Spearman", "Kendall")):
         values = [correlation[column] for correlation in by_group]
@@ -167,15 +173,19 @@ def correlations_within(rows: Sequence[Judged], rng_seed: int = 0) -> tuple[Figu
     return tuple(figures)
 
 
-def calibration(rows: Sequence[Judged], rng_seed: int = 0) -> Calibration | None:
-    """Scores as probabilities that a pair is good, against how many are; None where they are no probabilities.
+def calibration(rows: Sequence[Judged], scale: tuple[float, float], rng_seed: int = 0) -> Calibration | None:
+    """Scores that are probabilities that a pair is good, against how many are; None where no pair has a score.
 
-    Scores from 0 to 1 are used as they are, grades from 1 to 5 as (grade - 1) / 4. Pairs without a score do not count.
+    Args:
+        rows: Pairs; those without a score do not count.
+        scale: The score that stands for 0, and the one that stands for 1.
+        rng_seed: Starts the generator of the bootstrap.
     """
     labelled, good = _labelled([row for row in rows if row.score is not None])
-    predicted = _probabilities(_scores(labelled))
-    if predicted is None:
+    if not labelled:
         return None
+    low, high = scale
+    predicted = (_scores(labelled) - low) / (high - low)
     bin_numbers = np.minimum((predicted * _BINS).astype(int), _BINS - 1)
     one_hot = np.eye(_BINS)[bin_numbers]
 
@@ -198,6 +208,18 @@ def groups_of(rows: Sequence[Judged]) -> dict[str, list[Judged]]:
     for row in rows:
         groups.setdefault(row.group, []).append(row)
     return groups
+
+
+def _members(rows: Sequence[Judged]) -> list[npt.NDArray[np.int64]]:
+    """The indices of the pairs of each group."""
+    indices: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        indices.setdefault(row.group, []).append(index)
+    return [np.array(group, np.int64) for group in indices.values()]
+
+
+def _labels(rows: Sequence[Judged]) -> FloatArray:
+    return np.array([row.label for row in rows], np.float64)
 
 
 def _labelled(rows: Sequence[Judged]) -> tuple[list[Judged], FloatArray]:
@@ -228,21 +250,11 @@ def _estimate(statistic: Statistic, rows: Sequence[Judged], rng_seed: int) -> li
     return [(float(value), percentile_interval(draws[:, column])) for column, value in enumerate(values)]
 
 
-def _correlation(rows: Sequence[Judged]) -> tuple[float, float]:
+def _correlation(scores: FloatArray, labels: FloatArray) -> tuple[float, float]:
     """Spearman's and Kendall's, both 0 where a side does not vary: such scores order nothing."""
     try:
         from scipy.stats import kendalltau
     except ImportError:
         raise ConfigError("rank correlations need scipy", "pip install 'humpback-align[evaluate]'") from None
-    scores, labels = _scores(rows), np.array([row.label for row in rows], np.float64)
     rho = spearman(scores, labels)
     return (0.0, 0.0) if rho is None else (rho, float(kendalltau(scores, labels)[0]))
-
-
-def _probabilities(scores: FloatArray) -> FloatArray | None:
-    if not len(scores):
-        return None
-    for low, high in ((0, 1), (1, 5)):
-        if low <= scores.min() and scores.max() <= high:
-            return (scores - low) / (high - low)
-    return None

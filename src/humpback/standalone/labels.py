@@ -14,6 +14,7 @@ from pathlib import Path
 
 from humpback import seed
 from humpback.config import Config
+from humpback.config.scorers import spec_of
 from humpback.data_access.rows import Values, read_rows
 from humpback.errors import InputError
 from humpback.evaluation.labels import LabelColumns, Labels, read_labels
@@ -67,6 +68,7 @@ class Agreement:
     groups: int
     figures: tuple[Figure, ...]
     calibration: Calibration | None
+    """Of scores that are probabilities."""
     length: Figure
     """Spearman's rho of the score and the length of the response: how far the scorer only counts characters."""
 
@@ -126,10 +128,12 @@ def agreement_lines(
     """
     ratings_by_id = {rating.id: rating for rating in read_ratings(ratings)}
     rows = _judged(labelled, ratings_by_id)
+    specs = {spec_of(ratings_by_id[row.id].scorer) for row in rows}
     if not rows:
         raise InputError(f"no pair in {ratings} has a label in {labelled.file}", "give labels of these pairs")
     states = Counter[str](ratings_by_id[row.id].state for row in rows)
-    result = _agreement(rows, labelled, dict(states), counts, with_changes(Config(), changes).run.seed)
+    scale = next(iter(specs)).scale if all(spec.is_probability for spec in specs) else None
+    result = _agreement(rows, labelled, dict(states), counts, scale, with_changes(Config(), changes).run.seed)
     yield from _lines(result, labelled, len(ratings_by_id), len(rows))
     if figures:
         yield from _write_figures(figures, result, labelled, ratings, how)
@@ -157,7 +161,12 @@ def _judged(labelled: Labelled, ratings: dict[str, Rating]) -> list[Judged]:
 
 
 def _agreement(
-    rows: Sequence[Judged], labelled: Labelled, states: dict[str, int], counts: Sequence[int], seed: int
+    rows: Sequence[Judged],
+    labelled: Labelled,
+    states: dict[str, int],
+    counts: Sequence[int],
+    probabilities: tuple[float, float] | None,
+    seed: int,
 ) -> Agreement:
     counts = counts or [max(1, round(share * len(rows))) for share in _SHARES]
     kind = labelled.labels.kind
@@ -174,7 +183,7 @@ def _agreement(
         sum(bool(row.good) for row in rows),
         len({row.group for row in rows}),
         tuple(figures) + ((within,) if within.of else ()),
-        calibration(rows, seed),
+        calibration(rows, probabilities, seed) if probabilities else None,
         replace(correlations(lengths, seed)[0], name="Spearman with the length"),
     )
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from humpback.statistics.intervals import FloatArray
+from humpback.statistics.intervals import FloatArray, Interval, Z
 
 
 def mean_ranks(values: FloatArray) -> FloatArray:
@@ -33,6 +33,25 @@ def auroc(lower: FloatArray, higher: FloatArray) -> float:
     below = int(np.searchsorted(ordered, higher, "left").sum())
     below_or_equal = int(np.searchsorted(ordered, higher, "right").sum())
     return below / pairs + (below_or_equal - below) / pairs / 2 if pairs else math.nan
+
+
+def auroc_interval(value: float, lower: int, higher: int) -> Interval:
+    """A 95 % interval for the AUROC of few values: Newcombe 2006, method 5, with Hanley and McNeil's variance (1982).
+
+    Of 12 values on either side it covers the truth in 95 to 97 % of simulated samples; the bootstrap covers it in 75 to
+    94 %, and is empty where every value of one side is above all of the other.
+
+    Args:
+        value: The AUROC of the sample.
+        lower: How many values of the lower side were drawn independently.
+        higher: How many of the higher side.
+    """
+    truths = np.linspace(0.0005, 0.9995, 2000)
+    extra = (lower + higher) / 2 - 1
+    spread = 1 + extra * ((1 - truths) / (2 - truths) + truths / (1 + truths))
+    error = np.sqrt(truths * (1 - truths) * spread / (lower * higher))
+    inside = truths[np.abs(truths - value) <= Z * error]
+    return Interval(min(value, float(inside[0])), max(value, float(inside[-1])))
 
 
 class TieBlocks:
