@@ -114,5 +114,5 @@ def shared_prefix(loaded: LoadedModel, ids: Sequence[int]) -> CacheSlice | None:
         return None
     cache = fresh_cache()
     tokens = torch.tensor([ids], device=loaded.device)
-    loaded.logits(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    loaded.logits(input_ids=tokens, cache=cache, use_cache=True, logits_to_keep=1)
     return CacheSlice(cache, 0, 0, len(ids))

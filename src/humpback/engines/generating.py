@@ -133,7 +133,7 @@ def _prefill(
                        device=loaded.device)  # fmt: skip
     mask = (torch.arange(skip + width, device=loaded.device)[None] < (skip + lengths)[:, None]).long()
     last = (torch.arange(len(rows), device=loaded.device), lengths - 1)
-    logits = loaded.logits_at(last, input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True)
+    logits = loaded.logits_at(last, input_ids=ids, attention_mask=mask, cache=cache, use_cache=True)
     _sample(loaded, rows, logits)
     return [(row, CacheSlice(cache, index, 0, len(row.prompt_ids))) for index, row in enumerate(rows)]
 
@@ -155,7 +155,7 @@ def _step(loaded: LoadedModel, batch: _RunningBatch) -> _RunningBatch:
     ids = torch.tensor([[row.tokens[-1]] for row in batch.rows], device=loaded.device)
     mask = torch.cat([batch.mask, batch.mask.new_ones(len(batch.rows), 1)], dim=1)
     logits = loaded.logits(
-        input_ids=ids, attention_mask=mask, position_ids=mask.sum(1, keepdim=True) - 1, past_key_values=batch.cache,
+        input_ids=ids, attention_mask=mask, position_ids=mask.sum(1, keepdim=True) - 1, cache=batch.cache,
         use_cache=True,
     )[:, -1]  # fmt: skip
     running = [index for index, row in enumerate(batch.rows) if not row.finish]
@@ -182,7 +182,7 @@ def _generate_fixed(loaded: LoadedModel, rows: list[Generation]) -> Iterator[Com
     positions = positions_of(mask)
     while rows:
         logits = loaded.logits(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache,
+            input_ids=ids, attention_mask=mask, position_ids=positions, cache=cache,
             logits_to_keep=1, use_cache=True,
         )[:, -1]  # fmt: skip
         _sample(loaded, rows, logits)

@@ -93,6 +93,6 @@ def _logits(
     ids, mask = loaded.padded_right(rows, skip)
     inputs: dict[str, object] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
     if prefix is not None:
-        inputs |= {"past_key_values": gather_rows([prefix] * len(rows), ids.shape[1]), "use_cache": True}
+        inputs |= {"cache": gather_rows([prefix] * len(rows), ids.shape[1]), "use_cache": True}
     row_index, column = (torch.tensor(side, device=loaded.device) for side in zip(*positions, strict=True))
     return loaded.logits_at((row_index, column), **inputs)

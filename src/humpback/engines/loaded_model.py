@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from inspect import signature
 from typing import Any, TypeVar, cast
 
 import torch
@@ -76,7 +78,9 @@ class LoadedModel:
             hook.remove()
         raise RuntimeError("the model does not call its middle layer")
 
-    def _forward(self, **inputs: object) -> Any:
+    def _forward(self, cache: object = None, **inputs: object) -> Any:
+        if cache is not None:
+            inputs[_cache_parameter(type(self.network))] = cache
         try:
             return self.network(**inputs)
         except (torch.OutOfMemoryError, MemoryError) as error:
@@ -121,6 +125,12 @@ class LoadedModel:
             real += length
         if items[start:]:
             yield items[start:]
+
+
+@lru_cache
+def _cache_parameter(network: type) -> str:
+    """What a model calls its cache: transformers renamed it in 5.24, and takes the old name until 5.40."""
+    return "cache" if "cache" in signature(network.forward).parameters else "past_key_values"  # type: ignore[attr-defined]
 
 
 class _LayerReached(Exception):
