@@ -34,7 +34,7 @@ def test_a_preset_is_short_and_can_be_planned(preset, documents, seed_file, tmp_
     assert preset in humpback("init", "--help").stdout
     plan = humpback("plan", "run.yaml", "--set", "model.engine=fake", cwd=tmp_path)
     assert plan.returncode == 0, plan.stderr
-    assert "curated-2" in plan.stdout
+    assert "curated-1" in plan.stdout
     again = mistake("init", "run.yaml", "--preset", preset, cwd=tmp_path)
     assert again == "humpback: run.yaml is there already: choose another name, or delete it first"
     assert (tmp_path / "run.yaml").read_text(encoding="utf-8") == text
