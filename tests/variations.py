@@ -26,7 +26,7 @@ def varied(config: Config, name: str, values: Mapping[str, Any]) -> Iterator[Con
         name: The setting.
         values: For settings that only some values fit, one other value, by name.
     """
-    before = flat_settings(config, name)[name]
+    before = _value(config, name)
     for value in [values[name]] if name in values else [*_choices(config, name), *_VALUES]:
         data = config.model_dump(mode="json", exclude_unset=True)
         group = data
@@ -38,8 +38,15 @@ def varied(config: Config, name: str, values: Mapping[str, Any]) -> Iterator[Con
             changed = Config.model_validate(data)
         except ValidationError:
             continue
-        if flat_settings(changed, name)[name] != before:
+        if _value(changed, name) != before:
             yield changed
+
+
+def _value(config: Config, name: str) -> Any:
+    value: Any = config
+    for step in name.split("."):
+        value = getattr(value, step)
+    return value
 
 
 def _choices(config: Config, name: str) -> list[Any]:

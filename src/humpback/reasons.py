@@ -77,6 +77,7 @@ _PAIRS = {
     "no target": "the side that is learnt is empty",
     "not an instruction": "what was written is no instruction",
     "not approved": "not approved by the people who reviewed it",
+    "repeats an example": "the instruction is one of the examples that its writer was shown",
     "other language": "in another language than seed.language",
     "refusal": "the model refused to write an instruction",
 }

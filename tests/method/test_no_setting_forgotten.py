@@ -51,6 +51,8 @@ def values(folder: Path) -> dict[str, Any]:
         "model.engine": "fake",
         "model.server.base_url": "http://localhost:1/v1",
         "model.server.api_key_env": "KEY",
+        "models.writer": {"name": "other/writer"},
+        "models.rater": {"name": "other/rater"},
     }
 
 
@@ -78,6 +80,10 @@ def cases(folder: Path) -> list[Case]:
         {"corpus": {"documents": [pages], "choose": {"share": 0.3, "by": "words"}}},
         {"corpus": {"documents": [pages], "deduplicate": {"meaning": 0.9}}},
         {"model": {"name": "some/model", "dtype": "bfloat16", "device": "cpu"}, "curate": {"scorer": "random"}},
+        {
+            "models": {"writer": {"name": "some/writer"}, "rater": {"name": "some/rater"}},
+            "curate": {"scorer": "rating"},
+        },
     ]
     configs = [Config.model_validate(settings | change) for change in changes]
     return [(config, fingerprints(config)) for config in configs]

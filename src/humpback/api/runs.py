@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from humpback import models
 from humpback.api.records import Records, stage_records
 from humpback.api.stages import Group
 from humpback.config import Config
@@ -17,6 +16,7 @@ from humpback.deliver.reporting import write_report
 from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
+from humpback.method.external import base_identity
 from humpback.method.plan import plan
 from humpback.method.record import record_of, save_record
 from humpback.method.settings_file import in_full, read_config, refuse_unnamed, resolved, with_groups
@@ -84,11 +84,13 @@ class RunFolder:
     def model(self, number: int | Literal["backward"] = -1) -> Path:
         """The folder of M_0, M_1, ... or of the backward model M_yx; -1 is the last one."""
         names = self._results.plan.models
-        if number == "backward":
-            return self._finished(self._results.plan.backward).model_path
-        if not -1 <= number < len(names):
-            raise StoreError(f"{self.path} has no model {number}", f"it has 0 to {len(names) - 1}, and 'backward'")
-        return self._finished(names[number]).model_path
+        by_number: dict[int | str, str] = {int(name.rpartition("-")[2]): name for name in names}
+        by_number |= {"backward": self._results.plan.backward} if self._results.plan.backward else {}
+        by_number |= {-1: names[-1]} if names else {}
+        if number not in by_number:
+            models = ", ".join(str(key) for key in by_number if key != -1) or "no model: it trained none"
+            raise StoreError(f"{self.path} has no model {number}", f"it has {models}")
+        return self._finished(by_number[number]).model_path
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The loss of each model on the held-out seed pairs; none while they are not measured."""
@@ -171,7 +173,7 @@ def run(
     else:
         settings = read_config(str(config), [], groups)
     folder = Run(path_of(str(out)))
-    stages = plan_or_refuse(lambda: plan(settings, models.identify(settings.model)), settings, folder)
+    stages = plan_or_refuse(lambda: plan(settings, base_identity(settings)), settings, folder)
     selected = _until(stages, until)
     check_start(selected, settings, folder, redo, needs_seed=True)
     with folder.locked():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from humpback.augment.checks import clean, validate
+from humpback.augment.examples import Examples
 from humpback.augment.gain import with_gains
 from humpback.config import AugmentSettings
 from humpback.engines.base import Engine
@@ -18,6 +19,7 @@ from humpback.records import (
     Completion,
     Dropped,
     Outcome,
+    Pair,
     Request,
     Sampling,
     Segment,
@@ -25,12 +27,18 @@ from humpback.records import (
     content_id,
     record_rng_seed,
 )
+from humpback.text.likeness import words
 
 _EXCERPT = 200
 
 
 def instruct(
-    segments: Sequence[Segment], engine: Engine, settings: AugmentSettings, seed: int, stage: str
+    segments: Sequence[Segment],
+    engine: Engine,
+    settings: AugmentSettings,
+    seed: int,
+    stage: str,
+    examples: Examples | None = None,
 ) -> Outcome[Candidate]:
     """Writes instructions for each segment.
 
@@ -41,21 +49,26 @@ def instruct(
 
     Args:
         segments: One shard.
-        engine: The backward model M_yx.
+        engine: The backward model M_yx, or a writer that was not trained.
         settings: How instructions are drawn, and which are valid.
         seed: The run's seed.
         stage: The stage's name; with the request's id it decides the random numbers of each request.
+        examples: Pairs that the writer sees with each segment; M_yx sees none.
     """
     most = settings.per_segment if settings.reads_drafts else settings.keep
+    pairs_of = {segment.id: examples.of(segment) if examples else () for segment in segments}
     requests = [
-        _request(segment, k, settings, seed, stage) for segment in segments for k in range(settings.per_segment)
+        _request(segment, k, settings, seed, stage, pairs_of[segment.id])
+        for segment in segments
+        for k in range(settings.per_segment)
     ]
     answers = {completion.id: completion for completion in engine.generate(requests)}
     candidates: list[Candidate] = []
     dropped: list[Dropped] = []
     for segment in segments:
         written = [answers.get(_request_id(segment, k)) for k in range(settings.per_segment)]
-        result = _best(segment, [answer or _unanswered(segment) for answer in written], most, settings, engine.model)
+        answered = [answer or _unanswered(segment) for answer in written]
+        result = _best(segment, answered, most, settings, engine.model, pairs_of[segment.id])
         if isinstance(result, Dropped):
             dropped.append(result)
         else:
@@ -81,12 +94,14 @@ def _request_id(segment: Segment, k: int) -> str:
     return f"{segment.id}/{k}"
 
 
-def _request(segment: Segment, k: int, settings: AugmentSettings, seed: int, stage: str) -> Request:
+def _request(
+    segment: Segment, k: int, settings: AugmentSettings, seed: int, stage: str, examples: Sequence[Pair]
+) -> Request:
     name = _request_id(segment, k)
     sampling = Sampling(
         settings.max_new_tokens, settings.temperature, settings.top_p, record_rng_seed(seed, stage, name)
     )
-    return Request(name, backward_messages(shown(segment, settings)), sampling)
+    return Request(name, backward_messages(shown(segment, settings), examples), sampling)
 
 
 def _unanswered(segment: Segment) -> Completion:
@@ -94,11 +109,19 @@ def _unanswered(segment: Segment) -> Completion:
 
 
 def _best(
-    segment: Segment, written: Sequence[Completion], most: int, settings: AugmentSettings, model: str
+    segment: Segment,
+    written: Sequence[Completion],
+    most: int,
+    settings: AugmentSettings,
+    model: str,
+    examples: Sequence[Pair],
 ) -> list[Candidate] | Dropped:
     instructions = [clean(completion.text) for completion in written]
+    shown_instructions = {" ".join(words(pair.instruction)) for pair in examples}
     reasons = [
-        _reason(completion, instruction, segment.text, settings)
+        "repeats an example"
+        if " ".join(words(instruction)) in shown_instructions
+        else _reason(completion, instruction, segment.text, settings)
         for completion, instruction in zip(written, instructions, strict=True)
     ]
     valid = [k for k, reason in enumerate(reasons) if reason is None]

@@ -58,8 +58,8 @@ def _note(state: StageStatus) -> str:
 
 
 def memory_line(config: Config) -> str:
-    """What the trainings hold in memory at least; empty where the base model's size is not known yet."""
-    size = parameters(config.model)
+    """What the trainings hold in memory at least; empty where there are none, or the base model's size is not known."""
+    size = parameters(config.model) if config.run.train != "none" else None
     if size is None:
         return ""
     weight = 2 if config.model.dtype == "bfloat16" else 4

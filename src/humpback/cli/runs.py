@@ -25,7 +25,7 @@ def init(
     seed: Annotated[str, typer.Option(metavar="SOURCE", help="Your pairs of instruction and response.")] = "",
     model: Annotated[str, typer.Option(metavar="NAME", help="Base model: a hub id, a folder, 'package:NAME'.")] = "",
     preset: Annotated[
-        str, typer.Option(metavar="PRESET", help="For which machine: laptop, gpu, gpu-80gb or cluster.")
+        str, typer.Option(metavar="PRESET", help="For which machine: laptop, gpu, gpu-80gb, cluster; or server.")
     ] = "",
     experiment: Annotated[bool, typer.Option("--experiment", help="Write a grid for 'humpback experiment'.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Write every setting with its default and its meaning.")] = False,

@@ -15,6 +15,7 @@ from humpback.cli.output import chosen, print_to, say
 from humpback.cli.plan_lines import memory_line, plan_lines, plan_values
 from humpback.config import Config
 from humpback.corpus.survey import file_line
+from humpback.method.external import base_identity
 from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
 from humpback.method.record import stage_names
@@ -43,7 +44,7 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
 
     config = read_config(name, changes)
     console = Console(highlight=False, soft_wrap=True)
-    if notice := models.licence(config.model).notice:
+    if config.needs_base and (notice := models.licence(config.model).notice):
         print_to(console, f"base model {config.model.name}: {notice}")
     with ProgressDisplay(console) as display:
         finished = run(config, _folder(name, out), redo=redo, until=until, progress=display)
@@ -72,7 +73,7 @@ def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False
     """
     config = read_config(name, changes)
     run = Run(_folder(name, out))
-    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
+    stages = plan_or_refuse(lambda: plan(config, base_identity(config)), config, run)
     measured = _measured(config) if measures else Measurement()
     rows = forecast(stages, status(stages, run), config, run, measured)
     memory, disk = memory_line(config), disk_line(config, stages)
@@ -102,11 +103,11 @@ def _folder(name: str, out: str) -> Path:
 
 
 def disk_line(config: Config, stages: Sequence[Stage]) -> str:
-    """How much room the run's models take at most; empty where the base model's size is not known yet."""
+    """How much room the run's models take at most; empty where there are none, or the base's size is not known."""
     from humpback.models.size import parameters
     from humpback.training.requirements import PARAMETER_BYTES, training_disk_bytes
 
-    size = parameters(config.model)
+    size = parameters(config.model) if config.run.train != "none" else None
     if size is None:
         return ""
     count = sum(stage.makes is None for stage in stages)
@@ -124,7 +125,7 @@ def _measured(config: Config) -> Measurement:
 
     console = Console(highlight=False, soft_wrap=True, stderr=True)
     with tempfile.TemporaryDirectory(prefix="humpback-") as folder, ProgressDisplay(console) as display:
-        measured, why = measure(config, models.identify(config.model), Path(folder) / "run", display)
+        measured, why = measure(config, base_identity(config), Path(folder) / "run", display)
     if why:
         print_to(console, f"measured up to here: {why}")
     return measured

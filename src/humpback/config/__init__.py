@@ -6,6 +6,7 @@ Imports no heavy library, so that `plan` answers at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -28,13 +29,14 @@ from humpback.config.loop import (
     CurateSettings,
     EvaluateSettings,
     ExampleOrder,
+    ExampleSettings,
     ForwardSettings,
     LoraSettings,
     SelectSettings,
     TagSettings,
     TrainSettings,
 )
-from humpback.config.model import ModelSettings, ServerSettings
+from humpback.config.model import ModelSettings, RoleSettings, ServerSettings
 from humpback.config.scorers import SCORERS, ScorerName, ScorerSpec, SingleScorer, spec_of
 
 __all__ = [
@@ -53,11 +55,13 @@ __all__ = [
     "EngineSpec",
     "EvaluateSettings",
     "ExampleOrder",
+    "ExampleSettings",
     "FilterName",
     "ForwardSettings",
     "LineSettings",
     "LoraSettings",
     "ModelSettings",
+    "RoleSettings",
     "RunSettings",
     "ScorerName",
     "ScorerSpec",
@@ -81,6 +85,9 @@ class RunSettings(Settings):
     """Every random choice follows from this, the stage and the record."""
     iterations: Annotated[int, Field(gt=0, le=100)] = 2
     """Rounds of self-curation: T in the paper."""
+    train: Literal["all", "last", "none"] = "all"
+    """Which models are trained. last: M_1 alone, on seed and curated pairs. none: the run ends at the curated set. Both
+    need `models.writer` and `models.rater`."""
     shard_rows: Positive = 64
     """Documents, segments or candidates that are worked on and committed together: what a kill can cost."""
     executor: Literal["local", "ray"] = "local"
@@ -96,6 +103,8 @@ class Config(Settings):
 
     run: RunSettings = RunSettings()
     model: ModelSettings = ModelSettings()
+    """The base model, which is trained."""
+    models: RoleSettings = RoleSettings()
     seed: SeedSettings = SeedSettings()
     corpus: CorpusSettings = CorpusSettings()
     decontaminate: DecontaminateSettings = DecontaminateSettings()
@@ -107,3 +116,23 @@ class Config(Settings):
     augment: AugmentSettings = AugmentSettings()
     curate: CurateSettings = CurateSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+
+    def contradictions(self) -> Iterator[str]:
+        """Who does a part that nobody is trained for, and how often."""
+        for role in ("writer", "rater"):
+            if self.run.train != "all" and getattr(self.models, role) is None:
+                yield f"run.train is {self.run.train}, so that nobody is trained to be the {role}: name models.{role}"
+        if self.models.rater and self.run.iterations > 1:
+            yield f"models.rater rates every iteration alike: set run.iterations, which is {self.run.iterations}, to 1"
+        writer, by_gain = self.models.writer, {"stored-gain"} & {self.curate.scorer, *self.curate.first}
+        if writer and by_gain and not writer.engine_spec.reads_spans:
+            yield f"curate.scorer {self.curate.scorer} needs the stored gain, which a writer on a server does not give"
+        if self.run.train != "all" and self.augment.reads_drafts:
+            yield "augment.best_by is forward, and M_0 is not trained: set it to backward"
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether anything is made of the base model, or read by it."""
+        by_meaning = self.corpus.deduplicate.meaning is not None
+        chosen = self.corpus.choose.share < 1 and self.corpus.choose.by == "hidden"
+        return self.run.train != "none" or by_meaning or chosen

@@ -136,6 +136,21 @@ class TagSettings(Settings):
     """S_w, for augmented pairs. At inference both are given, S_a first."""
 
 
+class ExampleSettings(Settings):
+    """Seed pairs that a writer sees which was not trained (`models.writer`), as turns: response, then instruction.
+
+    Not in the paper.
+    """
+
+    count: Annotated[int, Field(ge=0, le=32)] = 4
+    """Pairs shown with each segment; 0 shows none, for a model that was trained to write instructions."""
+    by: Literal["rotation", "likeness"] = "rotation"
+    """Which. rotation: fixed sets of pairs, one drawn for each segment, so that a server reads each set once.
+    likeness: those whose response has most words in common with the segment."""
+    max_chars: Positive = 1500
+    """Pairs with a longer response are not shown."""
+
+
 class AugmentSettings(Settings):
     """Self-augmentation: the backward model writes instructions (paper, section 2.2)."""
 
@@ -164,6 +179,7 @@ class AugmentSettings(Settings):
     it likelier: the scorer `stored-gain` ranks by that. A server cannot do it."""
     max_overlap: Share = 0.6
     """Drop an instruction as a copy if more than this share of its word 5-grams occurs in its response."""
+    examples: ExampleSettings = ExampleSettings()
 
     @property
     def reads_drafts(self) -> bool:

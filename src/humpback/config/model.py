@@ -101,8 +101,8 @@ class ModelSettings(Settings):
     revision: str = ""
     """Commit or tag of a hub model; empty takes the newest and records what it was."""
     engine: EngineName = "transformers"
-    """What answers requests. 'vllm' is for GPUs and much work. 'openai' is any server that speaks its protocol, for
-    `instruct` and `rate`: a run trains, and needs the model here. 'fake' needs no model at all: for dry runs."""
+    """What answers requests. 'vllm' is for GPUs and much work. 'openai' is any server that speaks its protocol: it can
+    write and rate (`models`), and cannot be trained. 'fake' needs no model at all: for dry runs."""
     server: ServerSettings = ServerSettings()
     vllm: VllmSettings = VllmSettings()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -137,3 +137,12 @@ class ModelSettings(Settings):
             return self
         name = path_in(self.name, validation.context, or_on_hub=True)
         return self if name == self.name else self.model_copy(update={"name": name})
+
+
+class RoleSettings(Settings):
+    """Models that do a part of the loop in place of those that the run trains. Not in the paper."""
+
+    writer: ModelSettings | None = None
+    """Writes the instructions in place of M_yx. It sees pairs of the seed (`augment.examples`)."""
+    rater: ModelSettings | None = None
+    """Rates in place of M_{t-1}, once: `run.iterations` is 1 then."""

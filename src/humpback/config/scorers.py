@@ -47,6 +47,8 @@ class ScorerSpec:
     """Whether an engine is opened for it."""
     embeds: bool = False
     """Whether it asks the engine for hidden states."""
+    reads_spans: bool = False
+    """Whether it asks how likely a text is that stands in the conversation, which no server says."""
     needs: Need | None = None
     """What must be there before it can score."""
     by_chance: bool = False
@@ -84,22 +86,22 @@ _SPECS = (
     ScorerSpec("expected-rating", "the mean of the distribution over the grades 1 to 5; never unparsed",
                GRADES, 0.01, 0.05, _MODEL, ("expected-rating",)),
     ScorerSpec("calibrated", "how likely the model finds the pair, compared with the seed's own pairs; never unparsed",
-               GRADES, 0.01, 0.05, _TAGGED, _BOTH, needs="calibration", is_probability=True),
+               GRADES, 0.01, 0.05, _TAGGED, _BOTH, needs="calibration", is_probability=True, reads_spans=True),
     ScorerSpec("yes-no", "the probability of 'Yes' to the question whether the response is good",
                GRADES, 0.01, 0.05, _MODEL, ("yes-no",), is_probability=True),
     ScorerSpec("additive", "the probabilities of 'Yes' to five criteria, added up",
-               _POINTS, 0.01, 0.05, _MODEL, ("additive",)),
+               _POINTS, 0.01, 0.05, _MODEL, ("additive",), reads_spans=True),
     # A ratio of two mean losses, so good and bad pairs lie within a few hundredths.
     ScorerSpec("ifd", "the loss of the response with the instruction, divided by the loss without it",
-               None, 0.01, 0.01, _TAGGED, _BOTH),
+               None, 0.01, 0.01, _TAGGED, _BOTH, reads_spans=True),
     ScorerSpec("gain", "by how much the instruction makes the response likelier",
-               None, 0.01, 0.05, _TAGGED, _BOTH),
+               None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True),
     ScorerSpec("backward-gain", "by how much the response makes the instruction likelier",
-               None, 0.01, 0.05, _TAGGED, _BOTH),
+               None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True),
     ScorerSpec("end-of-sequence", "the log-probability that the answer ends where the response does",
                None, 0.01, 0.05, _TAGGED, _BOTH),
     ScorerSpec("answer-likelihood", "how likely the model finds the response as its answer, for a token",
-               None, 0.01, 0.05, _TAGGED, ("forward",)),
+               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True),
     ScorerSpec("cycle", "how much the model's own answer to the instruction is like the response",
                _SHARES, 0.01, 0.05, (*_TAGGED, "curate.max_new_tokens"), ("forward",)),
     # A score of 1 is the mean of the seed's pairs, 0 that of the candidates.

@@ -28,8 +28,8 @@ def write_export(run: Run) -> dict[str, Path]:
         StoreError: The run is not finished.
     """
     results = Results(run)
-    final = results.plan.models[-1]
-    if not results.done(results.plan.curated[-1], final):
+    final = results.plan.models[-1:]
+    if not results.done(results.plan.curated[-1], *final):
         raise StoreError(f"{results.run.path} is not finished", "let 'humpback run' come to its end first")
     facts = _card_facts(results)
     data = results.run.export_path / "dataset"
@@ -38,10 +38,10 @@ def write_export(run: Run) -> dict[str, Path]:
     seed_pairs = results.seed_pairs()
     with local_output(data) as folder:
         export_data(rows.rows(), seed_pairs.train, rows.ratings, folder, data_card(facts), seed_pairs.heldout, rejected)
-    if results.config.model.engine_spec.dry_run:
+    if results.config.model.engine_spec.dry_run or not final:
         return {"data set": data}
     model = results.run.export_path / "model"
-    with local_copy(results.run.stage(final).model_path) as source, local_output(model) as folder:
+    with local_copy(results.run.stage(final[0]).model_path) as source, local_output(model) as folder:
         export_model(source, folder, model_card(facts), link=True)
     return {"data set": data, "model": model}
 
@@ -54,7 +54,7 @@ def _card_facts(results: Results) -> CardFacts:
         name=facts.name,
         date=facts.date,
         version=__version__,
-        base_model=facts.base_model,
+        base_model=facts.base_model if results.config.needs_base else "",
         base_identity=facts.base_identity,
         base_licence=Licence(results.plan.base.licence, results.plan.base.notice),
         scorer=results.plan.scorer,
@@ -70,6 +70,8 @@ def _card_facts(results: Results) -> CardFacts:
         tag_augmented=config.tags.augmented if config.tags.enabled else "",
         languages=config.corpus.segment.languages,
         base_hub_id=results.plan.base.hub_id,
+        writer=results.plan.writer,
+        rater=results.plan.rater,
         stages=tuple(results.stage_facts()),
         losses=results.losses(),
         settings={

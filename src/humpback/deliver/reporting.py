@@ -52,7 +52,7 @@ def _report(results: Results) -> ReportData:
         curves=tuple(_curves(results)),
         samples=tuple(_samples(results)),
         model_names=_model_names(results),
-        seed_model=results.plan.models[0],
+        seed_model=next((name for name in results.plan.models if name.endswith("-0")), ""),
         settings=resolved(results.config),
         notes=notes if results.config.model.engine_spec.dry_run else (),
     )
@@ -68,7 +68,7 @@ def _path(plan: PlanRecord) -> tuple[str, ...]:
 def _model_names(results: Results) -> dict[str, str]:
     """Each model as the paper writes it, by the name of its stage."""
     subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    forwards = {stage: f"M{number}".translate(subscripts) for number, stage in enumerate(results.plan.models)}
+    forwards = {stage: f"M{stage.rpartition('-')[2]}".translate(subscripts) for stage in results.plan.models}
     return {results.plan.backward: "M_yx", **forwards}
 
 

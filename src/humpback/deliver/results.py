@@ -73,7 +73,7 @@ class Results:
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name,
+            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name or "none",
             base_identity=self.plan.base.identity,
             base_licence=self.plan.base.licence,
             machine=str(last["machine"]),
@@ -156,7 +156,7 @@ class Results:
             kept=self.kept(self.plan.curated[iteration - 1]),
             threshold=lowest_kept,
             separation=separation(scores, self.plan.scorer) if scores else None,
-            model=self.plan.models[iteration - 1],
+            model=self.plan.rater or self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
         )
 
@@ -165,7 +165,8 @@ class Results:
         if not self.done(self.plan.evaluation):
             return ()
         return loss_summaries(
-            self.run.stage(self.plan.evaluation).records(HeldOutLoss), order=(self.plan.backward, *self.plan.models)
+            self.run.stage(self.plan.evaluation).records(HeldOutLoss),
+            order=tuple(filter(None, (self.plan.backward, *self.plan.models))),
         )
 
     def _checked_kept(self, ratings: StageFolder, iteration: int) -> set[str]:

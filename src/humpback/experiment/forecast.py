@@ -91,7 +91,8 @@ def _units(stage: Stage, counts: Mapping[str, Mapping[str, Any]], grid: Grid | N
     if grid is None:
         return max(1, counts[stage.name]["read"])
     start = grid.start
-    pairs = counts.get(start.seed_model.name, {}).get("read", 0) if start.seed.name in stage.needs else 0
+    seed_model = start.seed_model.name if start.seed_model else ""
+    pairs = counts.get(seed_model, {}).get("read", 0) if start.seed.name in stage.needs else 0
     for need in stage.needs:
         if need != start.seed.name:
             size = grid.stages[need].settings.get("curate.select.top_n")

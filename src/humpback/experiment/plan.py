@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from humpback.config import Config, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
+from humpback.errors import ConfigError
 from humpback.experiment.instructions import exchanged, read_instructions
 from humpback.experiment.measures import measures_of
 from humpback.experiment.planted import PlantedCorpus, only, plan_planted_corpus
@@ -125,9 +126,12 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
         ConfigError: A setting of an arm is wrong.
     """
     config = experiment.settings
+    if config.models.writer or config.models.rater:
+        raise ConfigError("an experiment trains all models of the loop", "leave settings.models out")
     planted = plan_planted_corpus(experiment, experiment.recover) if experiment.recover else None
     seed = planted.seed if planted else read_seed(config)
     start = augment_corpus(config, base, seed, _corpus(config, planted, seed, base))
+    assert start.seed_model, "an experiment trains M_0"
     grid = Grid(start, planted)
     for stage in (*(planted.stages if planted else ()), *start.stages):
         grid.add(stage)

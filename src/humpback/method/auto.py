@@ -10,15 +10,16 @@ SMALL = 1_000_000_000
 
 
 def resolve_auto(config: Config) -> Config:
-    """The configuration with `curate.scorer: auto` replaced by the scorer that suits the base model.
+    """The configuration with `curate.scorer: auto` replaced by the scorer that suits the model that rates.
 
-    A model whose size is not known before it is fetched is taken for a large one.
+    A model whose size is not known before it is fetched, or that is on a server, is taken for a large one.
 
     Args:
         config: Any configuration; one without `auto` comes back as it is.
     """
     if config.curate.scorer != "auto":
         return config
-    size = parameters(config.model)
+    rater = config.models.rater or config.model
+    size = None if rater.engine_spec.is_server else parameters(rater)
     scorer = "calibrated" if size is not None and size < SMALL else "rating"
     return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": scorer})})

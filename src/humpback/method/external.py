@@ -1,15 +1,37 @@
-"""Models that no stage makes, in the recipes of the stages that ask them."""
+"""Models that no stage makes: those that the settings name for a role, and what of them is in a recipe."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from humpback import models
+from humpback.config import Config, ModelSettings
 from humpback.config.flat import flat_settings
 from humpback.runs.stage import ExternalModel, Stage, external_of
 
 _DECIDING = ("dtype", "revision")
 _DECIDING_ON_A_SERVER = ("server.logprobs", "server.prefill", "server.extra_body")
+
+
+def base_identity(config: Config) -> str:
+    """The identity of the base model; empty where nothing is made of it and it reads nothing."""
+    return models.identify(config.model) if config.needs_base else ""
+
+
+def role(name: str, settings: ModelSettings | None) -> ExternalModel | None:
+    """The model that plays a role in place of one that the run trains; None where none is named."""
+    return ExternalModel(name, settings) if settings else None
+
+
+def played_by(model: Stage | ExternalModel, config: Config) -> Config:
+    """The settings for a stage that asks a model: those of the model that answers, and nothing that it cannot do."""
+    if not isinstance(model, ExternalModel):
+        return config
+    changed = {"model": model.settings}
+    if model.settings.engine_spec.reads_spans:
+        return config.model_copy(update=changed)
+    # The gain reads an instruction that stands in the conversation, which no server does.
+    return config.model_copy(update=changed | {"augment": config.augment.model_copy(update={"gain": False})})
 
 
 def identities(*inputs: Stage | ExternalModel) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _read(stage: Stage, plan: Plan, known: _Known) -> float | None:
         curated = [known.kept.get(name) for name in stage.needs if name != plan.seed.name]
         return None if None in curated else pairs - heldout + sum(size or 0 for size in curated)
     if plan.evaluation and stage.name == plan.evaluation.name:
-        return heldout * (len(plan.models) + 3)
+        return heldout * (len(plan.models) + (3 if plan.backward else 1))
     if kind_of(stage) == "calibration":
         return min(known.config.curate.calibration_pairs, pairs - heldout)
     return known.kept.get(stage.needs[0]) if stage.name == "sample" else None

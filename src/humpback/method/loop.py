@@ -71,8 +71,9 @@ def finetune(
     """
     if not config.model.engine_spec.trains:
         raise ConfigError(
-            f"model.engine is {config.model.engine}: a run trains, and a server's model cannot be trained",
-            "set model.engine to transformers; 'humpback instruct' and 'humpback rate' work with a server",
+            f"model.engine is {config.model.engine}: a run trains its model, and a server's cannot be trained",
+            "name the server's model as models.writer and models.rater, and set run.train to none or give a model that "
+            "can be trained",
         )
     if direction == "forward":
         seed_alone = all(stage.makes is Pair for stage in on)
@@ -130,38 +131,53 @@ def self_augment(
     by: Stage | ExternalModel,
     reader: Stage | None = None,
     called: Callable[[Stage], Stage] = lambda stage: stage,
+    examples: Stage | None = None,
 ) -> tuple[Stage, ...]:
     """M_yx writes instructions for every segment (section 2.2). The last stage has the candidates.
 
     Args:
         config: The run's settings.
         segments: What instructions are written for.
-        by: The backward model M_yx.
+        by: The backward model M_yx, or a model in its place.
         reader: The seed model M_0, which chooses among several instructions where `augment.best_by` says so.
         called: Gives each stage the name it has here, before others refer to it.
+        examples: The seed pairs, of which the writer is shown some; M_yx sees none.
     """
     if not config.augment.reads_drafts:
-        return (called(_write(config, "candidates", segments, by)),)
+        return (called(_write(config, "candidates", segments, by, examples)),)
     if reader is None:
         raise ConfigError(
             "augment.best_by is forward, and there is no seed model M_0 to choose among instructions",
             "set augment.best_by to backward",
         )
-    drafts = called(_write(config, "drafts", segments, by))
+    drafts = called(_write(config, "drafts", segments, by, examples))
     return drafts, called(_keep_best(config, drafts, reader))
 
 
-def _write(config: Config, name: str, segments: Stage, by: Stage | ExternalModel) -> Stage:
+def _write(
+    config: Config, name: str, segments: Stage, by: Stage | ExternalModel, examples: Stage | None = None
+) -> Stage:
+    if examples and not config.augment.examples.count:
+        examples = None
+
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
-        from humpback.augment import instruct
+        from humpback.augment import Examples, instruct
 
+        shown = None
+        if examples:
+            train = seed.hold_out(inputs.records(examples.name, Pair), config.seed, config.run.seed).train
+            shown = Examples(train, config.augment.examples, config.run.seed)
         # Random numbers follow from the name of the candidates, so that a draft is what would be written alone.
         with inputs.engine(by.name) as engine:
-            yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates")
+            yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates", shown)
 
     settings = flat_settings(config, "augment", "model.max_tokens", "model.engine", "run.seed")
     settings.pop("augment.best_by")  # the stage's name says it
+    if examples:
+        settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
+    else:
+        settings = {key: value for key, value in settings.items() if not key.startswith("augment.examples.")}
     # All drafts are handed on; and a single instruction is what there was before more could be kept.
     if config.augment.reads_drafts or config.augment.keep == 1:
         settings.pop("augment.keep")
@@ -169,8 +185,10 @@ def _write(config: Config, name: str, segments: Stage, by: Stage | ExternalModel
     settings |= {"prompts": prompts.prompt_digest("backward"), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
     hint = "see the reasons; train the backward model longer or with a higher learning rate"
+    writer = by.settings.name if isinstance(by, ExternalModel) else "M_yx"
+    needs = names_of(segments, by, *([examples] if examples else []))
     return Stage(
-        name, "M_yx writes instructions", names_of(segments, by), settings, work, Candidate, model=True, hint=hint,
+        name, f"{writer} writes instructions", needs, settings, work, Candidate, model=True, hint=hint,
         external=external_of(by),
     )  # fmt: skip
 

@@ -53,7 +53,7 @@ def measure(config: Config, base: str, folder: Path, progress: Progress) -> tupl
         except HumpbackError as error:  # what came before it is measured all the same
             why = str(error)
     rates = rates_of(short_plan, run)
-    for stage in (short_plan.backward, *short_plan.models):
+    for stage in (stage for stage in (short_plan.backward, *short_plan.models) if stage):
         if (seconds := timed.of_a_step(stage.name)) and (manifest := run.stage(stage.name).manifest()):
             kind, batch = kind_of(stage), manifest["training"]["batch_size"]
             rates[kind] = replace(rates[kind], seconds=seconds / batch)

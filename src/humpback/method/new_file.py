@@ -60,9 +60,11 @@ def write_preset(
         experiment: Write an experiment, of which the preset is the shared settings.
 
     Raises:
-        ConfigError: No such preset; or the file is there already, or cannot be written.
+        ConfigError: No such preset, or none for an experiment; or the file is there already, or cannot be written.
     """
     folder, text = path.parent, preset_text(preset)
+    if experiment and "models" in yaml.safe_load(text):
+        raise ConfigError(f"an experiment compares trainings, and the preset '{preset}' trains nothing", "take another")
     sources = [path_from(entry, folder) for entry in documents]
     values = {
         "documents": sources[0] if len(sources) == 1 else sources,
@@ -71,8 +73,8 @@ def write_preset(
     }
     for setting, value in values.items():
         if value:
-            line = f"  {setting}: {in_yaml(value)}".replace("\\", r"\\")
-            text = re.sub(rf"^  {setting}: \S+$", line, text, count=1, flags=re.MULTILINE)
+            line = f"{setting}: {in_yaml(value)}".replace("\\", r"\\")
+            text = re.sub(rf"(?<=^ )( +){setting}: [^\s#]+", rf"\g<1>{line}", text, count=1, flags=re.MULTILINE)
     if experiment:
         arms = (_FOLDER / "grid.yaml").read_text(encoding="utf-8")
         text = f"settings:                       # of all arms\n{indent(text, '  ')}{arms}"

@@ -11,6 +11,7 @@ from humpback.method.auto import resolve_auto
 from humpback.method.choosing import choose_segments
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
 from humpback.method.evaluation import evaluate
+from humpback.method.external import played_by, role
 from humpback.method.loop import finetune, select, self_augment
 from humpback.method.meaning import drop_same_meaning
 from humpback.method.rating import rate
@@ -25,10 +26,10 @@ class Start:
     seed: Stage
     corpus: tuple[Stage, ...]
     """From documents to segments."""
-    backward: Stage
-    """M_yx."""
-    seed_model: Stage
-    """M_0."""
+    backward: Stage | None
+    """M_yx; None where another model writes."""
+    seed_model: Stage | None
+    """M_0; None where it is not trained."""
     augmentation: tuple[Stage, ...]
     """From segments to candidates."""
 
@@ -40,7 +41,8 @@ class Start:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All of them in order."""
-        return self.seed, *self.corpus, self.backward, self.seed_model, *self.augmentation
+        trained = (stage for stage in (self.backward, self.seed_model) if stage)
+        return self.seed, *self.corpus, *trained, *self.augmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ class Plan(Sequence[Stage]):
     seed: Stage
     corpus: tuple[Stage, ...]
     """From documents to segments."""
-    backward: Stage
-    """M_yx."""
+    backward: Stage | None
+    """M_yx; None where another model writes."""
     candidates: Stage
     models: tuple[Stage, ...]
-    """M_0, M_1, ..., M_T."""
+    """M_0, M_1, ..., M_T; of `run.train: last` M_1 alone, of `none` nothing."""
     ratings: tuple[Stage, ...]
     """By M_0, M_1, ..., M_{T-1}: those of iteration t stand at t - 1."""
     curated: tuple[Stage, ...]
@@ -93,23 +95,30 @@ def plan(config: Config, base: str) -> Plan:
     seed, candidates, model = start.seed, start.candidates, start.seed_model
 
     # Self-curation: each model rates all candidates and trains its successor, always from the base.
-    stages, models = list(start.stages), [model]
+    stages, models = list(start.stages), [model] if model else []
     all_ratings, all_curated = [], []
     for iteration in range(1, config.run.iterations + 1):
-        *before, ratings = rate(config, iteration, candidates, seed, by=model)
+        rater = role("rater", config.models.rater) or model
+        assert rater, "the settings name a rater where M_0 is not trained"
+        *before, ratings = rate(played_by(rater, config), iteration, candidates, seed, by=rater)
         curated = select(config, iteration, candidates, ratings)
-        model = finetune(config, base, f"forward-{iteration}", "forward", on=[seed, curated])
-        stages += [*before, ratings, curated, model]
+        stages += [*before, ratings, curated]
         all_ratings.append(ratings)
         all_curated.append(curated)
-        models.append(model)
+        if config.run.train != "none":
+            model = finetune(config, base, f"forward-{iteration}", "forward", on=[seed, curated])
+            stages.append(model)
+            models.append(model)
 
     # Did it work? Every model on human pairs that none was trained on.
     evaluation = None
-    if config.evaluate.heldout:
-        measured: list[tuple[str, Direction]] = [("base", "backward"), (start.backward.name, "backward")]
+    if config.evaluate.heldout and models:
+        backward = [start.backward] if start.backward else []
+        measured: list[tuple[str, Direction]] = []
+        if start.backward:
+            measured += [("base", "backward"), (start.backward.name, "backward")]
         measured += [("base", "forward"), *((model.name, "forward") for model in models)]
-        evaluation = evaluate(config, measured, [seed, start.backward, *models])
+        evaluation = evaluate(config, measured, [seed, *backward, *models])
         stages.append(evaluation)
     return Plan(
         tuple(stages), seed, start.corpus, start.backward, candidates, tuple(models), tuple(all_ratings),
@@ -146,11 +155,19 @@ def augment_corpus(
         called: Gives each stage the name it has here, before others refer to it.
     """
     # Two models from the seed: one writes instructions, the other is the first to read and rate them.
-    backward = called(finetune(config, base, "backward", "backward", on=[seed]))
-    seed_model = called(finetune(config, base, "forward-0", "forward", on=[seed]))
+    other = role("writer", config.models.writer)
+    backward = None if other else called(finetune(config, base, "backward", "backward", on=[seed]))
+    seed_model = None
+    if config.run.train == "all":
+        seed_model = called(finetune(config, base, "forward-0", "forward", on=[seed]))
 
     # Self-augmentation: the backward model writes instructions for every segment. Done once.
-    augmentation = self_augment(config, corpus[-1], by=backward, reader=seed_model, called=called)
+    writer = other or backward
+    assert writer, "one of both is there"
+    augmentation = self_augment(
+        played_by(writer, config), corpus[-1], by=writer, reader=seed_model, called=called,
+        examples=seed if other else None,
+    )  # fmt: skip
     return Start(seed, corpus, backward, seed_model, augmentation)
 
 

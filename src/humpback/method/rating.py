@@ -13,7 +13,7 @@ from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, Si
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
 from humpback.config.scorers import Need
-from humpback.errors import StageError
+from humpback.errors import ConfigError, StageError
 from humpback.method.choosing import draw_texts
 from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SeedDirection, SignScale
@@ -42,6 +42,12 @@ def rate(
         called: Gives each stage the name it has here, before others refer to it.
     """
     curate = config.curate
+    for scorer in (curate.scorer, *curate.first):
+        if SCORERS[scorer].reads_spans and not config.model.engine_spec.reads_spans:
+            raise ConfigError(
+                f"curate.scorer {scorer} asks how likely a text is, which the server of {config.model.name} cannot say",
+                "set curate.scorer to rating or expected-rating",
+            )
     needs = {SCORERS[scorer].needs for scorer in (curate.scorer, *curate.first)}
     grounds: dict[Need, Stage] = {}
     if "calibration" in needs:

@@ -15,6 +15,7 @@ from humpback import models
 from humpback.config import Config
 from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
+from humpback.method.external import base_identity
 from humpback.method.plan import Plan, plan
 from humpback.method.settings_file import load_config
 from humpback.records import SeedDirection, Segment
@@ -23,7 +24,7 @@ from humpback.runs.store import Run
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """The model that everything starts from, as it was when the run started."""
+    """The model that everything starts from, as it was when the run started; all empty where nothing does."""
 
     name: str
     """Without the folders that it lies in: a card is made to be published."""
@@ -45,6 +46,7 @@ class PlanRecord:
     filters: tuple[str, ...]
     """From documents to segments, without the sampling."""
     backward: str
+    """M_yx; empty where another model writes."""
     candidates: str
     models: tuple[str, ...]
     ratings: tuple[str, ...]
@@ -59,12 +61,20 @@ class PlanRecord:
     documents: tuple[str, ...]
     direction: str = ""
     """Where the seed's answers lie, which segments are chosen by; empty where none are chosen."""
+    writer: str = ""
+    """The model that writes in place of M_yx; empty where none does."""
+    rater: str = ""
+    """The model that rates in place of M_{t-1}; empty where none does."""
 
 
 def record_of(plan_: Plan, config: Config) -> PlanRecord:
     """The record of a plan that was made from these settings on this machine."""
-    licence = models.licence(config.model)
-    hub_id = config.model.name if models.is_hub_id(config.model) else ""
+    base = BaseModel("", "", "", "", "")
+    if config.needs_base:
+        licence, hub_id = models.licence(config.model), config.model.name if models.is_hub_id(config.model) else ""
+        identity = models.identify(config.model)
+        base = BaseModel(_without_folders(config.model.name), identity, licence.name, licence.notice, hub_id)
+    writer, rater = config.models.writer, config.models.rater
     return PlanRecord(
         stages=tuple(stage.name for stage in plan_),
         seed=plan_.seed.name,
@@ -72,19 +82,19 @@ def record_of(plan_: Plan, config: Config) -> PlanRecord:
         filters=tuple(
             stage.name for stage in plan_.corpus[: -1 if config.corpus.limit else None] if stage.makes is Segment
         ),
-        backward=plan_.backward.name,
+        backward=plan_.backward.name if plan_.backward else "",
         candidates=plan_.candidates.name,
         models=tuple(stage.name for stage in plan_.models),
         ratings=tuple(stage.name for stage in plan_.ratings),
         curated=tuple(stage.name for stage in plan_.curated),
         evaluation=plan_.evaluation.name if plan_.evaluation else "",
         scorer=resolve_auto(config).curate.scorer,
-        base=BaseModel(
-            _without_folders(config.model.name), models.identify(config.model), licence.name, licence.notice, hub_id
-        ),
+        base=base,
         seed_source=_without_folders(config.seed.source),
         documents=tuple(map(_without_folders, config.corpus.documents)),
         direction=next((stage.name for stage in plan_.corpus if stage.makes is SeedDirection), ""),
+        writer=_without_folders(writer.name) if writer else "",
+        rater=_without_folders(rater.name) if rater else "",
     )
 
 
@@ -104,7 +114,7 @@ def read_record(run: Run) -> PlanRecord:
     content = run.saved_plan()
     if content is None:
         config = load_config(run.config_path)
-        return record_of(plan(config, models.identify(config.model)), config)
+        return record_of(plan(config, base_identity(config)), config)
     try:
         return _from_json(content)
     except (KeyError, TypeError):

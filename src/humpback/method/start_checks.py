@@ -99,7 +99,8 @@ def check_start(
             if external.settings not in asked:
                 asked.append(external.settings)
         count = len(trainings) if keeps_models else min(1, len(trainings))
-        work = _Work(config, run.path, tuple(trainings), count, tuple(asked), _size(config.model), needs_seed)
+        size = _size(config.model) if config.needs_base else None
+        work = _Work(config, run.path, tuple(trainings), count, tuple(asked), size, needs_seed)
         if errors := list(_failures(work)):
             raise _together(errors)
 
@@ -115,8 +116,9 @@ def plan_or_refuse(make: Callable[[], P], config: Config, run: Run) -> P:
     except HumpbackError as error:
         both: tuple[tuple[Direction, TrainSettings], ...]
         both = (("backward", config.backward), ("forward", config.forward))
-        asked = (config.model,) if config.model.engine_spec.trains else ()
-        work = _Work(config, run.path, both, 0, asked, None, needs_seed=True)
+        trains = config.run.train != "none"
+        asked = (config.model,) if config.needs_base and config.model.engine_spec.trains else ()
+        work = _Work(config, run.path, both if trains else (), 0, asked, None, needs_seed=True)
         raise _together([error, *_failures(work, _check_documents)]) from None
 
 

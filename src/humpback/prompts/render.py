@@ -49,9 +49,18 @@ _TAG = re.compile(r"<\s*/?\s*(?:text|instruction|response)(?:\s*-\s*(\d{1,9}))?"
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
-def backward_messages(response: str) -> tuple[Message, ...]:
-    """Asks for the instruction that a text answers: the prompt of M_yx (paper, section 2.2)."""
-    return _conversation("backward", {"response": Part(response, cut=True)}, fence(response))
+def backward_messages(response: str, examples: Iterable[Pair] = ()) -> tuple[Message, ...]:
+    """Asks for the instruction that a text answers: the prompt of M_yx (paper, section 2.2).
+
+    Args:
+        response: The text.
+        examples: Pairs that are shown first, each as a question and its answer; they are never cut.
+    """
+    shown: list[Message] = []
+    for pair in examples:
+        shown += _conversation("backward", {"response": Part(pair.response)}, fence(pair.response))
+        shown.append(Message("assistant", (Part(pair.instruction),)))
+    return *shown, *_conversation("backward", {"response": Part(response, cut=True)}, fence(response))
 
 
 def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Origin]) -> tuple[Message, ...]:

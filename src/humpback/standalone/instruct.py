@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from humpback.config import Config
+from humpback.method.external import played_by
 from humpback.method.loop import self_augment
 from humpback.records import Candidate
 from humpback.runs.stage import ExternalModel
@@ -29,11 +30,10 @@ def instruct_files(
         how: How the command is carried out.
     """
     check_endings(out, dropped)
-    if not config.model.engine_spec.reads_spans:
-        # The gain reads an instruction that stands in the conversation, which no server does.
-        config = config.model_copy(update={"augment": config.augment.model_copy(update={"gain": False})})
+    by = ExternalModel("backward", config.model)
+    config = played_by(by, config)
     read = segments_stage(segments, config)
-    plan = [read, *self_augment(config, read, ExternalModel("backward", config.model))]
+    plan = [read, *self_augment(config, read, by)]
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)

@@ -66,6 +66,10 @@ class CardFacts:
     """Pairs that the model was trained on, where the number of seed pairs among them is not known."""
     preferences: bool = False
     """Whether there are pairs of a kept and another instruction."""
+    writer: str = ""
+    """The model that wrote the instructions in place of M_yx."""
+    rater: str = ""
+    """The model that rated in place of M_{t-1}."""
     warnings: tuple[str, ...] = ()
     """What the run itself found wanting, such as a scorer that does not separate."""
 
