@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache as cached
 from inspect import signature
 from typing import Any, TypeVar, cast
 
@@ -80,7 +80,7 @@ class LoadedModel:
 
     def _forward(self, cache: object = None, **inputs: object) -> Any:
         if cache is not None:
-            inputs[_cache_parameter(type(self.network))] = cache
+            inputs[_cache_parameter(type(self.network).forward)] = cache
         try:
             return self.network(**inputs)
         except (torch.OutOfMemoryError, MemoryError) as error:
@@ -127,10 +127,10 @@ class LoadedModel:
             yield items[start:]
 
 
-@lru_cache
-def _cache_parameter(network: type) -> str:
+@cached
+def _cache_parameter(forward: Callable[..., object]) -> str:
     """What a model calls its cache: transformers renamed it in 5.24, and takes the old name until 5.40."""
-    return "cache" if "cache" in signature(network.forward).parameters else "past_key_values"  # type: ignore[attr-defined]
+    return "cache" if "cache" in signature(forward).parameters else "past_key_values"
 
 
 class _LayerReached(Exception):
