@@ -49,6 +49,7 @@ def values(folder: Path) -> dict[str, Any]:
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
         "model.engine": "fake",
+        "model.date": "2026-01-31",
         "model.server.base_url": "http://localhost:1/v1",
         "model.server.api_key_env": "KEY",
     }

@@ -63,7 +63,7 @@ class TransformersEngine:
         except (OSError, ValueError, KeyError) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise ModelError(f"{path} cannot be loaded ({reason})", "check model.name") from None
-        self.template = Template(tokenizer)
+        self.template = Template(tokenizer, settings.date)
         check_template(path, self.template)
         model.to(device).eval().requires_grad_(False)
         if can_pack(device):

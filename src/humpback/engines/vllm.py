@@ -235,7 +235,7 @@ def _read_folder(path: Path, settings: ModelSettings) -> tuple[Template, int]:
         text_config = AutoConfig.from_pretrained(path, trust_remote_code=trust).get_text_config()
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path} cannot be loaded ({_line(error)})", "check model.name") from None
-    template = Template(tokenizer)
+    template = Template(tokenizer, settings.date)
     check_template(path, template)
     longest = int(getattr(text_config, "max_position_embeddings", None) or settings.max_tokens)
     return template, min(settings.max_tokens, longest)

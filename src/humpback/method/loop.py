@@ -11,7 +11,7 @@ from typing import Any
 from humpback import prompts, seed
 from humpback.config import Config, CurateSettings, spec_of
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, mixing_without_effect
+from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, date_settings, mixing_without_effect
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.errors import ConfigError
 from humpback.method.external import identities
@@ -121,7 +121,7 @@ def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stag
     settings = {key: value for key, value in settings.items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
     settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
-    return settings
+    return settings | date_settings(config.model)
 
 
 def self_augment(

@@ -76,15 +76,17 @@ def four_bits(dtype: torch.dtype) -> Any:
 
 
 def load_tokenizer(path: Path, settings: ModelSettings) -> Any:
-    """The tokenizer of a model folder.
+    """The tokenizer of a model folder, with a chat template that can be trained with.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is none, or its template cannot be used.
     """
     try:
-        return AutoTokenizer.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         raise _cannot_load(path, error) from None
+    Template(tokenizer, settings.date)
+    return tokenizer
 
 
 def longest_example(path: Path, settings: ModelSettings) -> int:

@@ -159,7 +159,7 @@ class Reader(HFLM):
         except (OSError, ValueError, KeyError) as error:
             first = (str(error).splitlines() or [""])[0]
             raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
-        template = Template(self.tokenizer)  # gives the tokenizer the plain template where it has none
+        template = Template(self.tokenizer, settings.date)  # gives the tokenizer a template that can be trained with
         check_template(path, template)
         self._loaded = LoadedModel(
             network=self.model,
