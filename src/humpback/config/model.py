@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -117,19 +117,11 @@ class ModelSettings(Settings):
     batch_tokens: Positive = 8192
     """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory. vLLM has its
     own. With dtype bfloat16 on a CPU it changes texts, and another value makes candidates and ratings stale."""
-    date: str = "2024-07-26"
+    date: datetime.date = datetime.date(2024, 7, 26)
     """The day that a chat template is told which asks for today's, as YYYY-MM-DD. It is written into the template of
     the trained model, so that a model is asked on any day as it was trained."""
     trust_remote_code: bool = False
     """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
-
-    @field_validator("date", mode="before")
-    @classmethod
-    def _is_date(cls, day: object) -> str:
-        try:
-            return date.fromisoformat(str(day)).isoformat()  # YAML reads a date as one
-        except ValueError:
-            raise ValueError("is no date: write it like 2026-01-31") from None
 
     @property
     def engine_spec(self) -> EngineSpec:

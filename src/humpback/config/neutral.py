@@ -66,7 +66,7 @@ def date_settings(model: ModelSettings) -> dict[str, Any]:
 
     Of a model that was trained here the template holds the date.
     """
-    return {"model.date": model.date} if model.date != ModelSettings.model_fields["date"].default else {}
+    return {"model.date": str(model.date)} if model.date != ModelSettings.model_fields["date"].default else {}
 
 
 def mixing_without_effect(forward: ForwardSettings, *, both_origins: bool) -> set[str]:

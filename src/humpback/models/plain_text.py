@@ -17,9 +17,8 @@ _MARKUP = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 def control_ids(tokenizer: Any, written: Iterable[int]) -> frozenset[int]:
     """What no text may become.
 
-    That is all that was added to the vocabulary, but for white space and words, which texts need; of these too what the
-    chat template names. And it is what looks like a control token in the vocabulary itself, where the template writes
-    it or a text could become it.
+    All that was added to the vocabulary, but for white space and for words that the chat template does not name; and
+    what looks like a control token in the vocabulary itself, where a text could become it.
 
     Args:
         tokenizer: A fast tokenizer.
@@ -40,13 +39,7 @@ def control_ids(tokenizer: Any, written: Iterable[int]) -> frozenset[int]:
 
 
 def encode_as_text(tokenizer: Any, text: str, controls: Set[int]) -> Encoding:
-    """The tokens of a text, with the characters that each stands for.
-
-    Args:
-        tokenizer: A fast tokenizer.
-        text: Any text.
-        controls: What it must not become.
-    """
+    """The tokens of a text, none of them among `controls`, with the characters that each stands for."""
     encoding: Encoding = tokenizer(text, add_special_tokens=False, split_special_tokens=True).encodings[0]
     if controls.isdisjoint(encoding.ids):
         return encoding
@@ -73,7 +66,6 @@ def _tokens_of_piece(model: Any, piece: str, controls: Set[int]) -> list[Token]:
             tokens.append(token)
             continue
         start, end = token.offsets
-        for letter in piece.encode()[start:end].decode():
-            offsets = (start, start := start + len(letter.encode()))
-            tokens += [Token(part.id, part.value, offsets) for part in model.tokenize(letter)]
+        letters = (part for letter in piece.encode()[start:end].decode() for part in model.tokenize(letter))
+        tokens += [Token(part.id, part.value, (start, end)) for part in letters]
     return tokens

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from humpback.config import ModelSettings
 from humpback.errors import HumpbackError, ModelError, in_one_line
-from humpback.models.chat_template import Turns, agreeing, with_fixed_date
+from humpback.models.chat_template import asking_with, with_fixed_date
 from humpback.models.plain_text import control_ids, encode_as_text
 from humpback.models.template_trial import fault_of
 from humpback.records import Message, Role, content_id
@@ -43,6 +44,9 @@ PLAIN = (
     "{% if add_generation_prompt %}### Answer\n{% endif %}"
 )
 """For base models without a chat template. The end of a turn is a control token here too."""
+
+_ANY_DAY = ModelSettings().date
+_ASKS_OTHERWISE = "it asks for an answer in another way than it shows one"
 
 _CACHED_TEXTS = 64
 """Texts whose tokens are cached. A prompt's own text comes with every record, so that it always stays among them."""
@@ -87,8 +91,7 @@ class _ControlTexts(NamedTuple):
     before: tuple[str, ...]
     """What stands before each message, and before the answer."""
     lead: str | None
-    """How the answer begins behind the generation prompt: the end of what stands before it, and learnt with it. None
-    where the generation prompt is something else."""
+    """The end of what stands before the answer, from where the generation prompt ends; None where that is another."""
     tail: str
     """What follows the answer."""
 
@@ -99,46 +102,46 @@ class Template:
     Args:
         tokenizer: A fast tokenizer; its `chat_template` is set to the plain one where it has none, and to one that
             can be trained with where it has one that cannot (`chat_template`).
-        day: The date that a template is given which asks for today's, as YYYY-MM-DD.
+        day: The date that a template is given which asks for today's.
 
     Raises:
         ModelError: The tokenizer has no end of sequence; or its template is broken, refuses a conversation of a user
             and an assistant, hides what it is given, or costs too much time or memory.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, day: str = ModelSettings().date) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, day: date = _ANY_DAY) -> None:
+        self.tokenizer = tokenizer
         if tokenizer.eos_token_id is None:
             raise ModelError("the tokenizer has no end-of-sequence token", "take a model that has one")
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN
         brought = str(tokenizer.chat_template)
-        if brought != PLAIN:
-            self._make_trainable(day)
+        if brought != PLAIN and (text := self._trainable(day)) != tokenizer.get_chat_template():
+            tokenizer.chat_template = text
         self.identities = (self.identity, *(content_id(version, brought) for version in _EARLIER_VERSIONS))
         self._text = lru_cache(_CACHED_TEXTS)(self._text_tokens)
         self._control = lru_cache(_CACHED_TEXTS)(self._control_tokens)
         self._control_texts = lru_cache(_CACHED_TEXTS)(self._render_control_texts)
 
-    def _make_trainable(self, day: str) -> None:
+    def _trainable(self, day: date) -> str:
+        """The tokenizer's template; without a clock, and asking for an answer as it shows one."""
         try:
-            text = with_fixed_date(self._tokenizer.get_chat_template(), day)
-        except ValueError as error:
+            text = with_fixed_date(self.tokenizer.get_chat_template(), day)
+        except ValueError as error:  # it has several, and none by default
             raise self._refused(str(error)) from None
-        if fault := fault_of(text, self._tokenizer.special_tokens_map):
+        if fault := fault_of(text, self.tokenizer.special_tokens_map):
             raise self._refused(fault)
-        turns, marks = _marked(("user", "assistant"))
-        try:
-            mended = agreeing(text, lambda *asks: self._render(*asks, template=text), turns, marks[-1])
-        except ModelError as error:
-            raise self._refused(error.what, error.hint) from None
-        if mended != self._tokenizer.get_chat_template():
-            self._tokenizer.chat_template = mended
+        turns, (_, answer) = _marked(("user", "assistant"))
+        head = self._render(turns, False, text).partition(answer)[0]
+        agreeing = asking_with(text, head, *(self._render(turns[:1], asks, text) for asks in (True, False)))
+        if agreeing is None:
+            raise self._refused(_ASKS_OTHERWISE)
+        return agreeing
 
     @cached_property
     def identity(self) -> str:
         """What is saved with a checkpoint and compared when it is loaded."""
-        return content_id(VERSION, str(self._tokenizer.chat_template))
+        return content_id(VERSION, str(self.tokenizer.chat_template))
 
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
@@ -148,7 +151,7 @@ class Template:
         there, the end of sequence follows them. Where it writes nothing behind the last answer, what stands behind an
         earlier one counts, unless it opens the next turn.
         """
-        end = int(self._tokenizer.eos_token_id)
+        end = int(self.tokenizer.eos_token_id)
         tail = self._control_tokens(self._control_texts(("user",)).tail)
         for index, token in enumerate(tail):
             if token in self._controls:
@@ -171,7 +174,7 @@ class Template:
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
         """Any of these tokens ends a generation."""
-        return tuple(dict.fromkeys((self.end_ids[-1], int(self._tokenizer.eos_token_id))))
+        return tuple(dict.fromkeys((self.end_ids[-1], int(self.tokenizer.eos_token_id))))
 
     def ends(self, ids: Sequence[int]) -> bool:
         """Whether generated tokens have come to the end of a turn."""
@@ -181,8 +184,8 @@ class Template:
     @property
     def pad_id(self) -> int:
         """The token that fills batches; never looked at, so the end of sequence will do."""
-        pad = self._tokenizer.pad_token_id
-        return int(self._tokenizer.eos_token_id if pad is None else pad)
+        pad = self.tokenizer.pad_token_id
+        return int(self.tokenizer.eos_token_id if pad is None else pad)
 
     def prompt(self, messages: Sequence[Message], answer_prefix: str, max_tokens: int) -> tuple[int, ...]:
         """The conversation up to where the assistant is to go on.
@@ -227,7 +230,7 @@ class Template:
         """
         texts = self._control_texts(tuple(message.role for message in messages))
         if texts.lead is None:
-            raise self._refused("it asks for an answer in another way than it shows one")
+            raise self._refused(_ASKS_OTHERWISE)
         target = (*self._text(answer.strip() if self._trims else answer), *self.end_ids)
         prompt = self._fit(messages, max_tokens - len(target)).ids
         return Example((*prompt, *target), len(prompt) - self._opening(texts)[1])
@@ -252,46 +255,44 @@ class Template:
 
     @cached_property
     def _begin_ids(self) -> tuple[int, ...]:
-        begin = self._tokenizer.bos_token_id
-        return (int(begin),) if begin is not None and begin in self._tokenizer("").input_ids else ()
+        begin = self.tokenizer.bos_token_id
+        return (int(begin),) if begin is not None and begin in self.tokenizer("").input_ids else ()
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of generated tokens, control tokens and the end of the turn left out."""
         answer = [token for token in ids if token not in self.stop_ids]
-        text = str(self._tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        text = str(self.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False))
         return text.partition(self._end_words)[0] if self._end_words else text
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Each token as its own text, for people to look at."""
-        return [str(self._tokenizer.decode([token])) for token in ids]
+        return [str(self.tokenizer.decode([token])) for token in ids]
 
     def _text_tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._encode(text).ids) if text else ()
 
     def _control_tokens(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer(text, add_special_tokens=False).input_ids) if text else ()
+        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids) if text else ()
 
     def _encode(self, text: str) -> Encoding:
-        return encode_as_text(self._tokenizer, text, self._controls)
+        return encode_as_text(self.tokenizer, text, self._controls)
 
     @cached_property
     def _controls(self) -> frozenset[int]:
         texts = self._control_texts(("user",))
         written = {token for text in (*texts.before, texts.tail) for token in self._control_tokens(text)}
-        return control_ids(self._tokenizer, written)
+        return control_ids(self.tokenizer, written)
 
-    def _refused(self, reason: str, hint: str = "take another model, or mend its chat template") -> ModelError:
-        return ModelError(f"the chat template of {self._tokenizer.name_or_path} cannot be used ({reason})", hint)
+    def _refused(self, reason: str) -> ModelError:
+        name = self.tokenizer.name_or_path
+        return ModelError(f"the chat template of {name} cannot be used ({reason})", "mend it, or take another model")
 
-    def _render(self, turns: Turns, asks: bool, template: str | None = None) -> str:
+    def _render(self, turns: list[dict[str, str]], asks: bool, template: str | None = None) -> str:
+        options = {"chat_template": template, "tokenize": False, "add_generation_prompt": asks}
         try:
-            return str(
-                self._tokenizer.apply_chat_template(
-                    list(turns), chat_template=template, tokenize=False, add_generation_prompt=asks
-                )
-            )
+            return str(self.tokenizer.apply_chat_template(turns, **options))
         except Exception as error:  # templates come from strangers, and may raise anything
-            roles = ", ".join(str(turn["role"]) for turn in turns)
+            roles = ", ".join(turn["role"] for turn in turns)
             raise self._refused(f"turns of {roles}: {in_one_line(error)}") from None
 
     def _render_control_texts(self, roles: tuple[Role, ...]) -> _ControlTexts:

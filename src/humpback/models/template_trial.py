@@ -1,7 +1,6 @@
 """Tries a chat template in a process of its own: templates come from strangers, and may never end or fill the memory.
 
-That process runs this file and imports nothing of ours. It renders short conversations in the environment that
-transformers gives to chat templates, bounded in processor time, memory and length.
+That process runs this file and imports nothing of ours. It renders a short conversation as transformers would.
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-SECONDS = 1
+_SECONDS = 1
 """Processor time that the trial may take; on the clock thirty times as much."""
 _MEMORY = 1 << 30
 _LONGEST = 100_000
-"""Characters that a template may write beside those of the messages."""
-_OVERTIME = f"it needs more than a second"
+"""Characters that a template may write in one piece or in sum."""
 
 
 def fault_of(template: str, tokens: Mapping[str, Any]) -> str:
@@ -34,30 +33,12 @@ def fault_of(template: str, tokens: Mapping[str, Any]) -> str:
 
 @lru_cache
 def _fault_of(text: str) -> str:
-    command = [sys.executable, "-I", __file__]
-    try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30 * SECONDS, check=False)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        return _OVERTIME
-    return done.stdout.strip() or (_OVERTIME if done.returncode < 0 else done.stderr.strip()[-200:])
-
-
-def _main() -> str:
-    template, tokens = json.load(sys.stdin)
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the time on the clock is bounded there too
-        pass
-    else:
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    try:
-        return _render(template, tokens)
-    except MemoryError:
-        return f"it needs more than {_MEMORY >> 30} GiB of memory"
-    except Exception as error:  # whatever a template does
-        line = getattr(error, "lineno", None)
-        return " ".join(f"{type(error).__name__}: {error}".split())[:200] + (f", line {line}" if line else "")
+    command, limit = [sys.executable, "-I", __file__], 30 * _SECONDS
+    with suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)  # noqa: S603
+        if done.returncode >= 0:
+            return done.stdout or done.stderr.strip()[-200:]
+    return "it needs more than a second"
 
 
 def _render(template: str, tokens: dict[str, str]) -> str:
@@ -67,23 +48,34 @@ def _render(template: str, tokens: dict[str, str]) -> str:
     def refuse(message: str) -> None:
         raise TemplateError(message)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = lambda value, ensure_ascii=False, **options: json.dumps(
-        value, ensure_ascii=ensure_ascii, **options
-    )
+    extensions = ["jinja2.ext.loopcontrols"]
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, **options)
     environment.globals |= {"raise_exception": refuse, "strftime_now": lambda form: form}
-    # Marks for trainers, which transformers reads and Jinja does not know.
+    # Marks for trainers, which Jinja does not know.
     compiled = environment.from_string(re.sub(r"\{%-?\s*(?:end)?generation\s*-?%\}", "", template))
-    turns = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
-    for messages, asks in ((turns, False), (turns[:1], True)):
-        length = 0
-        for piece in compiled.generate(messages=messages, add_generation_prompt=asks, **tokens):
+    turns, length = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}], 0
+    for messages in (turns, turns[:1]):
+        for piece in compiled.generate(messages=messages, add_generation_prompt=messages != turns, **tokens):
             length += len(piece)
             if length > _LONGEST:
-                return f"it writes more than {_LONGEST:,} characters of its own"
+                return f"it writes more than {_LONGEST:,} characters"
     return ""
+
+
+def _main() -> str:
+    with suppress(ImportError, ValueError, OSError):  # a system that has no such limits
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    try:
+        return _render(*json.load(sys.stdin))
+    except MemoryError:
+        return "it needs more than 1 GiB of memory"
+    except Exception as error:  # whatever a template does
+        line = getattr(error, "lineno", None)
+        return " ".join(f"{type(error).__name__}: {error}".split())[:200] + (f", line {line}" if line else "")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from humpback.config import ModelSettings, TrainSettings
-from humpback.errors import ModelError
 from humpback.models.device import pick_device, pick_dtype
+from humpback.models.loading import cannot_load, load_template
 from humpback.models.sources import without_progress_bars, write_model
 from humpback.models.template import MODEL_RECORD, Template
 from humpback.training.cpu.products import use_products
@@ -54,12 +54,12 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Trainable
     dtype = pick_dtype(model.dtype, device)
     weights = torch.float32 if settings.method == "full" else dtype
     quantised = four_bits(dtype) if settings.method == "qlora" else None
-    network, tokenizer = load_model(path, model, weights, quantised, move=not settings.shard)
+    network, template = load_model(path, model, weights, quantised, move=not settings.shard)
     use_products(network)
     if settings.freeze_embeddings:
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
             layer.requires_grad_(requires_grad=False)
-    return TrainableModel(network, tokenizer, Template(tokenizer), device, dtype)
+    return TrainableModel(network, template.tokenizer, template, device, dtype)
 
 
 def four_bits(dtype: torch.dtype) -> Any:
@@ -75,38 +75,10 @@ def four_bits(dtype: torch.dtype) -> Any:
     )
 
 
-def load_tokenizer(path: Path, settings: ModelSettings) -> Any:
-    """The tokenizer of a model folder, with a chat template that can be trained with.
-
-    Raises:
-        ModelError: There is none, or its template cannot be used.
-    """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
-    Template(tokenizer, settings.date)
-    return tokenizer
-
-
-def longest_example(path: Path, settings: ModelSettings) -> int:
-    """The tokens that an example may have: what the settings allow and the model's positions reach.
-
-    Raises:
-        ModelError: The folder does not hold a model.
-    """
-    try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
-    limit = getattr(config.get_text_config(), "max_position_embeddings", None) or settings.max_tokens
-    return min(settings.max_tokens, int(limit))
-
-
 def load_model(
     path: Path, settings: ModelSettings, dtype: torch.dtype, quantised: Any = None, *, move: bool = True
-) -> tuple[Any, Any]:
-    """Loads model and tokenizer for training.
+) -> tuple[Any, Template]:
+    """Loads model and template for training.
 
     Args:
         path: Model folder in the Hugging Face layout.
@@ -119,7 +91,7 @@ def load_model(
         ModelError: The folder does not hold a causal language model.
     """
     trust = settings.trust_remote_code
-    tokenizer = load_tokenizer(path, settings)
+    template = load_template(path, settings)
     device = pick_device(settings.device)
     try:
         with without_progress_bars():
@@ -132,13 +104,8 @@ def load_model(
                 device_map={"": device} if quantised is not None else None,
             )
     except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
-    return model.to(device) if move and quantised is None else model, tokenizer
-
-
-def _cannot_load(path: Path, error: Exception) -> ModelError:
-    reason = (str(error).splitlines() or [""])[0]
-    return ModelError(f"{path} cannot be loaded ({reason})", "check model.name")
+        raise cannot_load(path, error) from None
+    return model.to(device) if move and quantised is None else model, template
 
 
 def set_dropout(model: Any, dropout: float) -> int:
