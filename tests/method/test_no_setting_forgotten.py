@@ -28,6 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name / "page.md").write_text(f"# {name}")
         (folder / name / "draft.md").write_text(f"# Draft of {name}")
         pairs = ({"instruction": f"{name} {number}?", "response": "Yes."} for number in range(30))
+        (folder / "prompts").mkdir(exist_ok=True)
+        (folder / "prompts" / "yes-no.txt").write_text("{{instruction}} {{response}} {{fence}}")
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     return folder
 
@@ -48,6 +50,8 @@ def values(folder: Path) -> dict[str, Any]:
         "curate.direction_pairs": 100,
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
+        "prompts.folder": str(folder / "prompts"),
+        "prompts.texts": {"rubric": "Grade it."},
         "model.engine": "fake",
         "model.date": "2026-01-31",
         "model.server.base_url": "http://localhost:1/v1",

@@ -35,6 +35,7 @@ from humpback.config.loop import (
     TrainSettings,
 )
 from humpback.config.model import ModelSettings, ServerSettings
+from humpback.config.prompts import PromptSettings
 from humpback.config.scorers import SCORERS, ScorerName, ScorerSpec, SingleScorer, spec_of
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "LineSettings",
     "LoraSettings",
     "ModelSettings",
+    "PromptSettings",
     "RunSettings",
     "ScorerName",
     "ScorerSpec",
@@ -98,6 +100,7 @@ class Config(Settings):
     corpus: CorpusSettings = CorpusSettings()
     decontaminate: DecontaminateSettings = DecontaminateSettings()
     tags: TagSettings = TagSettings()
+    prompts: PromptSettings = PromptSettings()
     backward: TrainSettings = TrainSettings()
     """The training of M_yx."""
     forward: ForwardSettings = ForwardSettings()

@@ -120,7 +120,7 @@ def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stag
     neutral = RESULT_NEUTRAL.keys() | mixing_without_effect(config.forward, both_origins=both_origins)
     settings = {key: value for key, value in settings.items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
-    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
+    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction, own=config.prompts)}
     return settings | date_settings(config.model)
 
 
@@ -166,7 +166,7 @@ def _write(config: Config, name: str, segments: Stage, by: Stage | ExternalModel
     if config.augment.reads_drafts or config.augment.keep == 1:
         settings.pop("augment.keep")
     settings |= batch_settings(config.model)
-    settings |= {"prompts": prompts.prompt_digest("backward"), **identities(by)}
+    settings |= {"prompts": prompts.prompt_digest("backward", own=config.prompts), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
     hint = "see the reasons; train the backward model longer or with a higher learning rate"
     return Stage(

@@ -28,14 +28,12 @@ class TrainableModel:
 
     Attributes:
         model: The network; on its device unless it is to be split over several.
-        tokenizer: Its tokenizer.
-        template: The renderer made of the tokenizer.
+        template: The renderer made of its tokenizer.
         device: Where it is trained.
         dtype: What is computed in, and what the finished model is saved in.
     """
 
     model: Any
-    tokenizer: Any
     template: Template
     device: torch.device
     dtype: torch.dtype
@@ -59,7 +57,7 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Trainable
     if settings.freeze_embeddings:
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
             layer.requires_grad_(requires_grad=False)
-    return TrainableModel(network, template.tokenizer, template, device, dtype)
+    return TrainableModel(network, template, device, dtype)
 
 
 def four_bits(dtype: torch.dtype) -> Any:
@@ -149,9 +147,7 @@ def merge_adapters(
     return adapted.merge_and_unload()
 
 
-def save_model(
-    model: Any, tokenizer: Any, template: Template, out: Path, record: dict[str, object], state: Any = None
-) -> None:
+def save_model(model: Any, template: Template, out: Path, record: dict[str, object], state: Any = None) -> None:
     """Writes weights, tokenizer with its chat template, decoding settings and `humpback.json`.
 
     Where `state` is given, the weights are taken from there.
@@ -161,13 +157,13 @@ def save_model(
     out.mkdir(parents=True, exist_ok=True)
     model.config.use_cache = True
     model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id,
+        bos_token_id=template.tokenizer.bos_token_id,
         eos_token_id=list(template.stop_ids),
         pad_token_id=template.pad_id,
         do_sample=True,
         temperature=0.7,
         top_p=0.9,
     )
-    write_model(model, tokenizer, out, state)
+    write_model(model, template.tokenizer, out, state)
     text = json.dumps(record | {"template": template.identity}, indent=2, sort_keys=True)
     (out / MODEL_RECORD).write_text(text + "\n", encoding="utf-8")
