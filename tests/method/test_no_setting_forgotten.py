@@ -15,7 +15,7 @@ from humpback.method.plan import plan
 from humpback.runs.status import recipes
 from tests.variations import names, varied
 
-NAMES = names(Config())
+NAMES = [name for name in names(Config()) if name != "prompts.folder"]  # read into prompts.texts, and empty again
 Case = tuple[Config, dict[str, str]]
 
 
@@ -28,8 +28,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name / "page.md").write_text(f"# {name}")
         (folder / name / "draft.md").write_text(f"# Draft of {name}")
         pairs = ({"instruction": f"{name} {number}?", "response": "Yes."} for number in range(30))
-        (folder / "prompts").mkdir(exist_ok=True)
-        (folder / "prompts" / "yes-no.txt").write_text("{{instruction}} {{response}} {{fence}}")
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     return folder
 
@@ -50,7 +48,6 @@ def values(folder: Path) -> dict[str, Any]:
         "curate.direction_pairs": 100,
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
-        "prompts.folder": str(folder / "prompts"),
         "prompts.texts": {"rubric": "Grade it."},
         "model.engine": "fake",
         "model.date": "2026-01-31",

@@ -10,7 +10,7 @@ from humpback.config import Config
 from humpback.config.prompts import NAMES, built_in
 from humpback.errors import ConfigError
 from humpback.method.plan import plan
-from humpback.method.settings_file import load_settings, parse_config, resolved, with_changes
+from humpback.method.settings_file import load_settings, parse_config, resolved, with_changes, with_groups
 from humpback.runs.inputs import RunInputs
 from humpback.runs.status import recipes
 from tests.command import humpback, mistake
@@ -64,6 +64,10 @@ def test_a_run_keeps_the_words_when_their_folder_is_gone(folder):
     (folder / "words" / "rating.txt").write_text("{{broken}}")
     kept = parse_config(resolved(config), "config.yaml")
     assert kept.prompts.texts == {"rating": OWN} == config.prompts.texts
+    (folder / "other").mkdir()
+    (folder / "other" / "rubric.txt").write_text("Grade it.")
+    changed = with_groups(kept, {"prompts": {"folder": str(folder / "other")}})
+    assert changed.prompts.texts == {"rubric": "Grade it."}
 
 
 def test_every_mistake_is_said_before_any_work(folder):
@@ -72,12 +76,12 @@ def test_every_mistake_is_said_before_any_work(folder):
     (folder / "words" / "ratings.txt").write_text("Hello")
     with pytest.raises(ConfigError) as error:
         load_settings(folder / "run.yaml", Config, folder)
-    for mistake in (
+    for line in (
         "rating.txt has no place for {{title}}",
         "judge.txt lacks {{fence}}; judge.txt lacks {{second}}",
         "ratings.txt is no prompt: there are additive, backward",
     ):
-        assert mistake in str(error.value)
+        assert line in str(error.value)
     with pytest.raises(ConfigError, match=r"prompts.*nowhere cannot be read"):
         with_changes(Config(), [f"prompts.folder={folder / 'nowhere'}"])
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from humpback.config.base import Settings
 from humpback.config.paths import FileName
@@ -30,12 +30,12 @@ class PromptSettings(Settings):
     """A folder with prompts in your own words, such as `rating.txt`; those that it lacks stay the built-in ones, which
     `humpback init FOLDER --prompts` writes."""
     texts: dict[str, str] = Field(default_factory=dict)
-    """What is in that folder, by the names of the prompts: read with the settings, and kept with the run."""
+    """What that folder held, by the names of the prompts: read with the settings, and kept with the run instead."""
 
     @model_validator(mode="after")
-    def _read(self, validation: ValidationInfo) -> PromptSettings:
+    def _read(self) -> PromptSettings:
         texts = self.texts
-        if self.folder and (not texts or isinstance(validation.context, Path)):
+        if self.folder:
             try:
                 texts = {file.stem: file.read_text(encoding="utf-8").strip()
                          for file in sorted(Path(self.folder).iterdir()) if file.suffix == ".txt"}  # fmt: skip
@@ -43,7 +43,7 @@ class PromptSettings(Settings):
                 raise ValueError(f"{self.folder} cannot be read ({error})") from None
         if wrong := [mistake for name, text in texts.items() for mistake in _mistakes(name, text)]:
             raise ValueError("; ".join(wrong))
-        return self if texts == self.texts else self.model_copy(update={"texts": texts})
+        return self.model_copy(update={"texts": texts, "folder": ""}) if self.folder else self
 
 
 def _mistakes(name: str, text: str) -> list[str]:
