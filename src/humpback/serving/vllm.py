@@ -42,7 +42,7 @@ def prepare(model: AnsweringModel, host: str, port: int) -> list[str]:
         ModelError: The folder has no tokenizer.
     """
     folder = get_folder(model.path, cache_folder() / "served" / content_id(str(model.path)))
-    text = tagged_template(load_template(folder, model.settings).text, model.tags)
+    text = tagged_template(load_template(folder, model.settings).tokenizer.get_chat_template(), model.tags)
     file = cache_folder() / "served" / f"{content_id(text)}.jinja"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, text)
