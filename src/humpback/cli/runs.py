@@ -31,11 +31,13 @@ def init(
     all_: Annotated[bool, typer.Option("--all", help="Write every setting with its default and its meaning.")] = False,
     prompts: Annotated[bool, typer.Option("--prompts", help="Write the prompts to a folder, to be changed.")] = False,
 ) -> None:
-    """Write a settings file: for your machine, or with all settings; or the prompts as a folder of files.
+    """Write a settings file, or the prompts to be changed.
 
     Example: humpback init my-run.yaml --documents docs/ --seed seed.jsonl --preset laptop
 
     Example: humpback init grid.yaml --experiment --preset gpu
+
+    Example: humpback init my-prompts --prompts
     """
     from humpback.method.new_file import write_all, write_preset, write_prompts
 
