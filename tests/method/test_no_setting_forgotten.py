@@ -15,7 +15,7 @@ from humpback.method.plan import plan
 from humpback.runs.status import recipes
 from tests.variations import names, varied
 
-NAMES = names(Config())
+NAMES = [name for name in names(Config()) if name != "prompts.folder"]  # read into prompts.texts, and empty again
 Case = tuple[Config, dict[str, str]]
 
 
@@ -48,7 +48,9 @@ def values(folder: Path) -> dict[str, Any]:
         "curate.direction_pairs": 100,
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
+        "prompts.texts": {"rubric": "Grade it."},
         "model.engine": "fake",
+        "model.date": "2026-01-31",
         "model.server.base_url": "http://localhost:1/v1",
         "model.server.api_key_env": "KEY",
         "models.writer": {"name": "other/writer"},

@@ -19,7 +19,7 @@ def user(*parts: Part) -> tuple[Message, ...]:
 
 
 def special_ids(template: Template) -> set[int]:
-    return set(template._tokenizer.all_special_ids)
+    return set(template.tokenizer.all_special_ids)
 
 
 def test_text_of_strangers_is_never_a_control_token(template):

@@ -29,15 +29,22 @@ def init(
     ] = "",
     experiment: Annotated[bool, typer.Option("--experiment", help="Write a grid for 'humpback experiment'.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Write every setting with its default and its meaning.")] = False,
+    prompts: Annotated[bool, typer.Option("--prompts", help="Write the prompts to a folder, to be changed.")] = False,
 ) -> None:
-    """Write a settings file: for your machine, or with all settings.
+    """Write a settings file, or the prompts to be changed.
 
     Example: humpback init my-run.yaml --documents docs/ --seed seed.jsonl --preset laptop
 
     Example: humpback init grid.yaml --experiment --preset gpu
-    """
-    from humpback.method.new_file import write_all, write_preset
 
+    Example: humpback init my-prompts --prompts
+    """
+    from humpback.method.new_file import write_all, write_preset, write_prompts
+
+    if prompts:
+        write_prompts(path)
+        say(f"wrote {path}: change them, delete those you keep, and use them with '--set prompts.folder={path}'")
+        return
     if all_ and (documents or seed or model or preset):
         raise ConfigError("--all writes the defaults of every setting", "leave out --all, or all other options")
     if all_:

@@ -37,6 +37,7 @@ from humpback.config.loop import (
     TrainSettings,
 )
 from humpback.config.model import ModelSettings, RoleSettings, ServerSettings
+from humpback.config.prompts import PromptSettings
 from humpback.config.scorers import SCORERS, ScorerName, ScorerSpec, SingleScorer, spec_of
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "LineSettings",
     "LoraSettings",
     "ModelSettings",
+    "PromptSettings",
     "RoleSettings",
     "RunSettings",
     "ScorerName",
@@ -109,6 +111,7 @@ class Config(Settings):
     corpus: CorpusSettings = CorpusSettings()
     decontaminate: DecontaminateSettings = DecontaminateSettings()
     tags: TagSettings = TagSettings()
+    prompts: PromptSettings = PromptSettings()
     backward: TrainSettings = TrainSettings()
     """The training of M_yx."""
     forward: ForwardSettings = ForwardSettings()

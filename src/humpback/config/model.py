@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,9 @@ class ModelSettings(Settings):
     batch_tokens: Positive = 8192
     """Tokens, padding included, that one batch of reading or writing may hold: the bound on its memory. vLLM has its
     own. With dtype bfloat16 on a CPU it changes texts, and another value makes candidates and ratings stale."""
+    date: datetime.date = datetime.date(2024, 7, 26)
+    """The day that a chat template is told which asks for today's, as YYYY-MM-DD. It is written into the template of
+    the trained model, so that a model is asked on any day as it was trained."""
     trust_remote_code: bool = False
     """Whether code that a model folder brings may be run, and weights other than safetensors be read."""
 

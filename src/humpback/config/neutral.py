@@ -62,6 +62,14 @@ def batch_settings(model: ModelSettings) -> dict[str, Any]:
     return {"model.batch_tokens": model.batch_tokens} if on_cpu and model.batch_tokens != default else {}
 
 
+def date_settings(model: ModelSettings) -> dict[str, Any]:
+    """`model.date`, for the recipe of whatever asks or trains a model as it came; the default is left out.
+
+    Of a model that was trained here the template holds the date.
+    """
+    return {"model.date": str(model.date)} if model.date != ModelSettings.model_fields["date"].default else {}
+
+
 def mixing_without_effect(forward: ForwardSettings, *, both_origins: bool) -> set[str]:
     """`forward.order` and `forward.seed_weight`, where they do not belong in the recipe of a training.
 

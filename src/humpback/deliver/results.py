@@ -18,6 +18,7 @@ from humpback.deliver.report.losses import loss_summaries
 from humpback.deliver.report.statistics import count_sources, rating_summary
 from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config
+from humpback.prompts import use_texts
 from humpback.reasons import UNREAD
 from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection
 from humpback.runs.store import Run, StageFolder
@@ -43,6 +44,7 @@ class Results:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.config: Config = load_config(run.config_path)
+        use_texts(self.config.prompts.texts)
         self.plan: PlanRecord = read_record(run)
         self.manifests = {name: m for name in self.plan.stages if (m := run.stage(name).manifest()) is not None}
 

@@ -167,7 +167,7 @@ def _step(loaded: LoadedModel, batch: _RunningBatch) -> _RunningBatch:
 
 def _sample(loaded: LoadedModel, rows: list[Generation], logits: torch.Tensor) -> None:
     for row, token in zip(rows, draw(logits.float(), rows), strict=True):
-        row.append(token, loaded.template.stop_ids)
+        row.append(token, loaded.template)
 
 
 def _finished(loaded: LoadedModel, rows: Iterable[Generation]) -> Iterator[Completion]:

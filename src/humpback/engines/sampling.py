@@ -34,10 +34,10 @@ class Generation:
         """Tokens that keys and values are kept of: all but the last new one, which the next step reads."""
         return len(self.prompt_ids) + len(self.tokens) - 1
 
-    def append(self, token: int, stop: Sequence[int]) -> None:
+    def append(self, token: int, template: Template) -> None:
         """Adds a new token, which may be the last."""
         self.tokens.append(token)
-        if token in stop:
+        if template.ends(self.tokens):
             self.finish = "stop"
         elif len(self.tokens) == self.sampling.max_new_tokens:
             self.finish = "length"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from humpback.config import ModelSettings
 from humpback.engines.embeddings import embeddings
@@ -20,11 +20,11 @@ from humpback.engines.generating import generate
 from humpback.engines.likelihoods import loglikelihoods
 from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.weight_packing import can_pack, pack_linear_layers
-from humpback.errors import EngineError, ModelError
+from humpback.errors import EngineError
 from humpback.models.device import pick_device, pick_dtype
+from humpback.models.loading import cannot_load, load_template, longest_sequence
 from humpback.models.memory import give_back_memory
 from humpback.models.sources import without_progress_bars
-from humpback.models.template import Template, check_template
 from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 _WINDOW = 256
@@ -50,8 +50,8 @@ class TransformersEngine:
         device = pick_device(settings.device)
         dtype = pick_dtype(settings.dtype, device)
         trust = settings.trust_remote_code
+        self.template = load_template(path, settings)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
             with without_progress_bars():
                 model = AutoModelForCausalLM.from_pretrained(
                     path,
@@ -61,20 +61,16 @@ class TransformersEngine:
                     use_safetensors=None if trust else True,
                 )
         except (OSError, ValueError, KeyError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise ModelError(f"{path} cannot be loaded ({reason})", "check model.name") from None
-        self.template = Template(tokenizer)
-        check_template(path, self.template)
+            raise cannot_load(path, error) from None
         model.to(device).eval().requires_grad_(False)
         if can_pack(device):
             pack_linear_layers(model, dtype)
         text_config = model.config.get_text_config()
-        positions = getattr(text_config, "max_position_embeddings", None) or settings.max_tokens
         self._loaded: LoadedModel | None = LoadedModel(
             network=model,
             template=self.template,
             device=device,
-            max_tokens=min(settings.max_tokens, int(positions)),
+            max_tokens=longest_sequence(path, settings),
             batch_tokens=settings.batch_tokens,
             vocabulary=int(text_config.vocab_size),
         )

@@ -17,7 +17,6 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import psutil
-from transformers import AutoConfig, AutoTokenizer
 from vllm import AsyncEngineArgs, AsyncLLMEngine, SamplingParams
 from vllm.exceptions import VLLMError
 from vllm.inputs import tokens_input
@@ -29,7 +28,8 @@ from humpback.engines.guard import Guard
 from humpback.engines.token_rows import RowRequest, TokenRow, to_likelihood, to_rows
 from humpback.engines.vllm_layout import arguments_for
 from humpback.errors import EngineError, ModelError, UnsupportedError
-from humpback.models.template import Template, TooLong, check_template
+from humpback.models.loading import load_template, longest_sequence
+from humpback.models.template import TooLong
 from humpback.records import (
     Completion,
     Embedding,
@@ -65,7 +65,7 @@ class VllmEngine:
 
     def __init__(self, path: Path, identity: str, settings: ModelSettings) -> None:
         self._identity = identity
-        self.template, self._max_tokens = _read_folder(path, settings)
+        self.template, self._max_tokens = load_template(path, settings), longest_sequence(path, settings)
         arguments = arguments_for(path, settings, self._max_tokens)
         self._asked = 0
         self._loop = asyncio.new_event_loop()
@@ -225,20 +225,6 @@ class VllmEngine:
 def open_model(path: Path, identity: str, settings: ModelSettings) -> VllmEngine:
     """The model of a folder, in processes that vLLM starts."""
     return VllmEngine(path, identity, settings)
-
-
-def _read_folder(path: Path, settings: ModelSettings) -> tuple[Template, int]:
-    """The template, and the longest sequence."""
-    trust = settings.trust_remote_code
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-        text_config = AutoConfig.from_pretrained(path, trust_remote_code=trust).get_text_config()
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} cannot be loaded ({_line(error)})", "check model.name") from None
-    template = Template(tokenizer)
-    check_template(path, template)
-    longest = int(getattr(text_config, "max_position_embeddings", None) or settings.max_tokens)
-    return template, min(settings.max_tokens, longest)
 
 
 async def _start(arguments: AsyncEngineArgs) -> Any:

@@ -105,7 +105,7 @@ class WinRateOf:
             "winrate.tokens": self.settings.judge_tokens,
         }
         settings |= {"winrate.judge.max_tokens": self.settings.judge.max_tokens}
-        settings |= {"prompts": prompts.prompt_digest("judge")}
+        settings |= {"prompts": prompts.prompt_digest("judge", own=config.prompts)}
         work = MapShards(((answers.name, Output),), opened)
         does = f"judge {answers.name}"
         return Stage(name, does, (answers.name,), settings, work, Judged, model=True, check=check, external=(judge,))

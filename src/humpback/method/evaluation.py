@@ -60,7 +60,11 @@ def pair_losses(config: Config, name: str, pairs: Stage, model: Stage | External
 
     settings = flat_settings(config, "tags", "model.max_tokens", "model.engine")
     settings |= batch_settings(config.model)
-    settings |= {"prompts": prompts.prompt_digest(direction), "direction": direction, **identities(model)}
+    settings |= {
+        "prompts": prompts.prompt_digest(direction, own=config.prompts),
+        "direction": direction,
+        **identities(model),
+    }
     does, work = f"how likely {model.name} finds the pairs", MapShards(((pairs.name, Pair),), opened)
     return Stage(
         name, does, names_of(pairs, model), settings, work, HeldOutLoss, model=True, hint="give shorter pairs",
@@ -129,7 +133,7 @@ def judge_pairs(name: str, pairs: Stage, judge: ExternalModel, how: Judging, set
 
             yield step
 
-    deciding = {**settings, "prompts": prompts.prompt_digest("judge"), **identities(judge)}
+    deciding = {**settings, **identities(judge)}
     work = MapShards(((pairs.name, Comparison),), opened)
     does = f"{judge.settings.name} compares the answers"
     return Stage(name, does, names_of(pairs), deciding, work, Comparison, model=True, external=(judge,))

@@ -7,6 +7,7 @@ from typing import Any
 from humpback import models
 from humpback.config import Config, ModelSettings
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import date_settings
 from humpback.runs.stage import ExternalModel, Stage, external_of
 
 _DECIDING = ("dtype", "revision")
@@ -45,4 +46,5 @@ def identities(*inputs: Stage | ExternalModel) -> dict[str, Any]:
         deciding = _DECIDING_ON_A_SERVER if item.settings.engine_spec.is_server else _DECIDING
         flat = flat_settings(item.settings, *deciding)
         settings |= {f"model.{item.name}.{name}": value for name, value in flat.items()}
+        settings |= {f"model.{item.name}.date": day for day in date_settings(item.settings).values()}
     return settings

@@ -11,7 +11,7 @@ from typing import Any
 from humpback import prompts, seed
 from humpback.config import Config, CurateSettings, spec_of
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, mixing_without_effect
+from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, date_settings, mixing_without_effect
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.errors import ConfigError
 from humpback.method.external import identities
@@ -121,8 +121,8 @@ def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stag
     neutral = RESULT_NEUTRAL.keys() | mixing_without_effect(config.forward, both_origins=both_origins)
     settings = {key: value for key, value in settings.items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
-    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction)}
-    return settings
+    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction, own=config.prompts)}
+    return settings | date_settings(config.model)
 
 
 def self_augment(
@@ -182,7 +182,7 @@ def _write(
     if config.augment.reads_drafts or config.augment.keep == 1:
         settings.pop("augment.keep")
     settings |= batch_settings(config.model)
-    settings |= {"prompts": prompts.prompt_digest("backward"), **identities(by)}
+    settings |= {"prompts": prompts.prompt_digest("backward", own=config.prompts), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
     hint = "see the reasons; train the backward model longer or with a higher learning rate"
     writer = by.settings.name if isinstance(by, ExternalModel) else "M_yx"

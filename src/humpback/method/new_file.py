@@ -17,6 +17,7 @@ import yaml
 from humpback.config import Config, Settings
 from humpback.config.experiment import ArmSettings, ExperimentSettings
 from humpback.config.paths import path_from
+from humpback.config.prompts import NAMES, built_in
 from humpback.errors import ConfigError
 
 _FOLDER = resources.files("humpback.config")
@@ -90,6 +91,20 @@ def write_all(path: Path, *, experiment: bool = False) -> None:
     settings = ExperimentSettings(arms=_ARMS, sizes=(100,)) if experiment else Config()
     head = _HEAD_OF_ALL.format(command="experiment" if experiment else "run", path=path)
     write_new(path, head + _commented(settings, 0))
+
+
+def write_prompts(folder: Path) -> None:
+    """Writes the built-in prompts to a folder that is not there yet.
+
+    Raises:
+        ConfigError: It is there, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder} ({error.strerror})", "choose another name") from None
+    for name in NAMES:
+        write_new(folder / f"{name}.txt", built_in(name) + "\n")
 
 
 def write_new(path: Path, text: str) -> None:

@@ -75,7 +75,10 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | External
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
-    settings |= {"prompts": prompts.prompt_digest("forward", "backward"), **identities(by)} | _follow_up(config)
+    settings |= {
+        "prompts": prompts.prompt_digest("forward", "backward", own=config.prompts),
+        **identities(by),
+    } | _follow_up(config)
     name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
     return Stage(
         name, does, names_of(pairs, by), settings, Produce(shards), SignScale, model=True, version=2,
@@ -201,9 +204,10 @@ def _deciding(config: Config) -> dict[str, Any]:
     if spec.asks_model:
         settings |= batch_settings(config.model)
     if spec.prompts:
-        settings["prompts"] = prompts.prompt_digest(*spec.prompts)
+        settings["prompts"] = prompts.prompt_digest(*spec.prompts, own=config.prompts)
     return settings | (_follow_up(config) if spec.needs == "calibration" else {})
 
 
 def _follow_up(config: Config) -> dict[str, Any]:
-    return {"curate.follow_up": prompts.prompt_digest("follow-up")} if config.curate.follow_up else {}
+    digest = prompts.prompt_digest("follow-up", own=config.prompts)
+    return {"curate.follow_up": digest} if config.curate.follow_up else {}

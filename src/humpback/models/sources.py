@@ -25,6 +25,7 @@ from humpback.config import ModelSettings
 from humpback.data_access.atomic import atomic_folder
 from humpback.errors import ConfigError, ModelError
 from humpback.models.packages import PackagedModel, installed_model
+from humpback.models.template_trial import fault_of
 
 _BLOCK = 1 << 20
 _GGUF = b"GGUF"
@@ -260,6 +261,8 @@ def _from_hub(settings: ModelSettings, patterns: list[str] = _HUB_FILES) -> Path
 
 def _check(folder: Path, name: str, trust: bool) -> None:
     _check_config(folder, name, trust)
+    if fault := _template_fault(folder):
+        raise ModelError(f"the chat template of {name} cannot be used ({fault})", "mend it, or take another model")
     if not trust and not list(folder.glob("*.safetensors")):
         raise ModelError(f"{name} has no safetensors weights", "convert it, or set model.trust_remote_code")
 
@@ -275,6 +278,21 @@ def _check_config(folder: Path, name: str, trust: bool) -> None:
                          "take one that is")  # fmt: skip
     if "auto_map" in config and not trust:
         raise ModelError(f"{name} brings code of its own", "set model.trust_remote_code if you trust it")
+
+
+def _template_fault(folder: Path) -> str:
+    """What is wrong with a folder's chat template, as far as can be told without its tokenizer."""
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        file = folder / "chat_template.jinja"
+        template = file.read_text(encoding="utf-8") if file.exists() else config.get("chat_template")
+    except (OSError, ValueError, AttributeError):
+        return ""  # loading the tokenizer will say more
+    if isinstance(template, list):
+        template = next((entry["template"] for entry in template if entry.get("name") == "default"), None)
+    named = {name: token for name, token in config.items() if name.endswith("_token") and token}
+    tokens = {name: token["content"] if isinstance(token, dict) else token for name, token in named.items()}
+    return fault_of(template, tokens) if template else ""
 
 
 def _licence(folder: Path) -> str:

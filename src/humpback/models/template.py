@@ -3,7 +3,7 @@
 A model's own chat template is used where it has one, a plain one of ours where it has none; either way it is a Jinja
 template that is saved with every checkpoint, so that reader and writer cannot disagree. Control tokens come from the
 template alone: each part of a message is tokenised by itself as plain text, so that a document which holds
-`<|im_end|>` or `<eos>` cannot end its own turn.
+`<|im_end|>`, `<eos>` or `<think>` cannot end its own turn or think for the model, flagged as special or not.
 """
 
 from __future__ import annotations
@@ -11,19 +11,28 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from humpback.errors import HumpbackError, ModelError
+from humpback.config import ModelSettings
+from humpback.errors import HumpbackError, ModelError, in_one_line
+from humpback.models.chat_template import asking_with, with_fixed_date
+from humpback.models.plain_text import control_ids, encode_as_text
+from humpback.models.template_trial import fault_of
 from humpback.records import Message, Role, content_id
 
 if TYPE_CHECKING:
+    from tokenizers import Encoding
     from transformers import PreTrainedTokenizerBase
 
-VERSION = "1"
+VERSION = "2"
 """Part of a template's identity: raised whenever the same conversation would be tokenised otherwise."""
+
+_EARLIER_VERSIONS = ("1",)
+"""Models that were trained by these are still asked."""
 
 MODEL_RECORD = "humpback.json"
 """The file in which a finetuned model's folder says how it was trained and with which template."""
@@ -36,6 +45,8 @@ PLAIN = (
 )
 """For base models without a chat template. The end of a turn is a control token here too."""
 
+_ANY_DAY = ModelSettings().date
+_ASKS_OTHERWISE = "it asks for an answer in another way than it shows one"
 
 _CACHED_TEXTS = 64
 """Texts whose tokens are cached. A prompt's own text comes with every record, so that it always stays among them."""
@@ -74,52 +85,107 @@ class PromptTokens:
     part_bounds: tuple[tuple[int, int], ...]
 
 
+class _ControlTexts(NamedTuple):
+    """A template's own text around the messages of a conversation."""
+
+    before: tuple[str, ...]
+    """What stands before each message, and before the answer."""
+    lead: str | None
+    """The end of what stands before the answer, from where the generation prompt ends; None where that is another."""
+    tail: str
+    """What follows the answer."""
+
+
 class Template:
     """Renders conversations for one tokenizer.
 
     Args:
-        tokenizer: A fast tokenizer; its `chat_template` is set to the plain one where it has none.
+        tokenizer: A fast tokenizer; its `chat_template` is set to the plain one where it has none, and to one that
+            can be trained with where it has one that cannot (`chat_template`).
+        day: The date that a template is given which asks for today's.
 
     Raises:
-        ModelError: The tokenizer has no end of sequence, or its template hides what it is given.
+        ModelError: The tokenizer has no end of sequence; or its template is broken, refuses a conversation of a user
+            and an assistant, hides what it is given, or costs too much time or memory.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, day: date = _ANY_DAY) -> None:
+        self.tokenizer = tokenizer
         if tokenizer.eos_token_id is None:
             raise ModelError("the tokenizer has no end-of-sequence token", "take a model that has one")
         if not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN
+        brought = str(tokenizer.chat_template)
+        if brought != PLAIN and (text := self._trainable(day)) != tokenizer.get_chat_template():
+            tokenizer.chat_template = text
+        self.identities = (self.identity, *(content_id(version, brought) for version in _EARLIER_VERSIONS))
         self._text = lru_cache(_CACHED_TEXTS)(self._text_tokens)
         self._control = lru_cache(_CACHED_TEXTS)(self._control_tokens)
         self._control_texts = lru_cache(_CACHED_TEXTS)(self._render_control_texts)
 
+    def _trainable(self, day: date) -> str:
+        """The tokenizer's template; without a clock, and asking for an answer as it shows one."""
+        try:
+            text = with_fixed_date(self.tokenizer.get_chat_template(), day)
+        except ValueError as error:  # it has several, and none by default
+            raise self._refused(str(error)) from None
+        if fault := fault_of(text, self.tokenizer.special_tokens_map):
+            raise self._refused(fault)
+        turns, (_, answer) = _marked(("user", "assistant"))
+        head = self._render(turns, False, text).partition(answer)[0]
+        agreeing = asking_with(text, head, *(self._render(turns[:1], asks, text) for asks in (True, False)))
+        if agreeing is None:
+            raise self._refused(_ASKS_OTHERWISE)
+        return agreeing
+
     @cached_property
     def identity(self) -> str:
         """What is saved with a checkpoint and compared when it is loaded."""
-        return content_id(VERSION, str(self._tokenizer.chat_template))
+        return content_id(VERSION, str(self.tokenizer.chat_template))
 
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
-        """The tokens that end an assistant's turn: trained on as the last labels, and stopped at."""
-        _, tail = self._control_texts(("user",))
-        ids: list[int] = self._tokenizer(tail, add_special_tokens=False).input_ids
-        special = set(self._tokenizer.all_special_ids)
-        for index, token in enumerate(ids):
-            if token in special:
-                return tuple(ids[: index + 1])
-        return (int(self._tokenizer.eos_token_id),)
+        """The tokens that end an assistant's turn: trained on as the last labels, and stopped at.
+
+        They are what the template writes behind an answer, up to the first control token. Where it writes words alone
+        there, the end of sequence follows them. Where it writes nothing behind the last answer, what stands behind an
+        earlier one counts, unless it opens the next turn.
+        """
+        end = int(self.tokenizer.eos_token_id)
+        tail = self._control_tokens(self._control_texts(("user",)).tail)
+        for index, token in enumerate(tail):
+            if token in self._controls:
+                return tail[: index + 1]
+        if words := self._end_words:
+            return (*self._control_tokens(words), end)
+        try:
+            first, _, later, _ = map(self._control_tokens, self._control_texts(("user", "assistant", "user")).before)
+        except ModelError:
+            return (end,)
+        control = next((token for token in later if token in self._controls), end)
+        return (end if control in first else control,)
+
+    @cached_property
+    def _end_words(self) -> str:
+        """What the template writes behind an answer where that is no control token."""
+        tail = self._control_texts(("user",)).tail
+        return tail.strip() if self._controls.isdisjoint(self._control_tokens(tail)) else ""
 
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
         """Any of these tokens ends a generation."""
-        return tuple(dict.fromkeys((self.end_ids[-1], int(self._tokenizer.eos_token_id))))
+        return tuple(dict.fromkeys((self.end_ids[-1], int(self.tokenizer.eos_token_id))))
+
+    def ends(self, ids: Sequence[int]) -> bool:
+        """Whether generated tokens have come to the end of a turn."""
+        words = self.end_ids[:-1] if self._end_words else ()
+        return ids[-1] in self.stop_ids or (bool(words) and tuple(ids[-len(words) :]) == words)
 
     @property
     def pad_id(self) -> int:
         """The token that fills batches; never looked at, so the end of sequence will do."""
-        pad = self._tokenizer.pad_token_id
-        return int(self._tokenizer.eos_token_id if pad is None else pad)
+        pad = self.tokenizer.pad_token_id
+        return int(self.tokenizer.eos_token_id if pad is None else pad)
 
     def prompt(self, messages: Sequence[Message], answer_prefix: str, max_tokens: int) -> tuple[int, ...]:
         """The conversation up to where the assistant is to go on.
@@ -149,22 +215,25 @@ class Template:
         """Which tokens of a part hold characters from `start` up to `end`."""
         if start == 0 and end is None:
             return range(len(self._text(text)))
-        encoding = self._tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
-        )  # fmt: skip
         last = len(text) if end is None else end
-        inside = [i for i, (a, b) in enumerate(encoding.offset_mapping) if max(a, start) < min(b, last)]
+        inside = [i for i, (a, b) in enumerate(self._encode(text).offsets) if max(a, start) < min(b, last)]
         return range(inside[0], inside[-1] + 1) if inside else range(0)
 
     def example(self, messages: Sequence[Message], answer: str, max_tokens: int) -> Example:
         """The conversation with its answer; the prompt is cut to make room, the answer never.
 
+        The target begins where the template's generation prompt ends, for that is where others will ask.
+
         Raises:
+            ModelError: The template asks for this answer in another way than it shows it.
             TooLong: The answer leaves no room for the prompt.
         """
-        target = (*self._text(answer), *self.end_ids)
+        texts = self._control_texts(tuple(message.role for message in messages))
+        if texts.lead is None:
+            raise self._refused(_ASKS_OTHERWISE)
+        target = (*self._text(answer.strip() if self._trims else answer), *self.end_ids)
         prompt = self._fit(messages, max_tokens - len(target)).ids
-        return Example((*prompt, *target), len(prompt))
+        return Example((*prompt, *target), len(prompt) - self._opening(texts)[1])
 
     def continuations(
         self, prefix: str, texts: Sequence[str], ends: bool
@@ -186,59 +255,90 @@ class Template:
 
     @cached_property
     def _begin_ids(self) -> tuple[int, ...]:
-        begin = self._tokenizer.bos_token_id
-        return (int(begin),) if begin is not None and begin in self._tokenizer("").input_ids else ()
+        begin = self.tokenizer.bos_token_id
+        return (int(begin),) if begin is not None and begin in self.tokenizer("").input_ids else ()
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of generated tokens, control tokens left out."""
-        text = self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return str(text)
+        """The text of generated tokens, control tokens and the end of the turn left out."""
+        answer = [token for token in ids if token not in self.stop_ids]
+        text = str(self.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        return text.partition(self._end_words)[0] if self._end_words else text
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Each token as its own text, for people to look at."""
-        return [str(self._tokenizer.decode([token])) for token in ids]
+        return [str(self.tokenizer.decode([token])) for token in ids]
 
     def _text_tokens(self, text: str) -> tuple[int, ...]:
-        if not text:
-            return ()
-        return tuple(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+        return tuple(self._encode(text).ids) if text else ()
 
     def _control_tokens(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer(text, add_special_tokens=False).input_ids) if text else ()
+        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids) if text else ()
 
-    def _render_control_texts(self, roles: tuple[Role, ...]) -> tuple[tuple[str, ...], str]:
-        """The template's own text before each message and before the answer; and what follows the answer.
+    def _encode(self, text: str) -> Encoding:
+        return encode_as_text(self.tokenizer, text, self._controls)
 
-        Where the last message is the assistant's it is the answer.
-        """
+    @cached_property
+    def _controls(self) -> frozenset[int]:
+        texts = self._control_texts(("user",))
+        written = {token for text in (*texts.before, texts.tail) for token in self._control_tokens(text)}
+        return control_ids(self.tokenizer, written)
+
+    def _refused(self, reason: str) -> ModelError:
+        name = self.tokenizer.name_or_path
+        return ModelError(f"the chat template of {name} cannot be used ({reason})", "mend it, or take another model")
+
+    def _render(self, turns: list[dict[str, str]], asks: bool, template: str | None = None) -> str:
+        options = {"chat_template": template, "tokenize": False, "add_generation_prompt": asks}
+        try:
+            return str(self.tokenizer.apply_chat_template(turns, **options))
+        except Exception as error:  # templates come from strangers, and may raise anything
+            roles = ", ".join(turn["role"] for turn in turns)
+            raise self._refused(f"turns of {roles}: {in_one_line(error)}") from None
+
+    def _render_control_texts(self, roles: tuple[Role, ...]) -> _ControlTexts:
+        """The template's own text around the messages. Where the last message is the assistant's it is the answer."""
         if roles[-1] != "assistant":
             roles = (*roles, "assistant")
-        # Marks of private-use characters, which no template changes; tokenised is only what stands between them.
-        marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
-        turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        rendered = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        turns, marks = _marked(roles)
+        whole = rest = self._render(turns, False)
         before = []
         for mark in marks:
-            head, separator, rendered = rendered.partition(mark)
+            head, separator, rest = rest.partition(mark)
             if not separator:
-                raise ModelError("the model's chat template does not show every message", "take another model")
+                raise self._refused("it does not show every message")
             before.append(head)
-        return tuple(before), rendered
+        head = whole.partition(marks[-1])[0]
+        asked = self._render(turns[:-1], True) if len(turns) > 1 else head
+        return _ControlTexts(tuple(before), head[len(asked) :] if head.startswith(asked) else None, rest)
+
+    @cached_property
+    def _trims(self) -> bool:
+        """Whether the template takes white space off an answer."""
+        turns, (_, mark) = _marked(("user", "assistant"))
+        turns[1]["content"] = f" {mark} "
+        return f" {mark} " not in self._render(turns, False)
+
+    def _opening(self, texts: _ControlTexts) -> tuple[tuple[int, ...], int]:
+        """The tokens before an answer, and how many of them are its lead. Those that others ask with stay the same."""
+        text, lead = texts.before[-1], texts.lead or ""
+        asked, whole = self._control(text.removesuffix(lead)), self._control(text)
+        tokens = whole if whole[: len(asked)] == asked else (*asked, *self._control(lead))
+        return tokens, len(tokens) - len(asked)
 
     def _fit(self, messages: Sequence[Message], max_tokens: int) -> PromptTokens:
-        before, _ = self._control_texts(tuple(message.role for message in messages))
+        texts = self._control_texts(tuple(message.role for message in messages))
+        controls = [*map(self._control, texts.before[:-1]), self._opening(texts)[0]]
         pieces: list[tuple[int, ...]] = []
         cuttable: list[int] = []
-        texts: list[int] = []
-        for control, message in zip(before, messages, strict=False):
-            pieces.append(self._control(control))
+        parts: list[int] = []
+        for control, message in zip(controls, messages, strict=False):
+            pieces.append(control)
             for part in message.parts:
                 if part.cut:
                     cuttable.append(len(pieces))
-                texts.append(len(pieces))
+                parts.append(len(pieces))
                 pieces.append(self._text(part.text))
-        if len(before) > len(messages):
-            pieces.append(self._control(before[-1]))
+        pieces += controls[len(messages) :]
         over = sum(map(len, pieces)) - max_tokens
         # The longest first: a document loses its end before a short instruction loses a word.
         for index in sorted(cuttable, key=lambda i: -len(pieces[i])):
@@ -252,8 +352,14 @@ class Template:
         starts = [0, *accumulate(map(len, pieces))]
         return PromptTokens(
             tuple(token for piece in pieces for token in piece),
-            tuple((starts[index], starts[index + 1]) for index in texts),
+            tuple((starts[index], starts[index + 1]) for index in parts),
         )
+
+
+def _marked(roles: Sequence[Role]) -> tuple[list[dict[str, str]], list[str]]:
+    """A conversation with marks in place of its texts: private-use characters, which no template changes."""
+    marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
+    return [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)], marks
 
 
 def common_prefix(sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -281,7 +387,7 @@ def check_template(path: Path, template: Template) -> None:
         saved = json.loads(file.read_text(encoding="utf-8"))["template"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelError(f"{file} is damaged", "train the model again") from None
-    if saved != template.identity:
+    if saved not in template.identities:
         raise ModelError(
             f"{path} was trained with another chat template", "restore its chat_template.jinja, or train it again"
         )

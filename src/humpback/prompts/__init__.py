@@ -24,6 +24,7 @@ from humpback.prompts.render import (
     prompt_digest,
     rating_messages,
     template_text,
+    use_texts,
     yes_no_messages,
 )
 from humpback.prompts.verdict import Verdict, parse_verdict
@@ -52,5 +53,6 @@ __all__ = [
     "rating_messages",
     "reasons",
     "template_text",
+    "use_texts",
     "yes_no_messages",
 ]

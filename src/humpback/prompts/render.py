@@ -11,10 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import get_args
 
 from humpback.config import TagSettings
+from humpback.config.prompts import SLOT, PromptSettings, built_in
 from humpback.records import (
     Direction,
     LikelihoodRequest,
@@ -44,7 +44,7 @@ CRITERIA = ("Relevant", "Complete", "Clean", "Clear", "Expert")
 
 # Raised when this code changes what a conversation looks like while the text files stay the same.
 _RENDERER_VERSION = "1"
-_SLOT = re.compile(r"\{\{([a-z]+)\}\}")
+_own_texts: Mapping[str, str] = {}
 _TAG = re.compile(r"<\s*/?\s*(?:text|instruction|response)(?:\s*-\s*(\d{1,9}))?", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
@@ -132,9 +132,16 @@ def judge_messages(instruction: str, first: str, second: str) -> tuple[Message, 
     return _conversation("judge", content, fence(instruction, first, second))
 
 
-def template_text(name: PromptName) -> str:
-    """The text of a template, its rubric filled in and its other slots left open."""
-    return "".join(f"{{{{{piece}}}}}" if is_slot else piece for piece, is_slot in _pieces(name))
+def use_texts(texts: Mapping[str, str]) -> None:
+    """Asks in these words from now on, in this process; a prompt that has none is asked in the built-in ones."""
+    global _own_texts
+    _own_texts = texts
+
+
+def template_text(name: PromptName, texts: Mapping[str, str] | None = None) -> str:
+    """The text of a template, its rubric filled in and its other slots left open; with own texts or those in use."""
+    own = _own_texts if texts is None else texts
+    return str(own.get(name, built_in(name))).replace("{{rubric}}", own.get("rubric", built_in("rubric")))
 
 
 def ending(name: PromptName) -> str:
@@ -143,10 +150,10 @@ def ending(name: PromptName) -> str:
     return "" if is_slot else piece
 
 
-def prompt_digest(*names: PromptName) -> str:
-    """A digest of the texts of these prompts, or of all, for the fingerprint of a stage."""
-    selected = names or get_args(PromptName)
-    return content_id(_RENDERER_VERSION, *(part for name in selected for part in (name, template_text(name))))
+def prompt_digest(*names: PromptName, own: PromptSettings | None = None) -> str:
+    """A digest of these prompts, or of all, for the fingerprint of a stage; with own texts or those in use."""
+    selected, texts = names or get_args(PromptName), own.texts if own else None
+    return content_id(_RENDERER_VERSION, *(part for name in selected for part in (name, template_text(name, texts))))
 
 
 def fence(*contents: str) -> str:
@@ -184,13 +191,11 @@ def _conversation(name: PromptName, content: Mapping[str, Part], suffix: str = "
     return (Message("user", (*parts, Part(words)) if words else tuple(parts)),)
 
 
-@cache
 def _pieces(name: PromptName) -> tuple[tuple[str, bool], ...]:
-    text = _read(name).replace("{{rubric}}", _read("rubric"))
+    return _split(template_text(name))
+
+
+@cache
+def _split(text: str) -> tuple[tuple[str, bool], ...]:
     # The pattern has one group, so that every second piece is the name of a slot.
-    pieces = _SLOT.split(text)
-    return tuple((piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece)
-
-
-def _read(name: str) -> str:
-    return files("humpback.prompts").joinpath(f"{name}.txt").read_text(encoding="utf-8").strip()
+    return tuple((piece, index % 2 == 1) for index, piece in enumerate(SLOT.split(text)) if piece)

@@ -15,6 +15,7 @@ from humpback.engines.answer_log import AnswerLog
 from humpback.engines.base import Engine
 from humpback.engines.counted import CountedEngine
 from humpback.engines.open import account, open_engine
+from humpback.prompts import use_texts
 from humpback.records import content_id
 from humpback.runs.recipe import Recipe
 from humpback.runs.stage import Stage
@@ -37,6 +38,7 @@ class RunInputs:
     def __init__(self, run: Run, config: Config, plan: Sequence[Stage]) -> None:
         self.run = run
         self._config = config
+        use_texts(config.prompts.texts)
         self._recipes: dict[str, Recipe] = recipes(plan)
         self._external = {model.name: model.settings for stage in plan for model in stage.external}
         self._stage = ""
@@ -46,6 +48,10 @@ class RunInputs:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"on_answer": None}  # a worker in another process has nobody to tell
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        use_texts(self._config.prompts.texts)
 
     def of_stage(self, stage: str) -> RunInputs:
         """The same for the work of one stage: answers of a server are written down in its folder as they arrive."""

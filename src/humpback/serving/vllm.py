@@ -8,7 +8,7 @@ from pathlib import Path
 
 from humpback.config import TagSettings
 from humpback.models import cache_folder
-from humpback.models.template import PLAIN
+from humpback.models.loading import load_template
 from humpback.prompts import forward_messages
 from humpback.records import content_id
 from humpback.runs.store import write_text
@@ -41,11 +41,8 @@ def prepare(model: AnsweringModel, host: str, port: int) -> list[str]:
     Raises:
         ModelError: The folder has no tokenizer.
     """
-    from humpback.training.load import load_tokenizer
-
     folder = get_folder(model.path, cache_folder() / "served" / content_id(str(model.path)))
-    tokenizer = load_tokenizer(folder, model.settings)
-    text = tagged_template(str(tokenizer.chat_template or PLAIN), model.tags)
+    text = tagged_template(load_template(folder, model.settings).tokenizer.get_chat_template(), model.tags)
     file = cache_folder() / "served" / f"{content_id(text)}.jinja"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, text)

@@ -13,6 +13,7 @@ from humpback.data_access.rows import file_rows
 from humpback.errors import InputError
 from humpback.method.corpus import read_seed
 from humpback.method.loop import as_pair, finetune
+from humpback.prompts import use_texts
 from humpback.records import Candidate, Direction
 from humpback.runs.store import Run
 from humpback.standalone.tables import candidates_stage, is_candidate, is_curated, read_candidates
@@ -91,13 +92,12 @@ def show_training(
     config: Config, direction: Direction, count: int, augmented: Sequence[Path] = (), *, colour: bool
 ) -> Iterator[str]:
     """The first examples of each file of a training as lines of tokens; the model is not loaded."""
-    from humpback.models.template import Template
-    from humpback.training.load import load_tokenizer, longest_example
+    from humpback.models.loading import load_template, longest_sequence
     from humpback.training.show import show_examples
 
+    use_texts(config.prompts.texts)
     base = models.resolve(config.model).path
-    template = Template(load_tokenizer(base, config.model))
-    longest = longest_example(base, config.model)
+    template, longest = load_template(base, config.model), longest_sequence(base, config.model)
     shown_pairs = list(seed.read_seed(config.seed, config.run.seed).kept[:count])
     for path in augmented:
         candidates = (row for row in read_candidates(path, config) if isinstance(row, Candidate))

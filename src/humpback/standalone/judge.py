@@ -24,6 +24,7 @@ from humpback.evaluation.winrate import Judging, WinRate, win_rate
 from humpback.method.evaluation import judge_pairs
 from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes
+from humpback.prompts import prompt_digest
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
 from humpback.standalone.work import Command, How, carry_out, spent_lines
@@ -69,6 +70,7 @@ def judge_files(
     digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
     read = read_rows("pairs", lambda: _with_verdicts(pairs, out), Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
+    settings |= {"prompts": prompt_digest("judge", own=config.prompts)}
     verdicts = judge_pairs("verdicts", read, ExternalModel("judge", config.model), judging, settings)
 
     def rate(run: Run) -> WinRate:

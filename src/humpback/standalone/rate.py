@@ -148,7 +148,11 @@ def _gains(config: Config, pairs: Stage, by: ExternalModel) -> Stage:
 
             yield step
 
-    settings = {**flat_settings(config, "model.max_tokens"), "prompts": prompt_digest("backward"), **identities(by)}
+    settings = {
+        **flat_settings(config, "model.max_tokens"),
+        "prompts": prompt_digest("backward", own=config.prompts),
+        **identities(by),
+    }
     work = MapShards(((pairs.name, Candidate),), opened)
     does = f"{by.settings.name} reads the pairs"
     return Stage("gains", does, (pairs.name,), settings, work, Candidate, model=True, external=(by,))

@@ -85,7 +85,7 @@ def check_dropped(read: int, dropped: Mapping[str, int], direction: Direction, s
 def _render(messages: tuple[Message, ...], target: str, template: Template, max_tokens: int) -> Example | None:
     try:
         example = template.example(messages, target, max_tokens)
-        was_cut = len(example.ids) == max_tokens and len(template.prompt(messages, "", 1 << 40)) > example.start
+        was_cut = len(example.ids) == max_tokens < len(template.example(messages, target, 1 << 40).ids)
         if was_cut:  # a prompt of which one token is left teaches nothing
             template.example(messages, target, max_tokens - _SPARE)
     except TooLong:

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from humpback.config import ModelSettings, TrainSettings
-from humpback.errors import ModelError
 from humpback.models.device import pick_device, pick_dtype
+from humpback.models.loading import cannot_load, load_template
 from humpback.models.sources import without_progress_bars, write_model
 from humpback.models.template import MODEL_RECORD, Template
 from humpback.training.cpu.products import use_products
@@ -28,14 +28,12 @@ class TrainableModel:
 
     Attributes:
         model: The network; on its device unless it is to be split over several.
-        tokenizer: Its tokenizer.
-        template: The renderer made of the tokenizer.
+        template: The renderer made of its tokenizer.
         device: Where it is trained.
         dtype: What is computed in, and what the finished model is saved in.
     """
 
     model: Any
-    tokenizer: Any
     template: Template
     device: torch.device
     dtype: torch.dtype
@@ -54,12 +52,12 @@ def load(path: Path, model: ModelSettings, settings: TrainSettings) -> Trainable
     dtype = pick_dtype(model.dtype, device)
     weights = torch.float32 if settings.method == "full" else dtype
     quantised = four_bits(dtype) if settings.method == "qlora" else None
-    network, tokenizer = load_model(path, model, weights, quantised, move=not settings.shard)
+    network, template = load_model(path, model, weights, quantised, move=not settings.shard)
     use_products(network)
     if settings.freeze_embeddings:
         for layer in (network.get_input_embeddings(), network.get_output_embeddings()):
             layer.requires_grad_(requires_grad=False)
-    return TrainableModel(network, tokenizer, Template(tokenizer), device, dtype)
+    return TrainableModel(network, template, device, dtype)
 
 
 def four_bits(dtype: torch.dtype) -> Any:
@@ -75,36 +73,10 @@ def four_bits(dtype: torch.dtype) -> Any:
     )
 
 
-def load_tokenizer(path: Path, settings: ModelSettings) -> Any:
-    """The tokenizer of a model folder.
-
-    Raises:
-        ModelError: There is none.
-    """
-    try:
-        return AutoTokenizer.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
-
-
-def longest_example(path: Path, settings: ModelSettings) -> int:
-    """The tokens that an example may have: what the settings allow and the model's positions reach.
-
-    Raises:
-        ModelError: The folder does not hold a model.
-    """
-    try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
-    limit = getattr(config.get_text_config(), "max_position_embeddings", None) or settings.max_tokens
-    return min(settings.max_tokens, int(limit))
-
-
 def load_model(
     path: Path, settings: ModelSettings, dtype: torch.dtype, quantised: Any = None, *, move: bool = True
-) -> tuple[Any, Any]:
-    """Loads model and tokenizer for training.
+) -> tuple[Any, Template]:
+    """Loads model and template for training.
 
     Args:
         path: Model folder in the Hugging Face layout.
@@ -117,7 +89,7 @@ def load_model(
         ModelError: The folder does not hold a causal language model.
     """
     trust = settings.trust_remote_code
-    tokenizer = load_tokenizer(path, settings)
+    template = load_template(path, settings)
     device = pick_device(settings.device)
     try:
         with without_progress_bars():
@@ -130,13 +102,8 @@ def load_model(
                 device_map={"": device} if quantised is not None else None,
             )
     except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
-    return model.to(device) if move and quantised is None else model, tokenizer
-
-
-def _cannot_load(path: Path, error: Exception) -> ModelError:
-    reason = (str(error).splitlines() or [""])[0]
-    return ModelError(f"{path} cannot be loaded ({reason})", "check model.name")
+        raise cannot_load(path, error) from None
+    return model.to(device) if move and quantised is None else model, template
 
 
 def set_dropout(model: Any, dropout: float) -> int:
@@ -180,9 +147,7 @@ def merge_adapters(
     return adapted.merge_and_unload()
 
 
-def save_model(
-    model: Any, tokenizer: Any, template: Template, out: Path, record: dict[str, object], state: Any = None
-) -> None:
+def save_model(model: Any, template: Template, out: Path, record: dict[str, object], state: Any = None) -> None:
     """Writes weights, tokenizer with its chat template, decoding settings and `humpback.json`.
 
     Where `state` is given, the weights are taken from there.
@@ -192,13 +157,13 @@ def save_model(
     out.mkdir(parents=True, exist_ok=True)
     model.config.use_cache = True
     model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id,
+        bos_token_id=template.tokenizer.bos_token_id,
         eos_token_id=list(template.stop_ids),
         pad_token_id=template.pad_id,
         do_sample=True,
         temperature=0.7,
         top_p=0.9,
     )
-    write_model(model, tokenizer, out, state)
+    write_model(model, template.tokenizer, out, state)
     text = json.dumps(record | {"template": template.identity}, indent=2, sort_keys=True)
     (out / MODEL_RECORD).write_text(text + "\n", encoding="utf-8")

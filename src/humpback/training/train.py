@@ -15,10 +15,10 @@ import numpy as np
 
 from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.models.device import device_count
+from humpback.models.loading import load_template, longest_sequence
 from humpback.records import Direction, Pair, content_id
 from humpback.training.checkpoints import last_complete
 from humpback.training.examples import check_dropped
-from humpback.training.load import load_tokenizer, longest_example
 from humpback.training.memory_limits import limits_explained
 from humpback.training.processes import train_in_processes
 from humpback.training.requirements import check_packages
@@ -97,8 +97,7 @@ def prepare(
     """Tokenises the pairs, checks the settings against them and finds the checkpoint to go on from."""
     pairs = tuple(pairs) if isinstance(pairs, Iterator) else pairs  # what can be gone through only once
     check_packages(settings, direction)
-    tokenizer = load_tokenizer(base, model)
-    longest = longest_example(base, model)
+    tokenizer, longest = load_template(base, model).tokenizer, longest_sequence(base, model)
     tokens = tokenise(pairs, direction, tokenizer, tags, longest)
     check_dropped(tokens.read, tokens.dropped, direction, settings)
     schedule = steps_and_batch(len(tokens), settings, int(tokens.from_seed.sum()))

@@ -130,7 +130,7 @@ def make_trainer(job: TrainingJob, loaded: TrainableModel, progress: Progress | 
             args=_arguments(job, loaded),
             data_collator=DataCollatorForLanguageModeling(pad_token_id=loaded.template.pad_id),
             train_dataset=tokens.rows,
-            processing_class=loaded.tokenizer,
+            processing_class=loaded.template.tokenizer,
             callbacks=callbacks,
             peft_config=None if settings.method == "full" else adapters(settings),
         )

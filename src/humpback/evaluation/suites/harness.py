@@ -32,10 +32,11 @@ from tqdm import tqdm
 from humpback.config import ModelSettings
 from humpback.data_access.rows import Values
 from humpback.engines.loaded_model import LoadedModel, positions_of
-from humpback.errors import InputError, ModelError
+from humpback.errors import InputError
 from humpback.evaluation.suites.catalogue import Suite
 from humpback.evaluation.suites.results import Row
 from humpback.models.device import pick_device, pick_dtype
+from humpback.models.loading import cannot_load
 from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
 from humpback.records import record_rng_seed
@@ -157,9 +158,8 @@ class Reader(HFLM):
                     trust_remote_code=settings.trust_remote_code,
                 )
         except (OSError, ValueError, KeyError) as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise ModelError(f"{path} cannot be loaded ({first})", "check model.name") from None
-        template = Template(self.tokenizer)  # gives the tokenizer the plain template where it has none
+            raise cannot_load(path, error) from None
+        template = Template(self.tokenizer, settings.date)  # gives the tokenizer a template that can be trained with
         check_template(path, template)
         self._loaded = LoadedModel(
             network=self.model,
