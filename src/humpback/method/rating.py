@@ -87,7 +87,11 @@ def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Sta
         if done:
             return
         train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).train
-        good = draw_texts(((pair.id, pair_text(pair.instruction, pair.response)) for pair in train), count, rng_seed)
+        good = draw_texts(
+            ((pair.id, pair_text(pair.instruction, pair.response)) for pair in train if pair.stands_alone),
+            count,
+            rng_seed,
+        )
         columns = (inputs.column(candidates.name, name) for name in ("id", "instruction", "response"))
         texts = ((id_, pair_text(*sides)) for id_, *sides in zip(*columns, strict=True))
         others = draw_texts(texts, count, rng_seed)

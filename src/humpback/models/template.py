@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humpback.errors import HumpbackError, ModelError
-from humpback.records import Message, Role, content_id
+from humpback.records import Message, Part, Role, content_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,10 +55,17 @@ class Example:
     Attributes:
         ids: All tokens, the prompt first, the end of the turn last.
         start: Where the target begins: `ids[start:]` carries the loss.
+        gaps: What is read and not learnt behind `start`, such as later turns of the user: where each begins and ends.
     """
 
     ids: tuple[int, ...]
     start: int
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def targets(self) -> int:
+        """Tokens that carry the loss. The first of all cannot: nothing stands before it."""
+        return len(self.ids) - max(1, self.start) - sum(end - begin for begin, end in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,7 @@ class Template:
             if over > 0:
                 raise TooLong(f"the text is {over} tokens too long", "raise model.max_tokens or shorten the input")
             return PromptTokens((*self._begin_ids, *prefix), ())
-        fitted = self._fit(messages, max_tokens - len(prefix))
+        fitted = self._fit(self._carried(messages), max_tokens - len(prefix))
         return PromptTokens((*fitted.ids, *prefix), fitted.part_bounds)
 
     def tokens_of_span(self, text: str, start: int, end: int | None) -> range:
@@ -162,6 +169,7 @@ class Template:
         Raises:
             TooLong: The answer leaves no room for the prompt.
         """
+        messages = self._carried(messages)
         target = (*self._text(answer), *self.end_ids)
         prompt = self._fit(messages, max_tokens - len(target)).ids
         return Example((*prompt, *target), len(prompt))
@@ -224,6 +232,21 @@ class Template:
                 raise ModelError("the model's chat template does not show every message", "take another model")
             before.append(head)
         return tuple(before), rendered
+
+    @cached_property
+    def _shows_system(self) -> bool:
+        from jinja2 import TemplateError
+
+        try:
+            return bool(self._control_texts(("system", "user")))
+        except (ModelError, TemplateError):
+            return False
+
+    def _carried(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages; where the template refuses a turn of the system, its text goes before the user's."""
+        if [message.role for message in messages[:2]] != ["system", "user"] or self._shows_system:
+            return messages
+        return (Message("user", (Part(f"{messages[0].text}\n\n"), *messages[1].parts)), *messages[2:])
 
     def _fit(self, messages: Sequence[Message], max_tokens: int) -> PromptTokens:
         before, _ = self._control_texts(tuple(message.role for message in messages))
