@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from humpback.data_access.record_tables import read_records
+from humpback.reasons import REASONS
 from humpback.records import Pair
 from humpback.seed.layouts import _NEEDED
 from humpback.seed.turns import Unusable, turns_of
@@ -177,8 +179,8 @@ WITH_MORE: dict[str, Case] = {
     "another speaker": Case(
         {"messages": [USER, {"role": "narrator", "content": "Later."}, BOT]}, None, ("unknown role",)
     ),
-    "a prompt of two texts": Case({"prompt": [ASKED, "Why?"], "response": ANSWERED}, None, ("not a text",)),
-    "an object for a text": Case({"prompt": {"a": 1}, "response": ANSWERED}, None, ("not a text",)),
+    "a prompt of two texts": Case({"prompt": [ASKED, "Why?"], "response": ANSWERED}, None, ("not text",)),
+    "an object for a text": Case({"prompt": {"a": 1}, "response": ANSWERED}, None, ("not text",)),
     "a number for turns": Case({"messages": 7}, None, ("unreadable turns",)),
     "nothing behind the reasoning": Case({"prompt": ASKED, "response": "<think>Hm"}, None, ("no response",)),
 }  # fmt: skip
@@ -193,6 +195,9 @@ def test_what_a_pair_depends_on_is_kept_or_left_out_with_a_reason(tmp_path: Path
     )
     assert texts(records) == [*([case.pair] if case.pair else []), ("Good?", "Good.")]
     assert tuple(reasons(records)) == case.left
+    assert set(case.left) <= REASONS.keys()
+    # What was left out of a record stands before its pair: whoever goes by its place has the pair last.
+    assert isinstance(records[-2], Pair) == bool(case.pair)
 
 
 @pytest.mark.parametrize(("reason", "column"), [(reason, name) for reason, names in _NEEDED.items() for name in names])
@@ -268,3 +273,10 @@ def test_what_is_no_conversation_says_what_it_is() -> None:
         with pytest.raises(Unusable) as caught:
             turns_of(value)
         assert caught.value.args[0] == "unreadable turns"
+
+
+def test_pairs_that_were_stored_before_there_were_conversations_are_read(tmp_path: Path) -> None:
+    pair = Pair("1", *PRIME, "seed", "a.jsonl#1")
+    stored = {name: [getattr(pair, name)] for name in ("id", "instruction", "response", "origin", "source")}
+    pq.write_table(pa.table(stored), tmp_path / "part.parquet")
+    assert list(read_records(tmp_path / "part.parquet", Pair)) == [pair]

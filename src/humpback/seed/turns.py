@@ -151,14 +151,14 @@ def plain_text(value: object) -> str:
     if isinstance(value, list) and (len(value) < 2 or all(isinstance(part, Mapping) for part in value)):
         return "".join(map(plain_text, value))
     if not isinstance(value, Mapping):
-        raise Unusable("not a text", f"a {type(value).__name__}")
+        raise Unusable("not text", f"a {type(value).__name__}")
     _refuse_beside(value)
     kind = str(value.get("type") or "text")
     text = next((value[key] for key in _TEXT_KEYS if value.get(key) is not None), None)
     if not kind.endswith(("text", "thinking", "thought", "reasoning")):
         raise Unusable("uses tools" if _TOOL.match(kind) else "has a picture or file", kind)
     if text is None:
-        raise Unusable("not a text", f"an object of {', '.join(map(str, value))}")
+        raise Unusable("not text", f"an object of {', '.join(map(str, value))}")
     return plain_text(text)
 
 
