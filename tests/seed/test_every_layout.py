@@ -15,7 +15,6 @@ import pytest
 from humpback.data_access.record_tables import read_records
 from humpback.reasons import REASONS
 from humpback.records import Pair
-from humpback.seed.layouts import _NEEDED
 from humpback.seed.turns import Unusable, turns_of
 
 from .reading import PRIME, read, reasons, texts, write_lines
@@ -44,6 +43,7 @@ ONE_PAIR: dict[str, dict[str, Any]] = {
     "UltraChat": {"id": "1", "data": [ASKED, ANSWERED]},
     "ShareGPT": {"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": ANSWERED}]},
     "chatgpt": {"conversations": [{"from": "human ", "value": ASKED}, {"from": "ChatGPT", "value": ANSWERED}]},
+    "GPT-4o": {"conversations": [{"from": "Human:", "value": ASKED}, {"from": "GPT-4o", "value": ANSWERED}]},
     "ai": {"conversation": [{"from": "user", "value": ASKED}, {"from": "ai", "value": ANSWERED}]},
     "Cohere": {"messages": [{"role": "User", "message": ASKED}, {"role": "CHATBOT", "message": ANSWERED}]},
     "Gemini": {
@@ -182,6 +182,8 @@ WITH_MORE: dict[str, Case] = {
     "a prompt of two texts": Case({"prompt": [ASKED, "Why?"], "response": ANSWERED}, None, ("not text",)),
     "an object for a text": Case({"prompt": {"a": 1}, "response": ANSWERED}, None, ("not text",)),
     "a number for turns": Case({"messages": 7}, None, ("unreadable turns",)),
+    "no output": Case({"prompt": ASKED, "response": "<nooutput>"}, None, ("no response",)),
+    "a numbered picture": Case({"messages": [USER | {"content": "<|image_1|>"}, BOT]}, None, ("has a picture or file",)),
     "nothing behind the reasoning": Case({"prompt": ASKED, "response": "<think>Hm"}, None, ("no response",)),
 }  # fmt: skip
 
@@ -200,7 +202,17 @@ def test_what_a_pair_depends_on_is_kept_or_left_out_with_a_reason(tmp_path: Path
     assert isinstance(records[-2], Pair) == bool(case.pair)
 
 
-@pytest.mark.parametrize(("reason", "column"), [(reason, name) for reason, names in _NEEDED.items() for name in names])
+@pytest.mark.parametrize(
+    ("reason", "column"),
+    [
+        *(
+            ("has a picture or file", name)
+            for name in ("image", "Images", "image_url", "image_id", "video", "audio_path")
+        ),
+        *(("uses tools", name) for name in ("tools", "functions", "tool_calls")),
+        *(("has choices", name) for name in ("choices", "options")),
+    ],
+)
 def test_a_column_that_a_pair_cannot_hold_costs_the_rows_that_fill_it(tmp_path: Path, reason: str, column: str) -> None:
     row = {"prompt": ASKED, "response": ANSWERED}
     records = read(write_lines(tmp_path / "seed.jsonl", row | {column: ["x"]}, row | {column: None}))

@@ -88,9 +88,7 @@ def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Sta
             return
         train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).train
         good = draw_texts(
-            ((pair.id, pair_text(pair.instruction, pair.response)) for pair in train if pair.stands_alone),
-            count,
-            rng_seed,
+            ((p.id, pair_text(p.instruction, p.response)) for p in train if p.stands_alone), count, rng_seed
         )
         columns = (inputs.column(candidates.name, name) for name in ("id", "instruction", "response"))
         texts = ((id_, pair_text(*sides)) for id_, *sides in zip(*columns, strict=True))

@@ -34,7 +34,9 @@ from humpback.seed.turns import (
 )  # fmt: skip
 
 INSTRUCTION_NAMES = ("instruction", "prompt", "question", "query", "problem", "inputs")
-CONTEXT_NAMES = ("input", "context", "contexts", "passage", "passages", "paragraph", "article")
+CONTEXT_NAMES = (
+    "input", "context", "contexts", "passage", "passages", "paragraph", "article", "documents", "background",
+)  # fmt: skip
 RESPONSE_NAMES = (
     "response", "output", "completion", "solution", "answer", "answers", "chosen", "targets", "target", "reply",
 )  # fmt: skip
@@ -44,14 +46,15 @@ _TRANSCRIPT_NAMES = ("chosen", "completion")
 _SYSTEM_NAMES = ("system", "system_prompt", "system_message", "systeminstruction", "preamble")
 _HISTORY_NAMES = ("history", "chat_history", "conversation_history")
 _NEEDED = {
-    "has a picture or file": ("image", "images", "picture", "pictures", "video", "videos", "audio", "audios"),
-    "uses tools": ("tools", "functions", "available_tools"),
-    "has choices": ("choices", "options"),
+    "has a picture or file": re.compile("(?:image|img|picture|photo|video|audio)s?(?:_?(?:path|url|file|id|bytes)s?)?"),
+    "uses tools": re.compile("(?:available_)?(?:tools|functions)|tool_calls|function_call"),
+    "has choices": re.compile("choices|options"),
 }
 """Columns on which the answer depends and that a pair cannot hold, by the reason."""
 _OTHER_SPLITS = ("test", "validation", "valid", "val", "dev", "eval", "evaluation", "heldout", "held_out")
 _LABELS = ("label", "kto_tag")
 """Say of a whole answer whether people liked it."""
+_SAID = re.compile(r"(?!\s*(?:<\s*no\s?output\s*>\s*)?\Z)", re.IGNORECASE)
 _HUMAN_FIRST = re.compile(r"\s*Human:.*\n\nAssistant:", re.DOTALL)
 _ROWS_LOOKED_AT = 1000
 
@@ -175,8 +178,8 @@ def _refuse_marked(cells: Values) -> None:
 
 def _conversation(source: str, cells: Values, names: _Names) -> Conversation:
     used = {*names.instruction, *names.response, *names.messages}
-    for reason, columns in _NEEDED.items():
-        if needed := _filled(cells, (name for name in columns if name not in used)):
+    for reason, pattern in _NEEDED.items():
+        if needed := _filled(cells, (name for name in cells if pattern.fullmatch(name) and name not in used)):
             raise Unusable(reason, f"the column {next(iter(needed))}")
     left = [left_out(source, "rejected answer", "", str(text)) for text in _filled(cells, ("rejected",)).values()]
     instruction, response = _first(cells, names.instruction), _first(cells, names.response)
@@ -202,7 +205,7 @@ def _conversation(source: str, cells: Values, names: _Names) -> Conversation:
 def _first(cells: Values, names: Iterable[str]) -> object:
     """The first of these columns that is not empty in this row: one may be filled in some rows, another in others."""
     values = (cells.get(name) for name in names)
-    return next((v for v in values if (v.strip() if isinstance(v, str) else v is False or filled(v))), None)
+    return next((v for v in values if (_SAID.match(v) if isinstance(v, str) else v is False or filled(v))), None)
 
 
 def _filled(cells: Values, names: Iterable[str]) -> Values:

@@ -191,17 +191,8 @@ def _checked(record: Conversation, settings: SeedSettings, to_learn: bool) -> li
     system = normal_text(system) if settings.system == "keep" else ""
     if system:
         instruction = f"{system}\n\n{instruction}"
-    pair = Pair(
-        content_id(instruction, response, *more),
-        instruction,
-        response,
-        "seed",
-        record.source,
-        system=system,
-        later=tuple(more),
-        unlearnt=unlearnt,
-        stands_alone=used[0][1].learn or not to_learn,
-    )
+    id_, good = content_id(instruction, response, *more), used[0][1].learn or not to_learn
+    pair = Pair(id_, instruction, response, "seed", record.source, system, tuple(more), unlearnt, good)
     return [*left, pair]
 
 
@@ -215,12 +206,10 @@ def _chosen(
     """
     if not exchanges:
         raise Unusable("no instruction", "")
-    if settings.turns == "first":
-        used = exchanges[:1]
-    else:
-        answered = exchanges if exchanges[-1][1].text.strip() or len(exchanges) == 1 else exchanges[:-1]
-        last = max((number for number, (_, answer) in enumerate(answered) if answer.learn), default=0)
-        used = answered[: last + 1]
+    learnable = [
+        n for n, (_, answer) in enumerate(exchanges) if answer.learn and (answer.text.strip() or answer.problem)
+    ]
+    used = exchanges[:1] if settings.turns == "first" else exchanges[: max(learnable, default=0) + 1]
     for number, (asked, answer) in enumerate(used, start=1):
         where = f"exchange {number}" if number > 1 else ""
         for turn, missing in ((asked, "no instruction"), (answer, "no response")):
@@ -230,13 +219,13 @@ def _chosen(
                 raise Unusable(missing, "nothing behind its reasoning" if turn.reasoning else where)
     unlearnt = [number for number, (_, answer) in enumerate(used) if not answer.learn] if to_learn else []
     if len(unlearnt) == len(used):
-        others = "; seed.turns last or all learns others" if any(answer.learn for _, answer in exchanges) else ""
+        others = "; seed.turns last or all learns others" if learnable else ""
         raise Unusable("not to be learnt", f"the answer is marked so{others}")
     return used, tuple(range(len(used) - 1)) if settings.turns == "last" else tuple(unlearnt)
 
 
 def _clean(pair: Pair, contamination: Contamination) -> Pair | Dropped:
-    match = contamination.of(pair.instruction) or contamination.of(pair.response)
+    match = next(filter(None, map(contamination.of, (pair.instruction, pair.response, *pair.later))), "")
     if not match:
         return pair
     return replace(left_out(pair.source, "holds an evaluation prompt", match, pair.instruction), id=pair.id)

@@ -21,7 +21,7 @@ from humpback.records import Dropped, Role, content_id
 _NAMES: tuple[tuple[Role, str], ...] = (
     ("system", "system developer system_prompt preamble"),
     ("user", "user human prompter customer usr"),
-    ("assistant", "assistant gpt chatgpt gpt-4 gpt4 ai bot model chatbot claude bard bing gemini llm agent"),
+    ("assistant", "assistant gpt ai bot model chatbot claude bard bing gemini llm agent"),
 )
 _ROLES = {name: role for role, names in _NAMES for name in names.split()}
 _SIDES: dict[str, Role] = {
@@ -29,7 +29,7 @@ _SIDES: dict[str, Role] = {
     **dict.fromkeys(("instruction", "prompt", "question", "query", "input"), "user"),
     **dict.fromkeys(("response", "output", "completion", "answer", "reply"), "assistant"),
 }
-"""The keys of an exchange in one object."""
+"""Speakers, and the keys of an exchange in one object."""
 _ROLE_KEYS = ("role", "from", "speaker", "author")
 _TEXT_KEYS = ("content", "value", "text", "message", "parts", "utterance", "thinking")
 _NOT_TEXT = {
@@ -39,13 +39,14 @@ _NOT_TEXT = {
         "file_data", "inline_data", "attachments",
     ),
 }  # fmt: skip
-_LOSS_KEYS = ("weight", "train", "trainable", "loss", "loss_weight", "learn")
+_LOSS_KEYS = ("weight", "train", "trainable", "loss", "loss_weight", "loss_mask", "learn")
 _TOOL = re.compile("(tool|function|observation|ipython|environment).*")
 _THOUGHT = re.compile(".*(thinking|thought|reasoning)")
-_PLACED = re.compile(r"(?:\A|\n)\s*<\|?(?:image|video|audio)\|?>|<\|?(?:image|video|audio)\|?>\s*\Z")
+_MEDIUM = r"<\|?(?:image|img|picture|video|audio|vision_start)(?:_?\d+)?\|?>"
+_PLACED = re.compile(rf"(?:\A|\n)\s*{_MEDIUM}|{_MEDIUM}\s*\Z", re.IGNORECASE)
 _EMPTY = re.compile(
     r"|nan|none|null|nil|n/a|(?-i:NA)|not applicable|\[\]|\{\}|-+"
-    r"|<?\s*no[\s_-]?(?:input|context)(?: needed| required| given)?\s*>?",
+    r"|<?\s*no[\s_-]?(?:input|context|output)(?: needed| required| given)?\s*>?",
     re.IGNORECASE,
 )
 _PACKED = re.compile(rf"""\s*(?:\[\s*)?\{{\s*(["'])(?:{"|".join((*_ROLE_KEYS, *_TEXT_KEYS, "type", *_ROLES))})\1\s*:""")
@@ -91,7 +92,8 @@ Exchange = tuple[Turn, Turn]
 
 def left_out(source: str, reason: str, detail: str, text: str) -> Dropped:
     """The ledger entry of what never became a pair; where it stands is part of its identity."""
-    return Dropped(content_id(source, text), reason, detail, source, text[:_EXCERPT])
+    seen, excerpt = (part.encode("utf-8", "replace").decode() for part in (detail, text[:_EXCERPT]))
+    return Dropped(content_id(source, text), reason, seen, source, excerpt)
 
 
 def turns_of(value: object) -> list[Turn]:
@@ -225,14 +227,16 @@ def _turns(item: object, number: int) -> list[Turn]:
 
 
 def _name(value: object) -> str:
-    return str(value).strip().casefold()
+    """A speaker, in the usual letters; 'GPT-4o' and 'ChatGPT:' are the same."""
+    name = str(value).strip(" \t\n:").casefold()
+    return "gpt" if re.match(r"(?:chat-?)?gpt\b", name) else name
 
 
 def _turn(name: str, item: Mapping[str, object]) -> Turn:
-    role: Role = _ROLES.get(name, "assistant" if _TOOL.match(name) else "user")
+    role: Role = _SIDES.get(name, "assistant" if _TOOL.match(name) else "user")
     turn = Turn(role, "", not unlearnt_key(item))
     try:
-        if name not in _ROLES:
+        if name not in _SIDES:
             raise Unusable("uses tools" if _TOOL.match(name) else "unknown role", name)
         _refuse_beside(item)
         content = unpacked(next((item[key] for key in _TEXT_KEYS if item.get(key) is not None), None))

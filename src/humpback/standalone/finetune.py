@@ -49,12 +49,9 @@ def finetune_files(
     if direction == "forward" and config.tags.enabled:
         _refuse_augmented(config.seed.source)
     read = [read_seed(config)]
-    read += [
-        candidates_stage(
-            path, config, partial(read_candidates, path, config, to_learn=True), name=f"augmented-{number}"
-        )
-        for number, path in enumerate(augmented, 1)
-    ]
+    for number, path in enumerate(augmented, 1):
+        rows = partial(read_candidates, path, config, to_learn=True)
+        read.append(candidates_stage(path, config, rows, name=f"augmented-{number}"))
     # One stage name for both directions: the seed of a training of its own is the user's.
     train = finetune(config, models.identify(config.model), "model", direction, on=read, rng_seed=config.run.seed)
 
