@@ -183,7 +183,7 @@ WITH_MORE: dict[str, Case] = {
     "an object for a text": Case({"prompt": {"a": 1}, "response": ANSWERED}, None, ("not text",)),
     "a number for turns": Case({"messages": 7}, None, ("unreadable turns",)),
     "no output": Case({"prompt": ASKED, "response": "<nooutput>"}, None, ("no response",)),
-    "a numbered picture": Case({"messages": [USER | {"content": "<|image_1|>"}, BOT]}, None, ("has a picture or file",)),
+    "numbered picture": Case({"messages": [USER | {"content": "<|image_1|>"}, BOT]}, None, ("has a picture or file",)),
     "nothing behind the reasoning": Case({"prompt": ASKED, "response": "<think>Hm"}, None, ("no response",)),
 }  # fmt: skip
 

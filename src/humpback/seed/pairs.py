@@ -206,9 +206,7 @@ def _chosen(
     """
     if not exchanges:
         raise Unusable("no instruction", "")
-    learnable = [
-        n for n, (_, answer) in enumerate(exchanges) if answer.learn and (answer.text.strip() or answer.problem)
-    ]
+    learnable = [n for n, (_, last) in enumerate(exchanges) if last.learn and (last.text.strip() or last.problem)]
     used = exchanges[:1] if settings.turns == "first" else exchanges[: max(learnable, default=0) + 1]
     for number, (asked, answer) in enumerate(used, start=1):
         where = f"exchange {number}" if number > 1 else ""
