@@ -33,10 +33,10 @@ _SIDES: dict[str, Role] = {
 _ROLE_KEYS = ("role", "from", "speaker", "author")
 _TEXT_KEYS = ("content", "value", "text", "message", "parts", "utterance", "thinking")
 _NOT_TEXT = {
-    "uses tools": ("tool_calls", "function_call", "tool_call_id", "tool_use", "tool_result"),
-    "has a picture or file": (
-        "image", "images", "image_url", "video", "videos", "audio", "audios", "input_audio", "file", "files",
-        "file_data", "inline_data", "attachments",
+    **dict.fromkeys(("tool_calls", "function_call", "tool_call_id", "tool_use", "tool_result"), "uses tools"),
+    **dict.fromkeys(
+        ("image", "images", "image_url", "video", "videos", "audio", "audios", "input_audio", "file", "files",
+         "file_data", "inline_data", "attachments"), "has a picture or file",
     ),
 }  # fmt: skip
 _LOSS_KEYS = ("weight", "train", "trainable", "loss", "loss_weight", "loss_mask", "learn")
@@ -166,17 +166,19 @@ def plain_text(value: object) -> str:
 
 def filled(value: object) -> bool:
     """Whether a cell holds anything; words such as 'N/A' and '<noinput>' are nothing."""
+    if value is None:
+        return False
     if isinstance(value, str):
         return not _EMPTY.fullmatch(value.strip().rstrip("."))
     if isinstance(value, (Mapping, list)):
         return any(map(filled, value.values() if isinstance(value, Mapping) else value))
-    return not (value is None or value is False or value != value)  # NaN differs from itself
+    return not (value is False or value != value)  # NaN differs from itself
 
 
 def unlearnt_key(marks: Mapping[str, object]) -> str:
     """The key by which a row or a turn says that it is not to be learnt; empty where none does."""
     no = ("false", "no", "0", "0.0")
-    return next((key for key in _LOSS_KEYS if str(marks.get(key)).strip().casefold() in no), "")
+    return next((key for key in _LOSS_KEYS if key in marks and str(marks[key]).strip().casefold() in no), "")
 
 
 def exchanges_of(turns: Iterable[Turn]) -> tuple[str, list[Exchange]]:
@@ -255,9 +257,8 @@ def _turn(name: str, item: Mapping[str, object]) -> Turn:
 
 
 def _refuse_beside(item: Mapping[str, object]) -> None:
-    for reason, keys in _NOT_TEXT.items():
-        if key := next((key for key in keys if filled(item.get(key))), ""):
-            raise Unusable(reason, key)
+    if key := next((key for key in item if key in _NOT_TEXT and filled(item[key])), ""):
+        raise Unusable(_NOT_TEXT[key], key)
 
 
 def _transcript(text: str) -> object:
