@@ -81,6 +81,19 @@ _PAIRS = {
     "other language": "in another language than seed.language",
     "refusal": "the model refused to write an instruction",
 }
+_SEED_ROWS = {
+    "another split": "belongs to a split that is not for training",
+    "has a picture or file": "holds a picture, a sound or a file",
+    "has choices": "chooses among answers that stand in another column",
+    "later turns": "turns behind the first exchange, or behind the last answer that is learnt",
+    "not to be learnt": "marked as not to be learnt",
+    "other answers": "other answers to the same question",
+    "reasoning": "reasoning before an answer, which is left out",
+    "rejected answer": "an answer that people rejected",
+    "unknown role": "a turn of a speaker that is not known",
+    "unreadable turns": "its conversation cannot be read",
+    "uses tools": "calls tools, or answers what they gave",
+}
 _SELECTION = {
     "below the threshold": "scored below the cut",
     "enough of its document": "enough better ones of its document are kept",
@@ -103,7 +116,7 @@ _SIGNS = {
     "repetition": "the answer says the same words more than once",
     "starts": "the sentences of the answer do not follow from one another",
 }
-REASONS = UNREAD | _DOCUMENTS | _SEGMENTS | _PAIRS | _SELECTION | _SIGNS
+REASONS = UNREAD | _DOCUMENTS | _SEGMENTS | _PAIRS | _SEED_ROWS | _SELECTION | _SIGNS
 """The words for each name."""
 
 

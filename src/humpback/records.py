@@ -20,7 +20,6 @@ DocumentFormat = Literal["html", "markdown", "rst", "text"]
 RatingState = Literal["scored", "asked-again", "checked", "skipped", "unparsed", "truncated"]
 """scored: the rater gave a score. asked-again: its reply had none, and the grade was then read as a distribution.
 checked: scored although the cascade would have left it out, a sample that shows what the cascade costs.
-
 Three have no score. skipped: left out by the cascade. unparsed: the reply states none, or the engine gave no answer.
 truncated: the reply ends before it."""
 
@@ -75,10 +74,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SeedDirection:
-    """Where the seed's answers lie, seen from other texts: what tells how much a text is like them.
-
-    By hidden states or by words; what belongs to the other of them is empty.
-    """
+    """Where the seed's answers lie, seen from other texts, by hidden states or by words; the other is empty."""
 
     id: str
     """'hidden' or 'words'."""
@@ -150,6 +146,14 @@ class Pair:
     response: str
     origin: Origin
     source: str
+    system: str = ""
+    """What the instruction begins with, up to a blank line, and M_t reads as the turn of the system."""
+    later: tuple[str, ...] = ()
+    """The turns behind the response, the user's first: M_t alone learns from them."""
+    unlearnt: tuple[int, ...] = ()
+    """Answers that M_t reads and does not learn, counted from the response, which is 0."""
+    stands_alone: bool = True
+    """Whether the response is good by itself: else nothing but M_t learns from the pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +172,7 @@ class Candidate:
     log_probability: float
     """Mean log-probability of a token of the instruction under the backward model, as sampled."""
     gain: float | None = None
-    """By how many nats the response makes a token of the instruction likelier, under the backward model; None where
-    nobody looked."""
+    """Nats by which the response makes a token of the instruction likelier under M_yx; None where nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,10 +338,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRequest:
-    """How likely is each continuation, as the assistant's turn of this conversation?
-
-    Where the last message is the assistant's, the continuations go on with it.
-    """
+    """How likely is each continuation as the assistant's turn, or going on with it where the last message is that?"""
 
     id: str
     messages: tuple[Message, ...]

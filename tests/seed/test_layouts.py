@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,10 @@ def test_rows_with_context_can_be_left_out() -> None:
     assert reasons(records) == ["has context"]
 
 
-def test_of_messages_the_first_exchange_is_taken_without_the_system_turn() -> None:
+def test_of_messages_the_first_exchange_is_taken_with_the_words_of_the_system() -> None:
     records = read(DATA / "messages.jsonl")
-    assert texts(records) == [PRIME, ("Name a whale.", "The humpback.")]
-    assert reasons(records) == ["no response", "no instruction"]
+    assert texts(records) == [("You are terse.\n\nName a prime.", "Seven."), ("Name a whale.", "The humpback.")]
+    assert reasons(records) == ["later turns", "no response", "no instruction"]
 
 
 def test_of_sharegpt_a_conversation_without_its_beginning_is_dropped() -> None:
@@ -97,8 +98,27 @@ def test_format_decides_where_two_layouts_fit(tmp_path: Path) -> None:
 def test_open_assistant_messages_give_the_best_first_reply() -> None:
     records = read(DATA / "oasst_flat.jsonl")
     assert texts(records) == [BEES]
-    assert Counter(reasons(records)) == {"other language": 1, "no response": 2, "not approved": 2}
+    assert Counter(reasons(records)) == {"later turns": 1, "other language": 1, "no response": 2, "not approved": 2}
     assert records[0].source == "oasst_flat.jsonl#2"
+
+
+def test_of_open_assistants_trees_the_best_replies_are_the_conversation(tmp_path: Path) -> None:
+    def said(text: str, *replies: dict[str, object], rank: int | None = None) -> dict[str, object]:
+        role = "prompter" if rank is None else "assistant"
+        return {"message_id": text, "text": text, "role": role, "rank": rank, "replies": list(replies)}
+
+    best = said("Seven.", said("Deleted.") | {"deleted": True}, said("More?", said("Eleven.", rank=0)), rank=0)
+    tree = said("Name a prime.", said("Nine.", rank=1), best)
+
+    def flat(message: dict[str, object], parent: object = None) -> Iterator[dict[str, object]]:
+        yield {name: value for name, value in message.items() if name != "replies"} | {"parent_id": parent}
+        for reply in message["replies"]:  # type: ignore[attr-defined]
+            yield from flat(reply, message["message_id"])
+
+    for name, rows in (("tree.jsonl", [{"prompt": tree}]), ("flat.jsonl", list(flat(tree)))):
+        (pair,) = read(write_lines(tmp_path / name, *rows), turns="all")
+        assert isinstance(pair, Pair)
+        assert (pair.instruction, pair.response, pair.later) == (*PRIME, ("More?", "Eleven."))
 
 
 def test_open_assistant_trees_give_the_best_first_reply() -> None:

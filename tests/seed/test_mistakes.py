@@ -56,9 +56,9 @@ MISTAKES: dict[str, tuple[Callable[[Path], str], str]] = {
         some_lines({"prompt": "a", "response": ""}, {"prompt": "", "response": "b"}),
         "none of the 2 records .*1 'no response', 1 'no instruction'",
     ),
-    "a list for a text": (some_lines({"prompt": ["a"], "response": "b"}), "not text"),
-    "a text for a talk": (some_lines({"messages": "hello"}), "no list of turns"),
-    "words for turns": (some_lines({"messages": ["hello"]}), "no list of turns"),
+    "a list for a text": (some_lines({"prompt": ["a", "c"], "response": "b"}), "1 'not text'; .*#1: a list"),
+    "a text for a talk": (some_lines({"messages": "hello"}), "1 'unreadable turns'; .*#1: a str"),
+    "words for turns": (some_lines({"messages": ["hello"]}), "1 'no response'"),
 }
 
 

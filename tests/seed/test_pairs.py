@@ -64,7 +64,7 @@ def test_empty_and_repeated_records_are_dropped_with_a_reason(tmp_path: Path) ->
 
 def test_every_record_that_came_in_is_kept_or_dropped() -> None:
     outcome = read_seed(SeedSettings(source=str(DATA / "oasst_flat.jsonl")), rng_seed=0)
-    assert (outcome.read, len(outcome.kept), len(outcome.dropped)) == (6, 1, 5)
+    assert (outcome.read, len(outcome.kept), len(outcome.dropped)) == (7, 1, 6)
 
 
 def test_the_limit_takes_a_seeded_sample_and_not_the_first(tmp_path: Path) -> None:
@@ -84,16 +84,17 @@ def test_the_limit_takes_a_seeded_sample_and_not_the_first(tmp_path: Path) -> No
 def test_pairs_that_hold_an_evaluation_prompt_are_dropped_before_the_sample_is_taken(tmp_path: Path) -> None:
     asked = "Which of these two bridges would you cross with a cart full of glass?"
     rows = [{"prompt": f"Tell me: {asked}", "response": "The lower one."}, {"prompt": "Name one.", "response": asked}]
+    rows += [{"prompt": asked, "response": "A lower one.", "history": [["Hi.", "Hello."]]}]  # type: ignore[dict-item]
     rows += [{"prompt": pair.instruction, "response": pair.response} for pair in numbered_pairs(20)]
     against = write_lines(tmp_path / "eval.jsonl", {"prompt": asked})
     contamination = read_contamination(DecontaminateSettings(against=(str(against),)))
-    settings = SeedSettings(source=str(write_lines(tmp_path / "seed.jsonl", *rows)), limit=20)
+    settings = SeedSettings(source=str(write_lines(tmp_path / "seed.jsonl", *rows)), limit=20, turns="all")
     outcome = read_seed(settings, 0, contamination)
-    assert (outcome.read, len(outcome.kept)) == (22, 20)
-    assert [dropped.source for dropped in outcome.dropped] == ["seed.jsonl#1", "seed.jsonl#2"]
+    assert (outcome.read, len(outcome.kept)) == (23, 20)
+    assert [dropped.source for dropped in outcome.dropped] == ["seed.jsonl#1", "seed.jsonl#2", "seed.jsonl#3"]
     assert {dropped.reason for dropped in outcome.dropped} == {"holds an evaluation prompt"}
     assert outcome.dropped[0].detail == "eval.jsonl#1: 7 of 7 8-grams"
-    assert len({dropped.id for dropped in outcome.dropped}) == 2
+    assert len({dropped.id for dropped in outcome.dropped}) == 3
 
 
 def test_a_seed_that_is_all_evaluation_prompts_is_a_mistake(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,13 @@ from transformers import AutoTokenizer
 
 from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
-from humpback.models.template import Template
+from humpback.models.template import Example, Template
 from humpback.prompts import forward_messages
 from humpback.records import Pair
-from humpback.training.examples import build_examples, check_dropped
+from humpback.training.examples import check_dropped
+from humpback.training.step_rows import RowLayout
+
+from .rendering import build_examples
 
 PAIR = Pair("1", "How do I bake bread?", "Mix flour, water and salt.", "seed", "test")
 
@@ -131,3 +136,65 @@ def test_nothing_to_train_on_fails_whatever_is_allowed() -> None:
         check_dropped(0, {}, "forward", TrainSettings())
     with pytest.raises(StageError, match="no source 1"):
         check_dropped(1, {"no source": 1}, "forward", TrainSettings(max_dropped_share=1.0))
+
+
+TALK = replace(PAIR, later=("And rye?", "With sourdough.", "How long?", "An hour."))
+
+
+def _learnt(example: Example, template: Template) -> list[str]:
+    """The pieces that carry the loss, by the labels that a step is computed from."""
+    (labels,) = RowLayout(packing=False, row_tokens=0, batch=1, pad_id=0).tensors([example])["labels"].tolist()
+    runs = groupby(zip(example.ids, labels, strict=True), key=lambda item: item[1] >= 0)
+    return ["".join(template.tokens([token for token, _ in run])) for learnt, run in runs if learnt]
+
+
+@pytest.mark.parametrize(("name", "end"), [("plain", "</s>"), ("chat", "<|im_end|>")])
+@pytest.mark.parametrize(
+    ("unlearnt", "answers"),
+    [((), [PAIR.response, "With sourdough.", "An hour."]), ((0, 1), ["An hour."]), ((1,), [PAIR.response, "An hour."])],
+)
+def test_of_a_conversation_the_answers_that_are_learnt_carry_the_loss_with_their_ends(
+    request: pytest.FixtureRequest, name: str, end: str, unlearnt: tuple[int, ...], answers: list[str]
+) -> None:
+    template: Template = request.getfixturevalue(name)
+    (example,) = build_examples([replace(TALK, unlearnt=unlearnt)], "forward", template, TagSettings(), 512).kept
+    pieces = [answer + end for answer in answers]
+    assert _learnt(example, template) == pieces
+    (labels,) = RowLayout(packing=False, row_tokens=0, batch=1, pad_id=0).tensors([example])["labels"].tolist()
+    assert example.targets == sum(label >= 0 for label in labels)
+
+
+def test_golden_conversation_with_a_system_and_tags(chat: Template) -> None:
+    pair = replace(TALK, instruction=f"Be brief.\n\n{PAIR.instruction}", system="Be brief.", later=TALK.later[:2])
+    (example,) = build_examples([pair], "forward", chat, TagSettings(), 512).kept
+    assert "".join(chat.tokens(example.ids)) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nHow do I bake bread?\n\nAnswer in the style of an AI Assistant.<|im_end|>\n"
+        "<|im_start|>assistant\nMix flour, water and salt.<|im_end|>\n"
+        "<|im_start|>user\nAnd rye?\n\nAnswer in the style of an AI Assistant.<|im_end|>\n"
+        "<|im_start|>assistant\nWith sourdough.<|im_end|>"
+    )
+
+
+def test_a_template_without_a_place_for_the_system_reads_its_words_before_the_users(tiny_chat_model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_chat_model)
+    refuses = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+    tokenizer.chat_template = refuses + tokenizer.chat_template
+    pair = replace(PAIR, instruction=f"Be brief.\n\n{PAIR.instruction}", system="Be brief.")
+    (example,) = build_examples([pair], "forward", Template(tokenizer), TagSettings(enabled=False), 512).kept
+    assert "".join(Template(tokenizer).tokens(example.ids)).startswith(
+        "<|im_start|>user\nBe brief.\n\nHow do I bake bread?<|im_end|>"
+    )
+
+
+def test_backwards_a_conversation_is_its_first_exchange_with_the_words_of_the_system(plain: Template) -> None:
+    pair = replace(TALK, instruction=f"Be brief.\n\n{PAIR.instruction}", system="Be brief.")
+    (example,) = build_examples([pair], "backward", plain, TagSettings(), 512).kept
+    assert _learnt(example, plain) == [f"Be brief.\n\n{PAIR.instruction}</s>"]
+    assert "sourdough" not in plain.decode(example.ids)
+
+
+def test_backwards_nothing_is_learnt_from_a_response_that_is_not_good(plain: Template) -> None:
+    bad = replace(TALK, unlearnt=(0,), stands_alone=False)
+    assert build_examples([bad], "backward", plain, TagSettings(), 512).dropped[0].reason == "not to be learnt"
+    assert build_examples([bad], "forward", plain, TagSettings(), 512).kept

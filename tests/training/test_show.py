@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,27 @@ def test_template_tag_and_mask_are_shown_in_plain_lines(template: Template) -> N
     )
     assert learnt.replace("│", "") == "  learnt Mix flour, water and salt.</s>"
     assert learnt.count("│") + 1 == int(re.findall(r"(\d+) of them", head)[0])
+
+
+def test_of_a_conversation_what_is_read_and_what_is_learnt_stand_in_turn(template: Template) -> None:
+    talk = replace(PAIR, later=("And rye?", "With sourdough."))
+    head, *lines, _ = _shown(template, talk)
+    assert [line[:8] for line in lines] == ["  read  ", "  learnt", "  read  ", "  learnt"]
+    assert lines[1].replace("│", "") == "  learnt Mix flour, water and salt.</s>"
+    assert lines[3].replace("│", "") == "  learnt With sourdough.</s>"
+    assert sum(line.count("│") + 1 for line in lines[1::2]) == int(re.findall(r"(\d+) of them", head)[0])
+    *_, coloured, _ = _shown(template, talk, colour=True)
+    marked = "".join(re.findall(r"\x1b\[30;42m(.*?)\x1b\[0m", coloured))
+    assert marked == "Mix flour, water and salt.</s>With sourdough.</s>"
+
+
+def test_the_command_says_what_it_leaves_out_of_the_seed(tiny_model: Path, tmp_path: Path) -> None:
+    talk = [{"role": role, "content": f"Say {role}."} for role in ("user", "assistant", "user", "assistant")]
+    rows = [{"messages": talk}, {"messages": talk[:1]}]
+    (tmp_path / "talk.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    shown = humpback("finetune", str(tmp_path / "talk.jsonl"), "--model", str(tiny_model), "--show", "9").stdout
+    assert "left out 1: turns behind the first exchange" in shown
+    assert "left out 1: has no response" in shown
 
 
 def test_colours_mark_what_is_learnt(template: Template) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from transformers import AutoTokenizer
 from humpback.config import TagSettings
 from humpback.models.template import Example, Template
 from humpback.records import Dropped, Pair
-from humpback.training.examples import build_examples
 from humpback.training.tokens import Rendered, open_tokens, tokenise, write_tokens
+
+from .rendering import build_examples
 
 _TAGS = TagSettings()
 
@@ -39,14 +41,21 @@ class Counted:
 
 
 def test_what_lies_on_the_disk_is_what_the_renderer_makes(pairs: list[Pair], tokenizer: Any) -> None:
-    some = [*pairs, Pair("empty", "What?", " ", "seed", "test"), Pair("long", "What?", "word " * 500, "seed", "test")]
+    talk = replace(pairs[0], id="talk", later=("And then?", "Nothing."), system="Be brief.")
+    some = [
+        *pairs,
+        talk,
+        replace(talk, unlearnt=(0,)),
+        Pair("empty", "What?", " ", "seed", "test"),
+        Pair("long", "What?", "word " * 500, "seed", "test"),
+    ]
     expected = build_examples(some, "forward", Template(tokenizer), _TAGS, 200)
     found = tokenise(some, "forward", tokenizer, _TAGS, 200)
     assert [found.example(index) for index in range(len(found))] == list(expected.kept)
     assert found.lengths.tolist() == [len(example.ids) for example in expected.kept]
-    assert found.starts.tolist() == [example.start for example in expected.kept]
-    assert found.from_seed.tolist() == [pair.origin == "seed" for pair in pairs]
-    assert (found.read, found.dropped) == (22, {"no target": 1, "too long": 1})
+    assert found.targets.tolist() == [example.targets for example in expected.kept]
+    assert found.from_seed.tolist() == [pair.origin == "seed" for pair in some[:-2]]
+    assert (found.read, found.dropped) == (24, {"no target": 1, "too long": 1})
 
 
 def test_the_same_pairs_are_tokenised_once(pairs: list[Pair], tokenizer: Any) -> None:

@@ -22,7 +22,6 @@ from humpback.errors import ModelError, StageError, StoreError
 from humpback.models.template import Template, check_template
 from humpback.records import Pair
 from humpback.training.cpu.loss import can_compute, target_loss
-from humpback.training.examples import build_examples
 from humpback.training.load import load, merge_adapters, set_dropout
 from humpback.training.memory_limits import limits_explained
 from humpback.training.run_training import write_model
@@ -31,6 +30,8 @@ from humpback.training.tokens import open_tokens
 from humpback.training.train import prepare
 from humpback.training.trainer import _Report, adapters, make_trainer
 from humpback.training.training_job import TrainingJob
+
+from .rendering import build_examples
 
 pytestmark = pytest.mark.training
 

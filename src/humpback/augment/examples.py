@@ -23,7 +23,7 @@ class Examples:
     """
 
     def __init__(self, pairs: Sequence[Pair], settings: ExampleSettings, rng_seed: int) -> None:
-        short = [pair for pair in pairs if len(pair.response) <= settings.max_chars]
+        short = [pair for pair in pairs if pair.stands_alone and len(pair.response) <= settings.max_chars]
         if len(short) < settings.count:
             raise InputError(
                 f"{settings.count} examples are to be shown, and {len(short)} seed pairs are short enough",

@@ -14,13 +14,13 @@ class ColumnSettings(Settings):
     """What the columns of the user's pairs are called; empty finds the usual names."""
 
     instruction: str = ""
-    """The instruction; else 'instruction', 'prompt', 'question'."""
+    """The instruction; else 'instruction', 'prompt', 'question', 'query', 'problem', 'inputs', 'input'."""
     input: str = ""
-    """Text that belongs to the instruction and is put behind it; else 'input', 'context'."""
+    """Text that belongs to the instruction and is put behind it; else 'input', 'context', 'passage', ..."""
     response: str = ""
-    """The response; else 'response', 'output', 'completion', 'answer'."""
+    """The response; else 'response', 'output', 'completion', 'solution', 'answer', 'answers', 'chosen', ..."""
     messages: str = ""
-    """A conversation of which the first exchange is taken; else 'messages', 'conversations'."""
+    """A conversation; else 'messages', 'conversations', 'conversation', 'dialogue', 'chat', 'contents', 'data'."""
 
 
 class SeedSettings(Settings):
@@ -35,6 +35,12 @@ class SeedSettings(Settings):
     columns: ColumnSettings = ColumnSettings()
     language: str = "en"
     """Language of the Open Assistant rows to take; empty takes all."""
+    turns: Literal["first", "last", "all"] = "first"
+    """What M_t learns of a conversation: its first answer, read without what follows; its last, read behind all before
+    it; or all. Whatever this says, the backward model learns from the first exchange alone."""
+    system: Literal["keep", "ignore"] = "keep"
+    """What the turn of the system says is part of the instruction, or is ignored. M_t reads it as a turn of the system
+    where its chat template has one."""
     limit: Annotated[int, Field(ge=0)] = 0
     """Take this many pairs, a seeded sample; 0 takes all. The paper has 3,200."""
     holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.1

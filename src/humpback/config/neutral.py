@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from humpback.config.data import SeedSettings
 from humpback.config.loop import ForwardSettings
 from humpback.config.model import ModelSettings
 
@@ -83,3 +84,9 @@ def mixing_without_effect(forward: ForwardSettings, *, both_origins: bool) -> se
     fields = ForwardSettings.model_fields
     names = ("order", "seed_weight")
     return {f"forward.{name}" for name in names if not both_origins or getattr(forward, name) == fields[name].default}
+
+
+def unset_seed_settings(seed: SeedSettings) -> set[str]:
+    """`turns` and `system`, where they are the defaults: no run that was made before there were these is stale."""
+    fields = SeedSettings.model_fields
+    return {name for name in ("turns", "system") if getattr(seed, name) == fields[name].default}

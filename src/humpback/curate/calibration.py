@@ -75,7 +75,8 @@ def calibrate(
 
 def draw_pairs(pairs: Sequence[Pair], settings: CurateSettings, seed: int) -> tuple[list[Pair], list[Pair]]:
     """The pairs that a calibration reads: good ones, and of those that can have a planted fault the faulty twins."""
-    shuffled = sorted(pairs, key=lambda pair: record_rng_seed(seed, "calibration", pair.id))
+    good = (pair for pair in pairs if pair.stands_alone)
+    shuffled = sorted(good, key=lambda pair: record_rng_seed(seed, "calibration", pair.id))
     # The sort is stable: within the long ones, and within the short ones, the draw decides.
     long_first = sorted(shuffled, key=lambda pair: len(sentences(pair.response)[0]) < _SENTENCES)
     sample = long_first[: settings.calibration_pairs]

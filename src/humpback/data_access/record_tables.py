@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 _ARROW = {"int": "int64", "float": "float64", "bool": "bool", "float | None": "float64", "bytes": "binary"}
-_LISTS = {"tuple[str": "string", "tuple[float": "float64"}
+_LISTS = {"tuple[str": "string", "tuple[float": "float64", "tuple[int": "int64"}
 
 
 def arrow_schema(kind: type) -> pa.Schema:
@@ -89,7 +89,7 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
         raise StoreError(f"{path} cannot be read ({error})", "delete its stage and run again") from None
     for row in rows:
         for name in lists:
-            row[name] = tuple(row[name] or ())
+            row[name] = tuple(row.get(name) or ())
         yield kind(**row)
 
 

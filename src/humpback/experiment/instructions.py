@@ -87,8 +87,8 @@ def _under(kind: str, pairs: Sequence[Pair], written: Mapping[str, str]) -> list
     if kind == "hidden":
         return list(pairs)
     if kind == "written":
-        return [replace(pair, instruction=written[segment_name(pair.response)]) for pair in pairs]
+        return [replace(pair, instruction=written[segment_name(pair.response)], system="") for pair in pairs]
     return [
-        replace(pair, instruction=other.instruction)
+        replace(pair, instruction=other.instruction, system=other.system)
         for pair, other in zip(pairs, [*pairs[1:], *pairs[:1]], strict=True)
     ]

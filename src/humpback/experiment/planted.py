@@ -16,6 +16,7 @@ from humpback import seed as seed_data
 from humpback.config import Config, SeedSettings
 from humpback.config.experiment import ExperimentSettings, RecoverSettings
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import unset_seed_settings
 from humpback.errors import StageError
 from humpback.experiment.renamed import renamed
 from humpback.method.corpus import cut_segments, read_seed
@@ -111,7 +112,8 @@ def _pairs(
 
     settings = flat_settings(config, "run.seed") | flat_settings(recover, "min_chars", "max_chars")
     settings |= {"pairs.content": seed_data.source_digest(source), "first": first, "count": count}
-    settings |= {f"pairs.{key}": value for key, value in source.model_dump(mode="json", exclude={"source"}).items()}
+    elsewhere = {"source", *unset_seed_settings(source)}
+    settings |= {f"pairs.{key}": value for key, value in source.model_dump(mode="json", exclude=elsewhere).items()}
     return Stage(name, f"{count} pairs by people", (seed.name,), settings, Produce(shards), Pair)
 
 

@@ -55,7 +55,7 @@ def find_direction(config: Config, segments: Stage, pairs: Stage, base: str) -> 
         if done:
             return
         train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
-        answers = draw_texts(((pair.id, pair.response) for pair in train), settings.sample, config.run.seed)
+        answers = draw_texts(((p.id, p.response) for p in train if p.stands_alone), settings.sample, config.run.seed)
         columns = (inputs.column(segments.name, name) for name in ("id", "text"))
         passages = draw_texts(zip(*columns, strict=True), settings.sample, config.run.seed)
         rng_seed = record_rng_seed(config.run.seed, "direction", "clusters")

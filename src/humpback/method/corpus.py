@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import unset_seed_settings
 from humpback.corpus.reading.sources import list_files, parts
 from humpback.corpus.survey import file_counts, lacking, lacking_in_words
 from humpback.data_access.data_sets import is_data_set
@@ -33,7 +34,8 @@ def read_seed(config: Config) -> Stage:
 
     settings = flat_settings(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
     settings |= contamination_settings(config)
-    settings.pop("seed.source")  # its content counts, not its place
+    for name in ("source", *unset_seed_settings(config.seed)):  # the source's content counts, not its place
+        settings.pop(f"seed.{name}")
     return Stage(
         "seed",
         "read the seed pairs",

@@ -96,9 +96,10 @@ def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Sta
         if done:
             return
         train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).train
-        good = draw_texts(((pair.id, pair_text(pair.instruction, pair.response)) for pair in train), count, rng_seed)
+        sides = ((p.id, pair_text(p.instruction, p.response)) for p in train if p.stands_alone)
+        good = draw_texts(sides, count, rng_seed)
         columns = (inputs.column(candidates.name, name) for name in ("id", "instruction", "response"))
-        texts = ((id_, pair_text(*sides)) for id_, *sides in zip(*columns, strict=True))
+        texts = ((id_, pair_text(*both)) for id_, *both in zip(*columns, strict=True))
         others = draw_texts(texts, count, rng_seed)
         with inputs.engine(by.name, embeds=True) as engine:
             yield find_pair_direction(good, others, engine)

@@ -22,7 +22,7 @@ from humpback.errors import HumpbackError, ModelError, in_one_line
 from humpback.models.chat_template import asking_with, with_fixed_date
 from humpback.models.plain_text import control_ids, encode_as_text
 from humpback.models.template_trial import fault_of
-from humpback.records import Message, Role, content_id
+from humpback.records import Message, Part, Role, content_id
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -66,10 +66,17 @@ class Example:
     Attributes:
         ids: All tokens, the prompt first, the end of the turn last.
         start: Where the target begins: `ids[start:]` carries the loss.
+        gaps: What is read and not learnt behind `start`, such as later turns of the user: where each begins and ends.
     """
 
     ids: tuple[int, ...]
     start: int
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def targets(self) -> int:
+        """Tokens that carry the loss. The first of all cannot: nothing stands before it."""
+        return len(self.ids) - max(1, self.start) - sum(end - begin for begin, end in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +215,7 @@ class Template:
             if over > 0:
                 raise TooLong(f"the text is {over} tokens too long", "raise model.max_tokens or shorten the input")
             return PromptTokens((*self._begin_ids, *prefix), ())
-        fitted = self._fit(messages, max_tokens - len(prefix))
+        fitted = self._fit(self._carried(messages), max_tokens - len(prefix))
         return PromptTokens((*fitted.ids, *prefix), fitted.part_bounds)
 
     def tokens_of_span(self, text: str, start: int, end: int | None) -> range:
@@ -228,6 +235,7 @@ class Template:
             ModelError: The template asks for this answer in another way than it shows it.
             TooLong: The answer leaves no room for the prompt.
         """
+        messages = self._carried(messages)
         texts = self._control_texts(tuple(message.role for message in messages))
         if texts.lead is None:
             raise self._refused(_ASKS_OTHERWISE)
@@ -324,6 +332,19 @@ class Template:
         asked, whole = self._control(text.removesuffix(lead)), self._control(text)
         tokens = whole if whole[: len(asked)] == asked else (*asked, *self._control(lead))
         return tokens, len(tokens) - len(asked)
+
+    @cached_property
+    def _shows_system(self) -> bool:
+        try:
+            return bool(self._control_texts(("system", "user")))
+        except ModelError:
+            return False
+
+    def _carried(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages; where the template refuses a turn of the system, its text goes before the user's."""
+        if [message.role for message in messages[:2]] != ["system", "user"] or self._shows_system:
+            return messages
+        return (Message("user", (Part(f"{messages[0].text}\n\n"), *messages[1].parts)), *messages[2:])
 
     def _fit(self, messages: Sequence[Message], max_tokens: int) -> PromptTokens:
         texts = self._control_texts(tuple(message.role for message in messages))

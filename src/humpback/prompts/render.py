@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import cycle
 from typing import get_args
 
 from humpback.config import TagSettings
@@ -23,6 +24,7 @@ from humpback.records import (
     Pair,
     Part,
     PromptName,
+    Role,
     Span,
     content_id,
 )
@@ -79,11 +81,25 @@ def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Orig
     return _conversation("forward", {"instruction": Part(instruction), "tags": Part(tail)})
 
 
-def pair_messages(pair: Pair, direction: Direction, tags: TagSettings) -> tuple[Message, ...]:
-    """The prompt of a pair, whether it is trained on or measured; forwards it carries the tag of the pair's origin."""
+def pair_messages(pair: Pair, direction: Direction, tags: TagSettings, *, whole: bool = False) -> tuple[Message, ...]:
+    """The prompt of a pair, whether it is trained on or measured; forwards it carries the tag of the pair's origin.
+
+    With `whole` it has all turns before the last answer, else those before the response.
+    """
     if direction == "backward":
         return backward_messages(pair.response)
-    return forward_messages(pair.instruction, tags, (pair.origin,))
+    messages: tuple[Message, ...] = ()
+    for role, text in pair_turns(pair)[: -1 if whole else -1 - len(pair.later)]:
+        messages += forward_messages(text, tags, (pair.origin,)) if role == "user" else (Message(role, (Part(text),)),)
+    return messages
+
+
+def pair_turns(pair: Pair) -> list[tuple[Role, str]]:
+    """Role and text of each turn of a pair's conversation, the words of the system apart from the instruction."""
+    asked = pair.instruction.removeprefix(f"{pair.system}\n\n") if pair.system else pair.instruction
+    roles: tuple[Role, ...] = ("user", "assistant")
+    turns = list(zip(cycle(roles), (asked, pair.response, *pair.later), strict=False))
+    return [("system", pair.system), *turns] if pair.system else turns
 
 
 def answer_request(record_id: str, instruction: str, response: str, tags: TagSettings) -> LikelihoodRequest:

@@ -1,56 +1,74 @@
-"""From rows to exchanges: an instruction with its response, whatever the columns are called.
+"""From rows to conversations, whatever the columns are called.
 
-Layouts: plain pairs (Alpaca among them), conversations (`messages` with role and content, ShareGPT with from and
-value), and Open Assistant (`humpback.seed.oasst`). Texts are given as they stand in the source.
+Layouts: plain pairs (Alpaca among them), conversations and preferences (`humpback.seed.turns` says in which forms), and
+Open Assistant (`humpback.seed.oasst`). Columns are looked for in each row, since rows of one table may differ. Texts
+are given as they stand in the source.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import TypeAlias
 
 from humpback.config import SeedSettings
-from humpback.data_access.rows import Row
+from humpback.data_access.rows import Row, Values
 from humpback.data_access.urls import public
 from humpback.errors import InputError
-from humpback.records import Dropped, content_id
-from humpback.seed.oasst import is_flat, is_tree, oasst_threads
+from humpback.records import Dropped
+from humpback.seed.oasst import is_flat, is_tree, oasst_conversations
+from humpback.seed.turns import (
+    Conversation,
+    Turn,
+    Unusable,
+    filled,
+    is_turns,
+    left_out,
+    plain_text,
+    text_turn,
+    turns_of,
+    unlearnt_key,
+)  # fmt: skip
 
-INSTRUCTION_NAMES = ("instruction", "prompt", "question")
-CONTEXT_NAMES = ("input", "context")
-RESPONSE_NAMES = ("response", "output", "completion", "answer")
-MESSAGES_NAMES = ("messages", "conversations")
-_ROLES = {"human": "user", "prompter": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
+INSTRUCTION_NAMES = ("instruction", "prompt", "question", "query", "problem", "inputs")
+CONTEXT_NAMES = (
+    "input", "context", "contexts", "passage", "passages", "paragraph", "article", "documents", "background",
+)  # fmt: skip
+RESPONSE_NAMES = (
+    "response", "output", "completion", "solution", "answer", "answers", "chosen", "targets", "target", "reply",
+)  # fmt: skip
+MESSAGES_NAMES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "contents", "data")
+_TRANSCRIPT_NAMES = ("chosen", "completion")
+"""Hold a whole conversation where no column holds the instruction."""
+_SYSTEM_NAMES = ("system", "system_prompt", "system_message", "systeminstruction", "preamble")
+_HISTORY_NAMES = ("history", "chat_history", "conversation_history")
+_NEEDED = {
+    "has a picture or file": re.compile("(?:image|img|picture|photo|video|audio)s?(?:_?(?:path|url|file|id|bytes)s?)?"),
+    "uses tools": re.compile("(?:available_)?(?:tools|functions)|tool_calls|function_call"),
+    "has choices": re.compile("choices|options"),
+}
+"""Columns on which the answer depends and that a pair cannot hold, by the reason."""
+_OTHER_SPLITS = ("test", "validation", "valid", "val", "dev", "eval", "evaluation", "heldout", "held_out")
+_LABELS = ("label", "kto_tag")
+"""Say of a whole answer whether people liked it."""
+_SAID = re.compile(r"(?!\s*(?:<\s*no\s?output\s*>\s*)?\Z)", re.IGNORECASE)
+_HUMAN_FIRST = re.compile(r"\s*Human:.*\n\nAssistant:", re.DOTALL)
 _ROWS_LOOKED_AT = 1000
-_EXCERPT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """The first instruction and response of one record, not yet normalised."""
-
-    source: str
-    instruction: str
-    context: str
-    response: str
+Conversations: TypeAlias = Iterator[Conversation | Dropped]
 
 
-Exchanges: TypeAlias = Iterator[Exchange | Dropped]
-
-
-def left_out(source: str, reason: str, detail: str, text: str) -> Dropped:
-    """The ledger entry of a record that never became a pair; where it stands is part of its identity."""
-    return Dropped(content_id(source, text), reason, detail, source, text[:_EXCERPT])
-
-
-def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Exchanges:
+def conversations(rows: Iterable[Row], settings: SeedSettings, *, to_learn: bool = True) -> Conversations:
     """Finds the layout by the columns of the first rows, unless it is set, and reads every record.
+
+    Args:
+        rows: All rows of the source.
+        settings: Its layout and the names of its columns.
+        to_learn: Leave out the rows that are marked as not to be learnt.
 
     Raises:
         InputError: There are no rows, no layout fits, or a column that is set is not there.
@@ -61,14 +79,23 @@ def exchanges(rows: Iterable[Row], settings: SeedSettings) -> Exchanges:
         raise InputError(
             f"the seed data {public(settings.source)} holds no rows", "set seed.source to data that has some"
         )
-    read = _layout(first, settings)
+    read = _layout(first, settings, to_learn)
     return read(chain(first, stream))
 
 
-def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]], Exchanges]:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Which columns to look for in every row, in this order."""
+
+    instruction: Sequence[str]
+    contexts: Sequence[str]
+    response: Sequence[str]
+    messages: Sequence[str]
+
+
+def _layout(first: list[Row], settings: SeedSettings, to_learn: bool) -> Callable[[Iterable[Row]], Conversations]:
     # In JSONL a row may lack columns, so the first row alone does not tell.
     columns = tuple(dict.fromkeys(name for row in first for name in row.values))
-    by_setting = settings.columns
     _check_named(columns, settings)
     oasst = is_flat(columns) or any(is_tree(row.values) for row in first)
     if settings.format == "oasst" or (settings.format == "auto" and oasst):
@@ -76,22 +103,29 @@ def _layout(first: list[Row], settings: SeedSettings) -> Callable[[Iterable[Row]
             raise _no_fit(
                 "Open Assistant's (message_id, parent_id, role, text; or prompt with replies)", columns, settings
             )
-        return partial(_read_oasst, language=settings.language)
-    instruction = by_setting.instruction or _find(columns, INSTRUCTION_NAMES)
-    response = by_setting.response or _find(columns, RESPONSE_NAMES)
-    messages = by_setting.messages or _find(columns, MESSAGES_NAMES)
-    pairs_fit = bool(instruction and response) and not (settings.format == "auto" and by_setting.messages)
-    if settings.format in ("auto", "pairs") and pairs_fit:
-        used = (instruction, response)
-        contexts = (by_setting.input,) if by_setting.input else _contexts(columns, used)
-        return partial(_read_pairs, instruction=instruction, contexts=contexts, response=response)
-    if settings.format in ("auto", "messages", "sharegpt") and messages:
-        return partial(_read_messages, column=messages)
-    if settings.format in ("messages", "sharegpt"):
-        raise _no_fit("a conversation (usual names: messages, conversations)", columns, settings)
-    missing = "a response" if instruction else "an instruction"
-    names = RESPONSE_NAMES if instruction else INSTRUCTION_NAMES
-    raise _no_fit(f"{missing} (usual names: {', '.join(names)})", columns, settings)
+        return partial(oasst_conversations, language=settings.language)
+    there = {*columns, *map(_key, columns)}
+    named = settings.columns
+    usual = INSTRUCTION_NAMES if there.intersection(INSTRUCTION_NAMES) else ("input",)
+    instruction: Sequence[str] = (named.instruction,) if named.instruction else usual
+    response: Sequence[str] = (named.response,) if named.response else RESPONSE_NAMES
+    messages: Sequence[str] = (named.messages,) if named.messages else MESSAGES_NAMES
+    contexts = (named.input,) if named.input else [n for n in CONTEXT_NAMES if n not in (*instruction, *response)]
+    pairs_fit = bool(there.intersection(instruction) and there.intersection(response))
+    if not pairs_fit and not there.intersection(messages):
+        messages = _TRANSCRIPT_NAMES
+    messages_fit = bool(there.intersection(messages))
+    if settings.format == "pairs" or not messages_fit:
+        messages = ()
+    if settings.format in ("messages", "sharegpt") or named.messages or not pairs_fit:
+        instruction = ()
+    if not messages and not instruction:
+        if settings.format in ("messages", "sharegpt"):
+            raise _no_fit("a conversation (usual names: messages, conversations)", columns, settings)
+        asked = bool(named.instruction or there.intersection(INSTRUCTION_NAMES))
+        missing, names = ("a response", RESPONSE_NAMES) if asked else ("an instruction", INSTRUCTION_NAMES)
+        raise _no_fit(f"{missing} (usual names: {', '.join(names)})", columns, settings)
+    return partial(_read_rows, names=_Names(instruction, contexts, response, messages), to_learn=to_learn)
 
 
 def _no_fit(missing_column: str, columns: tuple[str, ...], settings: SeedSettings) -> InputError:
@@ -113,85 +147,102 @@ def _check_named(columns: tuple[str, ...], settings: SeedSettings) -> None:
             )
 
 
-def _find_all(columns: tuple[str, ...], names: tuple[str, ...], used: tuple[str, ...] = ()) -> tuple[str, ...]:
-    # Of columns that differ in case only the first counts, so it is put in last.
-    by_name = {column.casefold(): column for column in reversed(columns) if column not in used}
-    return tuple(by_name[name] for name in names if name in by_name)
+def _key(column: object) -> str:
+    return str(column).strip().casefold()
 
 
-def _contexts(columns: tuple[str, ...], used: tuple[str, ...]) -> tuple[str, ...]:
-    """Columns to look for in every row: JSONL often leaves the input out where it is empty, so they may come late."""
-    usual = (name for name in CONTEXT_NAMES if name not in used)
-    return tuple(dict.fromkeys((*_find_all(columns, CONTEXT_NAMES, used), *usual)))
-
-
-def _find(columns: tuple[str, ...], names: tuple[str, ...]) -> str:
-    return next(iter(_find_all(columns, names)), "")
-
-
-def _read_pairs(rows: Iterable[Row], instruction: str, contexts: tuple[str, ...], response: str) -> Exchanges:
+def _read_rows(rows: Iterable[Row], names: _Names, to_learn: bool) -> Conversations:
     for row in rows:
-        cells = (_cell(row, name) for name in contexts)
-        context = next((text for text in cells if text.strip()), "")
-        yield Exchange(row.name, _cell(row, instruction), context, _cell(row, response))
+        # Of columns that differ in case the first counts.
+        cells = {_key(column): value for column, value in reversed(row.values.items())} | row.values
+        try:
+            if to_learn:
+                _refuse_marked(cells)
+            yield _conversation(row.name, cells, names)
+        except Unusable as error:
+            shown = _first(cells, (*names.instruction, *names.messages, *names.response))
+            reason, detail = error.args
+            yield left_out(row.name, reason, detail, str(shown or ""))
 
 
-def _cell(row: Row, column: str) -> str:
-    value = row.values.get(column)
-    if isinstance(value, str):
-        return value
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, (int, float)):
-        return str(value)
-    raise InputError(
-        f"the column {column!r} of {row.name} holds a {type(value).__name__}, not text",
-        "name another column in seed.columns, or set seed.columns.messages where it is a conversation",
-    )
+def _refuse_marked(cells: Values) -> None:
+    """Refuses a row that says itself that nobody should learn it: raises `Unusable`."""
+    marked = unlearnt_key(cells) or next((name for name in _LABELS if _key(cells.get(name)) == "false"), "")
+    if marked:
+        raise Unusable("not to be learnt", f"{marked}: {cells[marked]}")
+    if rejected := next((name for name in ("deleted", "rejected") if _key(cells.get(name)) in ("true", "1")), ""):
+        raise Unusable("not approved", rejected)
+    if (split := _key(cells.get("split"))) in _OTHER_SPLITS:
+        raise Unusable("another split", split)
 
 
-def _read_messages(rows: Iterable[Row], column: str) -> Exchanges:
-    for row in rows:
-        turns = [turn for turn in _turns(row, column) if turn[0] not in ("system", "developer")]
-        if turns and turns[0][0] == "assistant":
-            # What the user would have said is not there, and later turns lean on it.
-            yield left_out(row.name, "no instruction", "the conversation begins with the assistant", turns[0][1])
-            continue
-        user = turns[0][1] if turns else ""
-        answered = len(turns) > 1 and turns[1][0] == "assistant"
-        yield Exchange(row.name, user, "", turns[1][1] if answered else "")
+def _conversation(source: str, cells: Values, names: _Names) -> Conversation:
+    used = {*names.instruction, *names.response, *names.messages}
+    for reason, pattern in _NEEDED.items():
+        if needed := _filled(cells, (name for name in cells if pattern.fullmatch(name) and name not in used)):
+            raise Unusable(reason, f"the column {next(iter(needed))}")
+    left = [left_out(source, "rejected answer", "", str(text)) for text in _filled(cells, ("rejected",)).values()]
+    instruction, response = _first(cells, names.instruction), _first(cells, names.response)
+    talk = _first(cells, names.messages)
+    context = _joined(_filled(cells, names.contexts).values())
+    if is_pair := talk is None or None not in (instruction, response):
+        turns = [turn for history in _filled(cells, _HISTORY_NAMES).values() for turn in turns_of(history)]
+        turns += _asked(instruction, context)
+    else:
+        turns = turns_of(talk)
+        context = "" if any(context in turn.text for turn in turns) else context
+    if is_pair or (response is not None and (not turns or turns[-1].role != "assistant")):
+        answer = _answer(source, response, left)
+        # A completion that does not begin with the assistant is the whole conversation.
+        turns = turns + answer if answer[0].role == "assistant" else answer
+    system = _joined(_filled(cells, _SYSTEM_NAMES).values())
+    for text in (context, system):  # what the turns do not say yet
+        if text and not any(text in turn.text for turn in turns):
+            turns = [Turn("system", text), *turns]
+    return Conversation(source, tuple(turns), context, tuple(left))
 
 
-def _turns(row: Row, column: str) -> list[tuple[str, str]]:
-    """Role and text of every turn, in one vocabulary."""
-    value = row.values.get(column)
-    if isinstance(value, str):  # CSV and some Parquet files hold a conversation as JSON
-        with suppress(json.JSONDecodeError):
-            value = json.loads(value)
-    turns = [] if value is None else value
-    if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
-        raise InputError(
-            f"the column {column!r} of {row.name} holds no list of turns with role and content",
-            "name another column in seed.columns.messages, or set seed.format",
-        )
-    return [_turn(turn) for turn in turns]
+def _first(cells: Values, names: Iterable[str]) -> object:
+    """The first of these columns that is not empty in this row: one may be filled in some rows, another in others."""
+    values = (cells.get(name) for name in names)
+    return next((v for v in values if (_SAID.match(v) if isinstance(v, str) else v is False or filled(v))), None)
 
 
-def _turn(turn: Mapping[str, object]) -> tuple[str, str]:
-    role = str(turn.get("role") or turn.get("from") or "").casefold()
-    content = turn.get("content") or turn.get("value") or ""
-    if isinstance(content, list):  # parts; those that are not text (pictures) cannot be trained on here
-        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
-    return _ROLES.get(role, role), str(content)
+def _filled(cells: Values, names: Iterable[str]) -> Values:
+    """Those of these columns that hold anything in this row."""
+    return {name: cells[name] for name in names if filled(cells.get(name))}
 
 
-def _read_oasst(rows: Iterable[Row], language: str) -> Exchanges:
-    for thread in oasst_threads((row.name, row.values) for row in rows):
-        if language and thread.language and thread.language.casefold() != language.casefold():
-            yield left_out(thread.source, "other language", thread.language, thread.prompt)
-        elif thread.rejected:
-            yield left_out(thread.source, "not approved", thread.rejected, thread.prompt)
-        elif thread.reply is None:
-            yield left_out(thread.source, "no response", "no approved reply of rank 0", thread.prompt)
-        else:
-            yield Exchange(thread.source, thread.prompt, "", thread.reply)
+def _joined(values: Iterable[object]) -> str:
+    texts: list[str] = []
+    for value in values:
+        texts += map(plain_text, value) if isinstance(value, list) and not is_turns(value) else [plain_text(value)]
+    return "\n\n".join(dict.fromkeys(text.strip() for text in texts))
+
+
+def _asked(instruction: object, context: str) -> list[Turn]:
+    """The instruction with its context; answers in a prompt of turns are read and not learnt."""
+    if not _is_conversation(instruction):
+        turn = text_turn("user", instruction)
+        return [replace(turn, text=f"{turn.text.strip()}\n\n{context}") if context and turn.text.strip() else turn]
+    prompt = turns_of(instruction)
+    if prompt[-1].role == "assistant" and not prompt[-1].text:  # 'Human: ... Assistant:' ends where the answer begins
+        prompt.pop()
+    return [replace(turn, learn=False) for turn in prompt]
+
+
+def _answer(source: str, response: object, left: list[Dropped]) -> list[Turn]:
+    """The answer as a turn, or the whole conversation where it holds one. Of several answers the first."""
+    if _is_conversation(response):
+        return turns_of(response)
+    if isinstance(response, Mapping) and isinstance(response.get("text"), list):  # SQuAD's answers
+        response = response["text"]
+    if isinstance(response, list) and not any(isinstance(answer, (Mapping, list)) for answer in response):
+        response, *others = dict.fromkeys(map(plain_text, response)) or [""]
+        if others:
+            left.append(left_out(source, "other answers", f"{len(others)} more", "\n".join(others)))
+    return [text_turn("assistant", response)]
+
+
+def _is_conversation(value: object) -> bool:
+    return is_turns(value) or (isinstance(value, str) and bool(_HUMAN_FIRST.match(value)))

@@ -18,7 +18,8 @@ from humpback.data_access import rows
 from humpback.data_access.urls import public
 from humpback.errors import InputError
 from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
-from humpback.seed.layouts import Exchange, exchanges, left_out
+from humpback.seed.layouts import conversations
+from humpback.seed.turns import Conversation, Exchange, Unusable, exchanges_of, left_out
 
 if TYPE_CHECKING:
     from humpback.text.contamination import Contamination
@@ -36,27 +37,29 @@ class Split:
     """Never trained on; measures every model."""
 
 
-def read_pairs(settings: SeedSettings) -> Iterator[Pair | Dropped]:
+def read_pairs(settings: SeedSettings, *, to_learn: bool = True) -> Iterator[Pair | Dropped]:
     """Reads the source, normalises and checks every record.
 
     Args:
         settings: Where the pairs are and how they are laid out.
+        to_learn: Leave out what is marked as not to be learnt, such as `weight: 0`; raters want it too.
 
     Yields:
-        For each record of the source, in its order, the pair or why there is none: 'no instruction', 'no response',
-        'has context', 'duplicate', 'other language', 'not approved' (the last two of Open Assistant only).
+        For each record of the source, in its order, the pair or why there is none. Before a pair stands what was left
+        out of its record: 'later turns', 'reasoning', 'rejected answer', 'other answers'.
 
     Raises:
         InputError: The source is missing, unreadable, empty or of no known layout.
     """
     first_sources: dict[str, str] = {}
-    for exchange in exchanges(rows.read_rows(settings.source, setting="seed.source"), settings):
-        record = exchange if isinstance(exchange, Dropped) else _checked(exchange, settings.without_context)
-        if isinstance(record, Pair):
-            first = first_sources.setdefault(record.id, record.source)
-            if first != record.source:
-                record = left_out(record.source, "duplicate", f"of {first}", record.instruction)
-        yield record
+    rows_read = rows.read_rows(settings.source, setting="seed.source")
+    for record in conversations(rows_read, settings, to_learn=to_learn):
+        for item in _checked(record, settings, to_learn) if isinstance(record, Conversation) else (record,):
+            if isinstance(item, Pair):
+                first = first_sources.setdefault(item.id, item.source)
+                if first != item.source:
+                    item = left_out(item.source, "duplicate", f"of {first}", item.instruction)
+            yield item
 
 
 def source_digest(settings: SeedSettings) -> str:
@@ -91,9 +94,10 @@ def read_seed(settings: SeedSettings, rng_seed: int, contamination: Contaminatio
     read = len(pairs) + len(dropped)
     if not pairs:
         reasons = ", ".join(f"{count} {reason!r}" for reason, count in Counter(d.reason for d in dropped).most_common())
+        seen = next((f"; {item.source}: {item.detail}" for item in dropped if item.detail), "")
         raise InputError(
-            f"none of the {read} records of the seed data {public(settings.source)} is a usable pair ({reasons})",
-            "check seed.columns, seed.format, seed.language, seed.without_context and decontaminate.against",
+            f"none of the {read} records of the seed data {public(settings.source)} is a usable pair ({reasons}{seen})",
+            "check seed.columns, format, language, turns, without_context, and decontaminate.against",
         )
     if settings.limit and len(pairs) > settings.limit:
         drawn = sorted(pairs, key=lambda pair: record_rng_seed(rng_seed, "seed", pair.id))
@@ -143,7 +147,8 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, rng_seed: int) -> Sp
     ):
         if len(heldout) >= heldout_count:
             break
-        heldout.update(pair.id for pair in group)
+        if all(pair.stands_alone for pair in group):
+            heldout.update(pair.id for pair in group)
     split = Split(
         train=tuple(pair for pair in all_pairs if pair.id not in heldout),
         heldout=tuple(pair for pair in all_pairs if pair.id in heldout),
@@ -165,21 +170,60 @@ def normal_text(text: str) -> str:
     return unicodedata.normalize("NFC", storable.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _checked(exchange: Exchange, without_context: bool) -> Pair | Dropped:
-    instruction, context, response = map(normal_text, (exchange.instruction, exchange.context, exchange.response))
-    if not instruction:
-        return left_out(exchange.source, "no instruction", "", context or response)
-    if not response:
-        return left_out(exchange.source, "no response", "", instruction)
-    if context and without_context:
-        return left_out(exchange.source, "has context", f"{len(context)} characters", instruction)
-    if context:
-        instruction = f"{instruction}\n\n{context}"
-    return Pair(content_id(instruction, response), instruction, response, "seed", exchange.source)
+def _checked(record: Conversation, settings: SeedSettings, to_learn: bool) -> list[Pair | Dropped]:
+    """What was left out of a record, and then the pair; or why there is none."""
+    try:
+        system, exchanges = exchanges_of(record.turns)
+        used, unlearnt = _chosen(exchanges, settings, to_learn)
+    except Unusable as error:
+        text = next((text for turn in record.turns if (text := normal_text(turn.text))), "")
+        reason, detail = error.args
+        return [left_out(record.source, reason, detail, text)]
+    if record.context and settings.without_context:
+        detail = f"{len(record.context)} characters"
+        return [left_out(record.source, "has context", detail, normal_text(used[0][0].text))]
+    left = list(record.left)
+    if thoughts := "\n\n".join(answer.reasoning for _, answer in used if answer.reasoning):
+        left.append(left_out(record.source, "reasoning", f"{len(thoughts)} characters", thoughts))
+    if later := exchanges[len(used) :]:
+        left.append(left_out(record.source, "later turns", f"{len(later)} more exchanges", later[0][0].text))
+    instruction, response, *more = (normal_text(turn.text) for exchange in used for turn in exchange)
+    system = normal_text(system) if settings.system == "keep" else ""
+    if system:
+        instruction = f"{system}\n\n{instruction}"
+    id_, good = content_id(instruction, response, *more), used[0][1].learn or not to_learn
+    pair = Pair(id_, instruction, response, "seed", record.source, system, tuple(more), unlearnt, good)
+    return [*left, pair]
+
+
+def _chosen(
+    exchanges: list[Exchange], settings: SeedSettings, to_learn: bool
+) -> tuple[list[Exchange], tuple[int, ...]]:
+    """The exchanges that `seed.turns` takes, and which of their answers are read and not learnt.
+
+    Raises:
+        Unusable: One of them is not whole, or nothing is to be learnt from them.
+    """
+    if not exchanges:
+        raise Unusable("no instruction", "")
+    learnable = [n for n, (_, last) in enumerate(exchanges) if last.learn and (last.text.strip() or last.problem)]
+    used = exchanges[:1] if settings.turns == "first" else exchanges[: max(learnable, default=0) + 1]
+    for number, (asked, answer) in enumerate(used, start=1):
+        where = f"exchange {number}" if number > 1 else ""
+        for turn, missing in ((asked, "no instruction"), (answer, "no response")):
+            if turn.problem:
+                raise turn.problem
+            if not normal_text(turn.text):
+                raise Unusable(missing, "nothing behind its reasoning" if turn.reasoning else where)
+    unlearnt = [number for number, (_, answer) in enumerate(used) if not answer.learn] if to_learn else []
+    if len(unlearnt) == len(used):
+        others = "; seed.turns last or all learns others" if learnable else ""
+        raise Unusable("not to be learnt", f"the answer is marked so{others}")
+    return used, tuple(range(len(used) - 1)) if settings.turns == "last" else tuple(unlearnt)
 
 
 def _clean(pair: Pair, contamination: Contamination) -> Pair | Dropped:
-    match = contamination.of(pair.instruction) or contamination.of(pair.response)
+    match = next(filter(None, map(contamination.of, (pair.instruction, pair.response, *pair.later))), "")
     if not match:
         return pair
     return replace(left_out(pair.source, "holds an evaluation prompt", match, pair.instruction), id=pair.id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from humpback.errors import InputError
 from humpback.method.corpus import read_seed
 from humpback.method.loop import as_pair, finetune
 from humpback.prompts import use_texts
+from humpback.reasons import in_words
 from humpback.records import Candidate, Direction
 from humpback.runs.store import Run
 from humpback.standalone.tables import candidates_stage, is_candidate, is_curated, read_candidates
@@ -47,7 +50,9 @@ def finetune_files(
     if direction == "forward" and config.tags.enabled:
         _refuse_augmented(config.seed.source)
     read = [read_seed(config)]
-    read += [candidates_stage(p, config, name=f"augmented-{number}") for number, p in enumerate(augmented, 1)]
+    for number, path in enumerate(augmented, 1):
+        rows = partial(read_candidates, path, config, to_learn=True)
+        read.append(candidates_stage(path, config, rows, name=f"augmented-{number}"))
     # One stage name for both directions: the seed of a training of its own is the user's.
     train = finetune(config, models.identify(config.model), "model", direction, on=read, rng_seed=config.run.seed)
 
@@ -98,8 +103,11 @@ def show_training(
     use_texts(config.prompts.texts)
     base = models.resolve(config.model).path
     template, longest = load_template(base, config.model), longest_sequence(base, config.model)
-    shown_pairs = list(seed.read_seed(config.seed, config.run.seed).kept[:count])
+    read = seed.read_seed(config.seed, config.run.seed)
+    shown_pairs = list(read.kept[:count])
     for path in augmented:
-        candidates = (row for row in read_candidates(path, config) if isinstance(row, Candidate))
+        candidates = (row for row in read_candidates(path, config, to_learn=True) if isinstance(row, Candidate))
         shown_pairs += map(as_pair, islice(candidates, count))
     yield from show_examples(shown_pairs, direction, template, config.tags, longest, colour=colour)
+    for reason, number in Counter(dropped.reason for dropped in read.dropped).most_common():
+        yield f"left out {number}: {in_words(reason)} ({reason})"

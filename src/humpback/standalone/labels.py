@@ -244,7 +244,8 @@ def _rows(path: Path, config: Config, *, labels_only: bool = False) -> list[_Row
     if rows and is_candidate(next(iter(rows.values())).values):
         return [_as_candidate(row) for row in rows.values()]
     try:
-        for item in seed.read_pairs(config.seed.model_copy(update={"source": str(path)})):
+        settings = config.seed.model_copy(update={"source": str(path), "turns": "first"})
+        for item in seed.read_pairs(settings, to_learn=False):
             values = rows[item.source].values
             if isinstance(item, Pair):
                 rows[item.source] = _Row(values, item.id, item.id, item.instruction, len(item.response))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
+from humpback.config.neutral import unset_seed_settings
 from humpback.data_access.record_tables import TableWriter
 from humpback.data_access.rows import Values, file_digest, file_rows
 from humpback.errors import InputError
@@ -43,7 +44,8 @@ def candidates_stage(
         settings: What decides which are.
         name: What to call the stage.
     """
-    deciding = {"content": file_digest(str(path)), **flat_settings(config, *_LAYOUT), **(settings or {})}
+    layout = [*_LAYOUT, *({"seed.system"} - {f"seed.{name}" for name in unset_seed_settings(config.seed)})]
+    deciding = {"content": file_digest(str(path)), **flat_settings(config, *layout), **(settings or {})}
     return read_rows(name, read or (lambda: read_candidates(path, config)), Candidate, config, deciding)
 
 
@@ -77,8 +79,10 @@ def read_segments(path: Path, config: Config) -> Iterator[Segment]:
         )
 
 
-def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candidate | Dropped]:
+def read_candidates(path: Path, config: Config | None = None, to_learn: bool = False) -> Iterator[Candidate | Dropped]:
     """Pairs in any layout that the seed may have; what `instruct` or `select` wrote keeps its ids and its source.
+
+    Of a conversation it is the first exchange. What is marked as not to be learnt is left out where it is to be.
 
     Raises:
         InputError: The file has no rows, or no columns that can be used.
@@ -94,7 +98,8 @@ def read_candidates(path: Path, config: Config | None = None) -> Iterator[Candid
             titles = values.pop("title_path")
             yield Candidate(title_path=tuple(titles) if isinstance(titles, list) else (), **values)  # type: ignore[arg-type]
         return
-    for item in seed.read_pairs(config.seed.model_copy(update={"source": str(path)})):
+    source = config.seed.model_copy(update={"source": str(path), "turns": "first"})
+    for item in seed.read_pairs(source, to_learn=to_learn):
         if isinstance(item, Pair):
             yield Candidate(item.id, "", "", item.source, (), item.instruction, item.response, "", 0.0)
         else:

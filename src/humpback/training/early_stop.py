@@ -80,7 +80,7 @@ class StopEarly(TrainerCallback):
         with torch.no_grad(), trainer.compute_loss_context_manager():
             for row in rows:
                 examples = [tokens.example(index) for index in row]
-                targets = sum(len(e.ids) - max(1, e.start) for e in examples)
+                targets = sum(example.targets for example in examples)
                 inputs = trainer._prepare_inputs(layout.tensors(examples))
                 share = trainer.compute_loss(trainer.model_wrapped, inputs, num_items_in_batch=targets)
                 total += float(share) * targets / trainer.accelerator.num_processes

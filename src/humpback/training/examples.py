@@ -6,13 +6,13 @@ room, a target never.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
 from humpback.models.template import Example, Template, TooLong
 from humpback.prompts import pair_messages
-from humpback.records import Direction, Dropped, Message, Outcome, Pair
+from humpback.records import Direction, Dropped, Message, Pair
 
 _SPARE = 31
 """A prompt that had to be cut keeps at least this many tokens more than the one that the template insists on."""
@@ -20,42 +20,56 @@ _SPARE = 31
 _EXCERPT = 200
 
 
-def build_examples(
-    pairs: Iterable[Pair], direction: Direction, template: Template, tags: TagSettings, max_tokens: int
-) -> Outcome[Example]:
-    """Renders pairs for training.
+def build_example(
+    pair: Pair, direction: Direction, template: Template, tags: TagSettings, max_tokens: int
+) -> Example | Dropped:
+    """Renders one pair for training, or says why it cannot be trained on.
 
     Args:
-        pairs: What to learn from.
+        pair: What to learn from; of a conversation forwards all turns.
         direction: backward learns instruction from response, forward learns response from tagged instruction.
         template: The renderer of the model that is trained.
         tags: S_a and S_w (paper, section 2.2); used forwards only.
         max_tokens: Longest example, prompt and target together.
 
     Returns:
-        The examples in the order of the pairs; the others are dropped as 'no target', 'no source' or 'too long'.
+        The example, or it is dropped as 'no target', 'no source', 'too long' or 'not to be learnt'.
     """
-    results = [build_example(pair, direction, template, tags, max_tokens) for pair in pairs]
-    examples = tuple(item for item in results if isinstance(item, Example))
-    dropped = tuple(item for item in results if isinstance(item, Dropped))
-    return Outcome(examples, dropped, read=len(results))
-
-
-def build_example(
-    pair: Pair, direction: Direction, template: Template, tags: TagSettings, max_tokens: int
-) -> Example | Dropped:
-    """Renders one pair for training, or says why it cannot be trained on; see `build_examples`."""
     source, target = pair.instruction, pair.response
     if direction == "backward":
         source, target = target, source
     if not target.strip() or not source.strip():
         reason = "no source" if target.strip() else "no target"
         return Dropped(pair.id, reason, "nothing but white space", pair.source, source[:_EXCERPT])
-    example = _render(pair_messages(pair, direction, tags), target, template, max_tokens)
+    if direction == "backward" and not pair.stands_alone:
+        return Dropped(pair.id, "not to be learnt", "its response is not", pair.source, source[:_EXCERPT])
+    messages = pair_messages(pair, direction, tags, whole=True)
+    if direction == "forward" and pair.later:
+        target = pair.later[-1]
+    example = _render(messages, target, template, max_tokens)
     if example is None:
         detail = f"no room in {max_tokens} tokens for {len(target)} characters of target"
         return Dropped(pair.id, "too long", detail, pair.source, target[:_EXCERPT])
-    return example
+    return _with_earlier_answers(example, messages, pair.unlearnt, template)
+
+
+def _with_earlier_answers(
+    example: Example, messages: tuple[Message, ...], unlearnt: Sequence[int], template: Template
+) -> Example:
+    """The example with the loss on the earlier answers of its conversation too, and on the ends of their turns."""
+    roles = [message.role for message in messages for _ in message.parts]
+    if "assistant" not in roles:
+        return example
+    bounds = template.prompt_with_bounds(messages, "", 1 << 40).part_bounds
+    answers = [part for part, role in zip(bounds, roles, strict=True) if role == "assistant"]
+    learnt: list[tuple[int, int]] = []
+    for number, (start, end) in enumerate(answers):
+        ended = end + len(template.end_ids)
+        if number not in unlearnt:
+            learnt.append((start, ended if example.ids[end:ended] == template.end_ids else end))
+    starts = [start for start, _ in learnt[1:]] + [example.start]
+    gaps = tuple((end, start) for (_, end), start in zip(learnt, starts, strict=True)) if learnt else ()
+    return Example(example.ids, learnt[0][0] if learnt else example.start, gaps)
 
 
 def check_dropped(read: int, dropped: Mapping[str, int], direction: Direction, settings: TrainSettings) -> None:

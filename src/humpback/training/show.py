@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain, cycle, pairwise
 
 from humpback.config import TagSettings
 from humpback.models.template import Example, Template
@@ -39,23 +40,22 @@ def show_examples(
         if isinstance(example, Dropped):
             yield f"{head}: dropped, {example.reason} ({visible(example.detail)})\n"
             continue
-        yield f"{head}: {len(example.ids)} tokens, {len(example.ids) - example.start} of them learnt"
+        yield f"{head}: {len(example.ids)} tokens, {example.targets} of them learnt"
         yield from _parts(example, template, colour)
         yield ""
 
 
 def _parts(example: Example, template: Template, colour: bool) -> Iterator[str]:
     words = [visible(text) for text in template.tokens(example.ids)]
-    read, learnt = words[: example.start], words[example.start :]
+    bounds = [0, example.start, *chain.from_iterable(example.gaps), len(words)]
+    parts = [words[begin:end] for begin, end in pairwise(bounds)]  # read and learnt in turn
     if colour:
-        between = f"{_FAINT}{_BETWEEN}{_RESET}"
-        parts = [f"{_PROMPT_COLOUR}{word}{_RESET}" for word in read] + [
-            f"{_TARGET_COLOUR}{word}{_RESET}" for word in learnt
-        ]
-        yield between.join(parts)
-    else:
-        yield f"  read   {_BETWEEN.join(read)}"
-        yield f"  learnt {_BETWEEN.join(learnt)}"
+        colours = cycle((_PROMPT_COLOUR, _TARGET_COLOUR))
+        shown = [f"{sign}{word}{_RESET}" for part, sign in zip(parts, colours, strict=False) for word in part]
+        yield f"{_FAINT}{_BETWEEN}{_RESET}".join(shown)
+        return
+    for part, name in zip(parts, cycle(("read  ", "learnt")), strict=False):
+        yield f"  {name} {_BETWEEN.join(part)}"
 
 
 def visible(text: str) -> str:

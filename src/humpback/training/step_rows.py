@@ -66,7 +66,7 @@ class RowLayout:
         """
         if not examples:  # no loss, but the other devices wait for this one to compute
             examples = [Example((self.pad_id, self.pad_id), 2)]
-        labels = [[_NO_LABEL] * max(1, e.start) + list(e.ids[max(1, e.start) :]) for e in examples]
+        labels = list(map(_labels, examples))
         if self.packing:
             return packed_inputs([e.ids for e in examples]) | {
                 "labels": torch.tensor([[x for row in labels for x in row]])
@@ -80,6 +80,13 @@ class RowLayout:
             ),
             "labels": torch.tensor([[*row, *[_NO_LABEL] * m] for row, m in zip(labels, missing, strict=True)]),
         }
+
+
+def _labels(example: Example) -> list[int]:
+    labels = list(example.ids)
+    for begin, end in ((0, max(1, example.start)), *example.gaps):
+        labels[begin:end] = [_NO_LABEL] * (end - begin)
+    return labels
 
 
 class StepRows(Dataset[dict[str, Any]]):
@@ -106,11 +113,9 @@ class StepRows(Dataset[dict[str, Any]]):
     def __getitem__(self, step: int) -> dict[str, Any]:
         """Rows of tensors, and the target tokens of the whole step on all devices."""
         size = self._schedule.batch_size
-        lengths, starts = self._tokens.lengths, self._tokens.starts
         examples = [int(index) for index in self._order[step * size : (step + 1) * size]]
-        rows = self._layout.rows(lengths, examples)[self._device]
-        targets = sum(int(lengths[i] - max(1, starts[i])) for i in examples)
+        rows = self._layout.rows(self._tokens.lengths, examples)[self._device]
         return {
             "rows": [self._layout.tensors([self._tokens.example(index) for index in row]) for row in rows],
-            "targets": targets,
+            "targets": sum(int(self._tokens.targets[index]) for index in examples),
         }

@@ -14,6 +14,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,10 +35,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _VERSION = "1"
-_LAYOUT = ".2"
+_LAYOUT = ".3"
 """Ends the names of folders, and counts what lies in them; raised when a column is added to the same tokens."""
 
-_SCHEMA = pa.schema({"input_ids": pa.list_(pa.int32()), "start": pa.int32(), "from_seed": pa.bool_()})
+_SCHEMA = pa.schema(
+    {
+        "input_ids": pa.list_(pa.int32()),
+        "start": pa.int32(),
+        "gaps": pa.list_(pa.list_(pa.int32(), 2)),
+        "targets": pa.int32(),
+        "from_seed": pa.bool_(),
+    }
+)
 _ROWS = 1000
 """Examples that are written together."""
 
@@ -54,9 +63,9 @@ class Tokens:
     Attributes:
         folder: Where they lie.
         content: Digest of all that decides them.
-        rows: Columns `input_ids`, `start` and `from_seed`, mapped from the disk.
+        rows: Columns `input_ids`, `start`, `gaps`, `targets` and `from_seed`, mapped from the disk.
         lengths: Tokens of each example, prompt and target together.
-        starts: Where each target begins.
+        targets: How many of them carry the loss.
         from_seed: Whether each comes from a seed pair; the others are augmented.
         read: Pairs that were read.
         dropped: How many of them gave no example, by reason.
@@ -66,7 +75,7 @@ class Tokens:
     content: str
     rows: Dataset
     lengths: np.ndarray[Any, np.dtype[np.int32]]
-    starts: np.ndarray[Any, np.dtype[np.int32]]
+    targets: np.ndarray[Any, np.dtype[np.int32]]
     from_seed: np.ndarray[Any, np.dtype[np.bool_]]
     read: int
     dropped: dict[str, int]
@@ -77,7 +86,7 @@ class Tokens:
     def example(self, index: int) -> Example:
         """One example."""
         row = self.rows[int(index)]
-        return Example(tuple(row["input_ids"]), int(row["start"]))
+        return Example(tuple(row["input_ids"]), int(row["start"]), tuple((begin, end) for begin, end in row["gaps"]))
 
 
 class Rendered(NamedTuple):
@@ -132,12 +141,12 @@ def write_tokens(pairs: Iterable[Rendered], folder: Path) -> None:
             else:
                 yield example, from_seed
 
+    examples = valid()
     with pa.OSFile(str(folder / _FILE), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as writer:
-        for window in _windows(valid()):
-            ids = pa.array([example.ids for example, _ in window], pa.list_(pa.int32()))
-            starts = pa.array([example.start for example, _ in window], pa.int32())
-            from_seed = pa.array([from_seed for _, from_seed in window], pa.bool_())
-            writer.write_batch(pa.record_batch([ids, starts, from_seed], schema=_SCHEMA))
+        while window := list(islice(examples, _ROWS)):
+            rows = [(e.ids, e.start, e.gaps, e.targets, from_seed) for e, from_seed in window]
+            columns = zip(zip(*rows, strict=True), _SCHEMA.types, strict=True)
+            writer.write_batch(pa.record_batch([pa.array(*column) for column in columns], schema=_SCHEMA))
     summary = {"read": read, "dropped": dict(sorted(dropped.items()))}
     (folder / _SUMMARY_FILE).write_text(json.dumps(summary), encoding="utf-8")
 
@@ -148,10 +157,10 @@ def open_tokens(folder: Path) -> Tokens:
     rows = Dataset.from_file(str(folder / _FILE))
     table = rows.data.table
     lengths = pc.list_value_length(table["input_ids"]).to_numpy().astype(np.int32)
-    starts = table["start"].to_numpy().astype(np.int32)
+    targets = table["targets"].to_numpy().astype(np.int32)
     from_seed = table["from_seed"].to_numpy().astype(np.bool_)
     content = folder.name.removesuffix(_LAYOUT)
-    return Tokens(folder, content, rows, lengths, starts, from_seed, int(summary["read"]), summary["dropped"])
+    return Tokens(folder, content, rows, lengths, targets, from_seed, int(summary["read"]), summary["dropped"])
 
 
 def _content(
@@ -162,7 +171,8 @@ def _content(
     for text in (*head, tags.model_dump_json(), str(max_tokens)):
         digest.update(text.encode() + b"\0")
     for pair in pairs:
-        for text in (pair.instruction, pair.response, pair.origin):
+        conversation = [json.dumps([pair.system, pair.later, pair.unlearnt])] if pair.system or pair.later else []
+        for text in (pair.instruction, pair.response, pair.origin, *conversation):
             data = text.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()
@@ -173,17 +183,6 @@ def _identity(tokenizer: PreTrainedTokenizerBase) -> str:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     serialised = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
     return hashlib.blake2b(str(serialised).encode(), digest_size=16).hexdigest()
-
-
-def _windows(examples: Iterator[tuple[Example, bool]]) -> Iterator[list[tuple[Example, bool]]]:
-    window: list[tuple[Example, bool]] = []
-    for example in examples:
-        window.append(example)
-        if len(window) == _ROWS:
-            yield window
-            window = []
-    if window:
-        yield window
 
 
 def _delete_oldest(cache: Path, used: Path, cache_bytes: int) -> None:

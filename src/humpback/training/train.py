@@ -144,7 +144,7 @@ def _summary(job: TrainingJob, tokens: Tokens, result: TrainingResult, devices: 
         dropped=tokens.dropped,
         steps=result.steps,
         batch_size=job.schedule.batch_size,
-        target_tokens=int((tokens.lengths - np.maximum(1, tokens.starts))[order].sum(dtype=np.int64)),
+        target_tokens=int(tokens.targets[order].sum(dtype=np.int64)),
         tokens=int(tokens.lengths[order].sum(dtype=np.int64)),
         final_loss=result.curve[-1].loss,
         curve=result.curve,

@@ -14,7 +14,9 @@ import yaml
 from humpback.deliver.export import LAYOUTS, CardFacts, collect_ratings, data_card, export_data
 from humpback.deliver.export import data as data_module
 from humpback.errors import StageError, StoreError
-from humpback.records import Curated, Pair, Rating
+from humpback.records import Curated, Dropped, Pair, Rating, content_id
+from humpback.seed.pairs import normal_text
+from tests.seed.reading import read, reasons
 
 NAMES = [layout.name for layout in LAYOUTS]
 
@@ -180,3 +182,42 @@ def test_ratings_are_collected_for_the_wanted_rows_only(ratings: list[Rating]) -
     found = collect_ratings(ratings, {ratings[0].id})
     assert list(found) == [ratings[0].id]
     assert [line.iteration for line in found[ratings[0].id]] == [1, 2]
+
+
+def test_every_layout_reads_back_as_a_seed(folder: Path) -> None:
+    """What there is no text in or twice is left out, and nothing else."""
+    for name in NAMES:
+        for ending in ("jsonl", "parquet"):
+            source = folder / name / f"train.{ending}"
+            rows = {(pair.instruction, pair.response) for pair in read(source) if isinstance(pair, Pair)}
+            alpaca = pq.read_table(folder / "alpaca" / "train.parquet").to_pylist()
+            exported = {(normal_text(row["instruction"]), normal_text(row["output"])) for row in alpaca}
+            assert exported <= rows, source
+            assert set(reasons(read(source))) <= {"no instruction", "no response", "duplicate"}, source
+
+
+def test_a_conversation_of_the_seed_is_trained_on_elsewhere_as_here(
+    tmp_path: Path, curated: list[Curated], facts: CardFacts
+) -> None:
+    talk = Pair(
+        content_id("Be brief.\n\nName one.", "Seven.", "More?", "Nine."),
+        "Be brief.\n\nName one.", "Seven.", "seed", "a", system="Be brief.", later=("More?", "Nine."),
+    )  # fmt: skip
+    export_data(curated, [talk], lambda item: (), tmp_path / "out", data_card(facts), [talk])
+    for split, layouts in (("train", ["training"]), ("validation", ["messages", "sharegpt", "training"])):
+        for name in layouts:
+            for ending in ("jsonl", "parquet"):
+                source = tmp_path / "out" / name / f"{split}.{ending}"
+                first = next(item for item in read(source, turns="all") if isinstance(item, Pair))
+                assert replace(first, source="a") == talk, source
+
+
+def test_preferences_read_back_as_what_was_asked_and_chosen(
+    tmp_path: Path, curated: list[Curated], facts: CardFacts
+) -> None:
+    out = tmp_path / "out"
+    export_data(curated[:1], [], lambda item: (), out, data_card(facts), rejected=lambda row: ["Another?"])
+    left, pair = read(out / "preference" / "train.parquet")
+    assert isinstance(pair, Pair)
+    assert isinstance(left, Dropped)
+    assert (pair.response, left.reason) == (normal_text(curated[0].instruction), "rejected answer")

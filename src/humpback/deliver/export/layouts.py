@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from humpback.prompts import backward_messages
+from humpback.prompts import backward_messages, pair_turns
+from humpback.records import Pair
 
 
 class HasTexts(Protocol):
@@ -50,6 +51,7 @@ class RatingLike(Protocol):
 Row = dict[str, Any]
 
 _TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
+_SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
 _SHAREGPT_TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
 _RATING = pa.struct(
     [
@@ -101,20 +103,14 @@ class Layout:
 
 def messages(pair: HasTexts) -> Row:
     """The turns of a conversation, as chat templates and TRL read them."""
-    return {
-        "messages": [
-            {"role": "user", "content": pair.instruction},
-            {"role": "assistant", "content": pair.response},
-        ]
-    }
+    turns = pair_turns(pair) if isinstance(pair, Pair) else [("user", pair.instruction), ("assistant", pair.response)]
+    return {"messages": [{"role": role, "content": text} for role, text in turns]}
 
 
 def prompt_completion(pair: HasTexts) -> Row:
-    """The same turns in two columns: TRL then takes the loss on the response alone, as the paper does."""
-    return {
-        "prompt": [{"role": "user", "content": pair.instruction}],
-        "completion": [{"role": "assistant", "content": pair.response}],
-    }
+    """The same turns in two columns: TRL then takes the loss on the last answer alone."""
+    *prompt, completion = messages(pair)["messages"]
+    return {"prompt": prompt, "completion": [completion]}
 
 
 def alpaca(pair: HasTexts) -> Row:
@@ -124,12 +120,8 @@ def alpaca(pair: HasTexts) -> Row:
 
 def sharegpt(pair: HasTexts) -> Row:
     """ShareGPT's turns."""
-    return {
-        "conversations": [
-            {"from": "human", "value": pair.instruction},
-            {"from": "gpt", "value": pair.response},
-        ]
-    }
+    turns = messages(pair)["messages"]
+    return {"conversations": [{"from": _SHAREGPT_ROLES[turn["role"]], "value": turn["content"]} for turn in turns]}
 
 
 _MESSAGES = pa.schema([("messages", pa.list_(_TURN))])
