@@ -170,6 +170,8 @@ class Candidate:
     gain: float | None = None
     """By how many nats the response makes a token of the instruction likelier, under the backward model; None where
     nobody looked."""
+    instruction_reasoning: str = ""
+    """What the backward model thought before it wrote the instruction, where it marks that; never trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ class Rating:
     """1 to 5 (other scales: docs/curation.md); None where `state` is skipped, unparsed or truncated."""
     reply: str
     finish_reason: FinishReason
+    reasoning: str = ""
+    """What the rater thought before its reply, where it marks that; nothing reads a score from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +319,8 @@ class Completion:
     log_probability: float
     """Sum of the log-probabilities of the tokens written, under the model before temperature and nucleus."""
     error: str = ""
+    reasoning: str = ""
+    """What a server gives apart from the text, as what the model thought first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_nothing_is_invented(text: str) -> None:
     ("text", "right"),
     [
         ("<think>a</think>\nb\n<think>c</think>\nd", ("a\n\nc", "b\n\nd")),
-        ("<thinking>a <reflection>b</reflection></thinking>\n<output>d</output>", ("a <reflection>b</reflection>", "d")),
+        ("<thinking>a <scratchpad>b</scratchpad></thinking>\n<output>d", ("a <scratchpad>b</scratchpad>", "d")),
         ("First. <think>a</think> Second.", ("a", "First. Second.")),
         ("a</think>b\n<think>c</think>d", ("a\n\nc", "b\n\nd")),
         ("<think>a</think>\nDone.\n<think>and then", ("a\n\nand then", "Done.")),

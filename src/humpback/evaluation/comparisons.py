@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +32,8 @@ class Output:
     output: str
     generator: str
     dataset: str = ""
+    reasoning: str = ""
+    """What the model thought before its answer; neither judged nor measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Comparison:
     """How often the judge was asked without giving two verdicts, so that the next try is another draw."""
     index: int = 0
     """Position in the evaluation set, from 0."""
+    reasoning: tuple[str, ...] = ()
+    """What the judge thought before each reply; empty where it marks no reasoning."""
 
     @property
     def id(self) -> str:
@@ -72,6 +76,7 @@ class Comparison:
             "annotator": self.annotator,
             "preference": self.preference,
             "raw_completion": list(self.replies),
+            **({"judge_reasoning": list(self.reasoning)} if self.reasoning else {}),
             "verdicts": list(self.verdicts),
             "tries": self.tries,
             "index": self.index,
@@ -94,8 +99,8 @@ def read_outputs(path: Path) -> list[Output]:
 
 def write_outputs(path: Path, outputs: Iterable[Output]) -> None:
     """Writes `model_outputs.json`."""
-    names = ("instruction", "output", "generator", "dataset")
-    write_json(path, [{name: getattr(output, name) for name in names} for output in outputs])
+    rows = map(asdict, outputs)
+    write_json(path, [{name: value for name, value in row.items() if value or name != "reasoning"} for row in rows])
 
 
 def read_comparisons(path: Path) -> list[Comparison]:
@@ -129,6 +134,7 @@ def comparison_of(row: Values, path: Path, number: int) -> Comparison:
         preference=preference_of(row["preference"]),
         verdicts=_texts(row.get("verdicts")),
         replies=_texts(row.get("raw_completion")),
+        reasoning=_texts(row.get("judge_reasoning")),
         tries=tries if isinstance(tries, int) else 0,
         index=index if isinstance(index, int) else number - 1,
     )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from humpback.engines.base import Engine
+from humpback.engines.base import NO_ANSWER, Engine, answers
 from humpback.evaluation.comparisons import Comparison
 from humpback.prompts import judge_messages, parse_verdict, prompt_digest
 from humpback.records import Completion, Request, Sampling, record_rng_seed
@@ -90,7 +90,7 @@ def judge(comparisons: Sequence[Comparison], engine: Engine, settings: Judging) 
         if not open_questions:
             break
         requests = (_request(rows[i], i, order, settings) for i, order in open_questions)
-        completions = {completion.id: completion for completion in engine.generate(requests)}
+        completions = answers(engine, requests)
         for i, order in open_questions:
             rows[i] = _with(rows[i], order, completions.get(f"{i}/{order}"))
         for i in {i for i, _ in open_questions}:
@@ -130,10 +130,10 @@ def win_rate(comparisons: Sequence[Comparison], rng_seed: int = 0) -> WinRate:
 def _with_earlier_verdicts(comparison: Comparison, name: str) -> Comparison:
     """The comparison with the earlier verdicts of this judge; those of another judge are removed."""
     if comparison.output_1 == comparison.output_2:
-        return replace(comparison, annotator=name, verdicts=("same", "same"), replies=("", ""), tries=0)
+        return replace(comparison, annotator=name, verdicts=("same", "same"), replies=("", ""), reasoning=(), tries=0)
     if comparison.annotator == name and len(comparison.verdicts) == len(comparison.replies) == 2:
         return comparison
-    return replace(comparison, annotator=name, verdicts=("not asked",) * 2, replies=("", ""), tries=0)
+    return replace(comparison, annotator=name, verdicts=("not asked",) * 2, replies=("", ""), reasoning=(), tries=0)
 
 
 def _is_verdict(verdict: str) -> bool:
@@ -154,9 +154,12 @@ def _request(comparison: Comparison, index: int, order: int, settings: Judging) 
 
 def _with(comparison: Comparison, order: int, answer: Completion | None) -> Comparison:
     verdicts, replies = list(comparison.verdicts), list(comparison.replies)
+    thoughts = list(comparison.reasoning or ("", ""))
     if answer is None or answer.error or answer.finish_reason == "error":
-        verdicts[order], replies[order] = "error", answer.error if answer else "the engine gave no answer"
+        verdicts[order], replies[order] = "error", answer.error if answer else NO_ANSWER
     else:
         verdict = parse_verdict(answer.text, answer.finish_reason)
         verdicts[order], replies[order] = _SHOWN[order].get(verdict, verdict), answer.text
-    return replace(comparison, verdicts=tuple(verdicts), replies=tuple(replies))
+        thoughts[order] = answer.reasoning
+    reasoning = tuple(thoughts) if any(thoughts) else ()
+    return replace(comparison, verdicts=tuple(verdicts), replies=tuple(replies), reasoning=reasoning)

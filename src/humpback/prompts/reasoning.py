@@ -30,6 +30,7 @@ _WHOLE = (
         r"\s*Here is my thought process:(?:(?P<thought>.*?)Here is my response:(?P<answer>.*)|(?P<cut>.*))\Z", re.DOTALL
     ),
 )
+_HINT = re.compile("think|thought|reasoning|reflection|scratchpad|channel", re.IGNORECASE)
 _CODE = r"^[ \t]*(?P<fence>`{3,}+|~{3,}+).*?^[ \t]*(?P=fence)|(?<!`)`{1,2}+[^`\n]{1,200}`"
 _MARK = re.compile(
     rf"(?P<code>{_CODE})|"
@@ -66,6 +67,8 @@ def split_reasoning(text: str) -> tuple[str, str]:
     for form in _WHOLE:
         if whole := form.match(text):
             return (whole["thought"] or whole["cut"] or "").strip(), (whole["answer"] or "").strip()
+    if not _HINT.search(text):
+        return "", text
     thoughts: list[str] = []
     answer, begin = "", 0
     for start, inner, inner_end, end in _blocks(text):
