@@ -332,8 +332,8 @@ def test_a_score_that_is_read_stands_in_the_reply(reply):
 @pytest.mark.timeout(60)  # Quadratic behaviour would take minutes.
 @pytest.mark.parametrize("unit", ["*", "score ", "Score: ", "<", " ", "\n", "score **", "4", "((", "score(", "#", "- "])
 def test_a_long_monotonous_reply_does_not_hang(unit):
-    assert parse_rating(unit * (200_000 // len(unit)), "stop").state == "unparsed"
-    assert len(reasons(unit * (200_000 // len(unit)), "length") or "") <= 200_000
+    assert parse_rating(unit * (60_000 // len(unit)), "stop").state == "unparsed"
+    assert len(reasons(unit * (60_000 // len(unit)), "length") or "") <= 60_000
 
 
 @pytest.mark.parametrize(
