@@ -52,7 +52,7 @@ class WinRate:
     """Mean preference for the model: a tie counts half. nan where nothing was judged."""
     standard_error: float
     interval: Interval
-    """95 %, percentile bootstrap over prompts, 2,000 draws."""
+    """95 %, percentile bootstrap over prompts, 2,000 draws; nan for one prompt."""
     discrete_win_rate: float
     """(wins + ties / 2) / all, each preference taken as a win, a tie or a loss."""
     agreement: float | None
@@ -104,7 +104,9 @@ def win_rate(comparisons: Sequence[Comparison], rng_seed: int = 0) -> WinRate:
     points = [value for _, value in judged]
     wins, losses = sum(value > 0.5 for value in points), sum(value < 0.5 for value in points)
     draws = len(points) - wins - losses
-    interval = bootstrap_mean(points, [instruction for instruction, _ in judged], rng_seed)
+    prompts = [instruction for instruction, _ in judged]
+    # Of one prompt every draw is the same.
+    interval = bootstrap_mean(points if len(set(prompts)) > 1 else [], prompts, rng_seed)
     verdicts = [row.verdicts for row in comparisons if len(row.verdicts) == 2 and "same" not in row.verdicts]
     both = [pair for pair in verdicts if all(map(_is_verdict, pair))]
     # Output 1 is shown first in the first order, output 2 in the second.
