@@ -71,6 +71,7 @@ _PAIRS = {
     "empty": "the instruction is empty",
     "generation failed": "the model gave no answer",
     "has context": "needs a context that is not part of the pair",
+    "left blank": "the instruction has places to fill in, or an address that the model cannot read",
     "no instruction": "has no instruction",
     "no response": "has no response",
     "no source": "the side that is read is empty",
@@ -79,6 +80,8 @@ _PAIRS = {
     "not approved": "not approved by the people who reviewed it",
     "other language": "in another language than seed.language",
     "refusal": "the model refused to write an instruction",
+    "several requests": "several instructions were written, not one",
+    "speaks of an unseen text": "the instruction speaks of a text that its reader does not see",
 }
 _SELECTION = {
     "below the threshold": "scored below the cut",
