@@ -19,10 +19,8 @@ Origin = Literal["seed", "augmented"]
 DocumentFormat = Literal["html", "markdown", "rst", "text"]
 RatingState = Literal["scored", "asked-again", "checked", "skipped", "unparsed", "truncated"]
 """scored: the rater gave a score. asked-again: its reply had none, and the grade was then read as a distribution.
-checked: scored although the cascade would have left it out, a sample that shows what the cascade costs.
-
-Three have no score. skipped: left out by the cascade. unparsed: the reply states none, or the engine gave no answer.
-truncated: the reply ends before it."""
+checked: scored although the cascade would have left it out, a sample that shows what the cascade costs. No score have
+skipped: left out by the cascade, unparsed: the reply states none, and truncated: the reply ends before it."""
 
 PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge"]
 """The prompts, each a text file in `humpback.prompts`."""
@@ -138,7 +136,7 @@ class SegmentVector:
     cluster: int
     """Number of its group of like segments; -1 where the model could not read it."""
     vector: bytes
-    """Its standardised hidden states, packed: a byte for each dimension; empty where the model could not read it."""
+    """Its standardised hidden states, a byte for each dimension; empty where the model could not read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +166,9 @@ class Candidate:
     log_probability: float
     """Mean log-probability of a token of the instruction under the backward model, as sampled."""
     gain: float | None = None
-    """By how many nats the response makes a token of the instruction likelier, under the backward model; None where
-    nobody looked."""
+    """Nats by which the response makes a token of the instruction likelier, under M_yx; None where nobody looked."""
     instruction_reasoning: str = ""
-    """What the backward model thought before it wrote the instruction, where it marks that; never trained on."""
+    """What the backward model thought first, where it marks that; never trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +187,7 @@ class Rating:
     reply: str
     finish_reason: FinishReason
     reasoning: str = ""
-    """What the rater thought before its reply, where it marks that; nothing reads a score from it."""
+    """What the rater thought first, where it marks that; no score is read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +316,7 @@ class Completion:
     log_probability: float
     """Sum of the log-probabilities of the tokens written, under the model before temperature and nucleus."""
     error: str = ""
-    reasoning: str = ""
-    """What a server gives apart from the text, as what the model thought first."""
+    reasoning: str = ""  # what the model thought first, as far as it was told from the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,10 +337,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRequest:
-    """How likely is each continuation, as the assistant's turn of this conversation?
-
-    Where the last message is the assistant's, the continuations go on with it.
-    """
+    """How likely is each continuation, as the assistant's turn, or as what follows where that has begun?"""
 
     id: str
     messages: tuple[Message, ...]
