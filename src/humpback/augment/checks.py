@@ -41,27 +41,28 @@ _LABEL = re.compile(
 )
 # How a model announces an instruction instead of writing it.
 _PREAMBLE = re.compile(
-    rf"^[*_\s]*(?:(?:sure|certainly|of course|okay|ok|absolutely|alright)[!.,]\s+)?(?:based on the \w+, )?(?:"
-    rf"here(?:['’]s| is| are) (?:an?|the|one|my|some) (?:[\w-]+ ){{0,4}}{_ASKED}s?\b"
-    rf"|(?:(?:an?|the|one) )?(?:possible|potential|likely|plausible|suitable|original|user['’]s) (?:[\w-]+ ){{0,2}}"
-    rf"{_ASKED}\b"
-    r"|(?:the|a) user (?:might|may|could|would|likely|probably|must)\b(?: have)?[^\n:]{0,20}\bask\w*"
-    r")[^\n:]{0,80}:[*_]{0,3}\s*(?:>\s*)?|^(?:sure|certainly|of course)[!.]\s+",
+    r"(?:<\|\w+\|>|\[INST\]|<s>)\s*|[*_\s]*(?:sure|certainly|of course|okay|ok|absolutely|alright)[!.,]\s+"
+    r"(?=here\b|[\"“]|.*\?)"
+    rf"|[*_\s]*(?:here(?:['’]s| is| are)|the|an?|one|this|possible|potential|likely|plausible|suitable|original|"
+    rf"based on|i (?:think|believe|guess)|imagine|perhaps)\b[^\n:?\"“]{{0,100}}\b(?:user|{_ASKED}s?|ask(?:ed|s)?)\b"
+    r"[^\n:?\"“]{0,60}(?::[*_]{0,3}\s*(?:>\s*)?|,?\s(?=[\"“][^\"“”]*[\"”][.\s]*\Z))",
     re.IGNORECASE,
 )
 _WHOLE = re.compile(
     rf"```(?:text|markdown|json|plaintext)?\s*\n(?P<fenced>.*?)\n?```|<(?P<tag>{_ASKED})>(?P<tagged>.*?)</(?P=tag)>"
-    r"|\*\*(?P<bold>[^*\n]+)\*\*",
+    r"|(?P<mark>[*_]{1,3})(?P<marked>[^*\n]+)(?P=mark)|(?:[-*•]|\d[.)]|#{1,6})\s+(?P<item>[^\n]+)",
     re.IGNORECASE | re.DOTALL,
 )
 # What a model says behind an instruction: the answer to it, or what it thinks of it.
 _BEHIND = re.compile(
     r"\n[ \t]*[*_#]{0,6}(?:assistant|ai|ai assistant)[*_]{0,3}:.*\Z"
-    rf"|\s+\((?:note: )?(?:this|the) [^()\n]{{0,80}}\b(?:{_ASKED}|text|passage|response)\b[^()\n]*\)\s*\Z"
-    rf"|\n\s*\n[*_(\s]*(?:(?:note[*_]{{0,3}}:[^\n]{{0,80}}?|(?:this|the above|that) )(?:is a |would be an? [\w-]+ )?"
-    rf"(?:{_ASKED}|text|passage|response)\b|(?:explanation|rationale|reasoning)[*_]{{0,3}}:"
-    r"|let me know if|i hope this|would you like me|feel free to).*\Z"
-    r"|(?:<\|\w+\|>|</s>)\s*\Z",
+    r"|(?<=[?？])\s*\n\s*\n[*_#]{0,6}(?:answer|response|reply)[*_]{0,3}:.*\Z"
+    rf"|\s+\((?:note\b|(?:this|the) [^()\n]{{0,80}}\b(?:{_ASKED}|text|passage|response)\b)[^()\n]*\)\s*\Z"
+    r"|(?<=[\"”]) [-–—,(]+ ?(?:this|that) (?:is|was|would)\b[^\n]*\Z|\n\s*-{3,}\s*\Z"
+    rf"|\n\s*\n[*_(\s]*(?:(?:note[*_]{{0,3}}:[^\n]{{0,80}}?|(?:this|the above|that|i chose this) )"
+    rf"(?:is a |would be an? [\w-]+ )?(?:{_ASKED}|text|passage|response)\b"
+    r"|(?:explanation|rationale|reasoning)[*_]{0,3}:|let me know if|i hope this|would you like me|feel free to).*\Z"
+    r"|(?:<\|\w+\|>|</s>|\[/INST\])\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _ANSWER = re.compile(
@@ -76,20 +77,24 @@ _ACCORDING = re.compile(
 )
 _UNSEEN = re.compile(
     rf"\b(?:above|provided|preceding|aforementioned) {_TEXT}\b|\b{_TEXT} (?:above|provided)\b"
+    rf"|\bthis {_TEXT}\b|\bthe above\b"
     rf"|\b(?:does|do|in|of|from|by|to) the (?:passage|excerpt|text|snippet)\b",
     re.IGNORECASE,
 )
 _OWN_TEXT = re.compile(r"[:\n][^\n]*.{40}|[\"“][^\"”]{40}", re.DOTALL)
 _BLANK = re.compile(
-    r"\[(?:insert |your |the |company |customer |product )?[a-z]+(?: name| topic| here| title)?\](?!\()"
+    r"\[(?:[a-z]+(?:['’]s)? ){0,3}[a-z]+\](?!\()|\((?:insert|your) [^()]{1,30}\)"
     r"|\{[a-z][a-z_ ]{2,30}\}|<(?:topic|subject|name|insert [^<>]{1,30}|your [^<>]{1,30})>|https?://\S+",
     re.IGNORECASE,
 )
-_FORMAT = re.compile(r"\b(?:format|form|template|placeholder|syntax|regex|schema)\b|```", re.IGNORECASE)
+_FORMAT = re.compile(r"\b(?:formats?|form|template|placeholder|syntax|regex|schema)\b|```", re.IGNORECASE)
 _ITEM = re.compile(
     r"[ \t]*(?:\d{1,2}[.)]|[-*•]|(?:option|request|question|instruction|alternative) \d\W)[ \t]+\S", re.I
 )
-_OR = re.compile(r"^[ \t*_]*(?:or|alternatively)[ \t*_]*[:,]?[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
+_OR = re.compile(
+    r"^[ \t*_]*(?:or[ \t*_]*[:,]?[ \t*_]*$|alternatively[ \t*_]*[:,])|\Aeither [\"“].+[\"”],? or [\"“]",
+    re.IGNORECASE | re.MULTILINE,
+)
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("「", "」"), ("`", "`"))
 _FENCE = re.compile(r"</?\s*(?:text|instruction|response)(?:-\d+)?\s*>", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"\W*(?:n/?a|none|null|nothing|not applicable|no (?:instruction|request|question))\W*", re.I)
@@ -111,12 +116,14 @@ def clean(text: str) -> str:
     """Takes off what surrounds an instruction: reasoning, labels and announcements, quotes, what is said behind it."""
     while True:
         before = text
-        text = _PREAMBLE.sub("", split_reasoning(text)[1].strip(), count=1)
+        text = split_reasoning(text)[1].strip()
+        if preamble := _PREAMBLE.match(text):
+            text = text[preamble.end() :]
         text = _out_of_json(_BEHIND.sub("", text).strip())
         if label := _LABEL.match(text):
             text = _ANSWER.sub("", text[label.end() :]).strip()
         if whole := _WHOLE.fullmatch(text):
-            text = whole["fenced"] or whole["tagged"] or whole["bold"] or ""
+            text = next(filter(None, whole.group("fenced", "tagged", "marked", "item")), "")
         if not _OWN_TEXT.search(text) and (shorter := _ACCORDING.sub("", text, count=1)) != text:
             text = shorter[:1].upper() + shorter[1:]
         for opening, closing in _QUOTES:
@@ -139,8 +146,10 @@ def _out_of_json(text: str) -> str:
         content = content[0]
     if isinstance(content, dict):
         asked = [
-            value for name, value in content.items() if re.fullmatch(rf"(?:user_?)?{_ASKED}|user|task", name, re.I)
+            value for name, value in content.items() if re.fullmatch(rf"(?:user_?)?{_ASKED}s?|user|task", name, re.I)
         ]
+        if asked and isinstance(asked[0], list):
+            return _out_of_json(json.dumps(asked[0], ensure_ascii=False))
         content = "\n\n".join(filter(None, [*map(str, asked[:1]), str(content.get("input") or "")]))
     return content if isinstance(content, str) and content else text
 
@@ -214,8 +223,9 @@ def _is_no_instruction(instruction: str, response: str, settings: AugmentSetting
 
 def _is_several(instruction: str, response: str, settings: AugmentSettings) -> bool:
     lines = [line for line in instruction.splitlines() if line.strip()]
-    asked = [line for line in lines if _ITEM.match(line) and line.rstrip(" *_\"'”").endswith(("?", "？"))]
-    return 1 < len(lines) == len(asked) or bool(_OR.search(instruction)) or _is_list(instruction)
+    asked = [line for line in lines if line.rstrip(" *_\"'”").endswith(("?", "？"))]
+    fewest = 2 if all(map(_ITEM.match, lines)) else 3
+    return fewest <= len(lines) == len(asked) or bool(_OR.search(instruction)) or _is_list(instruction)
 
 
 def _is_list(text: str) -> bool:

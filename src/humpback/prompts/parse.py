@@ -28,17 +28,17 @@ class ParsedRating:
 _MARKS = r"[\s*_`\"'’”#]{0,12}"
 _NAMES = (
     "score|rating|grade|bewertung|punktzahl|wertung|puntuación|puntuacion|calificación|calificacion|valoración|évaluation|"
-    "evaluation|punteggio|valutazione|pontuação|avaliação|оценка|балл|التقييم|الدرجة|स्कोर|अंक|रेटिंग"
+    "evaluation|punteggio|valutazione|pontuação|avaliação|оценка|балл|ocena|skor|điểm|التقييم|الدرجة|النتيجة|امتیاز|स्कोर|अंक|रेटिंग"
 )
 _LABEL = (
     rf"(?:(?<![^\W_])(?<![^\W_]_)(?:(?:final|overall|total)_)?(?:{_NAMES})(?![^\W_])"
-    "|评分|得分|分数|打分|评级|評分|得点|点数|評価|スコア|점수|평점)"
+    "|评分|得分|分数|打分|评级|評分|得点|点数|評価|スコア|점수|평점|평가)"
 )
 # What is a score only where nothing but a number stands behind it: 'Overall: 4', and French 'Note : 4'.
 _LONE_LABEL = r"(?:overall|total|note|nota|voto|总分|總分|総合)(?:[ \t]{1,4}(?:score|rating|grade))?"
 _SCALE = r"(?:[(\[][^()\[\]\n]{0,24}[)\]])?"
 _WORDS = r"(?:is|of|(?P<wishes>would be|should be))(?![^\W_])"
-_SEPARATOR = rf"(?::|=>?|-+>|→|{_WORDS}|(?<=\s)[-–—](?=\s)){_MARKS}(?:an?(?=\s))?"
+_SEPARATOR = rf"(?::|=>?|-+>|→|为|為|是|は|{_WORDS}|(?<=\s)[-–—](?=\s)){_MARKS}(?:an?(?=\s))?"
 _OPENERS = r"(?:\s?\$?\\boxed)?[\s*_`\"'‘“(\[{<$]{0,12}"
 
 # A statement of a score, up to its number, whatever that is: also one that no grade can be.
@@ -69,7 +69,7 @@ _UNIT = r"(?:[分点點점星](?!\w)|[ \t](?:points?|stars?|punkten?)(?!\w))?+"
 _OUT_OF_FIVE = rf"(?:[ \t]*\(?{_OUT_OF}[ \t]*[*_`]{{0,4}}(?:5|five)(?:[.,]0+)?(?:[分点點점星]|(?![^\W_])){_CLOSERS})?"
 _GOES_ON = (
     r"(?!\w|\.\d|[+%]"  # 40, 4.25, 4th, 3+
-    r"|[ \t]*[-–—~+/⁄.,:&=×*^][ \t]*[*_`\[(<]{0,4}\d"  # 3-4, 4/10, 4, 5
+    r"|[ \t]*[-–—~+/⁄.,:&=×*^·→][ \t]*[*_`\[(<]{0,4}\d"  # 3-4, 4/10, 4, 5
     r"|[ \t]*[*_`\[<]{0,4}\d"  # 4 1/2, [4] [5]
     rf"|[ \t]*[/⁄]|[ \t]*\(?{_OUT_OF}[ \t]*\d|[ \t]*\(?(?:out[ \t]+)?of\b"  # 4/ten, 4 out of 10
     r"|[ \t]*(?:to|or|and|through|versus|vs\.?)[ \t]+(?:an?[ \t]+)?[*_`\[(<]{0,4}(?:\d|half))"  # 3 or 4

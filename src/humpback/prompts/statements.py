@@ -25,8 +25,9 @@ _JSON_TRIES = 20
 
 _SENTENCE_END = re.compile(r"\n|[.!?;:…|][*_\"'’”)\]]{0,6}\s|[。！？；]|[{,]\s{0,4}(?=[\"'][^\"']*\Z)")
 _LEAD = re.compile(
-    r"(?:[\W_]|\d+[.)])*(?:(?:final|overall|total|my|the|your|this|assigned|revised|corrected|new|so|therefore|thus|"
-    r"hence|gesamt\w*|综合|总体|最终|总|總|総合)[\W_]*){0,4}\Z",
+    r"(?:[\W_]|\d+[.)])*(?:(?:final|overall|total|my|the|your|this|assigned|revised|corrected|new|so|therefore|"
+    r"thus|hence|on reflection|on second thoughts?|actually|sorry|correction|"
+    r"gesamt\w*|综合|总体|最终|总|總|総合)[\W_]*){0,4}\Z",
     re.IGNORECASE,
 )
 _REPORTED = re.compile(
@@ -48,8 +49,8 @@ _CORRECTION = re.compile(
     re.IGNORECASE,
 )
 _RUN_ON = re.compile(
-    r"^[ \t]*(?:</?(?:instruction|response|text|user|assistant)\b|<\||-{3,}|[#*_ ]{0,6}"
-    r"(?:instruction|response|reply|question|user|human|assistant|prompt|input|example|pair)\b[^\n:]{0,12}:)",
+    r"^[ \t]*(?:</?(?:instruction|response|text|user|assistant)\b|<\||-{3,}|#{1,6} ?(?:instruction|response)"
+    r"|[#*_ ]{0,6}(?:instruction|response|reply|question|user|human|assistant|prompt|input|example)\b[^\n:]{0,12}:)",
     re.IGNORECASE | re.MULTILINE,
 )
 _ECHO = re.compile(r"<((?:instruction|response|text)(?:-\d+)?)>.{0,4000}?</\1>", re.DOTALL)
@@ -96,7 +97,7 @@ def verdict_of(text: str, statements: Iterable[Statement[Value]]) -> Statement[V
         if not any(begin <= statement.begin and statement.end <= end for begin, end in ignored)
         and _is_meant(text, statement)
     ]
-    own = [statement for statement in own if statement.leads] or own
+    own = [one for one in own if one.leads and not one.wishes] or [one for one in own if one.leads] or own
     counted = own[0] if own else None
     for previous, statement in pairwise(own):
         between = text[previous.end : statement.end]
