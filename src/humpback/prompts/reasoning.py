@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_TAGS = ("think(?:ing)?", "thoughts?", "reasoning", "reflection", "scratchpad", "seed:think")
+_TAGS = ("think(?:ing)?", "thoughts?", "reasoning", "reflection", "scratchpad", "thought_process", "seed:think")
 _FORMS = (
     *((rf"(?i:<{tag}(?:\s[^<>\n]{{0,60}})?>)", rf"(?i:</{tag}\s?>)") for tag in _TAGS),
     (r"◁think▷", r"◁/think▷"),
@@ -25,7 +25,10 @@ _FORMS = (
 
 # What encloses a whole reply, seen from its first word: gpt-oss without its control tokens, and Granite.
 _WHOLE = (
-    re.compile(r"\s*analysis(?:(?P<thought>.*?)assistantfinal(?P<answer>.*)|(?=[^\W\d_a-z])(?P<cut>.*))\Z", re.DOTALL),
+    re.compile(
+        r"\s*(?:assistant)?analysis(?:(?P<thought>.*?)assistantfinal(?P<answer>.*)|(?=[^\W\d_a-z])(?P<cut>.*))\Z",
+        re.DOTALL,
+    ),
     re.compile(
         r"\s*Here is my thought process:(?:(?P<thought>.*?)Here is my response:(?P<answer>.*)|(?P<cut>.*))\Z", re.DOTALL
     ),
@@ -44,7 +47,7 @@ _ANYWHERE = [re.compile(rf"(?<!`)(?:{closing})(?!`)") for _, closing in _FORMS]
 
 # What some models put around the answer that follows: no part of it.
 _ENVELOPES = (
-    re.compile(r"(?i:<(?P<name>answer|response|output|solution)>)(?P<answer>.*?)(?i:</(?P=name)>)?\Z", re.DOTALL),
+    re.compile(r"(?i:<(?P<name>answer|response|output|solution|final)>)(?P<answer>.*?)(?i:</(?P=name)>)?\Z", re.DOTALL),
     re.compile(
         r"(?:<\|start\|>assistant)?<\|channel\|>final[^<\n]{0,80}<\|message\|>(?P<answer>.*?)(?:<\|(?:return|end)\|>)?\Z",
         re.DOTALL,
@@ -52,7 +55,8 @@ _ENVELOPES = (
     re.compile(r"<\|begin_of_solution\|>(?P<answer>.*?)(?:<\|end_of_solution\|>)?\Z", re.DOTALL),
     re.compile(r"<\|START_RESPONSE\|>(?P<answer>.*?)(?:<\|END_RESPONSE\|>)?\Z", re.DOTALL),
 )
-_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…", ">")
+_NAMED = re.compile(r"\W*(?:and|or|to|und|et|y)?\W*")
+_QUOTES = ('"', "'", "“", "‘", "«", "`")
 
 
 def split_reasoning(text: str) -> tuple[str, str]:
@@ -104,27 +108,21 @@ def _blocks(text: str) -> Iterator[tuple[int | None, int, int, int]]:
     while mark := _MARK.search(text, position):
         kind = mark.lastgroup or ""
         position = mark.end()
-        before = text[max(begin, text.rfind("\n", 0, mark.start()) + 1) : mark.start()]
-        starts_line = not before.strip()
+        before = text[max(begin, text.rfind("\n", 0, mark.start()) + 1) : mark.start()].strip()
         if kind.startswith("open"):
             end = _closing(text, int(kind[4:]), mark.end())
-            if end is None and starts_line:
+            if end is None and not before:
                 yield mark.start(), mark.end(), len(text), len(text)
                 return
-            if end is None:
-                continue
-            position = end[1]
-            many_lines = "\n" in text[mark.start() : position]
-            if starts_line or many_lines or before.rstrip().endswith(_SENTENCE_ENDS):
-                yield mark.start(), mark.end(), *end
-                begin = position
-        elif kind.startswith("close"):
-            # 'they end with </think> and go on' names the mark; 'so it is 4</think>It is 4' ends with it.
-            ends_line = not text[position : position + 80].split("\n", 1)[0].strip()
-            glued = before[-1:].strip() not in ("", '"', "'", "“", "‘")
-            if starts_line or ends_line or glued or before.rstrip().endswith(_SENTENCE_ENDS):
-                yield None, begin, mark.start(), position
-                begin = position
+            if end is not None:
+                position = end[1]
+                # 'between <think> and </think>' names the marks.
+                if not before or not _NAMED.fullmatch(text, mark.end(), end[0]):
+                    yield mark.start(), mark.end(), *end
+                    begin = position
+        elif kind.startswith("close") and not before.endswith(_QUOTES):
+            yield None, begin, mark.start(), position
+            begin = position
 
 
 def _closing(text: str, kind: int, start: int) -> tuple[int, int] | None:
