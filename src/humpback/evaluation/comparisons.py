@@ -173,7 +173,7 @@ def pair_up(baseline: Sequence[Output], model: Sequence[Output]) -> tuple[list[C
     with second.
 
     Returns:
-        The comparisons, not yet judged, and how many of the model's outputs have no partner.
+        The comparisons, not yet judged, and how many outputs of both sides have no partner.
     """
     partners: dict[int, Output] = {}
     unpaired = list(model)
@@ -192,19 +192,20 @@ def pair_up(baseline: Sequence[Output], model: Sequence[Output]) -> tuple[list[C
         )
         for index, first in enumerate(baseline) if index in partners
     ]  # fmt: skip
-    return comparisons, len(unpaired)
+    return comparisons, len(baseline) + len(model) - 2 * len(comparisons)
 
 
 def paired_files(outputs: Path, baseline: Path, most_alone: float) -> tuple[list[Comparison], int]:
-    """The comparisons of two files of outputs, and how many outputs of the first have no partner.
+    """The comparisons of two files of outputs, and how many outputs of both have no partner.
 
     Raises:
-        InputError: That is more than `most_alone` of them, or all.
+        InputError: More than `most_alone` of the first file's have none, or all.
     """
     model = read_outputs(outputs)
     pairs, alone = pair_up(read_outputs(baseline), model)
-    if not pairs or alone > most_alone * len(model):
-        share = f"{alone} of the {len(model)} prompts in {outputs} are not in {baseline}"
+    missing = len(model) - len(pairs)
+    if not pairs or missing > most_alone * len(model):
+        share = f"{missing} of the {len(model)} prompts in {outputs} are not in {baseline}"
         raise InputError(
             share if pairs else f"{outputs} and {baseline} have no prompt in common",
             "give outputs on one evaluation set, or leave the others out",

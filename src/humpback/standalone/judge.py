@@ -78,7 +78,7 @@ def judge_files(
         return rate(run).unjudged == 0
 
     if alone:
-        yield f"{alone} outputs of {outputs} have no partner in {baseline} and are left out"
+        yield f"{alone} outputs have no partner and are left out"
     yield from carry_out(
         Command([read, verdicts], config, out, write, (out,), (outputs, baseline), complete=complete), how
     )
