@@ -71,6 +71,7 @@ _PAIRS = {
     "empty": "the instruction is empty",
     "generation failed": "the model gave no answer",
     "has context": "needs a context that is not part of the pair",
+    "left blank": "the instruction has places to fill in, or an address that the model cannot read",
     "no instruction": "has no instruction",
     "no response": "has no response",
     "no source": "the side that is read is empty",
@@ -80,6 +81,8 @@ _PAIRS = {
     "repeats an example": "the instruction is one of the examples that its writer was shown",
     "other language": "in another language than seed.language",
     "refusal": "the model refused to write an instruction",
+    "several requests": "several instructions were written, not one",
+    "speaks of an unseen text": "the instruction speaks of a text that its reader does not see",
 }
 _SEED_ROWS = {
     "another split": "belongs to a split that is not for training",

@@ -134,7 +134,7 @@ class SegmentVector:
     cluster: int
     """Number of its group of like segments; -1 where the model could not read it."""
     vector: bytes
-    """Its standardised hidden states, packed: a byte for each dimension; empty where the model could not read it."""
+    """Its standardised hidden states, a byte for each dimension; empty where the model could not read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,8 @@ class Candidate:
     """Mean log-probability of a token of the instruction under the backward model, as sampled."""
     gain: float | None = None
     """Nats by which the response makes a token of the instruction likelier under M_yx; None where nobody looked."""
+    instruction_reasoning: str = ""
+    """What the backward model thought first, where it marks that; never trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,8 @@ class Rating:
     """1 to 5 (other scales: docs/curation.md); None where `state` is skipped, unparsed or truncated."""
     reply: str
     finish_reason: FinishReason
+    reasoning: str = ""
+    """What the rater thought first, where it marks that; no score is read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +322,7 @@ class Completion:
     log_probability: float
     """Sum of the log-probabilities of the tokens written, under the model before temperature and nucleus."""
     error: str = ""
+    reasoning: str = ""  # what the model thought first, as far as it was told from the text
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,21 @@ INVALID = {
     "?!?!?!?!?!?!": "not an instruction",
     "Not applicable.": "not an instruction",
     "(no instruction)": "not an instruction",
+    "1. Why do whales sing?\n2. How long is a song?": "several requests",
+    "Why do whales sing?\nHow long is a song?\nWho hears it?": "several requests",
+    "Why do whales sing?\n\nAlternatively: How long is a song?": "several requests",
+    'Either "Why do whales sing?" or "How long?"': "several requests",
+    "Why do whales sing?\n\nOr:\n\nHow long is a song?": "several requests",
+    '["Why do whales sing?", "How long?"]': "several requests",
+    "Write an article about [topic] for [company name].": "left blank",
+    "Write about {animal name} please.": "left blank",
+    "Write an email to [recipient's name].": "left blank",
+    "Write an email to (insert name).": "left blank",
+    "Write a letter from <your name> about whales.": "left blank",
+    "Summarise https://example.org/whales for me.": "left blank",
+    "Summarise the text above.": "speaks of an unseen text",
+    "Can you explain this passage?": "speaks of an unseen text",
+    "What does the passage say about whales?": "speaks of an unseen text",
     "ザトウクジラはなぜ歌うのですか?": "another script",
     "Почему киты поют такие длинные песни?": "another script",
 }
@@ -143,12 +158,78 @@ def test_pairs_of_whatever_origin_get_the_gain_that_they_would_have():
         ('"Yes" or "no"', '"Yes" or "no"'),
         ("What does the prompt: field do?", "What does the prompt: field do?"),
         ('"', '"'),
+        ("<think>\nA user might ask why.\n</think>\n\nWhy?", "Why?"),
+        ("<think>\nA user might ask", ""),
+        ('Sure! Here is a possible user request that the text would answer:\n\n"Why?"', "Why?"),
+        ("Okay, here's the request:\n\n**Why?**", "Why?"),
+        ("The user might have asked: Why?", "Why?"),
+        ("Possible user request: Why?", "Why?"),
+        ("User: Why?", "Why?"),
+        ("I think the user asked: Why?", "Why?"),
+        ('The text is an answer to the question "Why?"', "Why?"),
+        ('A user might ask, "Why?"', "Why?"),
+        ('"Why?" - this is what the user asked.', "Why?"),
+        ("[INST] Why? [/INST]", "Why?"),
+        ("<|user|>\nWhy?\n<|assistant|>", "Why?"),
+        ("1. Why?", "Why?"),
+        ("# Why?", "Why?"),
+        ("*Why?*", "Why?"),
+        ("Why?\n\nAnswer: Because.", "Why?"),
+        ("Why?\n\n---\n\nThis request fits the text.", "Why?"),
+        ('{"questions": ["Why?"]}', "Why?"),
+        ("**User:** Why?", "Why?"),
+        ("User request:\n> Why?", "Why?"),
+        ("### Instruction\n\nWhy?", "Why?"),
+        ("Q: Why?\nA: Because.", "Why?"),
+        ("Why?\n\nAssistant: Because.", "Why?"),
+        ("Why?\n\n(This request is answered by the text above.)", "Why?"),
+        ("Why?\n\nNote: this request is answered by the text.", "Why?"),
+        ("Why?\n\n**Explanation:** It is asked.", "Why?"),
+        ("Why?\n\nLet me know if you want another.", "Why?"),
+        ("Why?<|im_end|>", "Why?"),
+        ("```\nWhy?\n```", "Why?"),
+        ("<request>Why?</request>", "Why?"),
+        ('{"instruction": "Why?"}', "Why?"),
+        ('```json\n{"request": "Add.", "input": "1 2"}\n```', "Add.\n\n1 2"),
+        ('["Why?"]', "Why?"),
+        ("According to the passage above, why do whales sing?", "Why do whales sing?"),
+        ("Why do whales sing, according to the text?", "Why do whales sing?"),
         ("Instruction:", ""),
         ("", ""),
     ],
 )
 def test_clean(raw, cleaned):
     assert clean(raw) == cleaned
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Answer the following question: why do whales sing?",
+        "Write code.\n\nNote: use no library.",
+        "Translate: 'Where is the user?'",
+        "Rewrite the text below so that a child understands it: Whales sing songs that change from year to year.",
+        "List the dates in the format [date] - [event].",
+        "What is <b> in HTML, and what does [1] mean?",
+        "1. Sort the list.\n2. Print it.",
+        "Explain JSON such as {} to me.",
+        "Is this request for comments an RFC?",
+        "Based on what you know, why do whales sing?",
+    ],
+)
+def test_an_instruction_that_is_good_stays_as_it_is(instruction):
+    assert clean(instruction) == instruction
+    assert validate(instruction, "", SETTINGS) is None
+
+
+def test_reasoning_is_kept_apart_and_a_reply_of_reasoning_alone_says_so():
+    thought = scripted("<think>\nAbout songs.\n</think>\n\nWhy do they sing?")
+    (one,) = run([segment()], thought).kept
+    assert (one.instruction, one.instruction_reasoning) == ("Why do they sing?", "About songs.")
+    for text, reason in (("<think>\nAbout songs ...", "did not end"), ("<think>About songs.</think>", "empty")):
+        (dropped,) = run([segment()], scripted(text)).dropped
+        assert (dropped.reason, dropped.detail) == (reason, "reasoning alone, and no answer behind it")
+        assert dropped.excerpt.startswith("About songs")
 
 
 @given(st.text(alphabet=" \n\"'`*:#“”Instruction a?"))

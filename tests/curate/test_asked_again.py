@@ -170,3 +170,23 @@ def test_a_real_model_that_never_ends_in_a_score_rates_every_candidate_whatever_
     assert [rating.state for rating in ratings] == ["asked-again"] * 3
     assert all(1 < rating.score < 5 for rating in ratings)
     assert [rating.score for rating in alone] == pytest.approx([rating.score for rating in ratings], abs=1e-3)
+
+
+def test_what_the_rater_thought_is_kept_apart_and_gives_no_score():
+    replies = {
+        "a": "<think>\nScore: 2 at first.\n</think>\n\nGood.\nScore: 4",
+        "b": "<think>\nScore: 2 would be",
+        "c": Completion("c", "Fine.\nScore: 3", "stop", 1, 1, 0.0, reasoning="Score: 1?"),
+    }
+    ratings = scorer(ask_again=False).score([candidate(name) for name in replies], Recorded(replies)).kept
+
+    assert [(rating.state, rating.score) for rating in ratings] == [("scored", 4), ("unparsed", None), ("scored", 3)]
+    assert [rating.reasoning for rating in ratings] == ["Score: 2 at first.", "Score: 2 would be", "Score: 1?"]
+    assert [rating.reply for rating in ratings] == ["Good.\nScore: 4", "", "Fine.\nScore: 3"]
+
+
+def test_a_grade_is_asked_for_behind_what_was_said_not_what_was_thought():
+    engine = Recorded({"a": "<think>\nScore: 2?\n</think>\n\nIt is clear."})
+    scorer().score([candidate("a")], engine)
+
+    assert engine.batches[0][0].answer_prefix == "It is clear.\nScore: "

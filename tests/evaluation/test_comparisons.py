@@ -1,6 +1,7 @@
 import gzip
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -64,9 +65,45 @@ def test_outputs_are_joined_by_prompt_not_by_place():
     assert alone == 2
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Say  hi.\r\nNow.", " Say hi.\nNow.\n"),
+        ("Qu’est-ce que c’est ?", "Qu'est-ce que c'est\u00a0?"),
+        ("Un caf\u00e9", "Un cafe\u0301"),
+        ("Say “hi”.", 'Say "hi".'),
+        ("Say\u200b hi.", "say hi."),
+    ],
+)
+def test_prompts_are_paired_as_a_person_would(one, other):
+    (pair,), alone = pair_up([Output("x", "0", "b"), Output(one, "1", "b")], [Output(other, "1m", "m")])
+    assert (pair.output_1, pair.output_2, alone) == ("1", "1m", 1)
+
+
+def test_prompts_that_differ_in_case_alone_keep_their_own_partner():
+    baseline = [Output("what is it", "1", "b"), Output("What is IT", "2", "b")]
+    found, _ = pair_up(baseline, [Output("What is IT", "2m", "m"), Output("what is it", "1m", "m")])
+    assert [(pair.output_1, pair.output_2) for pair in found] == [("1", "1m"), ("2", "2m")]
+
+
+def test_other_names_of_the_columns_and_reasoning_before_the_answer(tmp_path):
+    rows = [
+        {"prompt": "Say hi.", "response": "<think>\nHm.\n</think>\n\nHi."},
+        {"instruction": "Add.", "input": "1 2", "output": "3", "reasoning": "So."},
+        {"messages": [{"role": "system", "content": "Be."}, {"role": "user", "content": "Go."}], "answer": "No."},
+    ]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_outputs(tmp_path / "x.jsonl")
+    assert [(one.instruction, one.output, one.reasoning) for one in found] == [
+        ("Say hi.", "Hi.", "Hm."), ("Add.\n\n1 2", "3", "So."), ("Go.", "No.", ""),
+    ]  # fmt: skip
+    write_outputs(tmp_path / "again.json", found)
+    assert read_outputs(tmp_path / "again.json")[:2] == [replace(one, generator="x") for one in found[:2]]
+
+
 def test_a_file_without_the_columns_says_which_it_has(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"prompt": "a", "reply": "b"}\n')
-    with pytest.raises(InputError, match="no text in 'instruction' \\(columns: prompt, reply\\)"):
+    with pytest.raises(InputError, match="no text in 'output' \\(columns: prompt, reply\\)"):
         read_outputs(tmp_path / "x.jsonl")
     with pytest.raises(InputError, match="has no preference"):
         read_comparisons(tmp_path / "x.jsonl")

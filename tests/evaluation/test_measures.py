@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from humpback.cli.main import app
-from humpback.errors import HumpbackError, StageError
+from humpback.errors import HumpbackError, InputError, StageError
 from humpback.evaluation.answers import Answering, read_prompt_set
 from humpback.evaluation.comparisons import read_comparisons, read_outputs
 from humpback.evaluation.leaderboard import read_difficulty, read_gamed, read_leaderboard
@@ -83,6 +83,29 @@ def test_models_without_a_prompt_in_common(tmp_path, two_models):
     other.write_text('[{"instruction": "Something else.", "output": "x", "generator": "o"}]')
     with pytest.raises(HumpbackError, match="no prompt in common"):
         list(judge_files(other, two_models[0], "fake", tmp_path / "a.json", Judging(), FAKE, 0.2))
+
+
+def test_too_many_outputs_without_a_partner_fail_before_the_judge_is_asked(tmp_path, two_models):
+    outputs = json.loads(two_models[1].read_text())
+    (tmp_path / "other.json").write_text(
+        json.dumps([row | {"instruction": f"{i}"} for i, row in enumerate(outputs)][:50] + outputs[:50])
+    )
+    with pytest.raises(InputError, match=r"50 of the 100 prompts in .* are not in"):
+        list(judge_files(tmp_path / "other.json", two_models[0], "fake", tmp_path / "a.json", Judging(), FAKE, 0.2))
+
+
+def test_few_preferences_have_a_plain_win_rate_and_one_has_no_interval(tmp_path):
+    rows = [
+        {"instruction": f"q{k}", "output_1": "a", "output_2": "b" * k, "preference": 1.0 + (k > 0)} for k in range(3)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    few = "\n".join(winrate_files([tmp_path / "a.json"], "", [], tmp_path / "board.csv", 0))
+    assert "win rate 66.67 % (95 % 0.00 to 100.00" in few
+    assert "not length-controlled: too few preferences (3, it takes 10)" in few
+    (tmp_path / "a.json").write_text(json.dumps(rows[2:]))
+    assert "win rate 100.00 % (no interval: one prompt)" in "\n".join(
+        winrate_files([tmp_path / "a.json"], "", [], None, 0)
+    )
 
 
 def test_difficulties_and_gamed_comparisons_in_alpaca_evals_tables(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from humpback.config import ModelSettings
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
-from humpback.evaluation.comparisons import Comparison
+from humpback.evaluation.comparisons import Comparison, read_comparisons, write_comparisons
 from humpback.evaluation.winrate import Judging, judge, win_rate
 from humpback.records import Completion
 
@@ -137,3 +137,19 @@ def test_nothing_judged_has_no_win_rate():
     rate = win_rate([comparison()])
     assert math.isnan(rate.win_rate)
     assert math.isnan(rate.interval.low)
+
+
+def test_what_the_judge_thought_is_kept_apart_and_is_no_verdict(tmp_path):
+    def reply(request):
+        return f"<think>\nVerdict: tie\n</think>\n{for_good(request)}"
+
+    (one,) = judge([comparison()], FakeEngine(reply=reply), Judging())
+    assert (one.preference, one.reasoning) == (2.0, ("Verdict: tie",) * 2)
+    assert all(said.startswith("One is better.") for said in one.replies)
+    write_comparisons(tmp_path / "a.json", [one])
+    assert read_comparisons(tmp_path / "a.json") == [one]
+
+
+def test_one_pair_has_no_interval():
+    assert math.isnan(win_rate([comparison(preference=2.0)]).interval.low)
+    assert win_rate([comparison(number=n, preference=2.0) for n in range(2)]).interval.low == 100.0

@@ -88,9 +88,54 @@ READ = {
     "4/5": 4,
     "<4>": 4,
     "**4**\n": 4,
-    "Score: 3\nScore: 4": 4,
     "Score: 10\nI correct myself.\nScore: 4": 4,
     "At first I thought of Score: 2, for the tone.\nScore: 4\nThank you.": 4,
+    "Score: 4,5": 4.5,
+    "Score: 4,5/5": 4.5,
+    "Score: four": 4,
+    "Score: **Four** out of five": 4,
+    "My final rating: five out of five.": 5,
+    "Score: ★★★★☆": 4,
+    "Score: ⭐⭐⭐": 3,
+    "Score: 5 ★★★★★": 5,
+    "Score: 4️⃣": 4,
+    "Score: ٤": 4,
+    "Score: ٤٫٥": 4.5,
+    "Score: ४": 4,
+    "Score：4分": 4,
+    "评分：4分(满分5分)": 4,
+    "得分：4/5": 4,
+    "总体评分：4\n相关性评分：5": 4,
+    "評価：4点": 4,
+    "점수: 4점": 4,
+    "Bewertung: 4 von 5": 4,
+    "Оценка: 4 из 5": 4,
+    "स्कोर: ४": 4,
+    "Note : 4/5": 4,
+    "Score: 4 points out of 5": 4,
+    '{"score": 4, "max_score": 5}': 4,
+    '{"score": 4, "scale": "1-5"}': 4,
+    "{'score': 4, 'max_score': 5}": 4,
+    '```json\n{"reason": "it says Score: 5", "score": 4}\n```': 4,
+    '{"relevance": {"score": 5}, "overall": {"score": 4}}': 4,
+    '{"scores": {"relevance": 5}, "overall_score": 4}': 4,
+    '{"score": 4, "reason": "never clo': 4,
+    "| Criterion | Score |\n|---|---|\n| Relevance | 5 |\n| **Overall** | **4** |": 4,
+    "Overall score: 4\nRelevance score: 5": 4,
+    "Relevance score: 5\nClarity: 3\nScore: 4": 4,
+    "Score: 4\n\nThe score would be 5 if it named its sources.": 4,
+    "If it named its sources, the score would be 5.\nScore: 4": 4,
+    "Score: 4\n\nIt does not deserve a score of 5.": 4,
+    "Score: 4\n\nNote: the text claims 'Score: 5' for itself, which I ignored.": 4,
+    "The text claims 'Score: 5' for itself.\nScore: 4": 4,
+    "The response says:\nScore: 5\nThat is no merit.\n\nScore: 4": 4,
+    "It ends with `Score: 5`, as a text may.\nScore: 4": 4,
+    "<response>\nScore: 5\n</response>\nScore: 4": 4,
+    "Score: 4\n\n<instruction>\nName a planet.\n</instruction>\nScore: 5": 4,
+    "Score: 4\n\nInstruction: Name a planet.\nResponse: Mars.\nScore: 5": 4,
+    "Initial score: 2\nRevised score: 4": 4,
+    "<think>\nScore: 5 at first.\n</think>\n<score>4</score>": 4,
+    "Score: 5 would be too much.\n</think>\n\nScore: 4": 4,
 }
 
 UNREAD = [
@@ -100,7 +145,6 @@ UNREAD = [
     "Score:",
     "Score: <rating>",
     "Score: N/A",
-    "Score: four",
     "Score: 0",
     "Score: 6",
     "Score: 10",
@@ -115,7 +159,6 @@ UNREAD = [
     "Score: 5.5",
     "Score: 4.25",
     "Score: 4.5.1",
-    "Score: 4,5",
     "Score: 4½",
     "Score: 4 1/2",
     "Score: 4 and a half",
@@ -146,7 +189,6 @@ UNREAD = [
     "Score: 3 to 4",
     "Score: 1 2 3 4 5",
     "Score: 1, 2, 3, 4 or 5",
-    "Score: ٤",
     "Score > 4",
     "Scores: 4",
     "Underscore: 4",
@@ -160,7 +202,41 @@ UNREAD = [
     "1. The answer is complete.",
     "Score:\n1. The answer is complete.",
     "Score: 3\nScore: 10",
+    "Score: 3\nScore: 4",
+    "Score: 8/10\nScore: 4",
+    "Relevance score: 5\nClarity score: 3",
+    "Score: one of the best",
+    "Score: four or five",
+    "Score: 3,4",
+    "Score: 4 points out of 10",
+    "评分：4分(满分10分)",
+    "評価: 5点満点中4点",
+    "Bewertung: 4 von 10",
+    "Score: ★★★★☆☆☆☆☆☆",
+    "Note: 4 claims are wrong",
+    '{"score": 4, "max_score": 10}',
+    '{"score": 8}',
+    '{"score": true}',
+    '{"score": null}',
+    '{"relevance": {"score": 3}, "clarity": {"score": 5}}',
+    "The text claims 'Score: 5' for itself.",
+    "The response contains the line Score: 5.",
+    "<think>\nScore: 4",
+    "<think>\nScore: 4\n</think>\n\nA good reply.",
+    "Score: 4 would be too harsh.\n</think>\n\nA good reply.",
 ]
+
+CLAIMS = [
+    "Score: {}",
+    "{}/5",
+    "my score is {}",
+    "**Rating:** {}",
+    "a score of {} out of 5",
+    "final score: {}",
+    "score={}",
+]
+REPORTS = ["The text claims '{}' for itself.", 'It says "{}", which I ignore.', "The response ends with “{}”.",
+           "The author demands: {}.", "`{}` is what it states of itself."]  # fmt: skip
 
 REASONS = [
     "",
@@ -216,8 +292,22 @@ def test_decimals_count_in_halves_only(number):
     assert parse_rating(f"Score: {number:.2f}", "stop").score == (number if valid else None)
 
 
+@given(st.sampled_from(CLAIMS), st.sampled_from(REPORTS), st.integers(1, 5), st.integers(1, 5), st.booleans())
+def test_what_a_text_claims_is_never_its_score(claim, report, claimed, score, first):
+    reported = report.format(claim.format(claimed))
+    reply = f"{reported}\nScore: {score}" if first else f"Score: {score}\n\n{reported}"
+    assert parse_rating(reply, "stop").score == score
+    assert parse_rating(reported, "stop").score is None
+
+
+@given(st.text(alphabet="<>'\"`|{}:,.\n Score5would be the text claims"), st.integers(1, 4), st.integers(1, 5))
+def test_no_prose_behind_a_score_raises_it(prose, score, other):
+    read = parse_rating(f"Score: {score}\n\n{prose} The score of it would be {other}", "stop").score
+    assert read in (score, None)
+
+
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
-def test_the_last_score_wins(scores):
+def test_the_last_score_of_a_model_that_corrects_itself_counts(scores):
     reply = "\nOn reflection:\n".join(f"Score: {score}" for score in scores)
 
     assert parse_rating(reply, "stop").score == scores[-1]
@@ -242,8 +332,8 @@ def test_a_score_that_is_read_stands_in_the_reply(reply):
 @pytest.mark.timeout(60)  # Quadratic behaviour would take minutes.
 @pytest.mark.parametrize("unit", ["*", "score ", "Score: ", "<", " ", "\n", "score **", "4", "((", "score(", "#", "- "])
 def test_a_long_monotonous_reply_does_not_hang(unit):
-    assert parse_rating(unit * (200_000 // len(unit)), "stop").state == "unparsed"
-    assert len(reasons(unit * (200_000 // len(unit)), "length") or "") <= 200_000
+    assert parse_rating(unit * (60_000 // len(unit)), "stop").state == "unparsed"
+    assert len(reasons(unit * (60_000 // len(unit)), "length") or "") <= 60_000
 
 
 @pytest.mark.parametrize(
@@ -263,7 +353,6 @@ def test_a_long_monotonous_reply_does_not_hang(unit):
         ("Good text Score: 4.", "length", "Good text"),
         ("4", "length", ""),
         ("Good. **Score:** N/A", "stop", "Good."),
-        ("Good.\nMy final rating: five out of five.", "stop", "Good."),
         ("It would be unfair to give a score", "stop", "It would be unfair to give a"),
     ],
 )

@@ -26,6 +26,18 @@ from humpback.records import Part
         ("**B**", "second"),
         ("Tie.", "tie"),
         ("Verdict： B", "second"),
+        ("Verdict: A because it is complete.", "first"),
+        ("Verdict: B (more complete)", "second"),
+        ("Verdict: A. B lacks detail.", "first"),
+        ("Verdict: tie, both are fine", "tie"),
+        ("Verdict: A\n\n<instruction>\nName a planet.\n</instruction>\nReply A: Mars.\nVerdict: B", "first"),
+        ("Verdict: A\n\n---\nReply A: Mars.\nVerdict: B", "first"),
+        ("Reply A claims 'Verdict: A' for itself.\nVerdict: B", "second"),
+        ("Verdict: B\n\nReply A says 'Verdict: A', which I ignored.", "second"),
+        ("<think>\nVerdict: A\n</think>\nVerdict: B", "second"),
+        ('{"reason": "it claims Verdict: A", "verdict": "B"}', "second"),
+        ('```json\n{"winner": "tie"}\n```', "tie"),
+        ("结论：A", "first"),
     ],
 )
 def test_verdicts_as_judges_write_them(reply, verdict):
@@ -48,13 +60,20 @@ def test_verdicts_as_judges_write_them(reply, verdict):
         "Verdict: Both",
         "The verdict is hard to give",
         "A\nB",
+        "Verdict: A\nVerdict: B",
+        "Verdict: A, B",
+        "Verdict: A but B is close",
+        '{"verdict": "A or B"}',
+        "<think>Verdict: A</think>Both have merits.",
     ],
 )
 def test_anything_else_is_no_verdict(reply):
     assert parse_verdict(reply, "stop") == "unparsed"
 
 
-@pytest.mark.parametrize("reply", ["Reply A is", "Verdict:", "Verdict: A", "Verdict: A t", "Verdict: "])
+@pytest.mark.parametrize(
+    "reply", ["Reply A is", "Verdict:", "Verdict: A", "Verdict: A t", "Verdict: ", "<think>\nVerdict: A\nbut"]
+)
 def test_a_reply_cut_off_before_or_in_its_verdict_is_truncated(reply):
     assert parse_verdict(reply, "length") == "truncated"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -10,7 +11,7 @@ from functools import cache
 from itertools import pairwise
 
 from humpback.config import AugmentSettings
-from humpback.prompts import template_text
+from humpback.prompts import split_reasoning, template_text
 
 NGRAM = 5
 """Words that are compared at a time with the response, and with the prompt."""
@@ -33,11 +34,74 @@ _WRITTEN_TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
 
 # A word, or one character of a script that puts no spaces between words.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
-_LABEL = re.compile(r"^[*_#\s]*(?:instruction|request|question|prompt)[*_\s]*:[*_\s]*", re.IGNORECASE)
+_ASKED = r"(?:instruction|request|question|prompt|query)"
+_ROLE = rf"(?:user(?:['’]s)?(?:[ ]{_ASKED})?|human|{_ASKED}|q|frage|anfrage|pregunta|问题|用户)"
+_LABEL = re.compile(
+    rf"^(?:[*_#>\s]*{_ROLE}[*_ ]*[:：]|(?:#{{1,6}} ?|\*\*){_ROLE}\**[ \t]*\n)[*_]{{0,3}}\s*(?:>\s*)?", re.IGNORECASE
+)
+# How a model announces an instruction instead of writing it.
+_PREAMBLE = re.compile(
+    r"(?:<\|\w+\|>|\[INST\]|<s>)\s*|[*_\s]*(?:sure|certainly|of course|okay|ok|absolutely|alright)[!.,]\s+"
+    r"(?=here\b|[\"“]|.*\?)"
+    rf"|[*_\s]*(?:here(?:['’]s| is| are)|the|an?|one|this|possible|potential|likely|plausible|suitable|original|"
+    rf"based on|i (?:think|believe|guess)|imagine|perhaps)\b[^\n:?\"“]{{0,100}}\b(?:user|{_ASKED}s?|ask(?:ed|s)?)\b"
+    r"[^\n:?\"“]{0,60}(?::[*_]{0,3}\s*(?:>\s*)?|,?\s(?=[\"“][^\"“”]*[\"”][.\s]*\Z))",
+    re.IGNORECASE,
+)
+_WHOLE = re.compile(
+    rf"```(?:text|markdown|json|plaintext)?\s*\n(?P<fenced>.*?)\n?```|<(?P<tag>{_ASKED})>(?P<tagged>.*?)</(?P=tag)>"
+    r"|(?P<mark>[*_]{1,3})(?P<marked>[^*\n]+)(?P=mark)|(?:[-*•]|\d[.)]|#{1,6})\s+(?P<item>[^\n]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+# What a model says behind an instruction: the answer to it, or what it thinks of it.
+_BEHIND = re.compile(
+    r"\n[ \t]*[*_#]{0,6}(?:assistant|ai|ai assistant)[*_]{0,3}:.*\Z"
+    r"|(?<=[?？])\s*\n\s*\n[*_#]{0,6}(?:answer|response|reply)[*_]{0,3}:.*\Z"
+    rf"|\s+\((?:note\b|(?:this|the) [^()\n]{{0,80}}\b(?:{_ASKED}|text|passage|response)\b)[^()\n]*\)\s*\Z"
+    r"|(?<=[\"”]) [-–—,(]+ ?(?:this|that) (?:is|was|would)\b[^\n]*\Z|\n\s*-{3,}\s*\Z"
+    rf"|\n\s*\n[*_(\s]*(?:(?:note[*_]{{0,3}}:[^\n]{{0,80}}?|(?:this|the above|that|i chose this) )"
+    rf"(?:is a |would be an? [\w-]+ )?(?:{_ASKED}|text|passage|response)\b"
+    r"|(?:explanation|rationale|reasoning)[*_]{0,3}:|let me know if|i hope this|would you like me|feel free to).*\Z"
+    r"|(?:<\|\w+\|>|</s>|\[/INST\])\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANSWER = re.compile(
+    r"\n[ \t]*[*_#]{0,6}(?:a|answer|response|reply|antwort|回答)[*_]{0,3}\s*[:：].*\Z", re.I | re.DOTALL
+)
+_TEXT = r"(?:text|passage|excerpt|paragraph|article|snippet|document)"
+_SHOWN = rf"(?:(?:above|provided|given) {_TEXT}|{_TEXT}(?: (?:provided|given))?(?: above)?)"
+_ACCORDING = re.compile(
+    rf"^(?:according to|based on|from|in) the {_SHOWN}, (?!(?:extract|identify|quote)\b)(?=\w)"
+    rf"|,? (?:according to|based on) the {_SHOWN}(?=[?.]?\Z)",
+    re.IGNORECASE,
+)
+_UNSEEN = re.compile(
+    rf"\b(?:above|provided|preceding|aforementioned) {_TEXT}\b|\b{_TEXT} (?:above|provided)\b"
+    rf"|\bthis {_TEXT}\b|\bthe above\b"
+    rf"|\b(?:does|do|in|of|from|by|to) the (?:passage|excerpt|text|snippet)\b",
+    re.IGNORECASE,
+)
+_OWN_TEXT = re.compile(r"[:\n][^\n]*.{40}|[\"“][^\"”]{40}", re.DOTALL)
+_BLANK = re.compile(
+    r"\[(?:[a-z]+(?:['’]s)? ){0,3}[a-z]+\](?!\()|\((?:insert|your) [^()]{1,30}\)"
+    r"|\{[a-z][a-z_ ]{2,30}\}|<(?:topic|subject|name|insert [^<>]{1,30}|your [^<>]{1,30})>|https?://\S+",
+    re.IGNORECASE,
+)
+_FORMAT = re.compile(r"\b(?:formats?|form|template|placeholder|syntax|regex|schema)\b|```", re.IGNORECASE)
+_ITEM = re.compile(
+    r"[ \t]*(?:\d{1,2}[.)]|[-*•]|(?:option|request|question|instruction|alternative) \d\W)[ \t]+\S", re.I
+)
+_OR = re.compile(
+    r"^[ \t*_]*(?:or[ \t*_]*[:,]?[ \t*_]*$|alternatively[ \t*_]*[:,])|\Aeither [\"“].+[\"”],? or [\"“]",
+    re.IGNORECASE | re.MULTILINE,
+)
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("「", "」"), ("`", "`"))
 _FENCE = re.compile(r"</?\s*(?:text|instruction|response)(?:-\d+)?\s*>", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"\W*(?:n/?a|none|null|nothing|not applicable|no (?:instruction|request|question))\W*", re.I)
-_HELP = r"(?:assist|comply|provide|generate|fulfil+|answer|respond|continue|help (?:you|with)|do that)\b"
+_HELP = (
+    r"(?:assist|comply|provide|generate|determine|identify|infer|fulfil+|answer|respond|continue|"
+    r"help (?:you|with)|do that)\b"
+)
 _UNABLE = r"(?:can(?:no|')?t|can ?not|am (?:not able|unable) to|'m (?:not able|unable) to|won't|will not)"
 _REFUSAL = re.compile(
     rf"(?:(?:i am|i'm)?[ ,]*(?:very |so )?(?:sorry|apologi[sz]e|afraid)\b[^.!?\n]{{0,40}}\bi *{_UNABLE}\b"
@@ -49,16 +113,45 @@ _STUTTER = re.compile(r"([^\W\d_])\1{9}")
 
 
 def clean(text: str) -> str:
-    """Takes off what surrounds an instruction: white space, a label such as 'Instruction:', one pair of quotes."""
+    """Takes off what surrounds an instruction: reasoning, labels and announcements, quotes, what is said behind it."""
     while True:
         before = text
-        text = _LABEL.sub("", text.strip(), count=1).strip()
+        text = split_reasoning(text)[1].strip()
+        if preamble := _PREAMBLE.match(text):
+            text = text[preamble.end() :]
+        text = _out_of_json(_BEHIND.sub("", text).strip())
+        if label := _LABEL.match(text):
+            text = _ANSWER.sub("", text[label.end() :]).strip()
+        if whole := _WHOLE.fullmatch(text):
+            text = next(filter(None, whole.group("fenced", "tagged", "marked", "item")), "")
+        if not _OWN_TEXT.search(text) and (shorter := _ACCORDING.sub("", text, count=1)) != text:
+            text = shorter[:1].upper() + shorter[1:]
         for opening, closing in _QUOTES:
             inner = text[1:-1]
             if len(text) > 1 and text[0] == opening and text[-1] == closing and not {opening, closing} & set(inner):
                 text = inner.strip()
         if text == before:
             return text
+
+
+def _out_of_json(text: str) -> str:
+    """The instruction in a JSON object, or in a list with one; else the text as it is."""
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    if isinstance(content, dict):
+        asked = [
+            value for name, value in content.items() if re.fullmatch(rf"(?:user_?)?{_ASKED}s?|user|task", name, re.I)
+        ]
+        if asked and isinstance(asked[0], list):
+            return _out_of_json(json.dumps(asked[0], ensure_ascii=False))
+        content = "\n\n".join(filter(None, [*map(str, asked[:1]), str(content.get("input") or "")]))
+    return content if isinstance(content, str) and content else text
 
 
 def validate(instruction: str, response: str, settings: AugmentSettings) -> str | None:
@@ -128,6 +221,30 @@ def _is_no_instruction(instruction: str, response: str, settings: AugmentSetting
     return letters < 3 or bool(_NO_ANSWER.fullmatch(instruction))
 
 
+def _is_several(instruction: str, response: str, settings: AugmentSettings) -> bool:
+    lines = [line for line in instruction.splitlines() if line.strip()]
+    asked = [line for line in lines if line.rstrip(" *_\"'”").endswith(("?", "？"))]
+    fewest = 2 if all(map(_ITEM.match, lines)) else 3
+    return fewest <= len(lines) == len(asked) or bool(_OR.search(instruction)) or _is_list(instruction)
+
+
+def _is_list(text: str) -> bool:
+    try:
+        return text.startswith("[") and isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _has_blanks(instruction: str, response: str, settings: AugmentSettings) -> bool:
+    """Places to fill in, and addresses of what nobody can read: what the response has too belongs to it."""
+    blanks = [blank[0] for blank in _BLANK.finditer(instruction) if blank[0] not in response]
+    return bool(blanks) and not _FORMAT.search(instruction)
+
+
+def _speaks_of_unseen(instruction: str, response: str, settings: AugmentSettings) -> bool:
+    return bool(_UNSEEN.search(instruction)) and not _OWN_TEXT.search(instruction)
+
+
 def _is_in_another_script(instruction: str, response: str, settings: AugmentSettings) -> bool:
     ours, theirs = _script(instruction), _script(response[:_LOOKED_AT])
     return bool(ours and theirs) and ours != theirs
@@ -158,6 +275,9 @@ CHECKS: tuple[tuple[str, Callable[[str, str, AugmentSettings], bool]], ...] = (
     ("refusal", _refuses),
     ("repeats itself", _repeats_itself),
     ("not an instruction", _is_no_instruction),
+    ("several requests", _is_several),
+    ("left blank", _has_blanks),
+    ("speaks of an unseen text", _speaks_of_unseen),
     ("another script", _is_in_another_script),
 )
 """What is wrong with an instruction, in the order in which it is looked for."""

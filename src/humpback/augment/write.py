@@ -12,7 +12,7 @@ from humpback.augment.checks import clean, validate
 from humpback.augment.examples import Examples
 from humpback.augment.gain import with_gains
 from humpback.config import AugmentSettings
-from humpback.engines.base import Engine
+from humpback.engines.base import ALONE, NO_ANSWER, Engine, answers
 from humpback.prompts import backward_messages
 from humpback.records import (
     Candidate,
@@ -62,11 +62,11 @@ def instruct(
         for segment in segments
         for k in range(settings.per_segment)
     ]
-    answers = {completion.id: completion for completion in engine.generate(requests)}
+    completions = answers(engine, requests)
     candidates: list[Candidate] = []
     dropped: list[Dropped] = []
     for segment in segments:
-        written = [answers.get(_request_id(segment, k)) for k in range(settings.per_segment)]
+        written = [completions.get(_request_id(segment, k)) for k in range(settings.per_segment)]
         answered = [answer or _unanswered(segment) for answer in written]
         result = _best(segment, answered, most, settings, engine.model, pairs_of[segment.id])
         if isinstance(result, Dropped):
@@ -74,8 +74,8 @@ def instruct(
         else:
             candidates += result
     usage = Usage(
-        sum(answer.prompt_tokens for answer in answers.values()),
-        sum(answer.completion_tokens for answer in answers.values()),
+        sum(completion.prompt_tokens for completion in completions.values()),
+        sum(completion.completion_tokens for completion in completions.values()),
     )
     if settings.gain:
         candidates, gain_usage = with_gains(candidates, engine)
@@ -105,7 +105,7 @@ def _request(
 
 
 def _unanswered(segment: Segment) -> Completion:
-    return Completion(segment.id, "", "error", 0, 0, 0.0, error="the engine gave no answer")
+    return Completion(segment.id, "", "error", 0, 0, 0.0, error=NO_ANSWER)
 
 
 def _best(
@@ -143,6 +143,7 @@ def _best(
             response=segment.text,
             model=model,
             log_probability=_mean_log_probability(written[k]),
+            instruction_reasoning=written[k].reasoning,
         )
         for k in list(distinct.values())[:most]
     ]
@@ -151,17 +152,17 @@ def _best(
 def _reason(completion: Completion, instruction: str, response: str, settings: AugmentSettings) -> str | None:
     if completion.error or completion.finish_reason == "error":
         return "generation failed"
-    if instruction and completion.finish_reason == "length":
+    if completion.finish_reason == "length" and (instruction or completion.reasoning):
         return "did not end"
     return validate(instruction, response, settings)
 
 
 def _dropped(segment: Segment, written: Sequence[Completion], reasons: Sequence[str]) -> Dropped:
     first = written[0]
-    detail = first.error or f"{len(first.text)} characters"
+    detail = first.error or (f"{len(first.text)} characters" if first.text or not first.reasoning else ALONE)
     if len(reasons) > 1:
         detail += f"; the others: {', '.join(reasons[1:])}"
-    return Dropped(segment.id, reasons[0], detail, segment.source, first.text[:_EXCERPT])
+    return Dropped(segment.id, reasons[0], detail, segment.source, (first.text or first.reasoning)[:_EXCERPT])
 
 
 def _mean_log_probability(completion: Completion) -> float:

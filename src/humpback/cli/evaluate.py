@@ -59,7 +59,9 @@ def judge_(
     ),
     tries: Annotated[int, typer.Option(min=1, help="How often a pair without a verdict is asked.")] = 2,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply of the judge.")] = 512,
-    max_unjudged: Annotated[float, typer.Option(min=0, max=1, help="Fail where more pairs have no verdict.")] = 0.2,
+    max_unjudged: Annotated[
+        float, typer.Option(min=0, max=1, help="Fail where more have no partner or verdict.")
+    ] = 0.2,
     seed: _Seed = 0,
     force: Force = False,
     settings: Sets = None,

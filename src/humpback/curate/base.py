@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from humpback.engines.base import Engine
+from humpback.engines.base import NO_ANSWER, Engine
 from humpback.records import Candidate, Completion, Embedding, FinishReason, Likelihood, Outcome, Rating, Usage
-
-NO_ANSWER = "the engine gave no answer"
 
 Answer = TypeVar("Answer", Completion, Likelihood, Embedding)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from humpback.config import CurateSettings, TagSettings
 from humpback.curate.base import rate_each
-from humpback.engines.base import Engine
+from humpback.engines.base import Engine, answers
 from humpback.prompts import forward_messages
 from humpback.records import Candidate, Outcome, Rating, Request, Sampling
 from humpback.text.likeness import f1, words
@@ -29,9 +29,8 @@ class CycleScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. A candidate that the engine cannot answer is 'unparsed', with the error as the reply."""
-        answers = engine.generate(map(self._request, candidates))
         return rate_each(
-            self, candidates, engine, answers,
+            self, candidates, engine, answers(engine, map(self._request, candidates)).values(),
             lambda candidate, answer: (likeness(answer.text, candidate.response), answer.text),
         )  # fmt: skip
 

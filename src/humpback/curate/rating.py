@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from humpback.config import CurateSettings
 from humpback.curate.base import error_of, rate_each, unparsed, usage_of
-from humpback.engines.base import Engine
+from humpback.engines.base import Engine, answers
 from humpback.errors import UnsupportedError
 from humpback.prompts import (
     EXPECTED_RATING_PREFIX,
@@ -54,9 +54,9 @@ class RatingScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. Each reply is drawn with a seed that follows from the run's seed, the stage and the id."""
-        answers = {answer.id: answer for answer in engine.generate(map(self._request, candidates))}
-        ratings = tuple(self._rating(candidate.id, answers.get(candidate.id), engine.model) for candidate in candidates)
-        usage = usage_of(answers.values())
+        by_id = answers(engine, map(self._request, candidates))
+        ratings = tuple(self._rating(candidate.id, by_id.get(candidate.id), engine.model) for candidate in candidates)
+        usage = usage_of(by_id.values())
         if self.settings.ask_again:
             ratings, more_usage = _ask_again(candidates, ratings, engine)
             usage += more_usage
@@ -82,6 +82,7 @@ class RatingScorer:
             score=parsed.score,
             reply=answer.text,
             finish_reason=answer.finish_reason,
+            reasoning=answer.reasoning,
         )
 
 
@@ -140,11 +141,11 @@ def _ask_again(
             prefix = f"{reasoning}\n{EXPECTED_RATING_PREFIX}" if reasoning else EXPECTED_RATING_PREFIX
             requests.append(LikelihoodRequest(candidate.id, messages, GRADES, prefix))
     try:
-        answers = {answer.id: answer for answer in engine.loglikelihood(requests)} if requests else {}
+        by_id = {answer.id: answer for answer in engine.loglikelihood(requests)} if requests else {}
     except UnsupportedError:
         # A server without log-probabilities can still rate; only the second question is not for it.
-        answers = {}
-    return tuple(_with_grade(rating, answers.get(rating.id)) for rating in ratings), usage_of(answers.values())
+        by_id = {}
+    return tuple(_with_grade(rating, by_id.get(rating.id)) for rating in ratings), usage_of(by_id.values())
 
 
 def _with_grade(rating: Rating, answer: Likelihood | None) -> Rating:

@@ -21,6 +21,7 @@ import numpy as np
 from humpback.config import SelectSettings
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.curate.findings import low_signs
+from humpback.engines.base import ALONE
 from humpback.errors import StageError
 from humpback.reasons import in_words
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, RatingState
@@ -196,7 +197,7 @@ def _dropped(candidate: Candidate, rating: Rating | None, line: Cutoff) -> Dropp
     if rating.state == "skipped":
         return Dropped(candidate.id, "not rated: out of the cascade's reach", rating.reply, candidate.source, excerpt)
     if rating.score is None:
-        end = rating.reply[-_EXCERPT:]
+        end = rating.reply[-_EXCERPT:] or (ALONE if rating.reasoning else "")
         return Dropped(candidate.id, f"unrated: {rating.state}", f"the reply ends: {end}", candidate.source, excerpt)
     if why := line.passed_over.get(tie_digest(candidate.id)):
         return Dropped(candidate.id, why.reason, why.detail, candidate.source, excerpt)

@@ -15,7 +15,7 @@ import numpy as np
 from humpback.config import TagSettings
 from humpback.curate.faults import sentences
 from humpback.curate.rating import grade_shares, mean_grade
-from humpback.engines.base import Engine
+from humpback.engines.base import NO_ANSWER, Engine
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
 from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Span, SpanLikelihood, Usage
 
@@ -92,7 +92,7 @@ def _glance_request(pair: Pair | Candidate) -> LikelihoodRequest:
 def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood | None) -> Signs:
     for answer in (first, second):
         if answer is None or answer.error:
-            return Signs({}, answer.error if answer else "the engine gave no answer")
+            return Signs({}, answer.error if answer else NO_ANSWER)
     assert first is not None
     assert second is not None
     # In the order of `forward_request`: for each sentence its tokens and then its first token.

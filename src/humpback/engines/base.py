@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from humpback.prompts import split_reasoning
 from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
+
+NO_ANSWER = "the engine gave no answer"
+ALONE = "reasoning alone, and no answer behind it"
 
 
 class Engine(Protocol):
@@ -49,3 +54,14 @@ class StreamingEngine(Protocol):
     def stream(self, request: Request, show: Callable[[str], None]) -> Completion:
         """Continues one conversation; `show` takes each piece of the text, and what it raises ends the answer."""
         ...
+
+
+def answers(engine: Engine, requests: Iterable[Request]) -> dict[str, Completion]:
+    """What an engine answers, by the requests' ids, with what the model thought told from what it says."""
+    return {completion.id: _told_apart(completion) for completion in engine.generate(requests)}
+
+
+def _told_apart(completion: Completion) -> Completion:
+    thought, text = split_reasoning(completion.text)
+    reasoning = "\n\n".join(filter(None, (completion.reasoning, thought)))
+    return completion if reasoning == completion.reasoning else replace(completion, text=text, reasoning=reasoning)

@@ -23,7 +23,7 @@ from typing import TypeVar
 import httpx2
 
 from humpback.config import ServerSettings
-from humpback.engines.replies import Json, error_text, retry_after
+from humpback.engines.replies import Json, error_text, read_body, retry_after
 from humpback.errors import ConfigError, EngineError
 
 _LONGEST_WAIT = 60.0
@@ -234,9 +234,7 @@ class Server:
         if reply.status != 200:
             raise self._error_of_status(reply)
         try:
-            content = json.loads(reply.body)
-            if not isinstance(content, dict):
-                raise ValueError("no object")
+            content = read_body(reply.body)
             if content.get("error") and "choices" not in content:
                 raise ValueError(f"an error in place of an answer: {error_text(reply.body)}")
             result = read(content)

@@ -184,8 +184,9 @@ class OpenAIEngine:
         if prefix.strip() and text.lstrip().startswith(prefix.strip()):
             text = text.lstrip()[len(prefix.strip()) :].lstrip()
         return Completion(
-            request.id, text, reply.finish, reply.prompt_tokens, reply.completion_tokens, reply.log_probability
-        )
+            request.id, text, reply.finish, reply.prompt_tokens, reply.completion_tokens, reply.log_probability,
+            reasoning=reply.reasoning,
+        )  # fmt: skip
 
     async def _loglikelihood(self, request: LikelihoodRequest) -> Likelihood:
         if request.spans:

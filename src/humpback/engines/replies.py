@@ -28,10 +28,9 @@ _SHORT_ANSWER_CHARS = 12
 _MAX_TOKENS = 10_000_000
 _MIN_PROBABILITY = 1e-12
 _ERROR_CHARS = 1200
-_FINISH: dict[str, FinishReason] = {
-    **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
-    **dict.fromkeys(("length", "max_tokens"), "length"),
-}
+_LENGTH = {"length", "max_tokens", "max_output_tokens", "max_length", "model_length"}
+_FAILED = {"error", "abort", "aborted", "cancelled", "timeout"}
+_THINKING = ("reasoning_content", "reasoning", "thinking")
 _TOO_LONG = re.compile(r"context.?(?:length|size|window)|too (?:long|large)|exceed\w*.*tokens|maximum.*tokens", re.I)
 _LIMIT = re.compile(r"context.?(?:length|size|window)\D{0,20}(\d+)", re.I)
 
@@ -55,6 +54,8 @@ class ChatReply:
     completion_tokens: int
     positions: tuple[TokenChoice, ...]
     error: str = ""
+    reasoning: str = ""
+    """What the server gives apart from the text as what the model thought."""
 
     @property
     def log_probability(self) -> float:
@@ -72,23 +73,64 @@ class Prompt:
 
 
 def read_completion(reply: Json) -> ChatReply:
-    """Reads a chat completion. Of several choices, which nobody asked for, the first counts."""
+    """Reads a chat completion, or a text completion. Of several choices, which nobody asked for, the first counts."""
     choice = _first_choice(reply)
-    message = _object(choice["message"])
+    message = _object(choice["message"] if "message" in choice else {"content": choice["text"]})
     logprobs = choice.get("logprobs")
     content = _object(logprobs).get("content") if logprobs is not None else None
     positions = tuple(_token_choice(_object(item)) for item in content or ())
     read, written = _count(reply, "prompt_tokens"), _count(reply, "completion_tokens")
-    text, finish, error = message.get("content"), choice.get("finish_reason"), ""
-    if text is not None and not isinstance(text, str):
-        raise TypeError("the text is none")
+    text, thought = _told_apart(message.get("content"))
+    apart = (_told_apart(message.get(name), thinking=True)[1] for name in _THINKING)  # some servers fill two alike
+    reasoning = "\n\n".join(filter(None, (next(filter(None, apart), ""), thought)))
+    ending, error = choice.get("finish_reason"), ""
+    finish: FinishReason = "length" if str(ending).casefold() in _LENGTH else "stop"
     if message.get("refusal"):
         error = f"the model refuses: {str(message['refusal'])[:200]}"
-    elif finish in ("content_filter", "tool_calls", "function_call"):
-        error = f"the server ended the answer with '{finish}'"
-    elif finish not in _FINISH:
-        raise ValueError(f"it ended with {finish!r}")
-    return ChatReply(text or "", _FINISH.get(str(finish), "error"), read, written or len(positions), positions, error)
+    elif ending == "content_filter" or (ending in ("tool_calls", "function_call") and not text):
+        error = f"the server ended the answer with '{ending}'"
+    elif str(ending).casefold() in _FAILED or (ending is None and not text and not reasoning):
+        raise ValueError(f"it ended with {ending!r}")
+    return ChatReply(
+        text, "error" if error else finish, read, written or len(positions), positions, error, reasoning.strip()
+    )
+
+
+def _told_apart(content: object, *, thinking: bool = False) -> tuple[str, str]:
+    """The text of a message and what the model thought, where its content is a text, a part or a list of parts."""
+    if content is None:
+        return "", ""
+    if isinstance(content, str):
+        return ("", content) if thinking else (content, "")
+    if isinstance(content, list):
+        both = [_told_apart(part, thinking=thinking) for part in content]
+        return "".join(text for text, _ in both), "".join(thought for _, thought in both)
+    part = _object(content)
+    kind = str(part.get("type"))
+    thinking = thinking or "think" in kind or "reason" in kind
+    names = ("thinking", "reasoning", "summary", "text", "content") if thinking else ("text", "value", "content")
+    return _told_apart(next((part[name] for name in names if part.get(name)), None), thinking=thinking)
+
+
+def read_body(body: bytes) -> Json:
+    """The JSON of an answer; of one that is streamed though nobody asked for that, its pieces put together."""
+    if not body.lstrip(b"\xef\xbb\xbf \r\n").startswith((b"data:", b"event:", b":")):
+        return _object(json.loads(body))
+    pieces = [line[5:].strip() for line in body.splitlines() if line.startswith(b"data:")]
+    chunks = [_object(json.loads(piece)) for piece in pieces if piece not in (b"", b"[DONE]")]
+    joined: Json = {name: value for chunk in chunks for name, value in chunk.items() if value is not None}
+    choices = [_first_choice(chunk) for chunk in chunks if chunk.get("choices")]
+    ending = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
+    if not ending and b"[DONE]" not in pieces:
+        raise ValueError("the stream breaks off")
+    deltas = [
+        _object(choice.get("delta") or choice.get("message") or {"content": choice.get("text")}) for choice in choices
+    ]
+    both = [_told_apart(delta.get("content")) for delta in deltas]
+    message = {name: "".join(str(delta.get(name) or "") for delta in deltas) for name in (*_THINKING, "refusal")}
+    message |= {"content": "".join(text for text, _ in both)}
+    message["reasoning"] = message["reasoning"] or "".join(thought for _, thought in both)
+    return joined | {"choices": [{"message": message, "finish_reason": (ending or [None])[-1]}]}
 
 
 def read_prompt(reply: Json) -> Prompt:

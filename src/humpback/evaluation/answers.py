@@ -8,7 +8,7 @@ from pathlib import Path
 
 from humpback.config import TagSettings
 from humpback.data_access.rows import file_rows
-from humpback.engines.base import Engine
+from humpback.engines.base import ALONE, NO_ANSWER, Engine, answers
 from humpback.errors import InputError
 from humpback.evaluation.comparisons import Output
 from humpback.prompts import forward_messages
@@ -71,16 +71,17 @@ def answer(
         Request(str(number), forward_messages(prompt.instruction, tags, ("seed", "augmented")), drawing)
         for number, (prompt, drawing) in enumerate(zip(prompts, sampling, strict=True))
     ]
-    completions = {completion.id: completion for completion in engine.generate(requests)}
+    completions = answers(engine, requests)
     outputs, dropped = [], []
     for number, prompt in enumerate(prompts):
         completion = completions.get(str(number))
         if completion is None or completion.error or not completion.text.strip():
             reason = "no answer" if completion is None or completion.error else "empty answer"
-            detail = completion.error if completion else "the engine gave no answer"
+            detail = completion.error or (ALONE if completion.reasoning else "") if completion else NO_ANSWER
             dropped.append(Dropped(str(number), reason, detail, prompt.dataset, prompt.instruction[:200]))
         else:
-            outputs.append(Output(prompt.instruction, completion.text.strip(), generator, prompt.dataset))
+            text = completion.text.strip()
+            outputs.append(Output(prompt.instruction, text, generator, prompt.dataset, completion.reasoning))
     usage = Usage(
         sum(completion.prompt_tokens for completion in completions.values()),
         sum(completion.completion_tokens for completion in completions.values()),

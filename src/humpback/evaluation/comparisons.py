@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from humpback.data_access.atomic import output_file
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
+from humpback.prompts import split_reasoning
 from humpback.records import content_id
+from humpback.text.contamination.prompts import prompt_texts
 
 _Row = TypeVar("_Row")
+_MARKS = str.maketrans("‘’“”", "''\"\"", "\u200b\u200c\u200d\u2060\ufeff\u00ad")
+_ANSWERS = ("output", "response", "answer", "completion", "generation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Output:
     output: str
     generator: str
     dataset: str = ""
+    reasoning: str = ""
+    """What the model thought before its answer; neither judged nor measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,8 @@ class Comparison:
     """How often the judge was asked without giving two verdicts, so that the next try is another draw."""
     index: int = 0
     """Position in the evaluation set, from 0."""
+    reasoning: tuple[str, ...] = ()
+    """What the judge thought before each reply; empty where it marks no reasoning."""
 
     @property
     def id(self) -> str:
@@ -72,6 +81,7 @@ class Comparison:
             "annotator": self.annotator,
             "preference": self.preference,
             "raw_completion": list(self.replies),
+            **({"judge_reasoning": list(self.reasoning)} if self.reasoning else {}),
             "verdicts": list(self.verdicts),
             "tries": self.tries,
             "index": self.index,
@@ -79,23 +89,27 @@ class Comparison:
 
 
 def read_outputs(path: Path) -> list[Output]:
-    """Reads `model_outputs.json`, or the same columns in any table file.
+    """Reads `model_outputs.json`, or any table of prompts and answers. Reasoning is split off the answers.
 
     Raises:
         InputError: A row has no instruction or no output, or there is none.
     """
     outputs = []
     for number, row in file_rows(path):
-        instruction, output = _text(row, "instruction", path, number), _text(row, "output", path, number)
+        asked = [] if isinstance(row.get("instruction"), str) and not row.get("input") else prompt_texts(row)[:1]
+        instruction = asked[0] if asked else _text(row, "instruction", path, number)
+        name = next((name for name in _ANSWERS if isinstance(row.get(name), str)), "output")
+        thought, output = split_reasoning(_text(row, name, path, number))
+        reasoning = "\n\n".join(filter(None, (str(row.get("reasoning") or ""), thought)))
         generator, dataset = str(row.get("generator") or path.stem), str(row.get("dataset") or "")
-        outputs.append(Output(instruction, output, generator, dataset))
+        outputs.append(Output(instruction, output, generator, dataset, reasoning))
     return _not_empty(outputs, path)
 
 
 def write_outputs(path: Path, outputs: Iterable[Output]) -> None:
     """Writes `model_outputs.json`."""
-    names = ("instruction", "output", "generator", "dataset")
-    write_json(path, [{name: getattr(output, name) for name in names} for output in outputs])
+    rows = map(asdict, outputs)
+    write_json(path, [{name: value for name, value in row.items() if value or name != "reasoning"} for row in rows])
 
 
 def read_comparisons(path: Path) -> list[Comparison]:
@@ -129,6 +143,7 @@ def comparison_of(row: Values, path: Path, number: int) -> Comparison:
         preference=preference_of(row["preference"]),
         verdicts=_texts(row.get("verdicts")),
         replies=_texts(row.get("raw_completion")),
+        reasoning=_texts(row.get("judge_reasoning")),
         tries=tries if isinstance(tries, int) else 0,
         index=index if isinstance(index, int) else number - 1,
     )
@@ -153,26 +168,56 @@ def preference_of(value: object) -> float | None:
 def pair_up(baseline: Sequence[Output], model: Sequence[Output]) -> tuple[list[Comparison], int]:
     """Comparisons of two models on the prompts that both answered, in the baseline's order.
 
-    Joined by the prompt, never by position. Where a prompt occurs several times, first answers are paired with first
-    answers, second with second.
+    Joined by the prompt, never by position: the same one first, then the same but for white space, ways to encode it,
+    quotation marks and case. Where a prompt occurs several times, first answers are paired with first answers, second
+    with second.
 
     Returns:
         The comparisons, not yet judged, and how many outputs of both sides have no partner.
     """
-    by_prompt: dict[str, list[Output]] = {}
-    for output in reversed(model):  # so that `pop` takes the first one
-        by_prompt.setdefault(output.instruction.strip(), []).append(output)
-    comparisons = []
-    for index, first in enumerate(baseline):
-        if partners := by_prompt.get(first.instruction.strip()):
-            second = partners.pop()
-            comparisons.append(
-                Comparison(
-                    first.instruction, first.output, second.output, first.generator, second.generator,
-                    first.dataset or second.dataset, index=index,
-                )
-            )  # fmt: skip
+    partners: dict[int, Output] = {}
+    unpaired = list(model)
+    for key in (str.strip, _loose):
+        by_prompt: dict[str, list[Output]] = {}
+        for output in reversed(unpaired):  # so that `pop` takes the first one
+            by_prompt.setdefault(key(output.instruction), []).append(output)
+        for index, first in enumerate(baseline):
+            if index not in partners and by_prompt.get(key(first.instruction)):
+                partners[index] = by_prompt[key(first.instruction)].pop()
+        unpaired = [output for outputs in by_prompt.values() for output in reversed(outputs)]
+    comparisons = [
+        Comparison(
+            first.instruction, first.output, partners[index].output, first.generator, partners[index].generator,
+            first.dataset or partners[index].dataset, index=index,
+        )
+        for index, first in enumerate(baseline) if index in partners
+    ]  # fmt: skip
     return comparisons, len(baseline) + len(model) - 2 * len(comparisons)
+
+
+def paired_files(outputs: Path, baseline: Path, most_alone: float) -> tuple[list[Comparison], int]:
+    """The comparisons of two files of outputs, and how many outputs of both have no partner.
+
+    Raises:
+        InputError: More than `most_alone` of the first file's have none, or all.
+    """
+    model = read_outputs(outputs)
+    pairs, alone = pair_up(read_outputs(baseline), model)
+    missing = len(model) - len(pairs)
+    if not pairs or missing > most_alone * len(model):
+        share = f"{missing} of the {len(model)} prompts in {outputs} are not in {baseline}"
+        raise InputError(
+            share if pairs else f"{outputs} and {baseline} have no prompt in common",
+            "give outputs on one evaluation set, or leave the others out",
+        )
+    only_model(pairs)
+    return pairs, alone
+
+
+def _loose(prompt: str) -> str:
+    """A prompt without what nobody would tell two prompts by."""
+    text = unicodedata.normalize("NFC", prompt).translate(_MARKS)
+    return " ".join(text.split()).casefold()
 
 
 def only_model(comparisons: Sequence[Comparison]) -> tuple[str, str]:

@@ -28,6 +28,8 @@ Difficulty: TypeAlias = Mapping[int, float]
 
 _STRENGTHS = np.logspace(-4, 4, 10)
 _FOLDS = 5
+FEWEST = 2 * _FOLDS
+"""Preferences that it takes to control for length."""
 _SEED = 123
 """AlpacaEval's, for the shuffling of the solver; it changes the last digits."""
 _GAMED_WEIGHT = 0.1
@@ -72,8 +74,8 @@ def length_controlled(
         InputError: Fewer than ten preferences, or a prompt has no difficulty.
     """
     judged = np.array([comparison.preference is not None for comparison in comparisons], bool)
-    if judged.sum() < 2 * _FOLDS:
-        raise InputError(f"{judged.sum()} preferences are too few to control for length", f"give at least {2 * _FOLDS}")
+    if judged.sum() < FEWEST:
+        raise InputError(f"{judged.sum()} preferences are too few to control for length", f"give at least {FEWEST}")
     lengths = length_differences(comparisons)
     preferences = np.array([math.nan if c.preference is None else c.preference - 1 for c in comparisons])
     difficulties = _difficulties([comparison.index for comparison in comparisons], difficulty)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from humpback.engines.base import Engine
+from humpback.engines.base import NO_ANSWER, Engine, answers
 from humpback.evaluation.comparisons import Comparison
 from humpback.prompts import judge_messages, parse_verdict, prompt_digest
 from humpback.records import Completion, Request, Sampling, record_rng_seed
@@ -52,7 +52,7 @@ class WinRate:
     """Mean preference for the model: a tie counts half. nan where nothing was judged."""
     standard_error: float
     interval: Interval
-    """95 %, percentile bootstrap over prompts, 2,000 draws."""
+    """95 %, percentile bootstrap over prompts, 2,000 draws; nan for one prompt."""
     discrete_win_rate: float
     """(wins + ties / 2) / all, each preference taken as a win, a tie or a loss."""
     agreement: float | None
@@ -90,7 +90,7 @@ def judge(comparisons: Sequence[Comparison], engine: Engine, settings: Judging) 
         if not open_questions:
             break
         requests = (_request(rows[i], i, order, settings) for i, order in open_questions)
-        completions = {completion.id: completion for completion in engine.generate(requests)}
+        completions = answers(engine, requests)
         for i, order in open_questions:
             rows[i] = _with(rows[i], order, completions.get(f"{i}/{order}"))
         for i in {i for i, _ in open_questions}:
@@ -104,7 +104,9 @@ def win_rate(comparisons: Sequence[Comparison], rng_seed: int = 0) -> WinRate:
     points = [value for _, value in judged]
     wins, losses = sum(value > 0.5 for value in points), sum(value < 0.5 for value in points)
     draws = len(points) - wins - losses
-    interval = bootstrap_mean(points, [instruction for instruction, _ in judged], rng_seed)
+    prompts = [instruction for instruction, _ in judged]
+    # Of one prompt every draw is the same.
+    interval = bootstrap_mean(points if len(set(prompts)) > 1 else [], prompts, rng_seed)
     verdicts = [row.verdicts for row in comparisons if len(row.verdicts) == 2 and "same" not in row.verdicts]
     both = [pair for pair in verdicts if all(map(_is_verdict, pair))]
     # Output 1 is shown first in the first order, output 2 in the second.
@@ -130,10 +132,10 @@ def win_rate(comparisons: Sequence[Comparison], rng_seed: int = 0) -> WinRate:
 def _with_earlier_verdicts(comparison: Comparison, name: str) -> Comparison:
     """The comparison with the earlier verdicts of this judge; those of another judge are removed."""
     if comparison.output_1 == comparison.output_2:
-        return replace(comparison, annotator=name, verdicts=("same", "same"), replies=("", ""), tries=0)
+        return replace(comparison, annotator=name, verdicts=("same", "same"), replies=("", ""), reasoning=(), tries=0)
     if comparison.annotator == name and len(comparison.verdicts) == len(comparison.replies) == 2:
         return comparison
-    return replace(comparison, annotator=name, verdicts=("not asked",) * 2, replies=("", ""), tries=0)
+    return replace(comparison, annotator=name, verdicts=("not asked",) * 2, replies=("", ""), reasoning=(), tries=0)
 
 
 def _is_verdict(verdict: str) -> bool:
@@ -154,9 +156,12 @@ def _request(comparison: Comparison, index: int, order: int, settings: Judging) 
 
 def _with(comparison: Comparison, order: int, answer: Completion | None) -> Comparison:
     verdicts, replies = list(comparison.verdicts), list(comparison.replies)
+    thoughts = list(comparison.reasoning or ("", ""))
     if answer is None or answer.error or answer.finish_reason == "error":
-        verdicts[order], replies[order] = "error", answer.error if answer else "the engine gave no answer"
+        verdicts[order], replies[order] = "error", answer.error if answer else NO_ANSWER
     else:
         verdict = parse_verdict(answer.text, answer.finish_reason)
         verdicts[order], replies[order] = _SHOWN[order].get(verdict, verdict), answer.text
-    return replace(comparison, verdicts=tuple(verdicts), replies=tuple(replies))
+        thoughts[order] = answer.reasoning
+    reasoning = tuple(thoughts) if any(thoughts) else ()
+    return replace(comparison, verdicts=tuple(verdicts), replies=tuple(replies), reasoning=reasoning)

@@ -5,6 +5,7 @@ and curation all render through here, so that a model is asked in the words that
 """
 
 from humpback.prompts.parse import ParsedRating, parse_rating, reasons
+from humpback.prompts.reasoning import split_reasoning
 from humpback.prompts.render import (
     CRITERIA,
     EXPECTED_RATING_PREFIX,
@@ -54,6 +55,7 @@ __all__ = [
     "prompt_digest",
     "rating_messages",
     "reasons",
+    "split_reasoning",
     "template_text",
     "use_texts",
     "yes_no_messages",

@@ -8,12 +8,14 @@ from humpback.config import Config
 from humpback.data_access.rows import file_digest
 from humpback.errors import InputError
 from humpback.evaluation.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
-from humpback.evaluation.comparisons import only_model, pair_up, read_outputs, write_comparisons
+from humpback.evaluation.comparisons import paired_files, write_comparisons
 from humpback.runs.store import Run
 from humpback.standalone.judge import winrate_lines
 from humpback.standalone.work import Command, How, carry_out
 
 _DEFAULT = How()
+_MOST_ALONE = 0.2
+"""Part of the outputs that may have no partner."""
 
 
 def blind_files(
@@ -25,11 +27,10 @@ def blind_files(
         InputError: The two have no prompt in common, or differ on none.
         StoreError: A sheet is there already: people may have filled it in.
     """
-    pairs, alone = pair_up(read_outputs(baseline), read_outputs(outputs))
+    pairs, alone = paired_files(outputs, baseline, _MOST_ALONE)
     questions = blind(pairs, seed, count)
     if not questions:
         raise InputError(f"{outputs} and {baseline} differ on no prompt", "give outputs on one evaluation set")
-    only_model(pairs)
 
     def write(_: Run) -> list[str]:
         write_key(key, questions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -13,13 +14,12 @@ from humpback.errors import ConfigError, InputError, StageError
 from humpback.evaluation.comparisons import (
     Comparison,
     only_model,
-    pair_up,
+    paired_files,
     read_comparisons,
-    read_outputs,
     write_comparisons,
 )
 from humpback.evaluation.leaderboard import read_difficulty, read_gamed, update_leaderboard
-from humpback.evaluation.length_control import Difficulty, LengthControlled, joint_difficulty, length_controlled
+from humpback.evaluation.length_control import FEWEST, Difficulty, LengthControlled, joint_difficulty, length_controlled
 from humpback.evaluation.winrate import Judging, WinRate, win_rate
 from humpback.method.evaluation import judge_pairs
 from humpback.method.rows import read_rows
@@ -54,19 +54,15 @@ def judge_files(
         out: Annotations to write.
         judging: How it is asked.
         changes: Settings, as NAME=VALUE.
-        max_unjudged: Part of the pairs that may have no verdict.
+        max_unjudged: Part of the outputs that may have no partner, and of the pairs that may have no verdict.
         how: How the command is carried out.
 
     Raises:
-        InputError: The two have no prompt in common.
+        InputError: More outputs than `max_unjudged` allows, or all, have no partner.
         StageError: More pairs than `max_unjudged` allows have no verdict; what there is was written.
     """
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
-    pairs, alone = pair_up(read_outputs(baseline), read_outputs(outputs))
-    if not pairs:
-        raise InputError(f"{outputs} and {baseline} have no prompt in common", "give outputs on one evaluation set")
-    only_model(pairs)
-
+    pairs, alone = paired_files(outputs, baseline, max_unjudged)
     digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
     read = read_rows("pairs", lambda: _with_verdicts(pairs, out), Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
@@ -120,8 +116,10 @@ def winrate_files(
     for path, rows in zip(annotations, models, strict=True):
         _, model = only_model(rows)
         rate = win_rate(rows, seed)
-        controlled = length_controlled(rows, hard, gamed_rows)
+        controlled = length_controlled(rows, hard, gamed_rows) if rate.n_total >= FEWEST else None
         yield from winrate_lines(path, rows[0], rate, controlled)
+        if controlled is None:
+            yield f"  not length-controlled: too few preferences ({rate.n_total}, it takes {FEWEST})"
         if leaderboard is not None:
             update_leaderboard(leaderboard, model, rate, controlled)
     if leaderboard is not None:
@@ -145,9 +143,10 @@ def winrate_lines(
     """The figures of one file of annotations, line by line."""
     yield f"{path}: {comparison.generator_2} against {comparison.generator_1}"
     if rate.n_total:
-        yield (
-            f"  win rate {shown(rate.win_rate, '.2f')} % (95 % {span(rate.interval, '.2f')}, "
-            f"bootstrap over prompts; standard error {shown(rate.standard_error, '.2f')})"
+        yield f"  win rate {shown(rate.win_rate, '.2f')} % (" + (
+            f"95 % {span(rate.interval, '.2f')}, bootstrap over prompts; standard error {rate.standard_error:.2f})"
+            if not math.isnan(rate.interval.low)
+            else "no interval: one prompt)"
         )
     yield f"  {rate.n_wins} wins, {rate.n_draws} ties, {rate.n_wins_base} losses, {rate.unjudged} without a verdict"
     if rate.reasons:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from itertools import chain
 from pathlib import Path
 
@@ -125,11 +125,11 @@ def read_ratings(path: Path) -> Iterator[Rating]:
     Raises:
         InputError: The file is none.
     """
-    names = [field.name for field in fields(Rating)]
+    names = [field.name for field in fields(Rating) if field.default is MISSING]
     for number, row in file_rows(path):
         if missing := [name for name in names if name not in row]:
             raise InputError(f"{path} row {number} has no {', '.join(missing)}", "give what 'humpback rate' wrote")
-        yield Rating(**{name: row[name] for name in names})  # type: ignore[arg-type]
+        yield Rating(**{name: row[name] for name in names}, reasoning=str(row.get("reasoning") or ""))  # type: ignore[arg-type]
 
 
 def _gains(config: Config, pairs: Stage, by: ExternalModel) -> Stage:

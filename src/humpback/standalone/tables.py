@@ -24,7 +24,7 @@ Record = TypeVar("Record")
 _CANDIDATE = {field.name for field in dataclasses.fields(Candidate)}
 _CURATED = {field.name for field in dataclasses.fields(Curated)}
 _LAYOUT = ("seed.format", "seed.columns", "seed.language", "seed.without_context")
-_OPTIONAL = {"gain"}
+_OPTIONAL = {"gain", "instruction_reasoning"}
 """Columns of candidates that files of earlier versions lack."""
 
 
