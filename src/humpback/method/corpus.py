@@ -13,10 +13,11 @@ from humpback.config.flat import flat_settings
 from humpback.corpus.reading.sources import list_files, parts
 from humpback.corpus.survey import file_counts, lacking, lacking_in_words
 from humpback.data_access.data_sets import is_data_set
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import file_digest, local_file
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
+from humpback.runs.recipe import ALL_BYTES
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def cut_segments(config: Config) -> Stage:
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate", "corpus.choose")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
+    large = [*sources, *map(local_file, config.corpus.urls.blocklists)]
+    settings[ALL_BYTES] = content_id(*digests) if any(digests := [file.whole_digest() for file in large]) else None
     for name in ("corpus.documents", "corpus.exclude"):
         settings.pop(name)  # names and contents of the files that are left count, not their place
     settings["corpus.without_extra"] = sorted(without_extra) or None

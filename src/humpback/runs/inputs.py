@@ -37,7 +37,7 @@ class RunInputs:
     def __init__(self, run: Run, config: Config, plan: Sequence[Stage]) -> None:
         self.run = run
         self._config = config
-        self._recipes: dict[str, Recipe] = recipes(plan)
+        self._recipes: dict[str, Recipe] = recipes(plan, run)
         self._external = {model.name: model.settings for stage in plan for model in stage.external}
         self._stage = ""
         self._logs: list[AnswerLog] = []
