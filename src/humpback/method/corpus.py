@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from humpback import seed
-from humpback.config import Config
+from humpback.config import Config, SegmentSettings
 from humpback.config.flat import flat_settings
 from humpback.corpus.reading.sources import list_files, parts
 from humpback.corpus.survey import file_counts, lacking, lacking_in_words
@@ -22,6 +22,9 @@ from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_WEIGHT = "corpus.segment.dense_chars"
 
 
 def read_seed(config: Config) -> Stage:
@@ -78,6 +81,7 @@ def cut_segments(config: Config) -> Stage:
     settings[ALL_BYTES] = content_id(*digests) if any(digests := [file.whole_digest() for file in large]) else None
     for name in ("corpus.documents", "corpus.exclude"):
         settings.pop(name)  # names and contents of the files that are left count, not their place
+    settings = _without_default_weight(settings)
     settings["corpus.without_extra"] = sorted(without_extra) or None
     hint = "see which reason took everything, then change corpus.documents, corpus.text_column or corpus.segment"
     return Stage(
@@ -92,6 +96,12 @@ def cut_segments(config: Config) -> Stage:
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},
     )
+
+
+def _without_default_weight(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without `dense_chars` at its default, so that no run that was made before there was this setting is stale."""
+    default = SegmentSettings.model_fields["dense_chars"].default
+    return {key: value for key, value in settings.items() if key != _WEIGHT or value != default}
 
 
 def take_out_lines(config: Config, segments: Stage) -> Stage:
@@ -113,7 +123,8 @@ def take_out_lines(config: Config, segments: Stage) -> Stage:
 
         return apply(records, first, reduced, lines, segment)
 
-    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars")
+    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars", _WEIGHT)
+    settings = _without_default_weight(settings)
     work = Shuffle((segments.name, Segment), map_, reduce_, apply_, config.corpus.memory_mib)
     hint = "raise corpus.lines.max_documents"
     return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, hint=hint)
