@@ -33,7 +33,9 @@ _DOCUMENTS = {
     "no text": "no text in it that could become a segment",
 }
 _SEGMENTS = {
+    "advertises": "advertises or disclaims",
     "duplicate": "the same as one that stays",
+    "exercises or objectives": "sets exercises, or says what will be learnt",
     "header all upper-case": "its header is all upper-case",
     "holds an evaluation prompt": "holds a prompt of an evaluation",
     "holds personal data": "holds personal data",
@@ -46,9 +48,10 @@ _SEGMENTS = {
     "mostly links": "mostly links",
     "navigation header": "under a header that belongs to navigation",
     "near duplicate": "nearly the same as one that stays",
-    "no header": "has no header",
+    "no header": "its header has no word in it",
     "not sampled": "not drawn into the sample",
     "opens in the middle": "opens in the middle of a thought",
+    "readers' comments": "comments of readers",
     "recurring lines": "little is left without lines that recur on other pages",
     "repeats itself": "repeats itself",
     "says the same as another": "says in other words what another says that stays",

@@ -32,6 +32,7 @@ def test_what_a_page_says_of_itself_is_taken_off_both_ends(paragraph: str):
         "***Follow the bakers on Facebook, Twitter and Instagram.***",
         "Sign up for our newsletter!",
         "Read more here.",
+        "Thank you for reading!",
         "Source: the bakers' guild",
         "Ann Baker and Bob Miller contributed to this report.",
         "© 2024 The bakers' guild. All rights reserved.",
@@ -40,6 +41,12 @@ def test_what_a_page_says_of_itself_is_taken_off_both_ends(paragraph: str):
 def test_some_of_it_stands_at_the_end_only(paragraph: str):
     assert without_furniture(f"{BREAD_TEXT}\n\n{paragraph}") == BREAD_TEXT
     assert without_furniture(f"{paragraph}\n\n{BREAD_TEXT}") == f"{paragraph}\n\n{BREAD_TEXT}"
+
+
+def test_notes_at_the_end_are_taken_off():
+    notes = "[3] Ann Baker told us.\n\n[4] As of May."
+    assert without_furniture(f"{BREAD_TEXT}\n\n{notes}") == BREAD_TEXT
+    assert without_furniture(f"{notes}\n\n{BREAD_TEXT}") == f"{notes}\n\n{BREAD_TEXT}"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_texts_that_are_no_answer(text: str, why: str):
 @pytest.mark.parametrize(
     ("header", "why"),
     [
-        ("", "no header"),
+        ("", ""),
         ("***", "no header"),
         ("12.03.", "no header"),
         ("READ THIS FIRST", "header all upper-case"),
@@ -68,10 +68,49 @@ def test_texts_that_are_no_answer(text: str, why: str):
         ("JSON", ""),
         ("Brot für Anfänger", ""),
         ("面包", ""),
+        ("2.5. 使用 APT 管理", ""),
+        ("9.6.4. LVM2", ""),
+        ("HTTP API", "header all upper-case"),
+        ("Exercises", "navigation header"),
+        ("Breathing exercises", ""),
+        ("Terms of Service", ""),
+        ("What is a code of conduct?", ""),
     ],
 )
 def test_headers(header: str, why: str):
     assert reason(BREAD_TEXT, header) == why
+
+
+def test_acronyms_that_the_text_has_and_the_house_style_of_a_document_are_no_shouting():
+    assert reason(f"{BREAD_TEXT} An HTTP server has an API for it.", "HTTP API") == ""
+    piece = Piece(("A",), "HOW BREAD RISES", BREAD_TEXT, headed=True, in_capitals=True)
+    assert judge(piece, SETTINGS) is None
+
+
+def test_the_terms_of_a_site_are_navigation_and_a_text_about_such_terms_is_not():
+    assert reason(f"{BREAD_TEXT} By using this site you agree to our terms.", "Terms of Service") == "navigation header"
+    assert reason(BREAD_TEXT, "Why people read no privacy policy") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"By the end of this section, you will be able to bake. {BREAD_TEXT}", "exercises or objectives"),
+        ("\n".join(f"{n}. {sentence[:-1]}?" for n, sentence in enumerate(BREAD, 1)), "exercises or objectives"),
+        (f"How long does bread take? Why? {BREAD_TEXT}", ""),
+        (f"Ann says:\n\n{BREAD_TEXT}\n\nBob says:\n\n{TIDES_TEXT}", "readers' comments"),
+        (f"3 days ago\n\n{BREAD_TEXT}\n\n5 hours ago\n\nNice.", "readers' comments"),
+        (f"Three days ago we baked. The baker says: wait. {BREAD_TEXT}", ""),
+        (f"Call us today for a free quote. Our team bakes at the lowest prices. {BREAD_TEXT}", "advertises"),
+        (
+            f"Not liable for harm; for informational purposes only. Ask and consult your doctor. {TIDES_TEXT}",
+            "advertises",
+        ),
+        (f"Bakers with years of experience weigh flour. {BREAD_TEXT}", ""),
+    ],
+)
+def test_texts_made_for_another_end(text: str, why: str):
+    assert reason(text) == why
 
 
 def test_header_rules_do_not_hold_for_plain_text():

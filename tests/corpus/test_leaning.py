@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from humpback.config import SegmentSettings
@@ -54,6 +56,10 @@ def test_no_text_begins_like_this_wherever_it_stood(opening: str):
         "Once we had the dough, we shaped it.",
         "Next, shape the loaf.",
         "We already talked about flour.",
+        "Of course, rye is darker.",
+        "In this case the crust stays soft.",
+        "There is one other way to bake it.",
+        "Once these loaves are shaped, bake them.",
     ],
 )
 def test_a_later_piece_does_not_stand_alone_where_it_goes_on_like_this(opening: str):
@@ -97,6 +103,16 @@ def test_ordinary_openings_pass_anywhere(opening: str):
         "This is the second article in a series about bread.",
         "Read on to learn of rye.",
         "The above is a loaf.",
+        "See Chapter 8 for flours.",
+        "See Section 4.1.2.",
+        "Table 3.4 lists the flours.",
+        "Listing 2 shows how the oven is set.",
+        "Equation (7) gives the weight.",
+        "The flours of Table 5 are white.",
+        "Rye was covered earlier in this chapter.",
+        "In this chapter, we have baked bread.",
+        "Flour is discussed in Section 3.4.",
+        "Appendix B contains all recipes.",
     ],
 )
 def test_what_the_page_showed_is_not_in_the_piece(sentence: str):
@@ -112,11 +128,53 @@ def test_what_the_page_showed_is_not_in_the_piece(sentence: str):
         "The last loaf is the best part of the day.",
         "Click the button to start the oven.",
         "Part of the dough is kept for the next day.",
+        "See Section 5 of the Bread Act.",
+        "The court (under Section 12) weighed the bread.",
+        "Before you bake, see the big picture.",
+        "It is time to see the whole picture of bread.",
+        "The last chapter of his life was spent in a bakery.",
+        "There is more here than flour.",
+        "Scroll down to Bread and tap it.",
+        "Bakers keep reading for pleasure.",
+        "A bakery went through Chapter 11 bankruptcy.",
+        "They sat at table 4 and ate.",
+        "The last lesson I learned is to wait.",
         "Details are [here](https://example.org/bread).",
     ],
 )
 def test_the_same_words_in_another_sense_pass(sentence: str):
     assert leans_on_page(first(f"{BREAD_TEXT} {sentence} {TIDES_TEXT}"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Flour | Grams |\n|---|---|\n| Rye | 5 |\n\nTable 3 lists the flours.",
+        "**Table 3.** Flours\n\nRye, wheat and oats.\n\nTable 3 lists the flours.",
+        "```\nbake()\n```\n\nListing 2 shows how to bake.",
+        "### Section 4: Rye\n\nRye is dark.\n\nSee Section 4 for rye.",
+    ],
+)
+def test_a_table_or_a_part_that_is_in_the_piece_may_be_spoken_of(text: str):
+    assert leans_on_page(first(f"{text} {BREAD_TEXT}"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "missing"),
+    [
+        ("The oven is ready. shows its parts in a row.", "shows its"),
+        ("As shown in, the crust is brown.", "As shown in,"),
+        ("A good loaf comes from , as all say.", "comes from ,"),
+        ("As you see in [], it is brown.", "in []"),
+        ("Use `bake` in `main`, then stop.", ""),
+        ("The command, e.g. shows the time.", ""),
+        ("Bake it in, say, an hour.", ""),
+    ],
+)
+def test_a_sentence_that_lost_its_subject_or_its_link_misses_something(sentence: str, missing: str):
+    objection = misses_something(first(f"{BREAD_TEXT} {sentence}"), SETTINGS) or ""
+    assert missing in objection
+    assert bool(objection) is bool(missing)
 
 
 def test_what_points_back_leans_only_where_the_text_it_means_cannot_be_in_the_piece():
@@ -131,6 +189,17 @@ def test_what_is_said_of_a_later_part_leans_unless_the_document_ends_with_the_pi
     text = f"{BREAD_TEXT} We will come back to this later. {TIDES_TEXT}"
     assert leans_on_page(later(text), SETTINGS)
     assert leans_on_page(first(text), SETTINGS) is None
+
+
+def test_a_list_that_begins_with_its_second_item_opens_in_the_middle():
+    assert opens_inside(later(f"2. Shape the loaf.\n3. Bake it.\n\n{BREAD_TEXT}"), SETTINGS)
+    assert opens_inside(later(f"1. Shape the loaf.\n2. Bake it.\n\n{BREAD_TEXT}"), SETTINGS) is None
+
+
+def test_a_part_that_begins_with_an_item_in_the_middle_of_a_list_opens_in_the_middle():
+    piece = later(f"- Shape the loaf.\n- Bake it.\n\n{BREAD_TEXT}")
+    assert opens_inside(piece, SETTINGS) is None
+    assert opens_inside(replace(piece, part=2, begins_at="list item"), SETTINGS)
 
 
 @pytest.mark.parametrize(

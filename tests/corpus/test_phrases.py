@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.corpus.judging.phrases import phrases
+from humpback.corpus.languages.phrases import phrases
 
 BREAD = phrases("bread,loaf", r"\b(?:white|brown) bread\b", r"\bloaf of \w+ rye\b")
 

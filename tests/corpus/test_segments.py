@@ -154,3 +154,18 @@ def test_pieces_never_overlap_and_lose_no_text(shape: list[tuple[int, int]], lon
     )
     marks = [mark for piece in found for mark in re.findall(r"mark\d+x", piece.text)]
     assert marks == [f"mark{number}x" for number in range(len(shape) + 1)]
+
+
+def test_capitals_are_the_house_style_where_most_headers_are_so():
+    loud = "# A history\n\n" + "\n\n".join(
+        f"## {name}\n\n{distinct(20, name.lower())}" for name in ("MILLS", "OLD INNS")
+    )
+    assert [piece.in_capitals for piece in cut(document(loud))] == [True, True]
+    assert not any(piece.in_capitals for piece in cut(document(loud.replace("OLD INNS", "Old inns"))))
+
+
+def test_a_section_about_terms_of_service_stays_in_the_section_that_holds_it():
+    about = "People rarely read them, as a study of ten thousand visitors of shops has shown."
+    own = "By using this site you agree to our terms."
+    for text, count in ((about, 1), (own, 2)):
+        assert len(cut(document(f"# Contracts\n\n{BREAD_TEXT}\n\n## Terms of service\n\n{text}"))) == count

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,8 +107,27 @@ def test_the_digest_of_a_big_file_looks_at_its_size_and_at_samples_of_it(tmp_pat
     seen = [0, (1 << 20) - 1, (big - (1 << 20)) * 3 // 7, big - 1]
     assert len({digest(big, changed) for changed in seen}) == len(seen)
     assert digest(big + 1, 0) != digest(big, 0)
-    # Between the samples a change of equal length is not seen.
+    # Between the samples a change of equal length is not seen: `whole_digest` is for that.
     assert digest(big, 5 << 20) == digest(big, 6 << 20)
+
+
+def test_all_bytes_of_a_big_file_are_read_once_and_a_copy_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HUMPBACK_CACHE", str(tmp_path / "cache"))
+    source = a_file(tmp_path, "a.txt", 2 * FULLY_READ, ".txt")
+    before = source.whole_digest()
+    assert len(before) == 32
+    (note,) = (tmp_path / "cache" / "digests").iterdir()
+    note.write_text(note.read_text().replace(before, "0" * 32))
+    assert source.whole_digest() == "0" * 32, "nothing is read that has not changed"
+    shutil.copyfile(tmp_path / "a.txt", tmp_path / "b.txt")
+    assert replace(source, path=str(tmp_path / "b.txt")).whole_digest() == before
+    times = (tmp_path / "a.txt").stat()
+    with (tmp_path / "a.txt").open("r+b") as stream:
+        stream.seek(5 << 20)
+        stream.write(b"x")
+    os.utime(tmp_path / "a.txt", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert source.whole_digest() not in (before, "0" * 32), "a change is seen whose time was set back"
+    assert a_file(tmp_path, "c.txt", FULLY_READ, ".txt").whole_digest() == "", "`digest` reads all of it"
 
 
 def test_compressed_content_is_opened_plain(tmp_path: Path):
@@ -137,7 +159,7 @@ def test_small_files_come_together_and_big_ones_are_split(tmp_path: Path):
         SourceFile("a", "a.txt", mib, ".txt"),
         SourceFile("b", "b.txt", mib, ".txt"),
         a_file(tmp_path, "c.jsonl", 3 * mib + 1, ".jsonl"),
-        SourceFile("d", "d.jsonl.gz", 9 * mib, ".jsonl", ".gz"),
+        SourceFile("d", "d.jsonl.gz", 130 * mib, ".jsonl", ".gz"),
         SourceFile("e", "e.txt", 1, ".txt"),
         *(SourceFile(str(number), f"f{number}", 0) for number in range(600)),
     ]
@@ -155,6 +177,15 @@ def test_small_files_come_together_and_big_ones_are_split(tmp_path: Path):
     assert found[3][0].whole
     assert [len(part) for part in found[4:]] == [512, 89]
     assert parts(sources, CorpusSettings(part_mib=2)) == found
+
+
+@pytest.mark.parametrize(("files", "kib", "least", "most"), [(257, 123, 16, 64), (1, 900, 1, 1), (9000, 900, 123, 130)])
+def test_a_small_corpus_gives_work_to_many_workers_too(files: int, kib: int, least: int, most: int):
+    sources = [SourceFile(str(number), f"{number:05d}.html", kib << 10, ".html") for number in range(files)]
+    found = parts(iter(sources), CorpusSettings())
+    assert [source for part in found for source in part] == sources
+    assert least <= len(found) <= most
+    assert max(sum(source.size for source in part) for part in found) <= 64 << 20
 
 
 def test_a_big_file_is_not_split_where_its_content_is_compressed(tmp_path: Path):

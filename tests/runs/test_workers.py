@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -43,6 +44,29 @@ def test_a_part_goes_on_after_its_last_committed_shard(tmp_path):
     again = carry_out(tmp_path / "run", song, workers=2)
     assert texts(again, "songs") == whole
     assert all(path.stat().st_mtime_ns == moment for path, moment in kept.items())
+
+
+def test_the_number_of_workers_counts_where_the_system_does_not_tell_its_cores(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    song = songs(16, 4, 20)
+    run = carry_out(tmp_path / "alone", song, shouted(song), workers=1)
+    assert {row.document_id for row in run.stage("shouted").records(Segment)} == {str(os.getpid())}
+
+
+def test_shards_of_parts_that_were_made_otherwise_are_thrown_away(tmp_path):
+    song = songs(8, 4, 20)
+    run = carry_out(tmp_path / "run", song, workers=1)
+    whole, folder = texts(run, "songs"), run.stage("songs")
+    (folder.path / "manifest.json").unlink()
+    started = json.loads((folder.path / "started.json").read_text())
+    for parts, again in ((8, False), (None, True), (4, True)):
+        (folder.path / "started.json").write_text(json.dumps(started | {"parts": parts}))
+        first = folder.path / f"part-{folder.committed()[0]:05d}.parquet"
+        before = first.stat().st_mtime_ns
+        assert texts(carry_out(tmp_path / "run", song, workers=1), "songs") == whole
+        assert (first.stat().st_mtime_ns != before) is again
+        (folder.path / "manifest.json").unlink()
 
 
 @pytest.mark.kill

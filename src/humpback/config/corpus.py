@@ -32,6 +32,9 @@ FilterName = Literal[
     "speaks to the rater",
     "repeats itself",
     "holds personal data",
+    "exercises or objectives",
+    "readers' comments",
+    "advertises",
 ]
 """The filters of segments, by the reason that their objections are counted under."""
 
@@ -43,6 +46,9 @@ class SegmentSettings(Settings):
     """Shortest segment, in characters."""
     max_chars: Positive = 3000
     """Longest segment, in characters."""
+    dense_chars: Positive = 3
+    """As how many characters one of Chinese or Japanese counts in min_chars and max_chars: it says as much as about
+    three of English. A syllable of Korean counts two thirds of that. 1 counts all scripts alike."""
     split_at: Literal["headers", "paragraphs", "sentences"] = "sentences"
     """Where a text may be cut that is longer than max_chars. headers: there alone, as in the paper, so that a section
     without sub-headers is dropped as too long; text without any header is cut between paragraphs. paragraphs: also

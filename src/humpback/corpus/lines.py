@@ -26,7 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from humpback.config import LineSettings, SegmentSettings
-from humpback.corpus.cutting.piece import segment_id
+from humpback.corpus.cutting.piece import length, segment_id
 from humpback.corpus.parsing.sections import excerpt
 from humpback.records import Dropped, Outcome, Segment
 from humpback.text.shingles import Hashes
@@ -119,7 +119,7 @@ def apply(
         site_key = _key(site)
         least = settings.min_share * documents.get(site_key, 0)
         furniture = {key: count for key, count in rows.get(at, {}).items() if count >= least and key != site_key}
-        outcome = _without(segment, site, furniture, settings, lengths.min_chars) if furniture else segment
+        outcome = _without(segment, site, furniture, settings, lengths) if furniture else segment
         (remaining if isinstance(outcome, Segment) else dropped).append(outcome)  # type: ignore[arg-type]
     return Outcome(tuple(remaining), tuple(dropped), len(segments))
 
@@ -145,13 +145,13 @@ def site_of(source: str) -> str:
 
 
 def _without(
-    segment: Segment, site: str, furniture: Mapping[int, int], settings: LineSettings, min_chars: int
+    segment: Segment, site: str, furniture: Mapping[int, int], settings: LineSettings, lengths: SegmentSettings
 ) -> Segment | Dropped:
     lines = segment.text.split("\n")
     recurring = {at: furniture[key] for at, key in _lines(segment.text, site, settings) if key in furniture}
     removed_chars = sum(len(lines[at]) for at in recurring)
     text = _tidy([None if at in recurring else line for at, line in enumerate(lines)])
-    if removed_chars <= _MOST * len(segment.text) and len(text) >= min_chars:
+    if removed_chars <= _MOST * len(segment.text) and length(text, lengths.dense_chars) >= lengths.min_chars:
         return replace(segment, id=segment_id(text), text=text)
     first = min(recurring)
     example = f"{lines[first][:80]!r} in {recurring[first]} documents"

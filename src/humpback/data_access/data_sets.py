@@ -235,4 +235,5 @@ def _shards(data_set: DataSet, builder: Any, files: list[str]) -> Iterator[Sourc
     for shard in range(count):
         mark = content_id(data_set.revision, *digests, str(shard), str(count))
         path = str(replace(data_set, shard=shard, shards=count))
-        yield SourceFile(path, str(replace(public_name, shard=shard)), _SHARD_SIZE, ROWS, mark=mark)
+        name = str(replace(public_name, shard=shard))
+        yield SourceFile(path, name, _SHARD_SIZE, ROWS, mark=mark, behind_mark=tuple(local_files))

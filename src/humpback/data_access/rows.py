@@ -197,9 +197,14 @@ def file_digest(name: str) -> str:
     path = Path(name)
     if not path.is_file():
         return content_id(*names_and_digests(resolve(name, Selection(any_ending=True)).files))
-    file = SourceFile(name, name, path.stat().st_size)
+    file = local_file(name)
     with readable(file):
         return file.digest()
+
+
+def local_file(name: str) -> SourceFile:
+    """A file of this machine that settings name."""
+    return SourceFile(name, name, Path(name).stat().st_size)
 
 
 @contextmanager

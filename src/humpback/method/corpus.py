@@ -8,20 +8,24 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from humpback import seed
-from humpback.config import Config
+from humpback.config import Config, SegmentSettings
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import unset_seed_settings
 from humpback.corpus.reading.sources import list_files, parts
 from humpback.corpus.survey import file_counts, lacking, lacking_in_words
 from humpback.data_access.data_sets import is_data_set
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import file_digest, local_file
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
+from humpback.runs.recipe import ALL_BYTES
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_WEIGHT = "corpus.segment.dense_chars"
 
 
 def read_seed(config: Config) -> Stage:
@@ -75,8 +79,11 @@ def cut_segments(config: Config) -> Stage:
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate", "corpus.choose")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
+    large = [*sources, *map(local_file, config.corpus.urls.blocklists)]
+    settings[ALL_BYTES] = content_id(*digests) if any(digests := [file.whole_digest() for file in large]) else None
     for name in ("corpus.documents", "corpus.exclude"):
         settings.pop(name)  # names and contents of the files that are left count, not their place
+    settings = _without_default_weight(settings)
     settings["corpus.without_extra"] = sorted(without_extra) or None
     hint = "see which reason took everything, then change corpus.documents, corpus.text_column or corpus.segment"
     return Stage(
@@ -91,6 +98,12 @@ def cut_segments(config: Config) -> Stage:
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},
     )
+
+
+def _without_default_weight(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without `dense_chars` at its default, so that no run that was made before there was this setting is stale."""
+    default = SegmentSettings.model_fields["dense_chars"].default
+    return {key: value for key, value in settings.items() if key != _WEIGHT or value != default}
 
 
 def take_out_lines(config: Config, segments: Stage) -> Stage:
@@ -112,7 +125,8 @@ def take_out_lines(config: Config, segments: Stage) -> Stage:
 
         return apply(records, first, reduced, lines, segment)
 
-    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars")
+    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars", _WEIGHT)
+    settings = _without_default_weight(settings)
     work = Shuffle((segments.name, Segment), map_, reduce_, apply_, config.corpus.memory_mib)
     hint = "raise corpus.lines.max_documents"
     return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, hint=hint)

@@ -12,7 +12,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
+from humpback.config.paths import cache_folder
 from humpback.data_access.atomic import atomic_folder
 from humpback.errors import ConfigError, ModelError
 from humpback.models.packages import PackagedModel, installed_model
@@ -46,11 +46,6 @@ class ModelFolder:
     path: Path
     name: str
     identity: str
-
-
-def cache_folder() -> Path:
-    """Where prepared models are kept: `$HUMPBACK_CACHE`, else `~/.cache/humpback`."""
-    return Path(os.environ.get("HUMPBACK_CACHE") or Path.home() / ".cache" / "humpback")
 
 
 def is_hub_id(settings: ModelSettings) -> bool:

@@ -109,7 +109,7 @@ class _StageRunner:
     def carry_out(self, stage: Stage, recipe: Recipe) -> None:
         """Brings a stage to 'done'."""
         folder = self._inputs.run.stage(stage.name)
-        folder.start(recipe)
+        folder.start(recipe, stage.work.parts if isinstance(stage.work, Produce) else 1)
         started = time.monotonic()
         facts = stage.facts
         if isinstance(stage.work, Train):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from humpback.runs.recipe import Recipe
+from humpback.runs.recipe import ALL_BYTES, Recipe
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
 
@@ -32,14 +32,21 @@ class StageStatus:
     shards: int = 0
 
 
-def recipes(plan: Sequence[Stage]) -> dict[str, Recipe]:
-    """The recipe of every stage, by name, each with the fingerprints of those it needs."""
+def recipes(plan: Sequence[Stage], run: Run | None = None) -> dict[str, Recipe]:
+    """The recipe of every stage, by name, each with the fingerprints of those it needs.
+
+    A stage of the run folder that was made before recipes had `ALL_BYTES` is compared without it.
+    """
     by_name: dict[str, Recipe] = {}
     for stage in plan:
         upstream = {name: by_name[name].fingerprint for name in stage.needs}
         origins = {key: text for key, text in stage.origins.items() if key in stage.settings}
         origins |= {f"model.{model.name}": f"model {model.settings.name}" for model in stage.external}
-        by_name[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream, origins)
+        settings = dict(stage.settings)
+        old = run.stage(stage.name).recipe() if run and settings.get(ALL_BYTES) else None
+        if old and ALL_BYTES not in old["settings"]:
+            del settings[ALL_BYTES]
+        by_name[stage.name] = Recipe(stage.name, stage.version, settings, upstream, origins)
     return by_name
 
 
@@ -55,7 +62,7 @@ def with_dependents(plan: Sequence[Stage], names: Sequence[str]) -> set[str]:
 def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
     """Compares a plan with what its run folder holds."""
     states = []
-    for stage, recipe in zip(plan, recipes(plan).values(), strict=True):
+    for stage, recipe in zip(plan, recipes(plan, run).values(), strict=True):
         folder = run.stage(stage.name)
         old = folder.recipe()
         shards = len(folder.committed()) if old else 0

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
+from humpback.corpus.languages import NEVER, pattern_of
 from humpback.corpus.parsing.sections import FENCE
 
 BoundaryKind = Literal["paragraph", "line", "list item", "sentence"]
@@ -127,8 +129,9 @@ class _Line:
         return not self.ended and len(self.text) <= _LONGEST_HEADING
 
 
-def boundaries(text: str) -> list[Boundary]:
-    """Every place where a text may be cut, in order."""
+def boundaries(text: str, languages: tuple[str, ...] = ("en",)) -> list[Boundary]:
+    """Every place where a text may be cut, in order. The abbreviations of these languages end no sentence."""
+    abbreviated = _abbreviated(languages)
     places: list[Boundary] = []
     previous: _Line | None = None
     for line in _lines(text):
@@ -137,7 +140,7 @@ def boundaries(text: str) -> list[Boundary]:
             if boundary:
                 places.append(boundary)
         if not line.block and not line.is_table:
-            places += _sentence_ends(line)
+            places += _sentence_ends(line, abbreviated)
         previous = line
     return places
 
@@ -203,7 +206,13 @@ def _code_blocks(lines: list[str]) -> list[int]:
     return numbers
 
 
-def _sentence_ends(line: _Line) -> Iterator[Boundary]:
+@cache
+def _abbreviated(languages: tuple[str, ...]) -> re.Pattern[str]:
+    more = pattern_of(languages, "abbreviations")
+    return re.compile(rf"{_ABBREVIATED.pattern}|(?:{more})$", re.IGNORECASE) if more != NEVER else _ABBREVIATED
+
+
+def _sentence_ends(line: _Line, abbreviated: re.Pattern[str]) -> Iterator[Boundary]:
     """The places between the sentences of a line."""
     cost = _SENTENCE + (0.0 if line.is_prose else _INSIDE_ITEM)
     opened = 0
@@ -211,7 +220,7 @@ def _sentence_ends(line: _Line) -> Iterator[Boundary]:
         mark, end, start = match.group().rstrip(), match.start() + len(match.group().rstrip()), match.end()
         if line.text[start : start + 4].lstrip(_MARKUP)[:1].islower():
             continue
-        if mark[0] == "." and _ABBREVIATED.search(line.text, max(0, match.start() - 12), match.start()):
+        if mark[0] == "." and abbreviated.search(line.text, max(0, match.start() - 12), match.start()):
             continue
         if end - opened <= _LONGEST_WHOLE and not _is_closed(line.text[opened:end]):
             continue

@@ -36,15 +36,24 @@ _LAST_END = (
     r"(?:leave|post|add|write) (?:a|your) (?:comment|reply|review)\b",
     r"(?:tags?|filed under|categor(?:y|ies)|posted in|related|read next|more from|source|via)\s?:",
     r"(?:[^ ]{1,40} ){1,20}contributed to (?:this|the) (?:post|article|report|story|research)\b",
+    r"(?:thank(?:s| you)(?: so much| again)? for reading|you['’]ve just (?:finished )?read)\b",
     r"(?:©|copyright (?:©|\(c\)|\d{4})|all rights reserved)",
 )
 _FURNITURE = re.compile("|".join(_ANY_END), re.IGNORECASE)
 _LAST_FURNITURE = re.compile("|".join((*_ANY_END, *_LAST_END)), re.IGNORECASE)
+_NOTE = re.compile(r"\[\d{1,3}\] [^\n]{1,2000}$")
+"""A note, whose mark stands in the text or on another part of the page."""
+_MOST_NOTES = 100
 _BYLINE = re.compile(r"(?:Written )?[Bb]y(?: [A-Z][\w.'’-]{0,25}){2,4}$")
 
 
 def without_furniture(text: str) -> str:
     """The text without the paragraphs at its ends in which its page speaks of itself."""
+    for _ in range(_MOST_NOTES):
+        before, parted, last = text.rpartition("\n\n")
+        if not parted or not _NOTE.match(last.rstrip()):
+            break
+        text = before
     for _ in range(_MOST):
         first, parted, remainder = text.partition("\n\n")
         if not parted or len(first) > _LONGEST or not _is_furniture(first, _FURNITURE):

@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from humpback.corpus.cutting.boundaries import BoundaryKind
 from humpback.corpus.parsing.sections import prose
@@ -15,7 +15,20 @@ from humpback.records import content_id
 CODE_SPAN = re.compile(r"`[^`\n]{1,400}`")
 _TARGET = re.compile(r"(?<=\])\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
 """The target of a link, without its words."""
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+")
+"""Chinese characters, kana, and Korean syllables."""
+_HANGUL = re.compile(r"[\uac00-\ud7a3]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+@lru_cache(maxsize=8)
+def length(text: str, dense_chars: int) -> int:
+    """The characters of a text as settings count them: those of scripts that say more with each count several times."""
+    if text.isascii() or dense_chars == 1 or not _DENSE.search(text):
+        return len(text)
+    syllables = sum(map(len, _HANGUL.findall(text)))
+    characters = sum(map(len, _DENSE.findall(text))) - syllables
+    return len(text) + characters * (dense_chars - 1) + syllables * max(0, 2 * dense_chars // 3 - 1)
 
 
 def segment_id(text: str) -> str:
@@ -38,6 +51,8 @@ class Piece:
     """Whether the document begins with it: then 'above' can only mean its own text."""
     closes: bool = True
     """Whether the document ends with it."""
+    in_capitals: bool = False
+    """Whether most headers of its document are all upper-case: its house style."""
     part: int = 1
     """Which part it is of a text that was split for its length."""
     parts: int = 1

@@ -21,9 +21,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.asides import without_asides
 from humpback.corpus.cutting.ends import without_furniture
-from humpback.corpus.cutting.navigation import is_navigation
-from humpback.corpus.cutting.piece import Piece
+from humpback.corpus.cutting.navigation import is_navigation, navigation_headers
+from humpback.corpus.cutting.piece import Piece, length
 from humpback.corpus.cutting.splitting import OpensInside, split
 from humpback.corpus.parsing.sections import Section, join
 from humpback.records import DocumentFormat
@@ -44,21 +45,40 @@ def pieces(
     """
     cuts = [part for piece in _pieces(root, form, settings) for part in _fitting(piece, settings, opens_inside)]
     # Navigation in front of the first text does not count: what follows it still opens the document.
-    content = [at for at, piece in enumerate(cuts) if not is_navigation(piece.header, settings.header_blocklist)]
+    blocklist = navigation_headers(settings)
+    content = [at for at, piece in enumerate(cuts) if not is_navigation(piece.header, blocklist)]
     first, last = (content[0], content[-1]) if content else (0, -1)
-    return [replace(piece, opens=at <= first, closes=at >= last) for at, piece in enumerate(cuts)]
+    capitals = _mostly_capitals(root)
+    return [replace(piece, opens=at <= first, closes=at >= last, in_capitals=capitals) for at, piece in enumerate(cuts)]
+
+
+def _mostly_capitals(root: Section) -> bool:
+    """Whether most headers below the root are all upper-case, and more than one."""
+    titles = [title for title in _titles(root) if any(map(str.isalpha, title))]
+    count = sum(map(str.isupper, titles))
+    return count > 1 and 2 * count > len(titles)
+
+
+def _titles(section: Section) -> Iterator[str]:
+    for child in section.children:
+        yield child.title
+        yield from _titles(child)
 
 
 def _fitting(piece: Piece, settings: SegmentSettings, opens_inside: OpensInside) -> Iterator[Piece]:
     """The piece without the furniture at its ends, or the parts of one that is too long."""
-    piece = replace(piece, text=without_furniture(piece.text))
+    piece = replace(piece, text=without_furniture(without_asides(piece.text, settings.languages)))
     stays_whole = piece.headed and (
-        settings.split_at == "headers" or is_navigation(piece.header, settings.header_blocklist)
+        settings.split_at == "headers" or is_navigation(piece.header, navigation_headers(settings), piece.text)
     )
-    if stays_whole or len(piece.text) <= settings.max_chars:
+    chars = length(piece.text, settings.dense_chars)
+    if stays_whole or chars <= settings.max_chars:
         yield piece
         return
-    parts = split(piece.text, settings, opens_inside, sentences=settings.split_at == "sentences")
+    share = len(piece.text) / chars
+    least, most = max(1, int(settings.min_chars * share)), max(1, int(settings.max_chars * share))
+    limits = settings.model_copy(update={"min_chars": least, "max_chars": most})
+    parts = split(piece.text, limits, opens_inside, sentences=settings.split_at == "sentences")
     for number, part in enumerate(parts, 1):
         text = without_furniture(part.text) if len(parts) > 1 else part.text
         yield replace(piece, text=text, part=number, parts=len(parts), begins_at=part.begins_at)
@@ -83,12 +103,13 @@ def _cut(section: Section, above: tuple[str, ...], settings: SegmentSettings) ->
         above = _down(above, section.title)
         section = section.children[0]
     path = _down(above, section.title)
-    if is_navigation(section.title, settings.header_blocklist):
+    blocklist = navigation_headers(settings)
+    if is_navigation(section.title, blocklist, section.body):
         yield Piece(path, section.title, _render(section), headed=True)
         return
-    content, removed = _without_navigation(section, settings.header_blocklist)
+    content, removed = _without_navigation(section, blocklist)
     text = _render(content)
-    if len(text) <= settings.max_chars or not content.children:
+    if length(text, settings.dense_chars) <= settings.max_chars or not content.children:
         if text:
             yield Piece(path, section.title, text, headed=True)
         for child, titles in removed:
@@ -107,7 +128,7 @@ def _without_navigation(
     content: list[Section] = []
     removed: list[tuple[Section, tuple[str, ...]]] = []
     for child in section.children:
-        if is_navigation(child.title, blocklist):
+        if is_navigation(child.title, blocklist, child.body):
             removed.append((child, (section.title,)))
             continue
         child, inner = _without_navigation(child, blocklist)

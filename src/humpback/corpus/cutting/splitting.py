@@ -51,7 +51,7 @@ def split(text: str, settings: SegmentSettings, opens_inside: OpensInside, *, se
     """
     start = len(text) - len(text.lstrip("\n"))
     end = len(text.rstrip())
-    places = [place for place in boundaries(text) if sentences or place.kind != "sentence"]
+    places = [place for place in boundaries(text, settings.languages) if sentences or place.kind != "sentence"]
     edges = [Boundary(start, start, "paragraph", 0.0), *places, Boundary(end, end, "paragraph", 0.0)]
     cuts = [0]
     for first, last in _runs(edges, settings.max_chars):

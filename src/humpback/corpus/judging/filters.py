@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from humpback.config import FilterName, SegmentSettings
-from humpback.corpus.cutting.navigation import is_navigation
+from humpback.corpus.cutting.navigation import is_navigation, navigation_headers
 from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.language import identify
 from humpback.corpus.judging.leaning import leans_on_page, misses_something, opens_inside
 from humpback.corpus.judging.personal import holds_personal_data
-from humpback.corpus.judging.phrases import phrases
+from humpback.corpus.judging.purpose import advertises, holds_comments, sets_exercises
 from humpback.corpus.judging.repetition import repeats_itself
 from humpback.corpus.judging.shape import (
     many_capitals,
@@ -30,10 +30,19 @@ from humpback.corpus.judging.shape import (
     too_long,
     too_short,
 )
+from humpback.corpus.languages.phrases import phrases
 
 _ACRONYM = 5
 _TITLE_WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]|(?<!\w)[A-Z](?!\w)")
-_TEMPLATE = phrases("{{,{%,lorem ipsum", r"\{\{[^{}\n]{0,200}\}\}", r"\{%[^{}\n]{0,200}%\}", r"lorem ipsum dolor")
+_WITH_LETTER = re.compile(r"\d*[^\W\d_]\w*")
+_WITHOUT_CASE = re.compile(r"[\u05d0-\u06ff\u0900-\u109f\u1100-\u11ff\u3040-\u9fff\uac00-\ud7a3]")
+_TEMPLATE = phrases(
+    "{{,{%,lorem ipsum,[gallery,[caption,[embed,[/",
+    r"\[/?(?:gallery|caption|embed|audio|video|playlist)(?: [^\]\n]{0,60})?\](?!\()",
+    r"\{\{[^{}\n]{0,200}\}\}",
+    r"\{%[^{}\n]{0,200}%\}",
+    r"lorem ipsum dolor",
+)
 _TO_THE_RATER = (
     phrases(
         "score,rating,grade",
@@ -68,24 +77,32 @@ class Objection(NamedTuple):
 
 
 def without_header(piece: Piece, settings: SegmentSettings) -> str | None:
-    """Text under no header, or under one without a word, such as a version or a date in figures."""
-    if piece.headed and not _TITLE_WORD.search(piece.header):
+    """Text under a header without a word, such as a version or a date in figures."""
+    if piece.headed and piece.header and not _TITLE_WORD.search(piece.header):
         return f"header {piece.header[:80]!r}"
     return None
 
 
 def navigation_header(piece: Piece, settings: SegmentSettings) -> str | None:
     """The header is one of a page's furniture."""
-    phrase = is_navigation(piece.header, settings.header_blocklist) if piece.headed else ""
+    phrase = is_navigation(piece.header, navigation_headers(settings), piece.text) if piece.headed else ""
     return f"header {piece.header[:80]!r}: {phrase}" if phrase else None
 
 
 def shouted_header(piece: Piece, settings: SegmentSettings) -> str | None:
-    """The header is all upper-case; a single short word such as 'JSON' is an acronym and may be."""
+    """The header is all upper-case, and most others of its document are not.
+
+    Acronyms may be: a single short word, or words that the text has in capitals too. So may a header with letters of a
+    script that has no capitals.
+    """
     header = piece.header
-    if not piece.headed or not header.isupper() or (header.isalnum() and len(header) <= _ACRONYM):
+    if not piece.headed or piece.in_capitals or not header.isupper() or _WITHOUT_CASE.search(header):
         return None
-    return f"header {header[:80]!r}"
+    words = _WITH_LETTER.findall(header)
+    if len(words) == 1 and len(words[0]) <= _ACRONYM:
+        return None
+    text_words = set(_WITH_LETTER.findall(piece.text))
+    return None if all(len(word) == 1 or word in text_words for word in words) else f"header {header[:80]!r}"
 
 
 def wrong_language(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -137,6 +154,9 @@ FILTERS: tuple[Filter, ...] = (
     Filter("speaks to the rater", speaks_to_the_rater),
     Filter("repeats itself", repeats_itself),
     Filter("holds personal data", holds_personal_data),
+    Filter("exercises or objectives", sets_exercises),
+    Filter("readers' comments", holds_comments),
+    Filter("advertises", advertises),
 )
 """Cheap rules first: a piece is counted once, under the first that objects."""
 

@@ -9,13 +9,20 @@ English; pieces in other languages pass.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from humpback.config import SegmentSettings
+from humpback.corpus.cutting.asides import DOTTED, is_legal
 from humpback.corpus.cutting.piece import Piece
-from humpback.corpus.judging.phrases import phrases
+from humpback.corpus.languages import pattern_of, rule, words_of
+from humpback.corpus.languages.phrases import Phrases, phrases
 
 _EDGE = 250
 """Characters at the beginning of a piece in which a reference to earlier text leads out of the piece."""
+_LEAD = 60
+"""Characters in front of a numbered thing that may make it a reference."""
+_FORM = re.compile(r"^\s{0,8}(?:\||```|~~~|\$\$)", re.MULTILINE)
+"""A table, a listing or a formula: the one that is spoken of, as like as not."""
 _TAIL = 120
 """The same for later text at its end."""
 _HEADER = re.compile(r"(?:\s{0,4}#{1,6} [^\n]{0,400}(?:\n|$))+")
@@ -48,7 +55,10 @@ _NEVER_FIRST = re.compile(
 """Beginnings that no self-contained text has, whatever its position in the document."""
 _NEVER_LATER = re.compile(
     r"(?:And|But|Or|Yet|Then|So|Next|Finally|Lastly|Secondly|Thirdly|Ok(?:ay)?|OK|Well|Alright|Now),? (?!you want|many)"
-    r"|(?:Once|After) (?:I|we)\b"
+    r"|(?:Once|After) (?:I|we|this|that|these|all (?:this|that|these))\b|A few (?:remarks|notes|words) (?:are|on)\b"
+    r"|(?:[2-9]|1\d)[.)]\s|(?:Anyway|Of course),|In (?:this|that|such a|either) case\b|Notice that\b"
+    r"|There (?:is|are) (?:also|another|other|one (?:other|more))\b|(?:Let['’]s|Let us) (?:now|also)\b"
+    r"|Finally\b|This time\b"
     r"|Another\b"
     rf"|The (?:other|same|second|third|previous|next|last|remaining|final) {_THINGS}\b"
     r"|The (?:next|following|previous) (?:day|morning|evening|week|month|year)s?\b"
@@ -78,6 +88,7 @@ _ELSEWHERE = (
         rf"\b(?:above|below|following|accompanying) {_FIGURE}\b",
         r"\b(?:link|comment|form|button)s?(?: section)? below\b",
         r"\bpictured (?:above|below|left|right)\b",
+        r"\bsee (?:the )?[\"“'][^\"”'\n]{1,60}[\"”'] (?:section )?(?:above|below)\b",
     ),
     phrases(
         "fig.,figure ",
@@ -87,7 +98,9 @@ _ELSEWHERE = (
     ),
     phrases(
         ",".join((*_FIGURE_WORDS, "screen shot")),
-        rf"\b(?:see|watch|view|click(?: on)?) (?:the|this|our|my) (?:\w{{1,20}} )?{_FIGURE}\b",
+        r"\b(?:see|watch|view|click(?: on)?) (?:the|this|our|my) "
+        r"(?!(?:big(?:ger)?|whole|full(?:er)?|larger|broad(?:er)?|wider|complete|entire|clear(?:er)?|true) picture)"
+        rf"(?:\w{{1,20}} )?{_FIGURE}\b",
         rf"\b(?:shown|seen|pictured|illustrated|you can see) (?:in|on) (?:the|this) (?:\w{{1,20}} )?{_FIGURE}\b",
         r"\b(?:here['’]s|here is|this is) (?:a|the|an) (?:\w{1,20} )?"
         r"(?:image|picture|photo|screen ?shot|screencast|diagram|video|gif) (?:of|showing|from)\b",
@@ -98,7 +111,7 @@ _ELSEWHERE = (
         " here",
         r"\b(?:tap|press|go|look|read|more|see|available|found|explained|visit"
         r"|check(?: it)?(?: out)?|download(?: it)?) here\b"
-        r"(?!:| (?:to|and)\b)",
+        r"(?!:| (?:to|and|than|is|are|was|from)\b)",
         r"\bclick(?:ing)?(?: on)? here\b",
     ),
     phrases(
@@ -111,19 +124,20 @@ _ELSEWHERE = (
     phrases(
         "previous,preceding,last ,next ,upcoming,future,part ,stay tuned,tune in",
         r"\b(?:previous|preceding|last|upcoming|next|future) (?:blog )?(?:post|article|lesson|tutorial|episode|"
-        r"instalment|installment)s?\b",
+        r"instalment|installment)s?\b(?! (?:of|is to|i|he|she|they)\b)",
         rf"\b(?:this is|in|see|read) part {_NUMBER}\b",
-        rf"\bpart {_NUMBER} (?:of|in) (?:a|the|our|this)\b",
-        r"\b(?:previous|preceding|last) chapter\b",
+        rf"\bpart {_NUMBER} (?:of|in) (?:a|the|our|this) (?!act|regulation|law|code|constitution|treaty)",
+        r"\b(?:previous|preceding|last) chapter\b(?! (?:of|in (?!this|the|our)))",
         r"\bstay tuned",
-        r"\btune in (?:to|for|next)\b",
+        r"\btune in (?:for|next|to (?:our|my|the next))\b",
     ),
     phrases(
         "series,see this,read on,keep reading,scroll ",
         r"\b(?:first|second|third|fourth|fifth|final|latest|last) (?:(?:article|post|part|piece|entry|video|"
         r"lesson|instal?lment) )?(?:in|of) (?:a|the|our|my|this) (?:\S{1,20} ){0,2}series\b",
         r"\bsee this (?:\w{1,20} )?(?:page|post|article|guide|tutorial|site|website|blog)\b",
-        r"\b(?:read on (?:to|for)|keep reading|scroll (?:down|up) (?:to|for))\b",
+        r"\b(?:read on (?:to|for)|keep reading(?= to| for (?!pleasure|fun|hours)|[:!]| below)"
+        r"|scroll (?:down|up) (?:to (?:see|read|view|find out|learn)|for (?:more|the)))\b",
     ),
 )
 """References to what only the page or its site has: figures, forms, the targets of links, other parts."""
@@ -154,7 +168,8 @@ _SHOWN_ABOVE = phrases(
 """References to a figure or a listing directly before them."""
 _LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
 _BACK = phrases(
-    "above,earlier,before,previous,preceding,last ",
+    "above,earlier,before,previous,preceding,last ,our example,this table,this list,this example,same example",
+    r"\b(?:in|into|from|of|to|with) (?:our|this|the same) (?:example|table|list)\b(?! of)",
     rf"\b{_SAID} (?:above|earlier|before|previously)\b",
     r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b",
     r"\b(?:the|this|that|these|our|your) above\b",
@@ -175,6 +190,17 @@ _PROMISE = re.compile(
     re.IGNORECASE,
 )
 _SHOWN = re.compile(r"\s{4}|\t|[-*+•>|!]|\d{1,3}[.)]\s|[`~$<]|https?:|[a-z\"'(\[{]|#{1,6} .{0,20}Example")
+_VERBS = "shows?|lists|illustrates|depicts|summari[sz]es|presents|displays|outlines|describes|contains|gives|provides"
+_LOST = re.compile(
+    rf"\.(?<!etc\.)(?<!e\.g\.)(?<!i\.e\.)(?<! vs\.)\s{{1,2}}(?:{_VERBS}) (?:an?|the|its|their|some|how|what)\b"
+)
+"""A sentence without its subject, which was a reference."""
+_HOLE = re.compile(r" (?:\[\])?[,.;)](?= |$)", re.MULTILINE)
+_BEFORE_A_HOLE = re.compile(r"[a-z] (?:in|see|by|from|at|on|with|via)$")
+_AS_SHOWN_IN = Phrases(
+    (" in,", " by,", " at,", " on,", " from,"), re.compile(rf"\b[Aa]s {_SAID} (?:in|by|at|on|from),")
+)
+"""What stands in front of a link or a reference that is gone."""
 _FENCED_END = ("```", "~~~", "|")
 
 
@@ -182,32 +208,74 @@ def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     """It opens in the middle of a train of thought: 'However,', 'This also', 'As we saw above'."""
     if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
         return f"header {piece.header[:80]!r}"
+    if piece.begins_at == "list item":
+        return "opens with a later item of a list"
     start = _beginning(piece.spoken)
-    match = _NEVER_FIRST.match(piece.spoken, start)
-    if not match and not piece.opens:
-        match = _NEVER_LATER.match(piece.spoken, start)
+    openings = [(_NEVER_FIRST, "never first"), (_NEVER_LATER, "never later")][: 1 if piece.opens else 2]
+    match = None
+    for english, section in openings:
+        first = re.compile(pattern_of(settings.languages, section), re.IGNORECASE)
+        match = match or english.match(piece.spoken, start) or first.match(piece.spoken, start)
     return f"opens with {_shown(piece.spoken, start, match.end() + 20)!r}" if match else None
 
 
 def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
     """It points at what is not in it: 'see above', 'in the previous section', 'click here', 'the figure below'."""
     text = piece.lowered
-    match = next(filter(None, (phrase.search(text) for phrase in _ELSEWHERE)), None)
+    codes = settings.languages
+    match = next(filter(None, (phrase.search(text) for phrase in (*_ELSEWHERE, rule(codes, "elsewhere")))), None)
+    match = match or _refers(piece, codes)
     if not match and not piece.closes:
         match = _FURTHER_ON.search(text) or _INTRODUCES.search(text, max(0, len(text) - _EDGE))
     if not match and not _LISTING.search(piece.text):
         match = _SHOWN_ABOVE.search(text)
     if not match and not piece.opens:
-        match = _BACK.search(text, 0, _EDGE)
+        match = _BACK.search(text, 0, _EDGE) or rule(codes, "above").search(text, 0, _EDGE)
         if match and "```" in piece.text[: piece.text.lower().find(match.group())]:
             match = None
     if not match and not piece.text.endswith(_FENCED_END):
-        match = _ON.search(text, max(0, len(text) - _TAIL))
+        tail = max(0, len(text) - _TAIL)
+        match = _ON.search(text, tail) or rule(codes, "below").search(text, tail)
     return f"says {_shown(text, max(0, match.start() - 20), match.end() + 20)!r}" if match else None
+
+
+def _refers(piece: Piece, languages: tuple[str, ...]) -> re.Match[str] | None:
+    """A reference to a numbered part, table, listing or formula that is not in the piece, and not one to a law."""
+    text = piece.lowered
+    numbered, leads, shows = _numbered(languages)
+    for match in numbered.matches(text):
+        lead = leads.search(text, max(0, match.start() - _LEAD), match.start())
+        strong = (lead and lead["see"]) or shows.match(text, match.end())
+        if match["part"] and (is_legal(match, languages) or not (strong or (lead and DOTTED.search(match.group())))):
+            continue
+        if match["thing"] and (not (strong or lead) or _FORM.search(piece.text)):
+            continue
+        name = match.group()
+        label = rf"^[\W_]{{0,8}}(?i:{re.escape(name)}|{re.escape(name.split()[-1])})(?!\w)[\W_]{{0,4}}(?:$|[A-Z])"
+        if not re.search(label, piece.text, re.MULTILINE):
+            return match
+    return None
+
+
+@cache
+def _numbered(languages: tuple[str, ...]) -> tuple[Phrases, re.Pattern[str], re.Pattern[str]]:
+    """What has a number, the words in front of it that make it a reference, and those behind it."""
+    see, within, shows, things, parts, other = (
+        pattern_of(languages, section) for section in ("see", "in", "shows", "things", "parts", "of")
+    )
+    words = words_of(languages, "things") + words_of(languages, "parts")
+    numbered = rf"(?:(?P<thing>{things})|(?P<part>{parts}))(?! ?(?:{other}))"
+    lead = rf"(?:(?P<see>{see})|{within})[ ,:]{{0,2}}(?:\w{{1,15}} ){{0,2}}$"
+    return Phrases(words, re.compile(numbered)), re.compile(lead), re.compile(rf"\)?.{{0,2}}?(?:{shows})")
 
 
 def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
     """It announces a picture or a listing that is not there: 'It looks like this:' and then other text."""
+    text = piece.prose
+    holes = (at for at in _HOLE.finditer(text) if _BEFORE_A_HOLE.search(text, max(0, at.start() - 8), at.start()))
+    lost = _LOST.search(text) or _AS_SHOWN_IN.search(text) or next(holes, None)
+    if lost:
+        return f"says {_shown(text, max(0, lost.start() - 20), lost.end() + 20)!r}"
     promise = fence = ""
     for line in piece.text.split("\n"):
         if not line or line.isspace():

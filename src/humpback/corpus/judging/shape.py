@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from humpback.config import SegmentSettings
-from humpback.corpus.cutting.piece import Piece
+from humpback.corpus.cutting.piece import Piece, length
 
 _LINK = re.compile(r"\[[^\[\]]{0,500}\]\([^()\s]{0,2000}\)|<?https?://[^\s<>)\]]{1,2000}>?")
 _SYMBOLS = re.compile(r"(?<![#\n\w])#(?!#)|\.\.\.+|…")
@@ -20,6 +20,7 @@ _QUOTES = "\"'”’*_"
 _CLOSING = "\"'”’*_)]"
 _EMOJI = re.compile(r":[a-z0-9_+-]{1,40}:$")
 _OPENING = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
+_GOES_ON = (":", ",", "：", "，", "、")
 _FEW_WORDS = 7
 """Words of a bullet point that is an entry rather than a sentence, at most."""
 _FEW_LINES = 4
@@ -28,12 +29,14 @@ _FEW_LINES = 4
 
 def too_short(piece: Piece, settings: SegmentSettings) -> str | None:
     """Fewer characters than the least."""
-    return f"{len(piece.text)} characters" if len(piece.text) < settings.min_chars else None
+    chars = length(piece.text, settings.dense_chars)
+    return f"{chars} characters" if chars < settings.min_chars else None
 
 
 def too_long(piece: Piece, settings: SegmentSettings) -> str | None:
     """More characters than the greatest, with no place to cut at."""
-    return f"{len(piece.text)} characters" if len(piece.text) > settings.max_chars else None
+    chars = length(piece.text, settings.dense_chars)
+    return f"{chars} characters" if chars > settings.max_chars else None
 
 
 def mostly_links(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -77,8 +80,13 @@ def mostly_bullets(piece: Piece, settings: SegmentSettings) -> str | None:
     """Nearly every line is a short bullet point: an index, a score sheet. Sentences and numbered steps are not."""
     if piece.prose.count("\n") < _FEW_LINES - 1 or len(piece.lines) < _FEW_LINES:
         return None
-    share = sum(1 for line in piece.lines if _BULLET.match(line) and line.count(" ") <= _FEW_WORDS) / len(piece.lines)
+    share = sum(1 for line in piece.lines if _BULLET.match(line) and _is_short(line)) / len(piece.lines)
     return f"{share:.0%} of the lines" if share > settings.max_bullet_lines else None
+
+
+def _is_short(line: str) -> bool:
+    """Whether a bullet point is an entry, not a sentence. Text without spaces has about two characters to a word."""
+    return line.count(" ") + (length(line, 2) - len(line)) // 2 <= _FEW_WORDS
 
 
 def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -92,5 +100,5 @@ def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
 def stops_short(piece: Piece, settings: SegmentSettings) -> str | None:
     """It ends where something should follow: an introduction without its list, a teaser."""
     last = piece.text[-400:].rpartition("\n")[2].rstrip("*_ ")
-    introduces = last.endswith((":", ",")) and not last.startswith(_CODE_INDENT) and not _EMOJI.search(last)
+    introduces = last.endswith(_GOES_ON) and not last.startswith(_CODE_INDENT) and not _EMOJI.search(last)
     return f"ends with {last[-40:]!r}" if introduces or last.rstrip(_QUOTES).endswith(_ELLIPSES) else None

@@ -28,6 +28,10 @@ _SPLIT = {
     (".parquet", ""),
 }
 """Endings and compressions of files that can be read from the middle."""
+_MANY = 64
+"""Parts of a corpus at least, where they are large enough: with fewer, many workers have nothing to do."""
+_LEAST = 2 * _MIB
+"""Bytes of a part from which starting a process for it pays."""
 _MOST_FILES = 512
 """Files of one part, so that a part of empty files is soon done too."""
 
@@ -87,11 +91,14 @@ def _selection(settings: CorpusSettings) -> Selection:
 
 
 def parts(sources: Iterable[SourceFile], settings: CorpusSettings) -> list[tuple[SourceFile, ...]]:
-    """The sources in parts of about `part_mib` of stored bytes, each to be read by one worker.
+    """The sources in parts of at most about `part_mib` of stored bytes, each to be read by one worker.
 
-    Small files come together, in their order; big ones are split where their format allows to begin in the middle.
+    Small files come together, in their order; big ones are split where their format allows to begin in the middle. Of a
+    small corpus the parts are smaller, so that it gives work to many workers too. Parts do not depend on the machine.
     """
-    most = settings.part_mib * _MIB
+    sources = list(sources)
+    share = sum(source.size for source in sources) // _MANY
+    most = min(settings.part_mib * _MIB, max(_LEAST, share))
     complete: list[tuple[SourceFile, ...]] = []
     group: list[SourceFile] = []
     size = 0

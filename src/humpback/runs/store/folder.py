@@ -94,14 +94,22 @@ class StageFolder:
         """Whether there is anything that would be lost: a shard, a checkpoint, a finished training."""
         return bool(self.committed()) or self.work_path.exists() or (self.path / "trained.json").exists()
 
-    def start(self, recipe: Recipe) -> None:
-        """Claims the folder for a recipe; one that has work in it already stays as it is."""
+    def start(self, recipe: Recipe, parts: int = 1) -> None:
+        """Claims the folder for a recipe; one that has work in it already stays as it is.
+
+        Args:
+            recipe: What is made.
+            parts: Into how many parts its work is shared out. Shards of another sharing are thrown away.
+        """
+        if parts > 1 and self.has_work() and (self.recipe() or {}).get("parts") != parts:
+            self.clear()
         (self.path / "dropped").mkdir(parents=True, exist_ok=True)
         # A killed process leaves temporary files; no other one writes here, for the run is locked.
         for temporary in [*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")]:
             temporary.unlink()
         if not self.has_work():
-            write_json(self.path / "started.json", {**asdict(recipe), "fingerprint": recipe.fingerprint})
+            claim = {**asdict(recipe), "fingerprint": recipe.fingerprint, "parts": parts}
+            write_json(self.path / "started.json", claim)
 
     def committed(self) -> list[int]:
         """Numbers of the shards that are done, ascending."""

@@ -37,7 +37,9 @@ class ProcessWorkers:
     """
 
     def __init__(self, workers: int = 0) -> None:
-        self._workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        # macOS and Windows do not tell which cores a process may use.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self._workers = workers or cores
 
     def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
         """Runs every task; starts no process where one worker is enough."""

@@ -7,6 +7,7 @@ search for a few plain words, and most texts contain none of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BEFORE = 80
@@ -24,6 +25,10 @@ class Phrases:
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
         """A match in a lower-case text, or None. Time is linear in the text's length."""
+        return next(self.matches(text, start, end), None)
+
+    def matches(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
+        """All matches, by the word that each holds; one that holds two of the words comes twice."""
         end = len(text) if end is None else end
         for word in self.hold:
             at = text.find(word, start, end)
@@ -32,10 +37,7 @@ class Phrases:
                 while 0 <= at <= stop:
                     stop = at + len(word) + _AFTER
                     at = text.find(word, at + len(word), end)
-                match = self.pattern.search(text, begin, min(stop, end))
-                if match:
-                    return match
-        return None
+                yield from self.pattern.finditer(text, begin, min(stop, end))
 
 
 def phrases(hold: str, *patterns: str) -> Phrases:
