@@ -16,9 +16,8 @@ from humpback.deliver.reporting import write_report
 from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
-from humpback.method.external import base_identity
 from humpback.method.plan import plan
-from humpback.method.record import record_of, save_record
+from humpback.method.record import base_identity, record_of, save_record
 from humpback.method.settings_file import in_full, read_config, refuse_unnamed, resolved, with_groups
 from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.records import Candidate, Curated, Pair, Rating, Segment
@@ -90,7 +89,7 @@ class RunFolder:
         if number not in by_number:
             models = ", ".join(str(key) for key in by_number if key != -1) or "no model: it trained none"
             raise StoreError(f"{self.path} has no model {number}", f"it has {models}")
-        return self._finished(by_number[number]).model_path
+        return _whole_model(self._finished(by_number[number]))
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The loss of each model on the held-out seed pairs; none while they are not measured."""
@@ -108,9 +107,11 @@ class RunFolder:
         """Writes data set and model, each with its card; where they are, by what they are.
 
         Raises:
-            StoreError: The run is not finished, or the disk is full.
+            StoreError: The run is not finished, another process is at work in it, or the disk is full.
         """
-        return write_export(self._run)
+        run = self._run
+        with run.locked():
+            return write_export(run)
 
     @property
     def _run(self) -> Run:
@@ -173,14 +174,14 @@ def run(
     else:
         settings = read_config(str(config), [], groups)
     folder = Run(path_of(str(out)))
-    stages = plan_or_refuse(lambda: plan(settings, base_identity(settings)), settings, folder)
+    stages = plan_or_refuse(lambda: plan(settings, base_identity(folder, settings)), settings, folder)
     selected = _until(stages, until)
     check_start(selected, settings, folder, redo, needs_seed=True)
     with folder.locked():
         refuse_stale(stages, folder, redo)
         # Only now: a run that is refused must not change what the folder says of itself.
         folder.save_config(resolved(in_full(settings)))
-        save_record(folder, record_of(stages, settings))
+        save_record(folder, record_of(stages, settings, base_identity(folder, settings)))
         execute(selected, folder, settings, progress=progress)
         delivered = {} if until else _deliver(folder)
     return RunFolder(folder.path, delivered)
@@ -206,6 +207,11 @@ def open_run(folder: str | Path) -> RunFolder:
         >>> humpback.open_run("runs/demo").status
     """
     return RunFolder(Run.existing(path_of(str(folder))).path)
+
+
+def _whole_model(stage: StageFolder) -> Path:
+    stage.check_model()
+    return stage.model_path
 
 
 def _state(stage: StageFolder) -> State:

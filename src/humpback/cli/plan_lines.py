@@ -22,7 +22,7 @@ def plan_lines(forecasts: Sequence[StageForecast], price_per_hour: float = 0.0) 
     """A line for each stage, and one for the time that is left."""
     width = max(len(item.status.stage.name) for item in forecasts)
     cost_head = f" {'cost':>9}" if price_per_hour else ""
-    yield f"{'stage':<{width}}  state   {'records':>10} {'tokens':>12} {'time':>9}{cost_head}  what"
+    yield f"{'stage':<{width}}  state    {'records':>10} {'tokens':>12} {'time':>9}{cost_head}  what"
     for item in forecasts:
         state, stage = item.status, item.status.stage
         note = _note(state)
@@ -30,7 +30,7 @@ def plan_lines(forecasts: Sequence[StageForecast], price_per_hour: float = 0.0) 
         numbers = [_number(item.read, exact=item.exact), tokens]
         time = _time(item.seconds, exact=item.exact)
         cost = f" {_cost(item.seconds, price_per_hour, exact=item.exact):>9}" if price_per_hour else ""
-        yield f"{stage.name:<{width}}  {state.state:<6}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}{cost}  {note}"
+        yield f"{stage.name:<{width}}  {state.state:<7}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}{cost}  {note}"
     left = [item for item in forecasts if not item.exact]
     unknown = list(dict.fromkeys(kind_of(item.status.stage) for item in left if item.seconds is None))
     seconds = sum(item.seconds or 0 for item in left)
@@ -54,7 +54,8 @@ def plan_values(item: StageForecast, price_per_hour: float = 0.0) -> dict[str, A
 
 
 def _note(state: StageStatus) -> str:
-    return {"stale": in_words(state.why), "begun": f"{state.shards} shards are kept"}.get(state.state, state.stage.does)
+    notes = {"stale": in_words(state.why), "damaged": in_words(state.why), "begun": f"{state.shards} shards are kept"}
+    return notes.get(state.state, state.stage.does)
 
 
 def memory_line(config: Config) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from humpback.cli.options import AsJson, Force, Sets, at_work, print_lines, stoppable
+from humpback.cli.options import AsJson, Force, Sets, at_work, print_json, print_lines
 from humpback.cli.output import say
+from humpback.cli.stopping import stoppable
 from humpback.errors import ConfigError
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
@@ -132,6 +133,26 @@ def status(folder: RunFolder, as_json: AsJson = False) -> None:
     show_status(folder, as_json=as_json)
 
 
+def verify(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Read everything that a run has left and compare it with what was written.
+
+    Ends with 1 where something is damaged, and says what to do again.
+
+    Example: humpback verify runs/demo
+    """
+    from humpback.runs.store import Run, path_of
+    from humpback.runs.verify import verify as verify_run
+
+    with stoppable():
+        verified = verify_run(Run(path_of(folder)))
+    if as_json:
+        print_json({"run": folder, **verified.values()})
+    else:
+        print_lines(verified.lines())
+    if verified.damaged:
+        raise typer.Exit(1)
+
+
 def report(folder: RunFolder) -> None:
     """Write the report of a run, finished or not: one HTML file.
 
@@ -180,9 +201,9 @@ def export(
                           "leave them out: a run has its own model, and its export lies in the run folder")  # fmt: skip
     else:
         run = Run.existing(path_of(source))
-        with at_work():
+        with at_work(), run.locked():
             exported = write_export(run)
-        run.log("end", stage=DELIVERY)
+            run.log("end", stage=DELIVERY)
     print_lines(f"wrote {path}" for path in exported.values())
     if push:
         print_lines(push_to_hub(exported, push))

@@ -15,10 +15,9 @@ from humpback.cli.output import chosen, print_to, say
 from humpback.cli.plan_lines import memory_line, plan_lines, plan_values
 from humpback.config import Config
 from humpback.corpus.survey import file_line
-from humpback.method.external import base_identity
 from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
-from humpback.method.record import stage_names
+from humpback.method.record import base_identity, stage_names
 from humpback.method.settings_file import read_config
 from humpback.method.start_checks import plan_or_refuse
 from humpback.runs.run_status import run_status
@@ -73,8 +72,8 @@ def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False
     """
     config = read_config(name, changes)
     run = Run(_folder(name, out))
-    stages = plan_or_refuse(lambda: plan(config, base_identity(config)), config, run)
-    measured = _measured(config) if measures else Measurement()
+    stages = plan_or_refuse(lambda: plan(config, base_identity(run, config)), config, run)
+    measured = _measured(config, run) if measures else Measurement()
     rows = forecast(stages, status(stages, run), config, run, measured)
     memory, disk = memory_line(config), disk_line(config, stages)
     if as_json:
@@ -118,14 +117,14 @@ def disk_line(config: Config, stages: Sequence[Stage]) -> str:
     return line + (f", and up to {meanwhile / _GIB:.1f} GiB of checkpoints while one is trained" if meanwhile else "")
 
 
-def _measured(config: Config) -> Measurement:
+def _measured(config: Config, run: Run) -> Measurement:
     """What a short try shows."""
     from humpback.cli.progress import ProgressDisplay
     from humpback.method.measure import measure
 
     console = Console(highlight=False, soft_wrap=True, stderr=True)
     with tempfile.TemporaryDirectory(prefix="humpback-") as folder, ProgressDisplay(console) as display:
-        measured, why = measure(config, base_identity(config), Path(folder) / "run", display)
+        measured, why = measure(config, base_identity(run, config), Path(folder) / "run", display)
     if why:
         print_to(console, f"measured up to here: {why}")
     return measured

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from humpback.data_access.atomic import atomic_file
-from humpback.errors import InputError, StoreError
+from humpback.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,40 +54,33 @@ def table_of(records: Sequence[Any], kind: type) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema(kind)
-    columns = [pa.array([getattr(r, name) for r in records], schema.field(name).type) for name in schema.names]
+    columns = [_column([getattr(r, name) for r in records], schema.field(name).type) for name in schema.names]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-@contextmanager
-def arrow_source(path: Path) -> Iterator[Any]:
-    """A file as Arrow should be given it: by its name where it is on a disk.
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
 
-    Threads of Arrow that read ahead from a file of Python's when the interpreter ends would abort the process; so what
-    is elsewhere is to be read with `pre_buffer=False`.
-    """
-    if isinstance(path, Path):
-        yield str(path)
-        return
-    with path.open("rb") as file:
-        yield file
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:  # half a surrogate pair: no file can hold it
+        return pa.array([_storable(value) for value in values], kind)
 
 
-def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of one Parquet file, in order.
+def _storable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_storable, value))
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+
+
+def records_of(table: pa.Table, kind: type[Record]) -> Iterator[Record]:
+    """The records of a table that `table_of` made, in order.
 
     Raises:
-        StoreError: The file is damaged.
+        TypeError: It holds records of another type.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     lists = [item.name for item in fields(kind) if _list_item(kind, item.name)]  # type: ignore[arg-type]
-    try:
-        with arrow_source(path) as source:
-            rows = pq.read_table(source, pre_buffer=False).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} cannot be read ({error})", "delete its stage and run again") from None
-    for row in rows:
+    for row in table.to_pylist():
         for name in lists:
             row[name] = tuple(row.get(name) or ())
         yield kind(**row)

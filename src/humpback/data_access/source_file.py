@@ -8,15 +8,11 @@ import hashlib
 import io
 import lzma
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-import xxhash
-
-from humpback.config.paths import cache_folder
-from humpback.data_access.atomic import atomic_file
+from humpback.data_access.digests import file_digest
 from humpback.data_access.installed import description
 from humpback.data_access.urls import is_url, open_url
 from humpback.records import content_id
@@ -136,8 +132,12 @@ class SourceFile:
         to the last; `whole_digest` sees what changes between those. At a URL the size and what the server tells count:
         a checksum, else the time it was written; where it tells neither, the content does, as above.
         """
-        if self.mark:
-            return content_id(self.mark)
+        try:
+            return content_id(self.mark) if self.mark else self._sampled_digest()
+        except OSError:  # one file of many that cannot be read is dropped and counted where it is read
+            return content_id("cannot be read")
+
+    def _sampled_digest(self) -> str:
         if self.size <= FULLY_READ:
             return self._digest_of_bytes(FULLY_READ)
         digest = hashlib.blake2b(digest_size=16)
@@ -149,10 +149,9 @@ class SourceFile:
         return digest.hexdigest()
 
     def whole_digest(self) -> str:
-        """32 hex digits of all bytes of a local file of which `digest` reads only samples; empty for any other.
+        """SHA-256 of all bytes of a local file of which `digest` reads only samples; empty for any other.
 
-        All is read once: the digest is kept in the cache folder, with the size, the times of change and the inode that
-        it holds for. A copy has the same digest.
+        It is read once: the digest is kept (`digests.file_digest`). A copy has the same digest.
         """
         if self.behind_mark:
             files = (SourceFile(path, path, Path(path).stat().st_size) for path in self.behind_mark)
@@ -160,26 +159,14 @@ class SourceFile:
             return content_id(*digests) if any(digests) else ""
         if self.mark or self.remote or self.distribution or self.size <= FULLY_READ:
             return ""
-        state = Path(self.path).stat()
-        stamp = f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
-        note = cache_folder() / "digests" / content_id(str(Path(self.path).resolve()))
-        with suppress(OSError, ValueError):
-            known, digest = note.read_text(encoding="ascii").rsplit(" ", 1)
-            if known == stamp:
-                return digest
-        digest = self._digest_of_bytes(sys.maxsize, xxhash.xxh3_128())
-        with suppress(OSError):
-            note.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_file(note, "w") as stream:
-                stream.write(f"{stamp} {digest}")
-        return digest
+        return file_digest(Path(self.path))
 
     def full_digest(self) -> str:
         """As `digest`, but all of a file counts, however large it is. For data that every stage depends on."""
         return content_id(self.mark) if self.mark else self._digest_of_bytes(sys.maxsize)
 
-    def _digest_of_bytes(self, most: int, digest: Any = None) -> str:
-        digest = digest or hashlib.blake2b(digest_size=16)
+    def _digest_of_bytes(self, most: int) -> str:
+        digest = hashlib.blake2b(digest_size=16)
         with self.open_stored() as stream:
             while most and (chunk := stream.read(min(_CHUNK, most))):
                 digest.update(chunk)

@@ -41,7 +41,9 @@ def write_export(run: Run) -> dict[str, Path]:
     if results.config.model.engine_spec.dry_run or not final:
         return {"data set": data}
     model = results.run.export_path / "model"
-    with local_copy(results.run.stage(final[0]).model_path) as source, local_output(model) as folder:
+    stage = results.run.stage(final[0])
+    with local_copy(stage.model_path) as source, local_output(model) as folder:
+        stage.check_model(source)
         export_model(source, folder, model_card(facts), link=True)
     return {"data set": data, "model": model}
 

@@ -43,9 +43,11 @@ class Results:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.config: Config = load_config(run.config_path)
+        self.config: Config = load_config(run)
         use_texts(self.config.prompts.texts)
         self.plan: PlanRecord = read_record(run)
+        for name in self.plan.stages:
+            run.stage(name).check()
         self.manifests = {name: m for name in self.plan.stages if (m := run.stage(name).manifest()) is not None}
 
     def done(self, *names: str) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from transformers import AutoModelForCausalLM
 
 from humpback.config import ModelSettings
 from humpback.engines.embeddings import embeddings
@@ -22,9 +21,9 @@ from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.weight_packing import can_pack, pack_linear_layers
 from humpback.errors import EngineError
 from humpback.models.device import pick_device, pick_dtype
-from humpback.models.loading import cannot_load, load_template, longest_sequence
+from humpback.models.loading import load_template, longest_sequence
 from humpback.models.memory import give_back_memory
-from humpback.models.sources import without_progress_bars
+from humpback.models.weights import load_network
 from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 _WINDOW = 256
@@ -51,17 +50,8 @@ class TransformersEngine:
         dtype = pick_dtype(settings.dtype, device)
         trust = settings.trust_remote_code
         self.template = load_template(path, settings)
-        try:
-            with without_progress_bars():
-                model = AutoModelForCausalLM.from_pretrained(
-                    path,
-                    # Packed layers round their own weights; all between two products stays float32.
-                    dtype=torch.float32 if can_pack(device) else dtype,
-                    trust_remote_code=trust,
-                    use_safetensors=None if trust else True,
-                )
-        except (OSError, ValueError, KeyError) as error:
-            raise cannot_load(path, error) from None
+        # Packed layers round their own weights; all between two products stays float32.
+        model = load_network(path, trust=trust, dtype=torch.float32 if can_pack(device) else dtype)
         model.to(device).eval().requires_grad_(False)
         if can_pack(device):
             pack_linear_layers(model, dtype)

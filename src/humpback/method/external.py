@@ -14,11 +14,6 @@ _DECIDING = ("dtype", "revision")
 _DECIDING_ON_A_SERVER = ("server.logprobs", "server.prefill", "server.extra_body")
 
 
-def base_identity(config: Config) -> str:
-    """The identity of the base model; empty where nothing is made of it and it reads nothing."""
-    return models.identify(config.model) if config.needs_base else ""
-
-
 def role(name: str, settings: ModelSettings | None) -> ExternalModel | None:
     """The model that plays a role in place of one that the run trains; None where none is named."""
     return ExternalModel(name, settings) if settings else None

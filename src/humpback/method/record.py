@@ -7,7 +7,7 @@ else: neither documents nor seed nor base model need be there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from humpback import models
 from humpback.config import Config
 from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
-from humpback.method.external import base_identity
 from humpback.method.plan import Plan, plan
 from humpback.method.settings_file import load_config
 from humpback.records import SeedDirection, Segment
@@ -67,12 +66,11 @@ class PlanRecord:
     """The model that rates in place of M_{t-1}; empty where none does."""
 
 
-def record_of(plan_: Plan, config: Config) -> PlanRecord:
-    """The record of a plan that was made from these settings on this machine."""
+def record_of(plan_: Plan, config: Config, identity: str) -> PlanRecord:
+    """The record of a plan that was made from these settings on this machine; `identity` is the base model's."""
     base = BaseModel("", "", "", "", "")
     if config.needs_base:
         licence, hub_id = models.licence(config.model), config.model.name if models.is_hub_id(config.model) else ""
-        identity = models.identify(config.model)
         base = BaseModel(_without_folders(config.model.name), identity, licence.name, licence.notice, hub_id)
     writer, rater = config.models.writer, config.models.rater
     return PlanRecord(
@@ -113,12 +111,18 @@ def read_record(run: Run) -> PlanRecord:
     """
     content = run.saved_plan()
     if content is None:
-        config = load_config(run.config_path)
-        return record_of(plan(config, base_identity(config)), config)
+        config = load_config(run)
+        base = base_identity(run, config)
+        return record_of(plan(config, base), config, base)
     try:
         return _from_json(content)
     except (KeyError, TypeError):
         raise StoreError(f"{run.plan_path} is damaged", "write it again with 'humpback run'") from None
+
+
+def base_identity(run: Run, config: Config) -> str:
+    """The identity of the base model, as the run has recorded it where an earlier version did; empty without one."""
+    return models.identify(config.model, run.recorded_setting("model.identity")) if config.needs_base else ""
 
 
 def stage_names(run: Run) -> tuple[str, ...]:
@@ -134,8 +138,10 @@ def stage_names(run: Run) -> tuple[str, ...]:
 
 
 def _from_json(content: Mapping[str, Any]) -> PlanRecord:
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
-    values["base"] = BaseModel(**content["base"])
+    """What a newer version says besides is left out."""
+    values = {item.name: content[item.name] for item in fields(PlanRecord) if item.name in content}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    values["base"] = BaseModel(**{item.name: content["base"][item.name] for item in fields(BaseModel)})
     return PlanRecord(**values)
 
 

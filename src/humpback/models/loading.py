@@ -19,7 +19,7 @@ def load_template(path: Path, settings: ModelSettings) -> Template:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # what a stranger's files make the libraries raise has no end
         raise cannot_load(path, error) from None
     template = Template(tokenizer, settings.date)
     check_template(path, template)
@@ -36,7 +36,7 @@ def longest_sequence(path: Path, settings: ModelSettings) -> int:
 
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # what a stranger's files make the libraries raise has no end
         raise cannot_load(path, error) from None
     limit = getattr(config.get_text_config(), "max_position_embeddings", None) or settings.max_tokens
     return min(settings.max_tokens, int(limit))
@@ -44,5 +44,5 @@ def longest_sequence(path: Path, settings: ModelSettings) -> int:
 
 def cannot_load(path: Path, error: Exception) -> ModelError:
     """What to say of a folder that transformers does not read."""
-    reason = (str(error).splitlines() or [""])[0]
+    reason = " ".join((str(error).splitlines() or [type(error).__name__])[:2])
     return ModelError(f"{path} cannot be loaded ({reason})", "check model.name")

@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import GenerationConfig
 
 from humpback.config import ModelSettings, TrainSettings
 from humpback.models.device import pick_device, pick_dtype
-from humpback.models.loading import cannot_load, load_template
-from humpback.models.sources import without_progress_bars, write_model
+from humpback.models.loading import load_template
+from humpback.models.sources import write_model
 from humpback.models.template import MODEL_RECORD, Template
+from humpback.models.weights import load_network
 from humpback.training.cpu.products import use_products
 
 
@@ -88,21 +89,15 @@ def load_model(
     Raises:
         ModelError: The folder does not hold a causal language model.
     """
-    trust = settings.trust_remote_code
     template = load_template(path, settings)
     device = pick_device(settings.device)
-    try:
-        with without_progress_bars():
-            model = AutoModelForCausalLM.from_pretrained(
-                path,
-                dtype=dtype,
-                trust_remote_code=trust,
-                use_safetensors=None if trust else True,
-                quantization_config=quantised,
-                device_map={"": device} if quantised is not None else None,
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise cannot_load(path, error) from None
+    model = load_network(
+        path,
+        trust=settings.trust_remote_code,
+        dtype=dtype,
+        quantization_config=quantised,
+        device_map={"": device} if quantised is not None else None,
+    )
     return model.to(device) if move and quantised is None else model, template
 
 
