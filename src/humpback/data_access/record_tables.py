@@ -72,8 +72,8 @@ def arrow_source(path: Path) -> Iterator[Any]:
         yield file
 
 
-def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of one Parquet file, in order.
+def read_records(path: Path, kind: type[Record], place: int | None = None) -> Iterator[Record]:
+    """The records of one Parquet file, in order; or the one at a place, counted from 0.
 
     Raises:
         StoreError: The file is damaged.
@@ -84,7 +84,8 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     lists = [item.name for item in fields(kind) if _list_item(kind, item.name)]  # type: ignore[arg-type]
     try:
         with arrow_source(path) as source:
-            rows = pq.read_table(source, pre_buffer=False).to_pylist()
+            table = pq.read_table(source, pre_buffer=False)
+            rows = (table if place is None else table.slice(place, 1)).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"{path} cannot be read ({error})", "delete its stage and run again") from None
     for row in rows:

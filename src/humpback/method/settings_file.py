@@ -19,6 +19,7 @@ from humpback.config import Config, Settings
 from humpback.config.mistakes import mistakes
 from humpback.errors import ConfigError
 from humpback.method.auto import resolve_auto
+from humpback.runs.store import Run
 
 S = TypeVar("S", bound=Settings)
 _SHIPPED = ("demo",)
@@ -105,6 +106,14 @@ def read_config(name: str, changes: list[str], groups: Mapping[str, Any] = Mappi
     config = with_changes(with_groups(config, groups), changes)
     refuse_unnamed(config, name)
     return resolve_auto(config)
+
+
+def with_decisions(config: Config, run: Run) -> Config:
+    """The settings with the decisions in the run folder, unless they name others or nobody has decided anything."""
+    if config.curate.decisions or not run.decisions_path.is_dir():
+        return config
+    changed = config.curate.model_copy(update={"decisions": str(run.decisions_path)})
+    return config.model_copy(update={"curate": changed})
 
 
 def refuse_unnamed(config: Config, source: str, *, documents: bool = True) -> None:

@@ -66,6 +66,8 @@ class CardFacts:
     """Pairs that the model was trained on, where the number of seed pairs among them is not known."""
     preferences: bool = False
     """Whether there are pairs of a kept and another instruction."""
+    decided: str = ""
+    """What people decided of the pairs, in numbers; empty where nobody looked at them."""
     warnings: tuple[str, ...] = ()
     """What the run itself found wanting, such as a scorer that does not separate."""
 

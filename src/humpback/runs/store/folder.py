@@ -161,6 +161,10 @@ class StageFolder:
         """The records of one shard, in order."""
         return list(read_records(self._part(index), kind))
 
+    def record(self, index: int, place: int, kind: type[Record]) -> Record | None:
+        """The record at a place of a shard, both counted from 0; None where it is not there."""
+        return next(read_records(self._part(index), kind, place), None) if self.has(index) else None
+
     def records(self, kind: type[Record]) -> Iterator[Record]:
         """All records, shard by shard."""
         for index in self.committed():
