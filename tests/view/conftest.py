@@ -27,20 +27,14 @@ CHROMIUM = shutil.which("chromium")
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with the fake engine over texts of which some are hostile; its settings lie beside it."""
+    """A run with the fake engine; its settings lie beside it."""
     folder = tmp_path_factory.mktemp("looked-at")
     (folder / "docs").mkdir()
-    hostile = (
-        "<script>document.title = 'owned'</script> [a link](javascript:document.title='owned') <svg onload=alert(1)> "
-        "\x1b[31mred\x1b[0m and \u202egnitirw desrever\u202c ![picture](http://127.0.0.1:9/x.png). "
-    )
     for number, topic in enumerate(TOPICS):
         parts = (
             f"## How to work with {topic}, part {part}\n\n{paragraph(topic, number + 5 * part)}" for part in (1, 2)
         )
         text = f"# About {topic}\n\nShort.\n\n" + "\n\n".join(parts)
-        if topic in ("bees", "clocks"):
-            text += f"\n\n## Odd things about {topic}\n\n```\n{hostile}\n```\n\n{paragraph(topic, 90)}\n"
         (folder / "docs" / f"{topic}.md").write_text(text, encoding="utf-8")
     rows = ({"instruction": f"What is {topic}?", "response": f"It is {topic}."} for topic in TOPICS * 2)
     (folder / "seed.jsonl").write_text("".join(json.dumps(row | {"n": n}) + "\n" for n, row in enumerate(rows)))
@@ -48,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 run: {{shard_rows: 4}}
 model: {{engine: fake}}
 seed: {{source: {folder}/seed.jsonl, holdout_min: 4}}
-corpus: {{documents: [{folder}/docs], segment: {{min_chars: 300, max_chars: 1200, skip: ["mostly code or symbols"]}}}}
+corpus: {{documents: [{folder}/docs], segment: {{min_chars: 300, max_chars: 1200}}}}
 curate: {{select: {{top_share: 0.5}}}}
 """
     (folder / "run.yaml").write_text(text)

@@ -9,8 +9,10 @@ import pytest
 
 import humpback
 from humpback.data_access.decisions import Decisions
+from humpback.evaluation.labels import LabelColumns
 from humpback.records import Candidate, Curated
 from humpback.runs.store import Run
+from humpback.standalone.labels import read_labelled
 from humpback.view.query import Query
 from tests.command import humpback as command
 from tests.view.conftest import Client
@@ -124,20 +126,19 @@ def test_a_run_that_goes_on_selects_by_them(finished: Path, folder: Path):
 
 def test_select_and_rate_take_decisions(folder: Path, tmp_path: Path):
     run = humpback.open_run(folder)
-    pairs, ratings = tmp_path / "pairs.jsonl", tmp_path / "ratings.jsonl"
+    pairs, ratings, out = tmp_path / "pairs.jsonl", tmp_path / "ratings.jsonl", tmp_path / "curated.jsonl"
     run.candidates().save(pairs)
     run.ratings(2).save(ratings)
     ids = [row.id for row in run.candidates()]
     decisions = Decisions(folder / "decisions")
     decisions.record("anna", ids[::2], {"verdict": "reject"})
     decisions.record("anna", ids[1::2], {"verdict": "approve"})
-    out = tmp_path / "curated.jsonl"
-    setting = f"curate.decisions={folder / 'decisions'}"
-    command("select", pairs, ratings, "--out", out, "--set", setting, "--set", "curate.select.top_n=1")
+    settings = ("--set", f"curate.decisions={folder / 'decisions'}", "--set", "curate.select.top_n=1")
+    assert command("select", pairs, ratings, "--out", out, *settings).returncode == 0
     assert sorted(json.loads(line)["id"] for line in out.read_text().splitlines()) == sorted(ids[1::2])
-    options = ("--out", tmp_path / "r.jsonl", "--evaluate", folder / "decisions", "--set", "curate.scorer=length")
-    done = command("rate", pairs, *options)
-    assert "against 'good' of decisions" in done.stdout, done.stderr
+    labelled = read_labelled(pairs, folder / "decisions", LabelColumns(), [])
+    goodness = [label.good for label in labelled.labels.rows if label]
+    assert dict(zip(labelled.ids, goodness, strict=True)) == {id_: id_ in ids[1::2] for id_ in ids}
 
 
 @pytest.mark.parametrize("fields", [{}, {"q": "bees"}])

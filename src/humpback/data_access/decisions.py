@@ -44,7 +44,7 @@ class Opinion:
     @property
     def edited(self) -> bool:
         """Whether a text is mended."""
-        return self.instruction is not None or self.response is not None
+        return (self.instruction, self.response) != (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class Ruling:
     response: str | None
     by: str
     """Who said so."""
+
+    @property
+    def edited(self) -> bool:
+        """Whether a text is mended."""
+        return (self.instruction, self.response) != (None, None)
 
     def applied(self, candidate: Candidate) -> Candidate:
         """The candidate with its mended texts; it keeps its id."""
@@ -127,7 +132,7 @@ class Decisions:
 
     def opinion(self, annotator: str, record_id: str) -> Opinion:
         """What an annotator thinks of a record."""
-        who = self._annotators.get(annotator, _Annotator())
+        who = self._of(annotator)
         merged: dict[str, Any] = {}
         for act, changes in who.history.get(record_id, {}).items():
             if act not in who.undone:
@@ -141,33 +146,27 @@ class Decisions:
 
     def decided(self, annotator: str) -> dict[str, Verdict]:
         """The verdicts of an annotator, by record."""
-        ids = self._annotators.get(annotator, _Annotator()).history
-        verdicts = ((id_, self.opinion(annotator, id_).verdict) for id_ in ids)
-        return {id_: verdict for id_, verdict in verdicts if verdict}
+        opinions = {id_: self.opinion(annotator, id_) for id_ in self._of(annotator).history}
+        return {id_: opinion.verdict for id_, opinion in opinions.items() if opinion.verdict}
 
     def record(self, annotator: str, ids: Iterable[str], changes: Mapping[str, Any]) -> None:
-        """Writes one action down, on one record or many; it is on the disk when this returns.
-
-        Args:
-            annotator: Whose it is.
-            ids: The records.
-            changes: Fields of `Opinion` with their new values.
+        """Writes one action down, on one record or many: fields of `Opinion` with their new values.
 
         Raises:
-            InputError: A value is none, or the file cannot be written.
+            InputError: A value is wrong, or the file cannot be written.
         """
         act = secrets.token_hex(6)
         self._append(annotator, [{"act": act, "id": id_, **_checked(changes)} for id_ in ids])
 
     def undo(self, annotator: str) -> bool:
         """Takes the last action back that counts; False where there is none."""
-        who = self._annotators.get(annotator, _Annotator())
+        who = self._of(annotator)
         act = next((act for act in reversed(who.acts) if act not in who.undone), None)
         return act is not None and self._append(annotator, [{"act": secrets.token_hex(6), "undo": act}])
 
     def redo(self, annotator: str) -> bool:
         """Does the action again that was undone last; False where there is none, or another came after it."""
-        who = self._annotators.get(annotator, _Annotator())
+        who = self._of(annotator)
         acts = list(who.acts)
         if not who.undone or any(act not in who.undone for act in acts[acts.index(who.undone[-1]) :]):
             return False
@@ -178,20 +177,21 @@ class Decisions:
         ids = sorted({id_ for who in self._annotators.values() for id_ in who.history})
         return {id_: ruling for id_ in ids if (ruling := self._ruling(id_)) is not None}
 
+    def _of(self, annotator: str) -> _Annotator:
+        return self._annotators.get(annotator, _Annotator())
+
     def _ruling(self, record_id: str) -> Ruling | None:
         opinions = self.opinions(record_id)
         counts = Counter(opinion.verdict for opinion in opinions.values())
         balance = counts["approve"] - counts["reject"]
         verdict: Verdict = "approve" if balance > 0 else "reject" if balance < 0 else ""
-        ranked = sorted(opinions, key=lambda name: self._annotators[name].last[record_id])
-        menders = [opinions[name] for name in ranked if opinions[name].verdict != "reject"]
-        texts = {
-            side: next((text for opinion in reversed(menders) if (text := getattr(opinion, side)) is not None), None)
-            for side in ("instruction", "response")
-        }
-        if not verdict and texts == {"instruction": None, "response": None}:
-            return None
-        return Ruling(verdict, **texts, by=", ".join(sorted(opinions)))
+        instruction = response = None
+        for name in sorted(opinions, key=lambda name: self._annotators[name].last[record_id]):
+            if (opinion := opinions[name]).verdict != "reject":
+                instruction = opinion.instruction or instruction
+                response = opinion.response or response
+        ruling = Ruling(verdict, instruction, response, ", ".join(sorted(opinions)))
+        return ruling if verdict or ruling.edited else None
 
     def _append(self, annotator: str, lines: Sequence[Mapping[str, Any]]) -> bool:
         self.check_name(annotator)
@@ -208,15 +208,13 @@ class Decisions:
             content = file.read()
         whole = content[: content.rfind(b"\n") + 1]  # what a kill cut short is no line yet
         self._read[path] = start + len(whole)
-        for text in whole.split(b"\n"):
+        for text in filter(None, whole.split(b"\n")):
             try:
-                line = json.loads(text or b"null")
+                line = json.loads(text)
             except ValueError:
                 if text.startswith(b"{"):  # cut short by a kill, and gone on behind it
                     continue
-                line = text
-            if line is None:
-                continue
+                line = None
             if not isinstance(line, dict) or not {"at", "by", "act"} <= line.keys():
                 raise InputError(f"{path} holds a line that is no decision: {text[:60].decode(errors='replace')!r}",
                                  "take it out, or give what 'humpback view' wrote")  # fmt: skip

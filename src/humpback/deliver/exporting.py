@@ -100,7 +100,7 @@ def _rulings(results: Results) -> dict[str, Ruling] | None:
 
 def _decided(rulings: dict[str, Ruling]) -> str:
     verdicts = Counter(ruling.verdict for ruling in rulings.values())
-    mended = sum(ruling.instruction is not None or ruling.response is not None for ruling in rulings.values())
+    mended = sum(ruling.edited for ruling in rulings.values())
     return f"{verdicts['approve']:,} approved, {verdicts['reject']:,} rejected and left out, {mended:,} mended"
 
 

@@ -27,24 +27,13 @@ class Agreement:
 
 
 def cohens_kappa(first: Mapping[str, str], second: Mapping[str, str], rng_seed: int = 0) -> Agreement:
-    """Cohen's kappa of two people, on the items that both have labelled.
-
-    Args:
-        first: Label by item.
-        second: The other's.
-        rng_seed: Starts the generator of the draws.
-    """
+    """Cohen's kappa of two people, given by item, on the items that both have labelled."""
     pairs = [(first[item], second[item]) for item in sorted(first.keys() & second.keys())]
     return _with_interval(pairs, _kappa, rng_seed)
 
 
 def krippendorffs_alpha(units: Sequence[Unit], rng_seed: int = 0) -> Agreement:
-    """Krippendorff's alpha for nominal labels; any number of people, and not all need have labelled every item.
-
-    Args:
-        units: The labels of each item; those with fewer than two say nothing.
-        rng_seed: Starts the generator of the draws.
-    """
+    """Krippendorff's alpha for nominal labels; not all need have labelled every item."""
     return _with_interval([tuple(sorted(unit)) for unit in units if len(unit) > 1], _alpha, rng_seed)
 
 

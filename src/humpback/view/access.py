@@ -29,12 +29,7 @@ _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Access:
-    """Lets requests through to a page, or refuses them.
-
-    Args:
-        page: What they are let through to.
-        hosts: Names besides those of this machine by which the page may be asked for.
-    """
+    """Lets requests through to a page, or refuses them; `hosts` are names besides those of this machine."""
 
     def __init__(self, page: ASGIApp, hosts: Sequence[str] = ()) -> None:
         self._page = page

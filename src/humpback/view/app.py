@@ -16,20 +16,15 @@ from humpback.errors import HumpbackError, InputError
 from humpback.view.access import Access
 from humpback.view.comparing import Comparing
 from humpback.view.deciding import Deciding
-from humpback.view.query import PAGE, Query
-from humpback.view.site import Site, as_annotator, back, form
+from humpback.view.query import Query
+from humpback.view.site import ANNOTATOR, Site, back, form
 from humpback.view.story import find
 
 _STATIC = {"style.css": "text/css", "keys.js": "text/javascript"}
 
 
 def make_app(site: Site, hosts: tuple[str, ...] = ()) -> Access:
-    """The page behind its guard.
-
-    Args:
-        site: The runs that it shows.
-        hosts: Names besides those of this machine by which it may be asked for.
-    """
+    """The page behind its guard; `hosts` are names besides those of this machine."""
     pages, deciding, comparing = _Pages(site), Deciding(site), Comparing(site)
     get, post = ["GET"], ["POST"]
     routes = [
@@ -112,13 +107,12 @@ class _Pages:
         name = fields.get("annotator", "").strip()
         Decisions.check_name(name)
         response = back(fields)
-        as_annotator(response, name)
+        response.set_cookie(ANNOTATOR, name, httponly=True, samesite="lax", max_age=31_536_000)
         return response
 
     async def invite(self, request: Request) -> Response:
         """A link for another browser."""
         await form(request)
-        return self._site.page(request, "invite.html", link=f"{request.base_url}?token={self.access.new_token()}")
-
-
-__all__ = ["PAGE", "make_app"]
+        link = f"{request.base_url}?token={self.access.new_token()}"
+        message = "This link lets one browser in, once. Each annotator then gives a name in the field “You are”."
+        return self._site.message(request, "Invite somebody", message, link=link)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humpback.data_access.decisions import append_rows
+from humpback.data_access.rows import file_rows
 from humpback.errors import InputError
 from humpback.evaluation.blind import (
     BlindResult,
@@ -26,7 +27,7 @@ from humpback.evaluation.blind import (
     write_sheet,
 )
 from humpback.evaluation.comparisons import Comparison, Output, pair_up, read_outputs
-from humpback.records import Candidate, record_rng_seed
+from humpback.records import Candidate, content_id, record_rng_seed
 from humpback.view.index import Index
 
 MOST = 200
@@ -37,12 +38,7 @@ _SAMPLED = 5000
 
 @dataclass(frozen=True, slots=True)
 class BlindFiles:
-    """One comparison on the disk.
-
-    Args:
-        folder: Where comparisons are.
-        name: Its name.
-    """
+    """One comparison on the disk."""
 
     folder: Path
     name: str
@@ -54,32 +50,24 @@ class BlindFiles:
     def answers(self, annotator: str) -> dict[str, str]:
         """What an annotator chose for each question; the last choice counts."""
         path = self._path(annotator)
-        if not path.exists():
-            return {}
-        from humpback.data_access.rows import file_rows
-
-        choices = {str(row["id"]): str(row["choice"]) for _, row in file_rows(path)}
+        rows = file_rows(path) if path.exists() else ()
+        choices = {str(row["id"]): str(row["choice"]) for _, row in rows}
         return {id_: choice for id_, choice in choices.items() if choice}
 
     def answer(self, annotator: str, question: str, choice: str) -> None:
-        """Writes a choice down: a, b, tie, both bad, or nothing to take one back.
-
-        Raises:
-            InputError: It is another, or the key has no such question.
-        """
+        """Writes a choice down: a, b, tie, both bad, or nothing to take one back."""
         if choice not in ("a", "b", "tie", "both bad", "") or question not in self.key():
             raise InputError("this is no answer to a question here", "choose A, B, a tie or both bad")
         append_rows(self._path(annotator), [{"id": question, "choice": choice, "annotator": annotator}])
 
     def standing(self) -> BlindResult:
         """How often each side wins so far, by all annotators."""
-        key = self.key()
-        paths = sorted((self.folder / f"{self.name}.answers").glob("*.jsonl"))
-        return blind_result([one for path in paths for one in unblind(key, path) if one.preference is not None])
+        answered = (one for name in self.annotators() for one in unblind(self.key(), self._path(name)))
+        return blind_result([one for one in answered if one.preference is not None])
 
     def annotators(self) -> dict[str, int]:
         """How many questions each has answered."""
-        paths = sorted((self.folder / f"{self.name}.answers").glob("*.jsonl"))
+        paths = sorted(self._path("any").parent.glob("*.jsonl"))
         return {path.stem: len(self.answers(path.stem)) for path in paths}
 
     def _path(self, annotator: str) -> Path:
@@ -120,6 +108,9 @@ def begin(folder: Path, first: tuple[str, Index | Path], second: tuple[str, Inde
     names = (questions[0].comparison.generator_1, questions[0].comparison.generator_2)
     files = BlindFiles(folder, "-vs-".join(re.sub(r"[^\w.-]+", "-", name)[-60:].strip("-.") or "x" for name in names))
     folder.mkdir(parents=True, exist_ok=True)
+    ids = [question.id for question in questions]
+    if (folder / f"{files.name}.key.json").exists() and list(files.key()) != ids:
+        files = BlindFiles(folder, f"{files.name}-{content_id(*ids)[:6]}")
     if not (folder / f"{files.name}.key.json").exists():  # one that is there goes on: people may have answered
         write_sheet(folder / f"{files.name}.jsonl", questions)
         write_key(folder / f"{files.name}.key.json", questions)

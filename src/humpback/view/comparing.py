@@ -39,11 +39,7 @@ class Scores:
 
 
 class Comparing:
-    """The pages by which people compare.
-
-    Args:
-        site: What all pages share.
-    """
+    """The pages by which people compare."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -95,7 +91,7 @@ class Comparing:
             request, "question.html", files=files, question=question, choice=answers.get(asked, ""),
             position=ids.index(asked) + 1 if question else len(ids) + 1, ids=ids, answered=len(answers),
             standing=files.standing(), progress=files.annotators(),
-            names=(next(iter(key.values())).comparison.generator_1, next(iter(key.values())).comparison.generator_2),
+            pair=next(iter(key.values())).comparison,
         )  # fmt: skip
 
     async def choose(self, request: Request) -> Response:
@@ -126,28 +122,26 @@ def _all_scores(indexes: list[Index]) -> list[Scores]:
 def _moved(indexes: list[Index], first: Scores, second: Scores, condition: str) -> tuple[dict[str, int], list[Any]]:
     """How many candidates moved in each way, and those that moved most."""
     database, records = indexes[first.run].database, "main.records a WHERE a.kind = 'candidate'"
-    before, after = "a", "a"
+    after = "a"
     if first.run != second.run:
         after, path = "b", indexes[second.run].database.execute("PRAGMA database_list").fetchone()["file"]
         database.execute("ATTACH ? AS second", [path])
         records = (
             "main.records a JOIN second.records b ON b.kind = 'candidate' AND b.id = a.id WHERE a.kind = 'candidate'"
         )
-    columns = {"x": f"{before}.{first.column}", "j": f"{before}.{first.selection}",
+    columns = {"x": f"a.{first.column}", "j": f"a.{first.selection}",
                "y": f"{after}.{second.column}", "k": f"{after}.{second.selection}"}  # fmt: skip
     moves = {name or "moved": sql.format(**columns) for name, (_, sql) in MOVES.items()}
     sums = "".join(f", total({sql}) AS {name}" for name, sql in moves.items())
+    moving = condition.format(**columns)
+    x, y, j, k = columns["x"], columns["y"], columns["j"], columns["k"]
+    most = f"""SELECT id, x, y, was, is_now, instruction FROM (SELECT a.rowid AS row, {x} AS x, {y} AS y, {j} AS was,
+        {k} AS is_now FROM {records} AND {moving} ORDER BY abs({y} - {x}) DESC, a.rowid LIMIT {PAGE})
+        JOIN main.records r ON r.rowid = row JOIN main.texts t ON t.rowid = row ORDER BY abs(y - x) DESC, row"""  # noqa: S608
     try:
-        counts = database.execute(
-            f"SELECT count(*) AS common, count({{x}} + {{y}}) AS rated{sums} FROM {records}".format(**columns)
-        )
-        rows = database.execute(
-            """SELECT id, x, y, was, is_now, instruction FROM (SELECT a.rowid AS row, {x} AS x, {y} AS y, {j} AS was,
-            {k} AS is_now FROM {records} AND {condition} ORDER BY abs({y} - {x}) DESC, a.rowid LIMIT {limit})
-            JOIN main.records r ON r.rowid = row JOIN main.texts t ON t.rowid = row ORDER BY abs(y - x) DESC, row"""
-            .format(**columns, records=records, condition=condition.format(**columns), limit=PAGE)
-        )  # fmt: skip
-        return {name: int(count) for name, count in dict(counts.fetchone()).items()}, rows.fetchall()
+        sql = f"SELECT count(*) AS common, count({x} + {y}) AS rated{sums} FROM {records}"  # noqa: S608
+        counts = {name: int(count) for name, count in dict(database.execute(sql).fetchone()).items()}
+        return counts, database.execute(most).fetchall()
     finally:
         if after == "b":
             database.execute("DETACH second")

@@ -22,11 +22,7 @@ _DONE = {"approve": "approved", "reject": "rejected", "": "left open"}
 
 
 class Deciding:
-    """The pages by which people decide.
-
-    Args:
-        site: What all pages share.
-    """
+    """The pages by which people decide."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -35,11 +31,10 @@ class Deciding:
         """Writes down what an annotator thinks of one record."""
         number, index = self._site.index(request)
         fields, annotator = await form(request), self._site.who(request)
-        record_id = find(index, "candidate", fields.get("id", "")).__getitem__("id")
-        opinion = self._site.decisions[number].opinion(annotator, record_id)
-        if changes := _changes(fields, opinion, *texts(index, record_id)):
-            self._site.decisions[number].record(annotator, [record_id], changes)
-            self._site.notice(annotator, _DONE.get(changes.get("verdict", "?"), "saved").capitalize() + ".")
+        row, decisions = find(index, "candidate", fields.get("id", "")), self._site.decisions[number]
+        if changes := _changes(fields, decisions.opinion(annotator, row["id"]), *texts(index, row)):
+            decisions.record(annotator, [row["id"]], changes)
+            self._site.notices[annotator] = _DONE.get(changes.get("verdict", "?"), "saved").capitalize() + "."
         return back({"back": fields.get("next", "/")} if "verdict" in changes else fields)
 
     async def bulk(self, request: Request) -> Response:
@@ -50,7 +45,7 @@ class Deciding:
         verdict = fields.get("verdict", "")
         if ids:
             self._site.decisions[number].record(annotator, ids, {"verdict": verdict})
-        self._site.notice(annotator, f"{len(ids):,} {_DONE.get(verdict, verdict)}.")
+        self._site.notices[annotator] = f"{len(ids):,} {_DONE.get(verdict, verdict)}."
         return back(fields)
 
     async def undo(self, request: Request) -> Response:
@@ -60,7 +55,7 @@ class Deciding:
         decisions, action = self._site.decisions[number], request.url.path.rpartition("/")[2]
         happened = decisions.undo(annotator) if action == "undo" else decisions.redo(annotator)
         word = "Undone." if action == "undo" else "Done again."
-        self._site.notice(annotator, word if happened else f"Nothing to {action}.")
+        self._site.notices[annotator] = word if happened else f"Nothing to {action}."
         return back(fields)
 
     async def new_queue(self, request: Request) -> Response:
@@ -87,7 +82,8 @@ class Deciding:
                                    "AND annotator = ? AND verdict <> ''", [queue, annotator]).fetchone()[0]  # fmt: skip
         start = f"/{number}/queue/{queue}/"
         if not 1 <= position <= size:
-            return self._site.page(request, "queue_end.html", number=number, size=size, decided=decided, start=start)
+            message = f"{decided:,} of {size:,} are decided."
+            return self._site.message(request, "The end of the queue", message, start=f"{start}{size}")
         row = database.execute("SELECT id FROM queues WHERE queue = ? AND position = ?", [queue, position]).fetchone()
         return self.record(request, number, index, "candidate", row["id"], (start, position, size, decided))
 
@@ -95,15 +91,12 @@ class Deciding:
         self, request: Request, number: int, index: Index, kind: str, record_id: str, queue: tuple[Any, ...] = ()
     ) -> Response:
         """The story of a record, with the form to decide on it."""
-        told, decisions, annotator = (
-            story(index, kind, record_id),
-            self._site.decisions[number],
-            self._site.who(request),
-        )
-        mine = decisions.opinion(annotator, told.row["id"])
-        others = {name: it for name, it in decisions.opinions(told.row["id"]).items() if name != annotator}
-        return self._site.page(request, "record.html", number=number, index=index, story=told, mine=mine, others=others,
-                               queue=queue, gone=dict(_kept(index, told.row)))  # fmt: skip
+        told, annotator = story(index, kind, record_id), self._site.who(request)
+        opinions = self._site.decisions[number].opinions(told.row["id"])
+        return self._site.page(
+            request, "record.html", number=number, index=index, story=told, mine=opinions.pop(annotator, Opinion()),
+            others=opinions, queue=queue,
+        )  # fmt: skip
 
     async def agreement(self, request: Request) -> Response:
         """How far annotators are, and how far they agree; others' verdicts on single records are not shown."""
@@ -123,11 +116,6 @@ class Deciding:
         )  # fmt: skip
 
 
-def _kept(index: Index, row: Any) -> list[tuple[str, bool]]:
-    """Whether each iteration kept a candidate."""
-    return [(name, bool(row[f"k{number}"])) for number, name in enumerate(index.curated)]
-
-
 def _changes(fields: dict[str, str], opinion: Opinion, instruction: str, response: str) -> dict[str, Any]:
     """What a form changes of an opinion."""
     changes: dict[str, Any] = {}
@@ -135,13 +123,10 @@ def _changes(fields: dict[str, str], opinion: Opinion, instruction: str, respons
         changes["verdict"] = "" if fields["verdict"] == "open" else fields["verdict"]
     for name, original in (("instruction", instruction), ("response", response)):
         if name in fields:
-            edited = None if fields[name].strip() == original.replace("\r\n", "\n").strip() else fields[name]
-            if edited != getattr(opinion, name):
-                changes[name] = edited
+            same = fields[name].strip() == original.replace("\r\n", "\n").strip()
+            changes[name] = None if same else fields[name]
     if "tags" in fields:
-        tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in fields["tags"].split(",")))))
-        if tags != opinion.tags:
-            changes["tags"] = tags
-    if "note" in fields and fields["note"].strip() != opinion.note:
+        changes["tags"] = tuple(dict.fromkeys(filter(None, map(str.strip, fields["tags"].split(",")))))
+    if "note" in fields:
         changes["note"] = fields["note"].strip()
-    return changes
+    return {name: value for name, value in changes.items() if name == "verdict" or value != getattr(opinion, name)}

@@ -49,12 +49,7 @@ _ROW = ("kind", "id", "segment", "source", "document", "language", "reason", "de
 
 
 class Index:
-    """The records of one run, findable.
-
-    Args:
-        run: The run, finished or not.
-        outputs: Files of models' answers to show beside it.
-    """
+    """The records of one run, finished or not, and of files of answers beside it, findable."""
 
     def __init__(self, run: Run, outputs: Sequence[Path] = ()) -> None:
         self.run = run
@@ -230,17 +225,17 @@ def _insert(database: sqlite3.Connection, batch: Sequence[dict[str, Any]]) -> No
         title, instruction, response = (row.get(side) or "" for side in ("title", "instruction", "response"))
         lengths = {"length": row.get("length") or len(response), "asks": len(instruction)}
         values = dict.fromkeys(_ROW) | {"reason": "", "shard": None} | row | lengths
-        records.append((rowid, *(_storable(values[name]) for name in _ROW)))
+        records.append((rowid, *(storable(values[name]) for name in _ROW)))
         end = None if row["kind"] == "answer" else EXCERPT  # answers are in no shard
-        texts.append((rowid, *(_storable(side[:end]) for side in (title, instruction, response))))
-        words.append((rowid, _storable(spaced("\n".join((title, instruction, response, row["source"]))))))
+        texts.append((rowid, *(storable(side[:end]) for side in (title, instruction, response))))
+        words.append((rowid, storable(spaced("\n".join((title, instruction, response, row["source"]))))))
     marks = ", ".join("?" * (len(_ROW) + 1))
     database.executemany(f"INSERT INTO records (rowid, {', '.join(_ROW)}) VALUES ({marks})", records)  # noqa: S608
     database.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", texts)
     database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """SQLite's texts hold no lone surrogates."""
     if not isinstance(value, str) or value.isascii():
         return value

@@ -15,19 +15,12 @@ PAGE = 50
 """Records on a page."""
 COUNTED = 20_000
 """Results are counted up to here; whoever acts on all of them is told the number itself."""
-_LISTED = 20_000
 DECIDED = ("approve", "reject", "any", "none", "edited", "others")
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
 
 
 class Query:
-    """What is asked for.
-
-    Args:
-        index: The run's.
-        annotator: Who asks; decisions of others cannot be asked for.
-        fields: Of the form; what is empty is not asked.
-    """
+    """What the fields of a form ask for; by decisions of others an annotator cannot ask."""
 
     def __init__(self, index: Index, annotator: str, fields: Mapping[str, str]) -> None:
         self.index = index
@@ -46,13 +39,11 @@ class Query:
     @property
     def sorts(self) -> dict[str, str]:
         """What this kind can be sorted by, in words."""
-        names = {"length": "length of the text"}
+        names = dict(self.ranges)
         if self.kind == "document":
-            names["parts"] = "segments"
+            names["parts"] = "Segments"
         if self.kind == "candidate":
-            names |= {"doubt": "most useful next", "asks": "length of the instruction"}
-            names |= {"log_probability": "log-probability", "gain": "gain"}
-            names |= {f"s{number}": f"score: {name}" for number, name in enumerate(self.index.scores)}
+            names |= {"doubt": "Most useful next", "log_probability": "Log-probability", "gain": "Gain"}
         return names
 
     @property
@@ -76,11 +67,7 @@ class Query:
         return urlencode({name: value for name, value in self.fields.items() if value and name != "page"})
 
     def where(self, *, at_once: bool = True) -> tuple[str, list[Any]]:
-        """The condition in SQL, with its values.
-
-        Args:
-            at_once: Whether all results are gone through, and not only the first in order.
-        """
+        """The condition in SQL with its values; `at_once` if all results are gone through, not only the first."""
         parts, values = ["kind = ?"], [self.kind]
         for name in (*FACETS, "document"):
             if value := self.fields.get(name):
@@ -138,9 +125,9 @@ class Query:
         match = "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?"
         asked = [words, first, last]
         if self._rowids is None:
-            rows = self.index.database.execute(f"{match} LIMIT ?", [*asked, _LISTED + 1])
+            rows = self.index.database.execute(f"{match} LIMIT ?", [*asked, COUNTED + 1])
             self._rowids = [row[0] for row in rows]
-        if len(self._rowids) <= _LISTED:
+        if len(self._rowids) <= COUNTED:
             return "rowid IN (SELECT value FROM json_each(?))", [str(self._rowids)]
         if at_once:
             return f"+rowid IN ({match})", asked

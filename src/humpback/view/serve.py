@@ -24,14 +24,7 @@ MOST = 1000
 
 
 def serve_site(site: Site, host: str, port: int, hosts: tuple[str, ...], say: Callable[[str], None]) -> None:
-    """Serves the page until Ctrl-C.
-
-    Args:
-        site: The runs.
-        host: Address to listen on.
-        port: 0 takes a free one.
-        hosts: Names by which other machines may ask.
-        say: Is given the lines for the user.
+    """Serves the page until Ctrl-C; `hosts` are names by which other machines may ask.
 
     Raises:
         InputError: The address cannot be used.
@@ -84,7 +77,5 @@ def _pages(site: Site, index: Index) -> Iterator[tuple[str, str]]:
             listed = {"query": query, "page": page, "rows": rows, "total": shown, "facets": {}}
             yield f"{kind}-{page}.html", site.render("list.html", **shared, **listed)
             for row in rows if kind != "document" else ():
-                told = story(index, kind, row["id"])
-                gone = {name: bool(told.row[f"k{number}"]) for number, name in enumerate(index.curated)}
-                values = {"story": told, "mine": Opinion(), "others": {}, "queue": (), "gone": gone}
+                values = {"story": story(index, kind, row["id"]), "mine": Opinion(), "others": {}, "queue": ()}
                 yield f"{kind}-r{row['rowid']}.html", site.render("record.html", **shared, **values)

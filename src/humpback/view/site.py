@@ -16,31 +16,26 @@ from humpback.data_access.decisions import Decisions
 from humpback.errors import InputError
 from humpback.reasons import in_words
 from humpback.runs.store import Run
-from humpback.view.index import KINDS, Index
+from humpback.view.index import KINDS, Index, storable
 from humpback.view.query import PAGE
 from humpback.view.texts import as_markdown, diff, visible
 
-_ANNOTATOR = "humpback-annotator"
+ANNOTATOR = "humpback-annotator"
 _MOST_BYTES = 4 << 20
 KIND_NAMES = {"document": "Documents", "segment": "Segments", "candidate": "Candidates", "dropped": "Dropped before",
               "seed": "Seed", "answer": "Answers"}  # fmt: skip
 
 
 class Site:
-    """The runs that are looked at.
-
-    Args:
-        runs: Their folders.
-        outputs: Files of models' answers.
-        annotator: Who decides unless a browser says otherwise; the user of this machine if empty.
-    """
+    """The runs that are looked at; `annotator` decides unless a browser says otherwise."""
 
     def __init__(self, runs: Sequence[Run], outputs: Sequence[Path] = (), annotator: str = "") -> None:
         self.outputs = outputs
         self.annotator = annotator or getpass.getuser()
         self.indexes = [Index(run, outputs if not number else ()) for number, run in enumerate(runs)]
         self.decisions = [Decisions(Path(run.decisions_path)) for run in runs]
-        self._notices: dict[str, str] = {}
+        self.notices: dict[str, str] = {}
+        """What is said on the next page that an annotator sees."""
         for number in range(len(runs)):
             self.follow(number)
         self.templates = Environment(
@@ -69,7 +64,7 @@ class Site:
 
     def who(self, request: Request) -> str:
         """Who is looking."""
-        return request.cookies.get(_ANNOTATOR) or self.annotator
+        return request.cookies.get(ANNOTATOR) or self.annotator
 
     def follow(self, number: int) -> None:
         """Brings the table that queries join up to date with the files of decisions."""
@@ -79,20 +74,16 @@ class Site:
         for annotator, id_ in decisions.changed:
             opinion = decisions.opinion(annotator, id_)
             tags = "".join(f"\n{tag}" for tag in opinion.tags) + "\n"
-            rows.append((annotator, id_, opinion.verdict, opinion.edited, tags, opinion.note))
+            rows.append((annotator, id_, opinion.verdict, opinion.edited, storable(tags), storable(opinion.note)))
         database.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)", rows)
         database.commit()
         decisions.changed.clear()
-
-    def notice(self, annotator: str, text: str) -> None:
-        """Says something on the next page that an annotator sees."""
-        self._notices[annotator] = text
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page."""
         annotator = self.who(request)
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        text = self.render(template, annotator=annotator, notice=self._notices.pop(annotator, ""), here=here, **values)
+        text = self.render(template, annotator=annotator, notice=self.notices.pop(annotator, ""), here=here, **values)
         return HTMLResponse(text, status)
 
     def render(self, template: str, **values: Any) -> str:
@@ -102,7 +93,13 @@ class Site:
 
     def refused(self, request: Request, error: Exception) -> Response:
         """A mistake in an address or a form, as a page."""
-        return self.page(request, "error.html", 400, message=str(error))
+        return self.message(request, "This cannot be shown", str(error), 400)
+
+    def message(
+        self, request: Request, title: str, message: str, status: int = 200, *, link: str = "", start: str = ""
+    ) -> Response:
+        """A page that says one thing; `link` is shown, and `start` leads to a queue."""
+        return self.page(request, "message.html", status, title=title, message=message, link=link, start=start)
 
 
 async def form(request: Request) -> dict[str, str]:
@@ -124,11 +121,6 @@ def back(fields: dict[str, str]) -> RedirectResponse:
     """To the page of this server that a form came from."""
     target = fields.get("back", "/")
     return RedirectResponse(target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/", 303)
-
-
-def as_annotator(response: Response, name: str) -> None:
-    """Keeps in the browser who is looking."""
-    response.set_cookie(_ANNOTATOR, name, httponly=True, samesite="lax", max_age=31_536_000)
 
 
 def _number(value: Any) -> str:
