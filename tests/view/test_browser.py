@@ -208,7 +208,8 @@ def test_hostile_texts_do_nothing(serve: Callable[..., Served], folder: Path, op
             text = page.inner_text("main")
             assert "⟨U+202E⟩" in text
             assert "⟨U+001B⟩" in text
-            assert "{{ 7 * 7 }}" in text
+        if "/record/" in path:
+            assert "{{ 7 * 7 }}" in page.inner_text("main")
     assert page.evaluate("fetch('/0/bulk', {method: 'GET'}).then(answer => answer.status)") == 405
     assert not page.faults
 

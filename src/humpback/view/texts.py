@@ -50,7 +50,7 @@ def as_markdown(text: str) -> Markup:
 def diff(before: str, after: str) -> Markup:
     """What was taken out and what was put in, marked as such."""
     split = str.splitlines if max(len(before), len(after)) > 6 * MOST_PIECES else _PIECE.findall
-    old, new = (split(text, True) if split is str.splitlines else split(text) for text in (before, after))  # type: ignore[call-arg]
+    old, new = (split(text, True) if split is str.splitlines else split(text) for text in (before, after))
     parts: list[Markup] = []
     for change, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if change == "equal":
