@@ -56,8 +56,22 @@ def make_run(folder: Path, count: int) -> Run:
     run, draw = Run(folder), random.Random(0)
     base = BaseModel("made-up", "made-up", "", "", "")
     names = ("seed", "segments", "candidates", "ratings-1", "curated-1", "ratings-2", "curated-2")
-    plan = PlanRecord(names, "seed", "segments", ("segments",), "backward", "candidates", ("forward-0",),
-                      ("ratings-1", "ratings-2"), ("curated-1", "curated-2"), "", "rating", base, "s", ("docs",))  # fmt: skip
+    plan = PlanRecord(
+        names,
+        "seed",
+        "segments",
+        ("segments",),
+        "backward",
+        "candidates",
+        ("forward-0",),
+        ("ratings-1", "ratings-2"),
+        ("curated-1", "curated-2"),
+        "",
+        "rating",
+        base,
+        "s",
+        ("docs",),
+    )
     folder.mkdir(parents=True)
     run.config_path.write_text("{}\n")
     run.save_plan(asdict(plan))

@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields
 from itertools import islice
@@ -42,6 +42,7 @@ CREATE TABLE records (
   asks INTEGER, parts INTEGER, log_probability REAL, gain REAL, doubt REAL {columns});
 CREATE TABLE texts (rowid INTEGER PRIMARY KEY, title TEXT, instruction TEXT, response TEXT);
 CREATE VIRTUAL TABLE words USING fts5(text, content='', detail='full');
+INSERT INTO words (words, rank) VALUES ('hashsize', 33554432);
 """
 FACETS = ("source", "cluster", "language", "state", "reason", "stage")
 _ROW = ("kind", "id", "segment", "source", "document", "language", "reason", "detail", "stage", "shard", "place",
@@ -212,10 +213,11 @@ def spaced(text: str) -> str:
 
 
 def _records(stage: StageFolder, kind: str, record: Any) -> Iterator[dict[str, Any]]:
+    names = [field.name for field in fields(record)]
     for shard in stage.committed():
         for place, row in enumerate(stage.shard(shard, record)):
-            where = {"kind": kind, "stage": stage.name, "shard": shard, "place": place}
-            yield where | {field.name: getattr(row, field.name) for field in fields(record)}
+            values = {name: getattr(row, name) for name in names}
+            yield {"kind": kind, "stage": stage.name, "shard": shard, "place": place, **values}
 
 
 def _insert(database: sqlite3.Connection, batch: Sequence[dict[str, Any]]) -> None:
@@ -262,18 +264,15 @@ def _count_documents(database: sqlite3.Connection) -> None:
 
 def _measure_doubt(database: sqlite3.Connection, scores: Sequence[str], decided: str) -> None:
     """Where a decision helps most: how far scorers disagree in their ranks; with one of them, how near its cut is."""
-    if not scores:
+    first, count = database.execute("SELECT min(rowid), count(*) FROM records WHERE kind = 'candidate'").fetchone()
+    if not scores or not count:
         return
-    rowids, ranks = None, []
+    ranks = []
     for number in range(len(scores)):
-        rows: Iterable[tuple[int, float | None]] = database.execute(
-            f"SELECT rowid, s{number} FROM records WHERE kind = 'candidate' ORDER BY rowid"  # noqa: S608
+        rows = database.execute(f"SELECT s{number} FROM records WHERE kind = 'candidate' ORDER BY rowid")  # noqa: S608
+        ranks.append(
+            _mean_ranks(np.fromiter((np.nan if row[0] is None else row[0] for row in rows), np.float64, count))
         )
-        table = np.array([(rowid, np.nan if score is None else score) for rowid, score in rows], np.float64)
-        rowids = table[:, 0].astype(np.int64)
-        ranks.append(_mean_ranks(table[:, 1]))
-    if rowids is None:
-        return
     if len(ranks) > 1:
         doubt = np.nanmax(ranks, axis=0, initial=0) - np.nanmin(ranks, axis=0, initial=1)
     else:
@@ -282,7 +281,7 @@ def _measure_doubt(database: sqlite3.Connection, scores: Sequence[str], decided:
             "FROM records WHERE kind = 'candidate'"
         ).fetchone()[0]
         doubt = 1 - np.abs(ranks[0] - (0.5 if cut is None else cut))
-    values = zip(np.nan_to_num(doubt).tolist(), rowids.tolist(), strict=True)
+    values = zip(np.nan_to_num(doubt).tolist(), range(first, first + count), strict=True)
     database.executemany("UPDATE records SET doubt = ? WHERE rowid = ?", values)
 
 
