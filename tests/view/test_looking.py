@@ -183,4 +183,6 @@ def test_a_bundle_is_a_folder_of_pages_that_link_to_one_another(folder: Path, tm
 
 def test_mistakes_are_one_line(tmp_path: Path, folder: Path):
     assert "no run in" in mistake("view", tmp_path)
+    assert "name of an annotator" in mistake("view", folder, "--annotator", "../x")
+    assert "holds something else" not in mistake("view", folder, "--bundle", folder / "config.yaml")
     assert "cannot listen" in mistake("view", folder, "--host", "203.0.113.1")

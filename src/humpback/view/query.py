@@ -68,7 +68,7 @@ class Query:
 
     def where(self, *, at_once: bool = True) -> tuple[str, list[Any]]:
         """The condition in SQL with its values; `at_once` if all results are gone through, not only the first."""
-        parts, values = ["kind = ?"], [self.kind]
+        parts, values = ["kind = ?"], list[Any]([self.kind])
         for name in (*FACETS, "document"):
             if value := self.fields.get(name):
                 parts.append(f"{name} = ?")

@@ -51,13 +51,16 @@ def write_bundle(site: Site, folder: Path) -> str:
     """Writes the pages to look at: lists and stories of the first run, without decisions; a line of counts.
 
     Raises:
-        InputError: The folder is there and holds something else.
+        InputError: The folder holds something else, or cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "humpback-view").exists():
-        raise InputError(f"{folder} holds something else", "choose a new folder with --bundle")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "humpback-view").write_text("")
+    try:
+        if folder.exists() and any(folder.iterdir()) and not (folder / "humpback-view").exists():
+            raise InputError(f"{folder} holds something else", "choose a new folder with --bundle")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "humpback-view").write_text("")
+    except OSError as error:
+        raise InputError(f"cannot write {folder} ({error.strerror})", "choose another folder with --bundle") from None
     count = 0
     site.indexes[1:] = []
     for name, html in _pages(site, site.indexes[0]):

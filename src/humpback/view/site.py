@@ -31,7 +31,8 @@ class Site:
 
     def __init__(self, runs: Sequence[Run], outputs: Sequence[Path] = (), annotator: str = "") -> None:
         self.outputs = outputs
-        self.annotator = annotator or getpass.getuser()
+        self.annotator = annotator or _user()
+        Decisions.check_name(self.annotator)
         self.indexes = [Index(run, outputs if not number else ()) for number, run in enumerate(runs)]
         self.decisions = [Decisions(Path(run.decisions_path)) for run in runs]
         self.notices: dict[str, str] = {}
@@ -121,6 +122,13 @@ def back(fields: dict[str, str]) -> RedirectResponse:
     """To the page of this server that a form came from."""
     target = fields.get("back", "/")
     return RedirectResponse(target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/", 303)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may have no users
+        return "annotator"
 
 
 def _number(value: Any) -> str:
