@@ -65,6 +65,18 @@ def test_files_that_were_joined_count_each_line_once(tmp_path: Path):
     assert decisions.rulings()["a"].verdict == "approve"
 
 
+def test_a_file_that_git_merged_is_read_anew(tmp_path: Path):
+    decisions = Decisions(tmp_path)
+    decisions.record("anna", ["b"], {"verdict": "approve"})
+    path, other = tmp_path / "anna.jsonl", tmp_path / "copy"
+    Decisions(other).record("anna", ["a", "b"], {"verdict": "reject"})
+    merged = (other / "anna.jsonl").read_bytes() + path.read_bytes()
+    (tmp_path / "merged").write_bytes(merged)
+    (tmp_path / "merged").replace(path)
+    decisions.refresh()
+    assert decisions.decided("anna") == {"a": "reject", "b": "reject"}
+
+
 def test_most_annotators_decide_and_a_tie_decides_nothing(tmp_path: Path):
     decisions = Decisions(tmp_path)
     for name, verdict in (("anna", "approve"), ("ben", "reject")):

@@ -93,7 +93,7 @@ class Decisions:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._annotators: dict[str, _Annotator] = {}
-        self._read: dict[Path, int] = {}
+        self._read: dict[Path, tuple[int, int]] = {}
         self.changed: set[tuple[str, str]] = set()
         """Annotator and record of what is new; whoever follows them empties it."""
         self.refresh()
@@ -122,11 +122,13 @@ class Decisions:
             InputError: A line is none of a file of decisions.
         """
         files = sorted(self.path.glob("*.jsonl")) if self.path.is_dir() else [self.path] if self.path.exists() else []
-        sizes = {path: path.stat().st_size for path in files}
-        if any(sizes.get(path, 0) < offset for path, offset in self._read.items()):  # not only added to: read anew
+        stats = {path: path.stat() for path in files}
+        # A file that was not only added to is another one, as after a merge by git: all is read anew.
+        if any(path not in stats or stats[path].st_ino != inode or stats[path].st_size < offset
+               for path, (inode, offset) in self._read.items()):  # fmt: skip
             self.changed |= {(name, id_) for name, who in self._annotators.items() for id_ in who.history}
             self._annotators, self._read = {}, {}
-        lines = [line for path in files if sizes[path] > self._read.get(path, 0) for line in self._new_lines(path)]
+        lines = [line for path in files if stats[path].st_size > self._offset(path) for line in self._new_lines(path)]
         for line in sorted(lines, key=lambda line: str(line["at"])):
             self._take(line)
 
@@ -177,6 +179,9 @@ class Decisions:
         ids = sorted({id_ for who in self._annotators.values() for id_ in who.history})
         return {id_: ruling for id_ in ids if (ruling := self._ruling(id_)) is not None}
 
+    def _offset(self, path: Path) -> int:
+        return self._read.get(path, (0, 0))[1]
+
     def _of(self, annotator: str) -> _Annotator:
         return self._annotators.get(annotator, _Annotator())
 
@@ -204,10 +209,10 @@ class Decisions:
 
     def _new_lines(self, path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
-            start = file.seek(self._read.get(path, 0))
-            content = file.read()
+            start = file.seek(self._offset(path))
+            content, inode = file.read(), os.fstat(file.fileno()).st_ino
         whole = content[: content.rfind(b"\n") + 1]  # what a kill cut short is no line yet
-        self._read[path] = start + len(whole)
+        self._read[path] = inode, start + len(whole)
         for text in filter(None, whole.split(b"\n")):
             try:
                 line = json.loads(text)
