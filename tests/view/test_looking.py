@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,8 +182,10 @@ def test_a_bundle_is_a_folder_of_pages_that_link_to_one_another(folder: Path, tm
     assert "holds something else" in mistake("view", folder, "--bundle", tmp_path / "mine")
 
 
-def test_mistakes_are_one_line(tmp_path: Path, folder: Path):
+def test_mistakes_are_one_line(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
     assert "no run in" in mistake("view", tmp_path)
     assert "name of an annotator" in mistake("view", folder, "--annotator", "../x")
     assert "holds something else" not in mistake("view", folder, "--bundle", folder / "config.yaml")
     assert "cannot listen" in mistake("view", folder, "--host", "203.0.113.1")
+    monkeypatch.setitem(sys.modules, "nh3", None)
+    assert "needs nh3: pip install 'humpback-align[view]'" in mistake("view", folder)
