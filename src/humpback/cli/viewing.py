@@ -30,7 +30,9 @@ def view(
         typer.Option(metavar="DIR", help="Write the pages to look at into a folder, to share; nothing is served."),
     ] = None,
 ) -> None:
-    """Look at runs, label and mend their pairs, compare answers: a page in your browser.
+    """Look at runs in a browser; label, mend, compare.
+
+    It opens a page on this machine; see docs/view.md.
 
     Example: humpback view runs/demo
 

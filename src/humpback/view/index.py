@@ -26,9 +26,11 @@ from humpback.method.record import PlanRecord, read_record
 from humpback.records import Candidate, Pair, Segment, content_id
 from humpback.runs.store import Run, StageFolder
 
-VERSION = 1
+VERSION = 2
 """Raised when the tables change, so that an index of an earlier version is made anew."""
 KINDS = ("document", "segment", "candidate", "dropped", "seed", "answer")
+RARE = 1000
+"""Records that a word may stand in so that records are alike by it."""
 EXCERPT = 400
 """Characters of a text that lists show."""
 
@@ -162,7 +164,9 @@ class Index:
                 f"count(*) AS count, row_number() OVER (PARTITION BY kind ORDER BY count(*) DESC) AS rank FROM records "
                 f"WHERE {name} IS NOT NULL AND {name} <> '' GROUP BY kind, {name}) WHERE rank <= 200"
             )
-        database.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row')")
+        database.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, 'row')")
+        database.execute("CREATE TABLE rare (term TEXT PRIMARY KEY, records INTEGER) WITHOUT ROWID")
+        database.execute(f"INSERT INTO rare SELECT term, doc FROM vocabulary WHERE doc BETWEEN 2 AND {RARE}")  # noqa: S608
         database.execute("ANALYZE")
 
     def _rows(self) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from dataclasses import dataclass
@@ -95,14 +96,13 @@ def _ratings(index: Index, row: sqlite3.Row) -> list[tuple[str, Rating, str]]:
 
 
 def _nearest(index: Index, record_id: str, text: str) -> list[sqlite3.Row]:
-    words = sorted(set(re.findall(r"\w+", spaced(text[:4000]).casefold())))[:400]
-    frequencies = ((word, index.database.execute("SELECT doc FROM vocabulary WHERE term = ?", [word]).fetchone())
-                   for word in words)  # fmt: skip
-    rare = sorted((row["doc"], word) for word, row in frequencies if row and row["doc"] > 1)[:8]
+    words = sorted(set(re.findall(r"\w+", spaced(text).casefold())))
+    terms = "SELECT term FROM rare WHERE term IN (SELECT value FROM json_each(?)) ORDER BY records, term LIMIT 8"
+    rare = [row["term"] for row in index.database.execute(terms, [json.dumps(words)])]
     sql = f"""{_ROW} (SELECT rowid AS row, rank FROM words WHERE words MATCH ? ORDER BY rank LIMIT 60)
         JOIN records r ON r.rowid = row JOIN texts t ON t.rowid = row
         WHERE r.kind = 'candidate' AND r.id <> ? ORDER BY rank LIMIT 5"""  # noqa: S608
-    match = " OR ".join(f'"{word}"' for _, word in rare)
+    match = " OR ".join(f'"{term}"' for term in rare)
     return list(index.database.execute(sql, [match, record_id])) if rare else []
 
 
