@@ -104,6 +104,7 @@ _SELECTION = {
     "below the threshold": "scored below the cut",
     "enough of its document": "enough better ones of its document are kept",
     "enough of its group": "enough better ones of its group are kept",
+    "rejected by people": "rejected by the people who looked at it",
     "near-identical instruction": "its instruction is nearly that of a better one",
     "not rated": "has no rating",
     "not rated: out of the cascade's reach": "not rated: a cheaper scorer had placed it too low",

@@ -11,6 +11,7 @@ import pytest
 from humpback import models
 from humpback.config import SCORERS, Config
 from humpback.config.neutral import RESULT_NEUTRAL, batch_settings
+from humpback.data_access.decisions import Decisions
 from humpback.method.plan import plan
 from humpback.runs.status import recipes
 from tests.variations import names, varied
@@ -23,6 +24,7 @@ Case = tuple[Config, dict[str, str]]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seeds and two corpora of other content each."""
     folder = tmp_path_factory.mktemp("sources")
+    Decisions(folder / "decisions").record("anna", ["a candidate"], {"verdict": "reject"})
     for name in ("first", "second"):
         (folder / name).mkdir()
         (folder / name / "page.md").write_text(f"# {name}")
@@ -46,6 +48,7 @@ def values(folder: Path) -> dict[str, Any]:
         "corpus.choose.sample": 100,
         "augment.max_chars": 900,
         "curate.direction_pairs": 100,
+        "curate.decisions": str(folder / "decisions"),
         "decontaminate.against": [str(folder / "second.jsonl")],
         "model.name": "other/model",
         "prompts.texts": {"rubric": "Grade it."},

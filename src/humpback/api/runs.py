@@ -18,7 +18,7 @@ from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
 from humpback.method.plan import plan
 from humpback.method.record import base_identity, record_of, save_record
-from humpback.method.settings_file import in_full, read_config, refuse_unnamed, resolved, with_groups
+from humpback.method.settings_file import in_full, read_config, refuse_unnamed, resolved, with_decisions, with_groups
 from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.records import Candidate, Curated, Pair, Rating, Segment
 from humpback.runs.executor import execute, refuse_stale
@@ -174,7 +174,8 @@ def run(
     else:
         settings = read_config(str(config), [], groups)
     folder = Run(path_of(str(out)))
-    stages = plan_or_refuse(lambda: plan(settings, base_identity(folder, settings)), settings, folder)
+    planned = with_decisions(settings, folder)
+    stages = plan_or_refuse(lambda: plan(planned, base_identity(folder, settings)), settings, folder)
     selected = _until(stages, until)
     check_start(selected, settings, folder, redo, needs_seed=True)
     with folder.locked():

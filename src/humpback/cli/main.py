@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from humpback import __version__
-from humpback.cli import answering, evaluate, output, runs, stages
+from humpback.cli import answering, evaluate, output, runs, stages, viewing
 from humpback.cli.options import AsJson, print_json, print_lines
 from humpback.errors import HumpbackError
 
@@ -66,7 +66,8 @@ def version() -> None:
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(runs.init, runs.run, runs.plan, runs.experiment, runs.status, runs.verify, runs.report, runs.export),
+    *(runs.init, runs.run, runs.plan, runs.experiment, runs.status, runs.verify, runs.report),
+    *(viewing.view, runs.export),
     *(answering.chat, answering.serve, doctor),
     *(stages.segment, stages.finetune, stages.instruct, stages.rate, stages.select),
 )

@@ -18,7 +18,7 @@ from humpback.corpus.survey import file_line
 from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
 from humpback.method.record import base_identity, stage_names
-from humpback.method.settings_file import read_config
+from humpback.method.settings_file import read_config, with_decisions
 from humpback.method.start_checks import plan_or_refuse
 from humpback.runs.run_status import run_status
 from humpback.runs.stage import Stage
@@ -70,8 +70,8 @@ def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False
         measures: Whether to carry out a short try for rates of this machine.
         as_json: Whether to print one object in place of a table.
     """
-    config = read_config(name, changes)
     run = Run(_folder(name, out))
+    config = with_decisions(read_config(name, changes), run)
     stages = plan_or_refuse(lambda: plan(config, base_identity(run, config)), config, run)
     measured = _measured(config, run) if measures else Measurement()
     rows = forecast(stages, status(stages, run), config, run, measured)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from humpback.config.base import Positive, Settings, Share
+from humpback.config.paths import FileName
 from humpback.config.scorers import GRADES, SCORERS, ScorerName, SingleScorer, spec_of
 
 
@@ -275,6 +276,9 @@ class CurateSettings(Settings):
     """Candidates that `seed-likeness` reads before it rates, drawn by chance, and at most as many seed pairs."""
     max_unrated_share: Share = 0.5
     """Fail if more than this share of the candidates gets no score."""
+    decisions: FileName = ""
+    """What people decided with `humpback view`: the folder of their files, or one of them. Approved pairs are kept and
+    rejected ones are not, whatever their score. A run takes the decisions in its own folder if nothing is given."""
 
     @property
     def first(self) -> tuple[SingleScorer, ...]:

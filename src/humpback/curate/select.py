@@ -14,13 +14,15 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from humpback.config import SelectSettings
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.curate.findings import low_signs
+from humpback.data_access.decisions import Ruling
 from humpback.engines.base import ALONE
 from humpback.errors import StageError
 from humpback.reasons import in_words
@@ -28,6 +30,10 @@ from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, Ratin
 
 BELOW = "below the threshold"
 """The reason of a candidate that was scored and not kept."""
+REJECTED = "rejected by people"
+"""The reason of a candidate that people rejected."""
+PEOPLE = "people"
+"""The scorer of a pair that is kept because people approved it: its score alone would not have been enough."""
 
 _LAST_TIE = 2**64 - 1
 _EXCERPT = 200
@@ -124,24 +130,59 @@ def _at_rank(
     return Cutoff(line, tie, candidates, len(scores), selected, float(scores.max()), rule)
 
 
-def curate(candidates: Sequence[Candidate], ratings: Iterable[Rating], line: Cutoff) -> Outcome[Curated]:
-    """Keeps the candidates of one shard that are above the line.
+def curate(
+    candidates: Sequence[Candidate],
+    ratings: Iterable[Rating],
+    line: Cutoff,
+    rulings: Mapping[str, Ruling] = MappingProxyType({}),
+) -> Outcome[Curated]:
+    """Keeps the candidates of one shard that are above the line, unless people decided otherwise.
 
     Args:
         candidates: One shard.
         ratings: Their ratings, in any order, joined by id; others are ignored.
         line: The cutoff of the iteration.
+        rulings: What people decided, by id. Approved candidates are kept, rejected ones dropped, mended texts taken.
     """
     by_id = {rating.id: rating for rating in ratings}
     curated: list[Curated] = []
     dropped: list[Dropped] = []
     for candidate in candidates:
-        rating = by_id.get(candidate.id)
-        if rating is not None and rating.score is not None and line.keeps(candidate.id, rating.score):
+        rating, ruling = by_id.get(candidate.id), rulings.get(candidate.id)
+        if ruling is not None:
+            candidate = ruling.applied(candidate)
+        if ruling is not None and ruling.verdict == "reject":
+            excerpt = candidate.instruction[:_EXCERPT]
+            dropped.append(Dropped(candidate.id, REJECTED, f"by {ruling.by}", candidate.source, excerpt))
+        elif rating is not None and rating.score is not None and line.keeps(candidate.id, rating.score):
             curated.append(_curated(candidate, rating, rating.score))
+        elif rating is not None and ruling is not None and ruling.verdict == "approve":
+            curated.append(replace(_curated(candidate, rating, rating.score or 0.0), scorer=PEOPLE, rated_by=ruling.by))
         else:
             dropped.append(_dropped(candidate, rating, line))
     return Outcome(tuple(curated), tuple(dropped), len(candidates))
+
+
+def decided_since(
+    rows: Sequence[Curated], candidates: Sequence[Candidate], ratings: Iterable[Rating], rulings: Mapping[str, Ruling]
+) -> list[Curated]:
+    """A curated shard as it is with what people decided after it was made.
+
+    Args:
+        rows: The shard.
+        candidates: The candidates that it was selected from.
+        ratings: Their ratings.
+        rulings: What people decided.
+    """
+    by_id, approved = {row.id: row for row in rows}, {id_ for id_, it in rulings.items() if it.verdict == "approve"}
+    candidates = [item for item in candidates if item.id in by_id or item.id in approved]
+    outcome = curate(candidates, ratings, Cutoff(-math.inf, _LAST_TIE, 0, 0, 0, None, ""), rulings)
+    kept_rows = {row.id: row for row in outcome.kept}
+    return [
+        replace(by_id.get(id_) or replace(row, scorer=PEOPLE), instruction=row.instruction, response=row.response)
+        for id_, row in kept_rows.items()
+        if id_ in approved or by_id[id_].scorer != PEOPLE
+    ]
 
 
 def explain_empty(line: Cutoff, states: Mapping[RatingState, int] | Iterable[RatingState]) -> StageError:

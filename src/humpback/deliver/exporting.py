@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -10,10 +12,13 @@ from humpback import __version__
 from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.config.scorers import DEFAULT_THRESHOLD
+from humpback.curate.select import decided_since
+from humpback.data_access.decisions import Ruling, read_rulings
 from humpback.deliver.export import CardFacts, Licence, data_card, export_data, export_model, model_card
 from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.record import PlanRecord
+from humpback.method.settings_file import with_decisions
 from humpback.records import Candidate, Curated, Rating
 from humpback.runs.store import Run, local_copy, local_output
 
@@ -31,9 +36,11 @@ def write_export(run: Run) -> dict[str, Path]:
     final = results.plan.models[-1:]
     if not results.done(results.plan.curated[-1], *final):
         raise StoreError(f"{results.run.path} is not finished", "let 'humpback run' come to its end first")
-    facts = _card_facts(results)
+    facts, rulings = _card_facts(results), _rulings(results)
     data = results.run.export_path / "dataset"
-    rows = _CuratedRows(results.run, results.plan, preferences=facts.preferences)
+    rows = _CuratedRows(results.run, results.plan, rulings, preferences=facts.preferences)
+    if rulings is not None:
+        facts = replace(facts, curated=sum(1 for _ in rows.rows()), decided=_decided(rulings))
     rejected = rows.rejected if facts.preferences else None
     seed_pairs = results.seed_pairs()
     with local_output(data) as folder:
@@ -79,7 +86,7 @@ def _card_facts(results: Results) -> CardFacts:
         settings={
             name: str(value)
             for name, value in flat_settings(config, "augment", "curate", "forward").items()
-            if value is not None
+            if value is not None and name != "curate.decisions"
         },
         warnings=tuple(
             f"Iteration {row.iteration}: {row.separation.sentence}"
@@ -87,6 +94,18 @@ def _card_facts(results: Results) -> CardFacts:
             if row.separation is not None and row.separation.flat
         ),
     )
+
+
+def _rulings(results: Results) -> dict[str, Ruling] | None:
+    """What people decided, the newest included; None where nobody has."""
+    path = with_decisions(results.config, results.run).curate.decisions
+    return read_rulings(path) if path and Path(path).exists() else None
+
+
+def _decided(rulings: dict[str, Ruling]) -> str:
+    verdicts = Counter(ruling.verdict for ruling in rulings.values())
+    mended = sum(ruling.edited for ruling in rulings.values())
+    return f"{verdicts['approve']:,} approved, {verdicts['reject']:,} rejected and left out, {mended:,} mended"
 
 
 def _selection(config: Config) -> str:
@@ -101,11 +120,13 @@ def _selection(config: Config) -> str:
 class _CuratedRows:
     """The curated rows of a run with what belongs to each, one shard in memory at a time."""
 
-    def __init__(self, run: Run, plan: PlanRecord, *, preferences: bool) -> None:
+    def __init__(self, run: Run, plan: PlanRecord, rulings: dict[str, Ruling] | None, *, preferences: bool) -> None:
         self._curated = run.stage(plan.curated[-1])
         self._ratings = [run.stage(name) for name in plan.ratings]
         written = "drafts" if "drafts" in plan.stages else plan.candidates
         self._written = [run.stage(written)] if preferences else []
+        self._candidates = run.stage(plan.candidates)
+        self._rulings = rulings
         self._ratings_of: dict[str, list[Rating]] = {}
         self._others_of: dict[str, list[str]] = {}
 
@@ -113,6 +134,9 @@ class _CuratedRows:
         """The curated rows of the last iteration, in order."""
         for index in self._curated.committed():
             rows = self._curated.shard(index, Curated)
+            if self._rulings is not None:
+                candidates, ratings = self._candidates.shard(index, Candidate), self._ratings[-1].shard(index, Rating)
+                rows = decided_since(rows, candidates, ratings, self._rulings)
             self._ratings_of = {row.id: [] for row in rows}
             self._others_of = {row.segment_id: [] for row in rows}
             for stage in self._ratings:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from humpback import __version__, seed
 from humpback.config import Config
 from humpback.corpus.survey import file_line
+from humpback.curate.select import PEOPLE
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
 from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts, Unfinished, Unread
@@ -153,7 +154,8 @@ class Results:
         """What the ratings of one iteration look like."""
         stage = self.ratings(iteration)
         scores = array("d", (score for score in stage.column("score") if score is not None and math.isfinite(score)))
-        lowest_kept = min(self.curated(iteration).column("score"), default=None)
+        curated = zip(self.curated(iteration).column("score"), self.curated(iteration).column("scorer"), strict=True)
+        lowest_kept = min((score for score, scorer in curated if scorer != PEOPLE), default=None)
         return rating_summary(
             stage.records(Rating),
             iteration=iteration,

@@ -27,7 +27,7 @@ _COLUMNS = ("id", "instruction", "answer_a", "answer_b", "choice", "annotator")
 _CHOICES = {
     "a": "a", "1": "a", "left": "a", "answer_a": "a",
     "b": "b", "2": "b", "right": "b", "answer_b": "b",
-    "tie": "tie", "draw": "tie", "same": "tie", "equal": "tie", "0": "tie",
+    "both bad": "tie", "neither": "tie", "tie": "tie", "draw": "tie", "same": "tie", "equal": "tie", "0": "tie",
 }  # fmt: skip
 
 
@@ -124,17 +124,19 @@ def unblind(key: Mapping[str, Question], answers: Path) -> list[Comparison]:
     Raises:
         InputError: An answer belongs to no question of the key, or is none of A, B and tie.
     """
-    annotations: list[Comparison] = []
-    answered = set()
+    annotations: dict[tuple[str, object], Comparison] = {}
     for number, row in file_rows(answers):
         question = key.get(str(row.get("id") or "").strip())
         if question is None:
             raise InputError(f"{answers} row {number} has no id of the key", "give the sheet that belongs to the key")
-        choice = _choice(row, answers, number)
+        choice, annotator = _choice(row, answers, number), str(row.get("annotator") or "").strip()
+        # Of somebody with a name the last answer counts, and an empty one takes it back.
+        place = (question.id, annotator or number)
+        annotations.pop(place, None)
         if choice:
-            answered.add(question.id)
-            annotations.append(_annotation(question, choice, str(row.get("annotator") or "").strip() or "human"))
-    return annotations + [
+            annotations[place] = _annotation(question, choice, annotator or "human")
+    answered = {id_ for id_, _ in annotations}
+    return [*annotations.values()] + [
         replace(question.comparison, annotator="human", preference=None)
         for question in key.values()
         if question.id not in answered

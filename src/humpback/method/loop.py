@@ -13,6 +13,7 @@ from humpback.config import Config, CurateSettings, spec_of
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, date_settings, mixing_without_effect
 from humpback.config.scorers import DEFAULT_THRESHOLD
+from humpback.data_access.decisions import read_rulings, rulings_digest
 from humpback.errors import ConfigError
 from humpback.method.external import identities
 from humpback.method.origins import origins
@@ -211,6 +212,7 @@ def _keep_best(config: Config, drafts: Stage, reader: Stage) -> Stage:
 def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) -> Stage:
     """The best-rated candidates: A_k^(t) (section 2.3)."""
     _refuse_unreachable(config.curate)
+    rulings = read_rulings(config.curate.decisions)
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Curated]]]:
@@ -218,24 +220,27 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
         from humpback.curate.select import curate, cutoff, explain_empty
 
         def scores() -> Iterator[tuple[str, float | None]]:
-            return zip(inputs.column(ratings.name, "id"), inputs.column(ratings.name, "score"), strict=True)
+            rated = zip(inputs.column(ratings.name, "id"), inputs.column(ratings.name, "score"), strict=True)
+            # What people rejected does not compete, so that the next best moves up.
+            return ((id_, None if id_ in rejected else score) for id_, score in rated)
 
         def scored() -> Iterator[Scored]:
             columns = (inputs.column(candidates.name, name) for name in ("instruction", "document_id"))
             for (id_, score), instruction, document in zip(scores(), *columns, strict=True):
                 yield Scored(id_, score, instruction, document)
 
-        rule = config.curate.select
+        rule, rejected = config.curate.select, {id_ for id_, it in rulings.items() if it.verdict == "reject"}
         line = diverse_cutoff(scored, rule) if rule.diverse else cutoff(scores(), rule)
-        if not line.kept:
+        if not line.kept and not any(ruling.verdict == "approve" for ruling in rulings.values()):
             raise explain_empty(line, inputs.column(ratings.name, "state"))
-        yield lambda shard, rated: curate(shard, rated, line)
+        yield lambda shard, rated: curate(shard, rated, line, rulings)
 
-    settings = flat_settings(config, "curate.select")
+    settings = flat_settings(config, "curate.select") | {"curate.decisions": rulings_digest(rulings)}
     work = MapShards(((candidates.name, Candidate), (ratings.name, Rating)), opened)
     hint = "lower curate.select.threshold, or use curate.select.top_share"
     needs = (candidates.name, ratings.name)
-    return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, hint=hint)
+    named = {"curate.decisions": "the decisions of people"}
+    return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, origins=named, hint=hint)
 
 
 def _refuse_unreachable(curate: CurateSettings) -> None:

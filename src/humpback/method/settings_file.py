@@ -115,6 +115,14 @@ def read_config(name: str, changes: list[str], groups: Mapping[str, Any] = Mappi
     return resolve_auto(config)
 
 
+def with_decisions(config: Config, run: Run) -> Config:
+    """The settings with the decisions in the run folder, unless they name others or nobody has decided anything."""
+    if config.curate.decisions or not run.decisions_path.is_dir():
+        return config
+    changed = config.curate.model_copy(update={"decisions": str(run.decisions_path)})
+    return config.model_copy(update={"curate": changed})
+
+
 def refuse_unnamed(config: Config, source: str, *, documents: bool = True) -> None:
     """Refuses settings that do not say what to make data of: nothing stands in for a user's own.
 

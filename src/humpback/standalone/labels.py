@@ -15,6 +15,7 @@ from pathlib import Path
 from humpback import seed
 from humpback.config import Config
 from humpback.config.scorers import spec_of
+from humpback.data_access.decisions import read_rulings
 from humpback.data_access.rows import Values, read_rows
 from humpback.errors import InputError
 from humpback.evaluation.labels import LabelColumns, Labels, read_labels
@@ -81,7 +82,11 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     """
     config = with_changes(Config(), changes)
     rated = _rows(pairs, config)
-    label_rows = rated if labels.resolve() == pairs.resolve() else _rows(labels, config, labels_only=True)
+    if labels.is_dir():
+        label_rows = [_Row({"id": id_, "good": it.verdict == "approve"})
+                      for id_, it in read_rulings(str(labels)).items() if it.verdict]  # fmt: skip
+    else:
+        label_rows = rated if labels.resolve() == pairs.resolve() else _rows(labels, config, labels_only=True)
     by_content = {row.content: row.id for row in rated if row.id}
     by_id = {name: row.id for row in reversed(rated) if row.id for name in (row.id, *row.names)}
     ids = [

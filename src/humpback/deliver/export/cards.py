@@ -70,6 +70,8 @@ class CardFacts:
     """The model that wrote the instructions in place of M_yx."""
     rater: str = ""
     """The model that rated in place of M_{t-1}."""
+    decided: str = ""
+    """What people decided of the pairs, in numbers; empty where nobody looked at them."""
     warnings: tuple[str, ...] = ()
     """What the run itself found wanting, such as a scorer that does not separate."""
 

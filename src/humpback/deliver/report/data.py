@@ -188,6 +188,8 @@ class Sample:
     score: float | None = None
     detail: str = ""
     """What was seen, such as the rater's reply."""
+    id: str = ""
+    """Of the record, by which `humpback view` finds it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def from_curated(row: Curated, stage: str) -> Sample:
         source=row.source,
         title_path=row.title_path,
         score=row.score,
+        id=row.id,
     )
 
 
@@ -51,6 +52,7 @@ def from_rating(row: Candidate, rating: Rating, reason: str, stage: str) -> Samp
         title_path=row.title_path,
         score=rating.score,
         detail=finding(rating),
+        id=row.id,
     )
 
 
@@ -64,4 +66,5 @@ def from_dropped(row: Dropped, stage: str) -> Sample:
         response=row.excerpt,
         source=row.source,
         detail=row.detail,
+        id=row.id,
     )

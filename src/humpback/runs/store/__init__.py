@@ -1,6 +1,7 @@
 """The run folder: the only room that knows its layout.
 
     RUN/  config.yaml  plan.json  run.lock  log.jsonl  progress.json  report.html  export/
+          decisions/<annotator>.jsonl  view/
           stages/<stage>/  started.json  part-00000.parquet ...  dropped/part-00000.parquet ...  ended/  manifest.json
           stages/<stage>/  started.json  work/  trained.json  model/  manifest.json        (a finetuned model)
           stages/<stage>/  started.json  work/seen/ settled/  part-... manifest.json       (what asks the whole set)

@@ -252,6 +252,12 @@ class StageFolder:
         """
         return self._records(self._part(index).name, kind)
 
+    def record(self, index: int, place: int, kind: type[Record]) -> Record | None:
+        """The record at a place of a shard, both counted from 0; None where it is not there."""
+        if not self.has(index):
+            return None
+        return next(records_of(self._table(self._part(index).name).slice(place, 1), kind), None)
+
     def records(self, kind: type[Record]) -> Iterator[Record]:
         """All records, shard by shard."""
         for index in self.committed():

@@ -82,6 +82,16 @@ class Run:
         return self.path / "export"
 
     @property
+    def decisions_path(self) -> Path:
+        """What people decided of its candidates: a file for each of them."""
+        return self.path / "decisions"
+
+    @property
+    def view_path(self) -> Path:
+        """What `humpback view` makes to find records fast; it can be deleted."""
+        return self.path / "view"
+
+    @property
     def report_path(self) -> Path:
         """The report."""
         return self.path / "report.html"
