@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import HEADERS, INLINE, SECTIONS, Says, names_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, INLINE, SECTIONS, Says, names_say
 from humpback.corpus.parsing.outline import LOOK, PARAGRAPHS, RUN, Sums, Tree, add_up, lay_out, take_out
 from humpback.corpus.parsing.sections import words
 
@@ -48,6 +48,21 @@ _LINKED_PARAGRAPH = 0.8
 _CARD = 400
 """Headers that lead to other pages with fewer characters than this to each are cards."""
 
+_OUT_OF_SIGHT = Says.HIDDEN | Says.UNSEEN
+_PANELS = words("div section article li tr figure details")
+_STATE = re.compile(r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE)
+_TITLE = 200
+_UNIT = 300
+_ROW = 3
+"""So many elements of a kind with a linked header and fewer characters than this in each are cards of other pages."""
+_LEAD = 40
+_LEADS = re.compile(
+    r"(?<![a-z])(?:dek|deck|standfirst|lead|lede|sub-?title|sub-?head\w*|summary|intro|excerpt|description|abstract)(?![a-z])",
+    re.IGNORECASE,
+)
+_WORDS = 5
+"""Characters of text around a button that is a word of it."""
+
 _ATTEMPTS = (
     Says.HIDDEN | Says.FURNITURE | Says.COMMENTS,
     Says.HIDDEN | Says.FURNITURE,
@@ -61,29 +76,87 @@ def main_content(root: etree._Element) -> etree._Element:
     """The element that holds the content of a parsed page. Other elements in it are removed in place."""
     tree = lay_out(root)
     totals = add_up(tree)
+    _show_panels(tree, totals)
     for away in _ATTEMPTS:
         tree.removed = _furniture(tree, totals, away)
         remaining = add_up(tree)
         if remaining.paragraphs[0] >= min(_FEW, _LITTLE * totals.paragraphs[0]):
             break
+    remaining = _without_cards(tree, remaining)
     content = _smallest(tree, remaining)
     _clear(tree, remaining, content)
     return tree.elements[content]
+
+
+def _show_panels(tree: Tree, sums: Sums) -> None:
+    """What is hidden but for a click, as slides, tabs and answers are, no longer says that it is hidden.
+
+    It is one of several of a kind, of which another one is seen, or each of which has its title before it.
+    """
+    hidden = [index for index, says in enumerate(tree.says) if says & _OUT_OF_SIGHT and sums.paragraphs[index] >= RUN]
+    kinds = {kind: [0, 0] for index in hidden if (kind := _kind(tree.elements[index]))}
+    if not kinds:
+        return
+    for index, element in enumerate(tree.elements):
+        if tree.tags[index] in _PANELS and sums.paragraphs[index] >= RUN and (kind := _kind(element)) in kinds:
+            kinds[kind][bool(tree.says[index] & _OUT_OF_SIGHT)] += 1
+    for index in hidden:
+        element = tree.elements[index]
+        kind = _kind(element)
+        if kind and (kinds[kind][0] or (kinds[kind][1] > 1 and _has_title_before(element))):
+            tree.says[index] = names_say(kind)
+
+
+def _kind(element: etree._Element) -> str:
+    """The name that an element has in common with others: its classes without the state it is in, or its id."""
+    if element.tag not in _PANELS:
+        return ""
+    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
+    name = element.get("id", "")
+    return classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+
+
+def _has_title_before(element: etree._Element) -> bool:
+    before = element.getprevious()
+    return before is not None and 0 < len("".join(islice(before.itertext(), LOOK)).strip()) <= _TITLE
+
+
+def _without_cards(tree: Tree, sums: Sums) -> Sums:
+    """Marks three or more cards of a kind in a row as furniture, if there is a text beside them."""
+    groups: dict[tuple[int, str, str | None], list[int]] = {}
+    for index, cards in enumerate(sums.cards):
+        if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
+            kind = (tree.parents[index], tree.tags[index], tree.elements[index].get("class"))
+            groups.setdefault(kind, []).append(index)
+    cards = [index for group in groups.values() if len(group) >= _ROW for index in group]
+    rest = sums.paragraphs[0] - sum(sums.paragraphs[index] for index in cards)
+    if not cards or rest < 2 * RUN or sums.headers[0] <= len(cards):
+        return sums
+    for index in cards:
+        tree.removed[index] = 1
+    for index in range(1, len(tree.removed)):
+        if tree.removed[tree.parents[index]]:
+            tree.removed[index] = 1
+    return add_up(tree)
 
 
 def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
     """Marks furniture and all elements below it. `away` are the meanings that make an element furniture."""
     tags, parents, says = tree.tags, tree.parents, tree.says
     removed = bytearray(len(tags))
-    in_header = bytearray(len(tags))
+    in_header = [0] * len(tags)
+    """The header that an element stands in."""
     for index in range(1, len(tags)):
         parent, tag = parents[index], tags[index]
         if removed[parent]:
             removed[index] = 1
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
-            # Of the header of a page or an article its headers stay, not the date and the author.
-            removed[index] = not sums.headers[index] and tag not in HEADERS and sums.text[index] <= _MOST * sums.text[0]
-            in_header[index] = sums.text[index] <= _MOST * sums.text[0]
+            # Of the header of a page or an article its headers and its first sentences stay, not the date and the author.
+            header = index if tag == "header" else in_header[parent]
+            if sums.text[header] <= _MOST * sums.text[0]:
+                kept = sums.headers[index] or tag in HEADERS or (sums.headers[header] and _is_lead(tree, sums, index))
+                removed[index] = not kept
+                in_header[index] = header
         elif says[index] or tag not in _SAFE:
             removed[index] = _is_furniture(tree, sums, index, away)
     return removed
@@ -97,21 +170,43 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
     if tag in _SAFE:
         return False
     if tag == "button":
-        return tree.tags[tree.parents[index]] not in HEADERS
+        return tree.tags[tree.parents[index]] not in HEADERS and not _in_a_sentence(tree, index)
+    if tag in FRAMES:
+        rest = sums.paragraphs[0] - sums.paragraphs[index]
+        holds_title = rest <= RUN or next(tree.elements[index].iter("main", "article", "h1"), None) is not None
+        return rest >= sums.paragraphs[index] or not holds_title
     if tag in INLINE:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
         return bool(away & Says.FURNITURE and says & (Says.MARK | Says.CAPTION))
     if tag == "aside":
-        return bool(away & Says.FURNITURE and not says & Says.NOTE)
+        return bool(away & Says.FURNITURE and not says & Says.NOTE) and part <= _MOST
     if tag in ("form", "figcaption"):
         return part <= _MOST
     reasons = says & away & ~Says.HIDDEN
     if not reasons or says & Says.EMBEDDED or _is_titled(tree.elements[index]):
         return False
+    if any(inner.tag == "pre" for inner in tree.elements[index][:LOOK]):
+        return False
     if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
         return False
     return part <= (_NEARLY_EVERYTHING if reasons & Says.COMMENTS else _MOST)
+
+
+def _is_lead(tree: Tree, sums: Sums, index: int) -> bool:
+    """Whether an element of a header is a standfirst, or may hold one."""
+    element, text = tree.elements[index], sums.text[index]
+    if text < _LEAD or sums.linked[index] > _HALF * text:
+        return False
+    if tree.direct[index] < _LEAD and len(element) and tree.tags[index] not in PARAGRAPHS:
+        return True
+    names = f"{element.get('class', '')} {element.get('itemprop', '')}"
+    return bool(_LEADS.search(names)) or "".join(element.itertext()).rstrip().endswith((".", "!", "?", "…", '."', ".”"))
+
+
+def _in_a_sentence(tree: Tree, index: int) -> bool:
+    """Whether a button stands between the words of a text."""
+    return tree.direct[tree.parents[index]] >= _WORDS and bool((tree.elements[index].tail or "").strip())
 
 
 def _is_titled(element: etree._Element) -> bool:

@@ -13,7 +13,8 @@ from lxml import etree
 from humpback.corpus.parsing.blocks import blocks_of
 from humpback.corpus.parsing.boilerplate import INLINE
 from humpback.corpus.parsing.content import main_content
-from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, words
+from humpback.corpus.parsing.formulas import write_formulas
+from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, clean, words
 
 _BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
 _BEFORE = re.compile(r"(?:[|·•»«<>]|\s[-–—])\s*$")
@@ -34,7 +35,6 @@ _ANCHORS = " #¶§"
 """What links to a header look like behind it."""
 _HEADERS = 3
 """So many headers of the first level are held against the title."""
-_TEX = "application/x-tex"
 
 
 class _TooDeep(Exception):
@@ -51,13 +51,13 @@ def parse_html(text: str) -> Page:
     if root is None:
         return Page("", ())
     title = _title(root)
-    _formulas(root)
+    write_formulas(root)
     blocks = blocks_of(main_content(root))
     if any(isinstance(block, str) for block in blocks):
         while isinstance(blocks[-1], Header):
             # What stood under it was removed: links to other pages, the form for comments.
             blocks.pop()
-    return Page(title, tuple(blocks))
+    return Page(clean(title), tuple(_cleaned(blocks)))
 
 
 def parse_fragment(text: str) -> list[Block]:
@@ -68,7 +68,14 @@ def parse_fragment(text: str) -> list[Block]:
         return []
     if root is None:
         return []
-    return blocks_of(root)
+    write_formulas(root)
+    return _cleaned(blocks_of(root))
+
+
+def _cleaned(blocks: list[Block]) -> list[Block]:
+    """Blocks without the invisible characters that stand in a page by their names."""
+    cleaned = (Header(b.level, clean(b.title)) if isinstance(b, Header) else clean(b) for b in blocks)
+    return [block for block in cleaned if isinstance(block, Header) or block.strip()]
 
 
 def _parse(text: str) -> etree._Element | None:
@@ -142,17 +149,3 @@ def _is_part(header: str, title: str, site: str) -> bool:
     before = title[: -len(header)]
     sure = len(header) > len(before) or (site and before.startswith(site))
     return bool(sure and title.endswith(header) and _BEFORE.search(before))
-
-
-def _formulas(root: etree._Element) -> None:
-    """Puts the TeX of formulas in their place."""
-    for formula in list(root.iter("math")):
-        notes = (note.text for note in formula.iterfind("semantics/annotation") if note.get("encoding") == _TEX)
-        tex = " ".join((next(notes, None) or formula.get("alttext") or "").split())
-        parent = formula.getparent()
-        if tex and parent is not None:
-            formula.clear(keep_tail=True)
-            formula.tag, formula.text = "span", f"${tex}$"
-            if formula.getprevious() is None and formula.getnext() is None:
-                # MathML beside a picture of the formula is hidden from those who see.
-                parent.attrib.pop("style", None)

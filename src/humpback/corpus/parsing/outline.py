@@ -11,7 +11,7 @@ from itertools import islice
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import HEADERS, NEVER, attributes_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, NEVER, attributes_say
 from humpback.corpus.parsing.sections import words
 
 REMOVED = "removed"
@@ -67,7 +67,7 @@ def lay_out(root: etree._Element) -> Tree:
         tag, text = element.tag, element.tail
         if text and parent >= 0:
             direct[parent] += len(text.strip())
-        if tag in NEVER:
+        if tag in NEVER or (tag in FRAMES and next(element.iter("p", "main", "article", "h1"), None) is None):
             take_out(element)
             continue
         elements.append(element)
