@@ -40,6 +40,10 @@ _HALF = 0.5
 """or with this part, where it says of itself that it is the content and no element beside it says so too,"""
 _BESIDE = 0.3
 """of those with this part of its paragraphs."""
+_COMPANION = 0.2
+"""Behind the best element a section beside it belongs to it if it has this part of its paragraphs."""
+_SMALL = 0.05
+"""With less than this part, and of another kind, it is an offer or the like."""
 _TWIN = 0.02
 """In an article, elements of one kind belong together where the others have this part of the largest one's."""
 _LINKED = 0.6
@@ -126,7 +130,7 @@ def _without_cards(tree: Tree, sums: Sums) -> Sums:
     groups: dict[tuple[int, str, str | None], list[int]] = {}
     for index, cards in enumerate(sums.cards):
         if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
-            kind = (tree.parents[index], tree.tags[index], tree.elements[index].get("class"))
+            kind = (tree.parents[index], *_tag_and_class(tree, index))
             groups.setdefault(kind, []).append(index)
     cards = [index for group in groups.values() if len(group) >= _ROW for index in group]
     rest = sums.paragraphs[0] - sum(sums.paragraphs[index] for index in cards)
@@ -144,6 +148,8 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
     """Marks furniture and all elements below it. `away` are the meanings that make an element furniture."""
     tags, parents, says = tree.tags, tree.parents, tree.says
     removed = bytearray(len(tags))
+    titled: set[int] = set()
+    """Headers whose title has been passed: a lead stands behind it."""
     in_header = [0] * len(tags)
     """The header that an element stands in."""
     for index in range(1, len(tags)):
@@ -154,8 +160,9 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
             # Of the header of a page or an article its headers and its first sentences stay, not the date and the author.
             header = index if tag == "header" else in_header[parent]
             if sums.text[header] <= _MOST * sums.text[0]:
-                kept = sums.headers[index] or tag in HEADERS or (sums.headers[header] and _is_lead(tree, sums, index))
-                removed[index] = not kept
+                if tag in HEADERS:
+                    titled.add(header)
+                removed[index] = not (sums.headers[index] or (header in titled and _is_lead(tree, sums, index)))
                 in_header[index] = header
         elif says[index] or tag not in _SAFE:
             removed[index] = _is_furniture(tree, sums, index, away)
@@ -173,8 +180,8 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return tree.tags[tree.parents[index]] not in HEADERS and not _in_a_sentence(tree, index)
     if tag in FRAMES:
         rest = sums.paragraphs[0] - sums.paragraphs[index]
-        holds_title = rest <= RUN or next(tree.elements[index].iter("main", "article", "h1"), None) is not None
-        return rest >= sums.paragraphs[index] or not holds_title
+        is_left_open = next(tree.elements[index].iter("main", "article"), None) is not None
+        return rest >= sums.paragraphs[index] * (1 if is_left_open else _MUCH)
     if tag in INLINE:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
@@ -234,20 +241,57 @@ def _smallest(tree: Tree, sums: Sums) -> int:
             children.setdefault(tree.parents[index], []).append(index)
     line = _down(paragraphs, children, 0)
     says_so = _say_so(tree, paragraphs, line)
-    inside = False
+    inside = within = False
+    whole = paragraphs[0]
+    """What the next step is measured by: many small losses are not to add up to a large one."""
     for depth, (at, best) in enumerate(pairwise(line)):
         inside = inside or tree.tags[at] in SECTIONS
+        within = within or inside or (depth > 1 and bool(tree.says[at] & (Says.BODY | Says.CONTENT)))
         if tree.tags[best] in _LEAVES or _belongs_together(tree, sums, children[at], best, inside):
             return at
+        companions = _companions(tree, sums, children, at, best, within) if tree.tags[best] != "main" else set()
+        if companions:
+            kinds = {_tag_and_class(tree, child) for child in (best, *companions)}
+            for child in children[at]:
+                if child > best and paragraphs[child] < _SMALL * paragraphs[best] and tree.tags[child] in _PANELS:
+                    tree.removed[child] = _tag_and_class(tree, child) not in kinds
+            return at
         part = paragraphs[best] / paragraphs[at]
-        if part < _NEARLY_ALL:
-            second = max((child for child in children[at] if child != best), key=paragraphs.__getitem__, default=-1)
-            rival = second >= 0 and paragraphs[second] > _BESIDE * paragraphs[best]
+        if paragraphs[best] < _NEARLY_ALL * whole:
             if part < _HALF or not says_so[depth + 1]:
                 return at
-            if rival and _say_so(tree, paragraphs, _down(paragraphs, children, second))[0]:
-                return at
+            whole = paragraphs[best]
     return line[-1]
+
+
+def _companions(
+    tree: Tree, sums: Sums, children: dict[int, list[int]], at: int, best: int, within: bool
+) -> set[int]:
+    """The elements beside the best one that belong to it: others that say so too, or sections of the same content.
+
+    What stands behind the best one must be larger, since there authors, advice and offers stand.
+    """
+    paragraphs = sums.paragraphs
+    says_so = any(_says_body(tree, below) for below in _down(paragraphs, children, best))
+    companions = set()
+    for child in children[at]:
+        if child == best or paragraphs[child] < RUN or sums.cards[child]:
+            continue
+        part = paragraphs[child] / paragraphs[best]
+        if says_so and (child < best or part > _MUCH) and _say_so(tree, paragraphs, _down(paragraphs, children, child))[0]:
+            companions.add(child)
+        is_section = sums.headers[child] and paragraphs[child] > 2 * RUN and sums.linked[child] < _BESIDE * sums.text[child]
+        if within and is_section and (child < best or part > _COMPANION):
+            companions.add(child)
+    return companions
+
+
+def _tag_and_class(tree: Tree, index: int) -> tuple[str, str | None]:
+    return tree.tags[index], tree.elements[index].get("class")
+
+
+def _says_body(tree: Tree, index: int) -> bool:
+    return tree.tags[index] in SECTIONS or bool(tree.says[index] & Says.BODY)
 
 
 def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, inside: bool) -> bool:
@@ -257,13 +301,13 @@ def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, in
         return True
     if tree.tags[best] in ("td", "tr"):
         return False
-    kind = (tree.tags[best], tree.elements[best].get("class"))
+    kind = _tag_and_class(tree, best)
     if not inside and (not sums.headers[best] or kind == ("div", None)):
         return False
     like = [
         child
         for child in children
-        if (tree.tags[child], tree.elements[child].get("class")) == kind and (inside or sums.headers[child])
+        if _tag_and_class(tree, child) == kind and (inside or sums.headers[child])
     ]
     return sum(paragraphs[child] for child in like) - paragraphs[best] > max(RUN, _TWIN * paragraphs[best])
 
@@ -282,7 +326,7 @@ def _say_so(tree: Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
     says_so = [False] * len(line)
     for depth in range(len(line) - 1, -1, -1):
         at = line[depth]
-        if tree.tags[at] in SECTIONS or tree.says[at] & Says.BODY:
+        if _says_body(tree, at):
             says_so[depth] = True
         elif depth + 1 < len(line) and says_so[depth + 1]:
             says_so[depth] = paragraphs[line[depth + 1]] >= _NEARLY_ALL * paragraphs[at]
@@ -306,6 +350,8 @@ def _clear(tree: Tree, sums: Sums, content: int) -> None:
 def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
     tag, text = tree.tags[index], sums.text[index]
     if tag in INLINE or tag in HEADERS:
+        return False
+    if sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
         return False
     if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
         return False

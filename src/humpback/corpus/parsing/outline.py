@@ -67,7 +67,7 @@ def lay_out(root: etree._Element) -> Tree:
         tag, text = element.tag, element.tail
         if text and parent >= 0:
             direct[parent] += len(text.strip())
-        if tag in NEVER or (tag in FRAMES and next(element.iter("p", "main", "article", "h1"), None) is None):
+        if tag in NEVER or (tag in FRAMES and next(element.iter("p", "main", "article"), None) is None):
             take_out(element)
             continue
         elements.append(element)
