@@ -11,7 +11,8 @@ import re
 from lxml import etree
 
 from humpback.corpus.parsing.boilerplate import HEADERS
-from humpback.corpus.parsing.code import BUTTONS, fenced, is_code, language
+from humpback.corpus.parsing.code import BUTTONS, CODE, fenced, is_code, language
+from humpback.corpus.parsing.formulas import pictured
 from humpback.corpus.parsing.outline import LOOK, REMOVED
 from humpback.corpus.parsing.raised import raised, without_references
 from humpback.corpus.parsing.sections import Block, Header, cell, table, words
@@ -31,6 +32,8 @@ _MAX_MARKS = 4
 """Deeper lists and emphasis are written as if they were this deep: the work on a line stays bounded."""
 _MAX_CELL = 300
 _MAX_COLUMNS = 12
+_PLAIN = words("a span font abbr ins u small big")
+"""Elements that change nothing in a text."""
 _DIGITS = 6
 _NEAR = 4
 """Parts of a line that are looked at to tell what stands in front of raised text."""
@@ -95,7 +98,7 @@ class _Writer:
         tag = element.tag
         if tag in _NO_TEXT or (tag in _STRUCK and not any(child.tag in _BLOCKS for child in element[:LOOK])):
             return True
-        if not self.header and is_code(element) and not (tag == "code" and self.marks):
+        if tag in CODE and not self.header and is_code(element) and not (tag == "code" and self.marks):
             self._flush()
             bar = BUTTONS | {language(element)}
             while self.blocks and isinstance(self.blocks[-1], str) and self.blocks[-1].lower() in bar:
@@ -137,6 +140,10 @@ class _Writer:
 
     def _picture(self, element: etree._Element) -> None:
         """Puts the text of a picture in its place where it stands for a word of a sentence, or for a smiley."""
+        formula = pictured(element)
+        if formula:
+            self.line.append(formula)
+            return
         text = " ".join(element.get("alt", "").split())
         before = "".join(self.line).rstrip() if 0 < len(text) <= _SPOKEN else ""
         within = before and before[-1] not in ".!?:;…\x00" and (element.tail or "").strip() and not _FILE.search(text)
@@ -293,7 +300,7 @@ def _data_rows(element: etree._Element) -> list[str]:
                 continue
             _fill(texts, spanned)
             text = _cell(column)
-            if len(text) > _MAX_CELL:
+            if text is None:
                 return []
             own += bool(text)
             width = min(max(_number(column.get("colspan"), 1), 1), _MAX_COLUMNS)
@@ -319,8 +326,18 @@ def _fill(texts: list[str], spanned: dict[int, tuple[int, str]]) -> None:
         texts.append(text)
 
 
-def _cell(element: etree._Element) -> str:
-    if not len(element):
-        return cell(element.text or "")
+def _cell(element: etree._Element) -> str | None:
+    """The text of a cell, or nothing if it is longer than one of a table of data."""
+    parts = [element.text or ""]
+    for child in element:
+        if child.tag not in _PLAIN and (len(child) or child.tag not in _MARKS):
+            break
+        sign = _MARKS.get(child.tag, "") if child.text and not child.text.isspace() else ""
+        parts += (sign, *child.itertext(), sign, child.tail or "")
+    else:
+        text = cell("".join(parts))
+        return text if len(text) <= _MAX_CELL else None
+    if len(cell("".join(element.itertext()))) > _MAX_CELL:
+        return None
     blocks = (block for block in _Writer().write(element) if isinstance(block, str))
     return cell("; ".join(line for block in blocks for line in block.removeprefix("- ").split("\n- ")))

@@ -9,6 +9,8 @@ from lxml import etree
 
 from humpback.corpus.parsing.sections import words
 
+CODE = words("pre code div table")
+"""Elements that may be a block of code."""
 LINES = words("div li p tr dd")
 """Elements that are a line of code each, where a page marks lines so."""
 _BETWEEN_LINES = words("table tbody thead tr td th ul ol li div")
@@ -34,7 +36,7 @@ def is_code(element: etree._Element) -> bool:
         return True
     if element.tag == "code":
         return element.find(".//p") is None and next(element.iter("br", "div", "li", "tr"), None) is not None
-    return element.tag in ("div", "table") and bool(_HIGHLIGHTED.search(element.get("class", "")))
+    return bool(_HIGHLIGHTED.search(element.get("class", "")))
 
 
 def fenced(element: etree._Element) -> list[str]:

@@ -34,9 +34,12 @@ _FORMS = {
 _BARE = ("mfrac", "mroot")
 
 
-def write_formulas(root: etree._Element) -> None:
-    """Puts the TeX of each formula in its place."""
-    for script in [script for script in root.iter("script") if script.get("type", "").startswith("math/")]:
+def write_formulas(root: etree._Element, text: str) -> None:
+    """Puts the TeX of each formula of a page in its place. `text` is the page before it was parsed."""
+    scripts = list(root.iter("script")) if "math/" in text else []
+    for script in scripts:
+        if not script.get("type", "").startswith("math/"):
+            continue
         drawn = script.getprevious()
         while drawn is not None and _DRAWN.search(drawn.get("class", "")) and not (drawn.tail or "").strip():
             drawn.clear()
@@ -50,12 +53,17 @@ def write_formulas(root: etree._Element) -> None:
             # MathML beside a picture of the formula is hidden from those who see.
             parent.attrib.pop("style", None)
         _write(_drawn_around(formula), tex)
-    for picture in root.iter("img"):
-        text = picture.get("alt", "")
-        if text and (_PICTURED.search(picture.get("class", "")) or _PICTURE.search(picture.get("src", "")[:_LONGEST])):
-            _write(picture, text)
-        elif ("\\" in text or "^" in text or "$" in text) and _SURELY_TEX.fullmatch(text[:_LONGEST]):
-            _write(picture, text)
+
+
+def pictured(picture: etree._Element) -> str:
+    """The TeX of a picture of a formula between dollar signs, or nothing."""
+    text = picture.get("alt", "")[:_LONGEST]
+    is_formula = text and (
+        _SURELY_TEX.fullmatch(text)
+        or _PICTURED.search(picture.get("class", ""))
+        or _PICTURE.search(picture.get("src", "")[:_LONGEST])
+    )
+    return _in_dollars(text) if is_formula else ""
 
 
 def _drawn_around(formula: etree._Element) -> etree._Element:
@@ -70,10 +78,15 @@ def _drawn_around(formula: etree._Element) -> etree._Element:
 
 
 def _write(element: etree._Element, tex: str) -> None:
-    tex = _STYLE.sub(r"\1", " ".join(tex[:_LONGEST].split()).strip("$ "))
+    tex = _in_dollars(tex)
     if tex and element.getparent() is not None:
         element.clear(keep_tail=True)
-        element.tag, element.text = "span", f"${tex}$"
+        element.tag, element.text = "span", tex
+
+
+def _in_dollars(tex: str) -> str:
+    tex = _STYLE.sub(r"\1", " ".join(tex[:_LONGEST].split()).strip("$ "))
+    return f"${tex}$" if tex else ""
 
 
 def _tex(element: etree._Element, depth: int = 0) -> str:

@@ -7,6 +7,7 @@ removed. A formula stays if the page has its TeX.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from lxml import etree
 
@@ -15,6 +16,7 @@ from humpback.corpus.parsing.boilerplate import INLINE
 from humpback.corpus.parsing.content import main_content
 from humpback.corpus.parsing.formulas import write_formulas
 from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, clean, words
+from humpback.corpus.parsing.unseen import revealed
 
 _BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
 _BEFORE = re.compile(r"(?:[|·•»«<>]|\s[-–—])\s*$")
@@ -33,6 +35,9 @@ _MANY = 500
 """Only tags of this length are looked at, and only more attributes than this are too many."""
 _ANCHORS = " #¶§"
 """What links to a header look like behind it."""
+_POOR = 1_000
+_RICHER = 3
+"""A page with fewer characters is searched for text that it does not show; this times as many must be there."""
 _HEADERS = 3
 """So many headers of the first level are held against the title."""
 
@@ -51,13 +56,28 @@ def parse_html(text: str) -> Page:
     if root is None:
         return Page("", ())
     title = _title(root)
-    write_formulas(root)
-    blocks = blocks_of(main_content(root))
+    blocks = _content(root, text)
+    fuller = revealed(text) if _chars(blocks) < _POOR else ""
+    if fuller:
+        with suppress(Unusable):
+            shown = _parse(fuller)
+            more = _content(shown, fuller) if shown is not None else []
+            blocks = more if _chars(more) > _RICHER * _chars(blocks) else blocks
+    return Page(clean(title), tuple(blocks))
+
+
+def _content(root: etree._Element, text: str) -> list[Block]:
+    write_formulas(root, text)
+    blocks = _cleaned(blocks_of(main_content(root)))
     if any(isinstance(block, str) for block in blocks):
         while isinstance(blocks[-1], Header):
             # What stood under it was removed: links to other pages, the form for comments.
             blocks.pop()
-    return Page(clean(title), tuple(_cleaned(blocks)))
+    return blocks
+
+
+def _chars(blocks: list[Block]) -> int:
+    return sum(len(block) for block in blocks if isinstance(block, str))
 
 
 def parse_fragment(text: str) -> list[Block]:
@@ -68,13 +88,13 @@ def parse_fragment(text: str) -> list[Block]:
         return []
     if root is None:
         return []
-    write_formulas(root)
+    write_formulas(root, text)
     return _cleaned(blocks_of(root))
 
 
 def _cleaned(blocks: list[Block]) -> list[Block]:
     """Blocks without the invisible characters that stand in a page by their names."""
-    cleaned = (Header(b.level, clean(b.title)) if isinstance(b, Header) else clean(b) for b in blocks)
+    cleaned = (Header(b.level, clean(b.title)) if isinstance(b, Header) else b if b.isascii() else clean(b) for b in blocks)
     return [block for block in cleaned if isinstance(block, Header) or block.strip()]
 
 

@@ -14,11 +14,8 @@ MAX_LEVEL = 6
 EXCERPT_CHARS = 200
 """Characters of a dropped text that the drop ledger shows."""
 
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
-    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-)
-"""Joiners stay between letters of other scripts and in emoji, where they are part of the spelling."""
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
+_JOINERS = "\u200c\u200d"
 _BYTES = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
 _BYTES |= {chr(byte): byte for byte in range(0x80, 0xA0)}
 _FOLLOWS = "[" + "".join(map(re.escape, (sign for sign, byte in _BYTES.items() if byte < 0xC0))) + "]"
@@ -89,7 +86,13 @@ def clean(text: str) -> str:
         return _INVISIBLE.sub("", text)
     if any(sign in text for sign in "ÃÂâðÐ"):
         text = _read_again(text)
-    return _INVISIBLE.sub("", text.replace("\u2029", "\n\n").replace("\u00a0", " "))
+    return _INVISIBLE.sub(_seen, text.replace("\u2029", "\n\n").replace("\u00a0", " "))
+
+
+def _seen(match: re.Match[str]) -> str:
+    """Joiners stay between letters of other scripts and in emoji, where they are part of the spelling."""
+    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    return match[0] if match[0] in _JOINERS and min(around, default="") > "\x7f" else ""
 
 
 def _read_again(text: str) -> str:
