@@ -251,9 +251,13 @@ class _Writer:
             return
         if self.behind_code and text.lower() in BUTTONS:
             return
-        text = without_references(text)
+        if "[" in text:
+            text = without_references(text)
         if " (" in text or " [" in text:
             text = _EMPTIED.sub("", text)
+        if _BREAK not in text:
+            self._emit([f"**{text}**" if bold else text])
+            return
         for paragraph in _PARAGRAPH_BREAK.split(text):
             lines = [line.strip() for line in paragraph.split(_BREAK) if line.strip()]
             self._emit([f"**{' '.join(lines)}**"] if bold and lines else lines)
@@ -298,14 +302,17 @@ def _data_rows(element: etree._Element) -> list[str]:
         for column in row:
             if column.tag not in ("td", "th"):
                 continue
-            _fill(texts, spanned)
             text = _cell(column)
             if text is None:
                 return []
             own += bool(text)
-            width = min(max(_number(column.get("colspan"), 1), 1), _MAX_COLUMNS)
-            for place in range(len(texts), len(texts) + width):
-                spanned[place] = (_number(column.get("rowspan"), 1), text)
+            _fill(texts, spanned)
+            width, height = column.get("colspan"), column.get("rowspan")
+            if width is None and height is None:
+                texts.append(text)
+                continue
+            for place in range(len(texts), len(texts) + min(max(_number(width, 1), 1), _MAX_COLUMNS)):
+                spanned[place] = (_number(height, 1), text)
                 text = ""
             _fill(texts, spanned)
         _fill(texts, spanned)

@@ -22,7 +22,7 @@ _NUMBER = re.compile(
 """Classes of line numbers."""
 _NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)+\s*")
 _LANGUAGE = re.compile(r"(?:^|[\s])(?:brush:\s*|lang(?:uage)?-|highlight-(?:source-)?)([A-Za-z0-9+#]{1,20})")
-_HIGHLIGHTED = re.compile(r"(?:^|\s)(?:syntaxhighlighter|dp-highlighter|js-file-line-container|crayon-main)(?=\s|$)")
+_HIGHLIGHTED = re.compile(r"\b(?:syntaxhighlighter|dp-highlighter|js-file-line-container|crayon-main)\b")
 BUTTONS = words("copy copied copied! run raw edit download print") | {
     "copy code", "copy to clipboard", "copy snippet", "try it", "try it yourself", "view raw", "show code", "hide code",
     "run code", "open in playground", "toggle line numbers", "expand", "collapse", "wrap lines",
@@ -36,7 +36,8 @@ def is_code(element: etree._Element) -> bool:
         return True
     if element.tag == "code":
         return element.find(".//p") is None and next(element.iter("br", "div", "li", "tr"), None) is not None
-    return bool(_HIGHLIGHTED.search(element.get("class", "")))
+    names = element.get("class")
+    return names is not None and _HIGHLIGHTED.search(names) is not None
 
 
 def fenced(element: etree._Element) -> list[str]:

@@ -54,7 +54,9 @@ _CARD = 400
 
 _OUT_OF_SIGHT = Says.HIDDEN | Says.UNSEEN
 _PANELS = words("div section article li tr figure details")
-_STATE = re.compile(r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE)
+_STATE = re.compile(
+    r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
+)
 _TITLE = 200
 _UNIT = 300
 _ROW = 3
@@ -128,6 +130,8 @@ def _has_title_before(element: etree._Element) -> bool:
 def _without_cards(tree: Tree, sums: Sums) -> Sums:
     """Marks three or more cards of a kind in a row as furniture, if there is a text beside them."""
     groups: dict[tuple[int, str, str | None], list[int]] = {}
+    if sums.cards[0] < _ROW:
+        return sums
     for index, cards in enumerate(sums.cards):
         if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
             kind = (tree.parents[index], *_tag_and_class(tree, index))
@@ -264,9 +268,7 @@ def _smallest(tree: Tree, sums: Sums) -> int:
     return line[-1]
 
 
-def _companions(
-    tree: Tree, sums: Sums, children: dict[int, list[int]], at: int, best: int, within: bool
-) -> set[int]:
+def _companions(tree: Tree, sums: Sums, children: dict[int, list[int]], at: int, best: int, within: bool) -> set[int]:
     """The elements beside the best one that belong to it: others that say so too, or sections of the same content.
 
     What stands behind the best one must be larger, since there authors, advice and offers stand.
@@ -278,9 +280,15 @@ def _companions(
         if child == best or paragraphs[child] < RUN or sums.cards[child]:
             continue
         part = paragraphs[child] / paragraphs[best]
-        if says_so and (child < best or part > _MUCH) and _say_so(tree, paragraphs, _down(paragraphs, children, child))[0]:
+        if (
+            says_so
+            and (child < best or part > _MUCH)
+            and _say_so(tree, paragraphs, _down(paragraphs, children, child))[0]
+        ):
             companions.add(child)
-        is_section = sums.headers[child] and paragraphs[child] > 2 * RUN and sums.linked[child] < _BESIDE * sums.text[child]
+        is_section = (
+            sums.headers[child] and paragraphs[child] > 2 * RUN and sums.linked[child] < _BESIDE * sums.text[child]
+        )
         if within and is_section and (child < best or part > _COMPANION):
             companions.add(child)
     return companions
@@ -304,11 +312,7 @@ def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, in
     kind = _tag_and_class(tree, best)
     if not inside and (not sums.headers[best] or kind == ("div", None)):
         return False
-    like = [
-        child
-        for child in children
-        if _tag_and_class(tree, child) == kind and (inside or sums.headers[child])
-    ]
+    like = [child for child in children if _tag_and_class(tree, child) == kind and (inside or sums.headers[child])]
     return sum(paragraphs[child] for child in like) - paragraphs[best] > max(RUN, _TWIN * paragraphs[best])
 
 

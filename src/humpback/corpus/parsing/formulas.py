@@ -34,18 +34,20 @@ _FORMS = {
 _BARE = ("mfrac", "mroot")
 
 
-def write_formulas(root: etree._Element, text: str) -> None:
-    """Puts the TeX of each formula of a page in its place. `text` is the page before it was parsed."""
-    scripts = list(root.iter("script")) if "math/" in text else []
-    for script in scripts:
-        if not script.get("type", "").startswith("math/"):
+def write_formulas(root: etree._Element) -> None:
+    """Puts the TeX of each formula in its place."""
+    found = list(root.iter("script", *_MATHML))
+    for script in found:
+        if script.tag != "script" or not script.get("type", "").startswith("math/"):
             continue
         drawn = script.getprevious()
         while drawn is not None and _DRAWN.search(drawn.get("class", "")) and not (drawn.tail or "").strip():
             drawn.clear()
             drawn = drawn.getprevious()
         _write(script, script.text or "")
-    for formula in list(root.iter(*_MATHML)):
+    for formula in found:
+        if formula.tag not in _MATHML:
+            continue
         notes = [note.text for note in formula.iter("annotation") if note.get("encoding") in _TEX and note.text]
         tex = (notes[0] if notes else formula.get("alttext")) or _tex(formula)
         parent = formula.getparent()

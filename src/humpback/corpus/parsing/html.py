@@ -56,18 +56,18 @@ def parse_html(text: str) -> Page:
     if root is None:
         return Page("", ())
     title = _title(root)
-    blocks = _content(root, text)
+    blocks = _content(root)
     fuller = revealed(text) if _chars(blocks) < _POOR else ""
     if fuller:
         with suppress(Unusable):
             shown = _parse(fuller)
-            more = _content(shown, fuller) if shown is not None else []
+            more = _content(shown) if shown is not None else []
             blocks = more if _chars(more) > _RICHER * _chars(blocks) else blocks
     return Page(clean(title), tuple(blocks))
 
 
-def _content(root: etree._Element, text: str) -> list[Block]:
-    write_formulas(root, text)
+def _content(root: etree._Element) -> list[Block]:
+    write_formulas(root)
     blocks = _cleaned(blocks_of(main_content(root)))
     if any(isinstance(block, str) for block in blocks):
         while isinstance(blocks[-1], Header):
@@ -88,13 +88,15 @@ def parse_fragment(text: str) -> list[Block]:
         return []
     if root is None:
         return []
-    write_formulas(root, text)
+    write_formulas(root)
     return _cleaned(blocks_of(root))
 
 
 def _cleaned(blocks: list[Block]) -> list[Block]:
     """Blocks without the invisible characters that stand in a page by their names."""
-    cleaned = (Header(b.level, clean(b.title)) if isinstance(b, Header) else b if b.isascii() else clean(b) for b in blocks)
+    cleaned = (
+        Header(b.level, clean(b.title)) if isinstance(b, Header) else b if b.isascii() else clean(b) for b in blocks
+    )
     return [block for block in cleaned if isinstance(block, Header) or block.strip()]
 
 

@@ -12,7 +12,7 @@ _ORDINALS = words("st nd rd th er re e ère ème eme o a os as º ª")
 _AS_IT_IS = words("tm sm ® ™ ©")
 _NOTE = re.compile(r"\[.{1,40}\]|[\s,]+")
 _NOTE_NUMBER = re.compile(r"[\w*†‡§]{1,4}(?:\s*[,–-]\s*\w{1,4})*")
-_ENDS = tuple(".,;:!?\"”’»。")
+_ENDS = tuple('.,;:!?"”’»。')
 _LONGEST = 12
 _REFERENCE = re.compile(
     r"(?<=[.,;:!?)\"”’])(?:\[\d{1,3}(?:[,–-] ?\d{1,3})*\])+(?=\s|$|[.,;:)])"
@@ -20,7 +20,9 @@ _REFERENCE = re.compile(
     r"|(?:by )?wh(?:o|om|en|ere|ich)\?|note \d{1,3})\]",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"<(sup|sub|del|s|strike)(?:\s[^<>]{0,300})?>([^<>]{0,2000})</\1\s*>|~~(?=\S)([^~\n]{1,500})(?<=\S)~~", re.I)
+_MARKUP = re.compile(
+    r"<(sup|sub|del|s|strike)(?:\s[^<>]{0,300})?>([^<>]{0,2000})</\1\s*>|~~(?=\S)([^~\n]{1,500})(?<=\S)~~", re.I
+)
 
 
 def raised(text: str, before: str, *, lowered: bool = False, linked: bool = False) -> str:
@@ -50,7 +52,7 @@ def raised(text: str, before: str, *, lowered: bool = False, linked: bool = Fals
 
 def without_references(text: str) -> str:
     """Text without the numbers of notes behind a sentence, and without what editors of a wiki remark in it."""
-    return _REFERENCE.sub("", text) if "[" in text else text
+    return _REFERENCE.sub("", text)
 
 
 def inline_markup(text: str) -> str:

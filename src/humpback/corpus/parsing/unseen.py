@@ -23,7 +23,9 @@ _BODY = re.compile(r"<(?:p|br|div|li)\b", re.IGNORECASE)
 
 def revealed(text: str) -> str:
     """A page with such text in its place, as HTML; nothing if it has none."""
-    if not any(mark in text for mark in ("<noscript", "<template", "/template", "srcdoc", "articleBody", "text/x-", "ld+json")):
+    if not any(
+        mark in text for mark in ("<noscript", "<template", "/template", "srcdoc", "articleBody", "text/x-", "ld+json")
+    ):
         return ""
     if len(_OPENING.findall(text)) > _MOST:
         return ""
@@ -55,7 +57,11 @@ def _articles(script: str) -> list[str]:
         if isinstance(value, list):
             ahead += value[::-1]
         elif isinstance(value, dict):
-            bodies += (value[key] for key in _BODIES if len(str(value.get(key, ""))) >= _SHORTEST and isinstance(value[key], str))
+            bodies += (
+                value[key]
+                for key in _BODIES
+                if len(str(value.get(key, ""))) >= _SHORTEST and isinstance(value[key], str)
+            )
             ahead += [inner for inner in value.values() if isinstance(inner, (list, dict))][::-1]
     return bodies
 
