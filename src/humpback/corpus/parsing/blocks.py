@@ -38,6 +38,7 @@ _DIGITS = 6
 _NEAR = 4
 """Parts of a line that are looked at to tell what stands in front of raised text."""
 _NO_TEXT = words("script style svg head rt rp rtc")
+_NOTE = re.compile(r"\[\w{1,4}\]")
 _STRUCK = words("del s strike")
 _RAISED = words("sup sub")
 _SPOKEN = 30
@@ -199,9 +200,12 @@ class _Writer:
             self._raise(element)
         elif tag == "q":
             self.line.append('"')
+        elif tag == "a" and self.line[-1:] and _NOTE.fullmatch(self.line[-1]) and "#" in element.get("href", ""):
+            if not "".join(self.line[-_NEAR:-1])[-1:].isspace():
+                self.line.pop()
 
     def _end_header(self, tag: str) -> None:
-        title = " ".join("".join(self.line).replace(_BREAK, " ").split())
+        title = without_references(" ".join("".join(self.line).replace(_BREAK, " ").split()))
         self.line, self.marks, self.marked, self.header = [], [], (-1, ""), ""
         if self.indents:
             self._emit([f"**{title}**"] if title else [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import islice, pairwise
 
 from lxml import etree
 
@@ -51,7 +51,7 @@ def fenced(element: etree._Element) -> list[str]:
 
 def _counts(code: str) -> bool:
     numbers = code.split() if _NUMBERS.fullmatch(code) else []
-    return bool(numbers) and all(int(b) == int(a) + 1 for a, b in zip(numbers, numbers[1:], strict=False))
+    return bool(numbers) and all(int(b) == int(a) + 1 for a, b in pairwise(numbers))
 
 
 def _code(element: etree._Element) -> str:

@@ -161,7 +161,7 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
         if removed[parent]:
             removed[index] = 1
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
-            # Of the header of a page or an article its headers and its first sentences stay, not the date and the author.
+            # Of the header of a page or an article its headers and its lead stay, not the date and the author.
             header = index if tag == "header" else in_header[parent]
             if sums.text[header] <= _MOST * sums.text[0]:
                 if tag in HEADERS:
@@ -274,11 +274,10 @@ def _companions(tree: Tree, sums: Sums, children: dict[int, list[int]], at: int,
     What stands behind the best one must be larger, since there authors, advice and offers stand.
     """
     paragraphs = sums.paragraphs
-    says_so = any(_says_body(tree, below) for below in _down(paragraphs, children, best))
+    beside = [child for child in children[at] if child != best and paragraphs[child] >= RUN and not sums.cards[child]]
+    says_so = bool(beside) and any(_says_body(tree, below) for below in _down(paragraphs, children, best))
     companions = set()
-    for child in children[at]:
-        if child == best or paragraphs[child] < RUN or sums.cards[child]:
-            continue
+    for child in beside:
         part = paragraphs[child] / paragraphs[best]
         if (
             says_so

@@ -1,7 +1,7 @@
 """Formulas of a web page as TeX between dollar signs, in the place where they stand.
 
-TeX that the page carries is taken as it is: scripts, annotations of MathML, texts of pictures. Other MathML is written as
-TeX. What a script has drawn beside it goes.
+TeX that the page carries is taken as it is: scripts, annotations of MathML, texts of pictures. Other MathML is written
+as TeX. What a script has drawn beside it goes.
 """
 
 from __future__ import annotations

@@ -15,13 +15,15 @@ _NOTE_NUMBER = re.compile(r"[\w*†‡§]{1,4}(?:\s*[,–-]\s*\w{1,4})*")
 _ENDS = tuple('.,;:!?"”’»。')
 _LONGEST = 12
 _REFERENCE = re.compile(
-    r"(?<=[.,;:!?)\"”’])(?:\[\d{1,3}(?:[,–-] ?\d{1,3})*\])+(?=\s|$|[.,;:)])"
+    r"(?<=[.,;:!?\"”’])(?:\[\d{1,3}(?:[,–-] ?\d{1,3})*\])+(?=\s|$|[.,;:)])"
     r"| ?\[(?:citation needed|clarification needed|better source needed|dead link|edit|original research\??"
     r"|(?:by )?wh(?:o|om|en|ere|ich)\?|note \d{1,3})\]",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(
-    r"<(sup|sub|del|s|strike)(?:\s[^<>]{0,300})?>([^<>]{0,2000})</\1\s*>|~~(?=\S)([^~\n]{1,500})(?<=\S)~~", re.I
+    r"<(sup|sub)(?:\s[^<>]{0,300})?>([^<>]{0,2000})</\1\s*>"
+    r"| ?<(del|s|strike)(?:\s[^<>]{0,300})?>[^<>]{0,2000}</\3\s*>| ?~~(?=\S)[^~\n]{1,500}(?<=\S)~~",
+    re.IGNORECASE,
 )
 
 
@@ -37,7 +39,7 @@ def raised(text: str, before: str, *, lowered: bool = False, linked: bool = Fals
     text, last = " ".join(text.split()), before[-1:]
     if not lowered and (_NOTE.fullmatch(text) or (linked and _NOTE_NUMBER.fullmatch(text))):
         return ""
-    if not lowered and text.isdecimal() and last in _ENDS and last:
+    if not lowered and last and last in _ENDS and text.isdecimal():
         return ""
     if not last or last.isspace():
         return f"{text} "
@@ -45,7 +47,7 @@ def raised(text: str, before: str, *, lowered: bool = False, linked: bool = Fals
         return "".join((_LOWERED if lowered else _RAISED)[sign] for sign in text)
     if (last.isdigit() and text.lower() in _ORDINALS) or text.lower() in _AS_IT_IS or not any(map(str.isalnum, text)):
         return text
-    if len(text) > _LONGEST or last.isspace():
+    if len(text) > _LONGEST:
         return f" {text}"
     return ("_" if lowered else "^") + (text if text.isalnum() else f"({text})")
 
@@ -59,7 +61,7 @@ def inline_markup(text: str) -> str:
     """Text with the tags of raised, lowered and struck-out text in it as its reader reads it."""
 
     def read(match: re.Match[str]) -> str:
-        tag = (match[1] or "s").lower()
-        return raised(match[2], text[: match.start()], lowered=tag == "sub") if tag in ("sup", "sub") else ""
+        before = text[max(0, match.start() - 1) : match.start()]
+        return raised(match[2], before, lowered=match[1].lower() == "sub") if match[1] else ""
 
     return _MARKUP.sub(read, text)
