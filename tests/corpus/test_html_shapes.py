@@ -32,7 +32,10 @@ def cards(count: int, tag: str = "div") -> str:
 MAIN = f"<h1>Loaves</h1>{paragraphs(0, 8)}"
 LINKS = "<ul><li><a href='/'>GONE</a></li></ul>"
 JSON = json.dumps({"@graph": [{"@type": "NewsArticle", "articleBody": "\n\n".join(TEXTS)}]})
-ANSWERS = "".join(f"<div><h3>Why {number}?</h3><div class=answer style='display: none'>{paragraphs(number, number + 1)}</div></div>" for number in range(8))  # fmt: skip
+ANSWERS = "".join(
+    f"<div><h3>Why {number}?</h3><div class=answer style='display: none'>{paragraphs(number, number + 1)}</div></div>"
+    for number in range(8)
+)
 TABS = "".join(
     f"<div class='tab{state}'>{paragraphs(number, number + 1)}</div>"
     for number, state in enumerate([" active", *[" hidden"] * 7])

@@ -41,8 +41,8 @@ _NO_TEXT = words("script style svg head rt rp rtc")
 _NOTE = re.compile(r"\[\w{1,4}\]")
 _STRUCK = words("del s strike")
 _RAISED = words("sup sub")
-_SPOKEN = 30
-"""Characters of the text of a picture that stands for a word: an icon in a sentence."""
+_SPOKEN, _ICON, _SMILEY = 30, 64, 6
+"""Characters and pixels of a picture that stands for a word, an icon in a sentence; characters of a smiley."""
 _FILE = re.compile(r"\.\w{3,4}$")
 _NO_DATA = (*HEADERS, "pre", "table")
 """A table that contains one of these is for layout."""
@@ -147,8 +147,9 @@ class _Writer:
             return
         text = " ".join(element.get("alt", "").split())
         before = "".join(self.line).rstrip() if 0 < len(text) <= _SPOKEN else ""
-        within = before and before[-1] not in ".!?:;…\x00" and (element.tail or "").strip() and not _FILE.search(text)
-        if within or (0 < len(text) <= 4 and not text.isascii()):
+        small = _number(element.get("width"), 0) <= _ICON and not _FILE.search(text)
+        within = small and before and before[-1] not in ".!?:;…\x00" and (element.tail or "").strip()
+        if within or (0 < len(text) <= _SMILEY and not text.isascii() and not any(map(str.isalnum, text))):
             self.line.append(text)
 
     def _open(self, element: etree._Element) -> None:
@@ -200,9 +201,9 @@ class _Writer:
             self._raise(element)
         elif tag == "q":
             self.line.append('"')
-        elif tag == "a" and self.line[-1:] and _NOTE.fullmatch(self.line[-1]) and "#" in element.get("href", ""):
-            if not "".join(self.line[-_NEAR:-1])[-1:].isspace():
-                self.line.pop()
+        elif tag == "a" and self.line and _NOTE.fullmatch(self.line[-1]) and "#" in element.get("href", ""):
+            attached = "".join(self.line[-_NEAR:-1])[-1:].strip()
+            self.line[-1] = "" if attached else self.line[-1]
 
     def _end_header(self, tag: str) -> None:
         title = without_references(" ".join("".join(self.line).replace(_BREAK, " ").split()))

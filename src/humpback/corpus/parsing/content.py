@@ -115,11 +115,10 @@ def _show_panels(tree: Tree, sums: Sums) -> None:
 
 def _kind(element: etree._Element) -> str:
     """The name that an element has in common with others: its classes without the state it is in, or its id."""
-    if element.tag not in _PANELS:
-        return ""
-    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
     name = element.get("id", "")
-    return classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
+    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+    return "" if element.tag not in _PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind
 
 
 def _has_title_before(element: etree._Element) -> bool:
@@ -136,11 +135,11 @@ def _without_cards(tree: Tree, sums: Sums) -> Sums:
         if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
             kind = (tree.parents[index], *_tag_and_class(tree, index))
             groups.setdefault(kind, []).append(index)
-    cards = [index for group in groups.values() if len(group) >= _ROW for index in group]
-    rest = sums.paragraphs[0] - sum(sums.paragraphs[index] for index in cards)
-    if not cards or rest < 2 * RUN or sums.headers[0] <= len(cards):
+    units = [index for group in groups.values() if len(group) >= _ROW for index in group]
+    rest = sums.paragraphs[0] - sum(sums.paragraphs[index] for index in units)
+    if not units or rest < 2 * RUN or sums.headers[0] <= len(units):
         return sums
-    for index in cards:
+    for index in units:
         tree.removed[index] = 1
     for index in range(1, len(tree.removed)):
         if tree.removed[tree.parents[index]]:
@@ -182,16 +181,16 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return False
     if tag == "button":
         return tree.tags[tree.parents[index]] not in HEADERS and not _in_a_sentence(tree, index)
-    if tag in FRAMES:
+    if tag in FRAMES or (tag == "aside" and not says & Says.NOTE):
         rest = sums.paragraphs[0] - sums.paragraphs[index]
-        is_left_open = next(tree.elements[index].iter("main", "article"), None) is not None
-        return rest >= sums.paragraphs[index] * (1 if is_left_open else _MUCH)
+        holds_page = next(tree.elements[index].iter("main", "main" if tag == "aside" else "article"), None) is not None
+        return (tag != "aside" or bool(away & Says.FURNITURE)) and rest >= sums.paragraphs[index] * (
+            1 if holds_page else _MUCH
+        )
     if tag in INLINE:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
         return bool(away & Says.FURNITURE and says & (Says.MARK | Says.CAPTION))
-    if tag == "aside":
-        return bool(away & Says.FURNITURE and not says & Says.NOTE) and part <= _MOST
     if tag in ("form", "figcaption"):
         return part <= _MOST
     reasons = says & away & ~Says.HIDDEN
@@ -278,17 +277,12 @@ def _companions(tree: Tree, sums: Sums, children: dict[int, list[int]], at: int,
     says_so = bool(beside) and any(_says_body(tree, below) for below in _down(paragraphs, children, best))
     companions = set()
     for child in beside:
-        part = paragraphs[child] / paragraphs[best]
-        if (
-            says_so
-            and (child < best or part > _MUCH)
-            and _say_so(tree, paragraphs, _down(paragraphs, children, child))[0]
+        if child > best and paragraphs[child] <= _COMPANION * paragraphs[best]:
+            continue
+        is_section = sums.headers[child] and sums.linked[child] < _BESIDE * sums.text[child]
+        if (within and is_section and paragraphs[child] > 2 * RUN) or (
+            says_so and _say_so(tree, paragraphs, _down(paragraphs, children, child))[0]
         ):
-            companions.add(child)
-        is_section = (
-            sums.headers[child] and paragraphs[child] > 2 * RUN and sums.linked[child] < _BESIDE * sums.text[child]
-        )
-        if within and is_section and (child < best or part > _COMPANION):
             companions.add(child)
     return companions
 

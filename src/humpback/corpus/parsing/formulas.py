@@ -15,7 +15,7 @@ _TEX = ("application/x-tex", "TeX", "latex", "application/x-latex")
 _MATHML = ("math", "m:math", "mml:math")
 _PICTURED = re.compile(r"(?:^|[\s_-])(?:tex|latex|math\w*|formula|equation|eqn?|mwe)(?=$|[\s_-])", re.IGNORECASE)
 _PICTURE = re.compile(r"latex|mathtex|mimetex|texrender|cht=tx|/math/", re.IGNORECASE)
-_SURELY_TEX = re.compile(r"\$.*\$|.*\\[a-zA-Z]{2,}.*|\S{0,20}[A-Za-z0-9)}][_^][{\w].*", re.DOTALL)
+_SURELY_TEX = re.compile(r"\$.*\$|.*\\[a-zA-Z]{2,}.*|\S{0,20}[A-Za-z0-9)}]\^[{\w].*", re.DOTALL)
 _STYLE = re.compile(r"^\{\\(?:displaystyle|textstyle)\s*(.*)\}$", re.DOTALL)
 _LONGEST = 2_000
 _DEEPEST = 40
