@@ -31,6 +31,7 @@ def last_block(markup: str) -> str:
         ("it falls. [who?] It rises.[12]", "it falls. It rises."),
         ("the item a[1] of a list", "the item a[1] of a list"),
         ("salt costs <del>9</del> <ins>7</ins> crowns, <s>no</s><strike>t</strike> more", "salt costs 7 crowns, more"),
+        ("bake <span style='text-decoration: line-through'>cold</span> hot", "bake hot"),
         ("the river <ruby>潮<rp>(</rp><rt>しお</rt><rp>)</rp></ruby> rises", "the river 潮 rises"),
         ("he said <q>wait</q> twice", 'he said "wait" twice'),
         ("press <button>Bake</button> and wait", "press Bake and wait"),
@@ -132,6 +133,8 @@ def test_a_note_laid_out_as_a_table_is_no_table(table: str):
         "<pre><code><table><tr><td class=hljs-ln-numbers>1<td>if rye:"
         "<tr><td class=hljs-ln-numbers>2<td>    bake()</table></code></pre>",
         "<table><tr><td><pre>1\n2</pre><td><pre>if rye:\n    bake()</pre></table>",
+        "<pre><span class=code-line>if rye:</span><span class=code-line>    bake()</span></pre>",
+        "<pre><code>if rye:</code><code>    bake()</code></pre>",
         "<code>if rye:<br>&nbsp;&nbsp;&nbsp; bake()</code>",
         "<div class=syntaxhighlighter><table><tr><td class=gutter><div>1</div><div>2</div><td>"
         "<div>if rye:</div><div>&nbsp;&nbsp;&nbsp; bake()</div></table></div>",

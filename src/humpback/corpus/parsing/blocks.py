@@ -146,7 +146,7 @@ class _Writer:
             self.line.append(formula)
             return
         text = " ".join(element.get("alt", "").split())
-        before = "".join(self.line).rstrip() if 0 < len(text) <= _SPOKEN else ""
+        before = "".join(self.line[-_NEAR:]).rstrip() if 0 < len(text) <= _SPOKEN else ""
         small = _number(element.get("width"), 0) <= _ICON and not _FILE.search(text)
         within = small and before and before[-1] not in ".!?:;…\x00" and (element.tail or "").strip()
         if within or (0 < len(text) <= _SMILEY and not text.isascii() and not any(map(str.isalnum, text))):
@@ -220,7 +220,7 @@ class _Writer:
         _, begin = self.marks.pop()
         links = (element, *element[:1], element.getparent())
         linked = any(link is not None and link.tag == "a" and "#" in link.get("href", "") for link in links)
-        inner, before = "".join(self.line[begin:]), "".join(self.line[:begin][-_NEAR:])
+        inner, before = "".join(self.line[begin:]), "".join(self.line[max(0, begin - _NEAR) : begin])
         if inner.strip():
             self.line[begin:] = [raised(inner, before, lowered=element.tag == "sub", linked=linked)]
 

@@ -87,7 +87,8 @@ _ROLES = {
     "main": Says.BODY,
     **dict.fromkeys(words("navigation banner contentinfo complementary search dialog menu menubar"), Says.FURNITURE),
 }
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|:\s*line-through", re.IGNORECASE)
+"""Struck-out text does not count either."""
 _RESPONSIVE = re.compile(
     r"(?<!\S)(?=\S*hid(?:den|e))\S*(?<![A-Za-z])(?:xs|sm|md|lg|x?xl|[sml]|mobile|tablet|desktop|touch|phones?|small|medium|"
     r"large|print|screen-\w+)(?![A-Za-z])\S*|(?<!\S)hidden(?=\s(?:.*\s)?(?:sm|md|lg|x?xl|2xl):(?:block|flex|grid|inline|table))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from lxml import etree
@@ -20,7 +21,8 @@ _NUMBER = re.compile(
     r"|(?:^|\s)lnt?(?=$|\s)"
 )
 """Classes of line numbers."""
-_NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)+\s*")
+_LINE = re.compile(r"(?:^|[\s-])line(?=$|\s)")
+_NUMBERS = re.compile(r"\s*\d{1,6}(?:\s+\d{1,6})+\s*")
 _LANGUAGE = re.compile(r"(?:^|[\s])(?:brush:\s*|lang(?:uage)?-|highlight-(?:source-)?)([A-Za-z0-9+#]{1,20})")
 _HIGHLIGHTED = re.compile(r"\b(?:syntaxhighlighter|dp-highlighter|js-file-line-container|crayon-main)\b")
 BUTTONS = words("copy copied copied! run raw edit download print") | {
@@ -35,9 +37,9 @@ def is_code(element: etree._Element) -> bool:
     if element.tag == "pre":
         return True
     if element.tag == "code":
-        return element.find(".//p") is None and next(element.iter("br", "div", "li", "tr"), None) is not None
-    names = element.get("class")
-    return names is not None and _HIGHLIGHTED.search(names) is not None
+        has_lines = len(element) and next(element.iter("br", "div", "li", "tr"), None) is not None
+        return bool(has_lines) and next(element.iter("p"), None) is None
+    return _part_of_code(element.get("class", "")) == "code"
 
 
 def fenced(element: etree._Element) -> list[str]:
@@ -55,34 +57,50 @@ def _counts(code: str) -> bool:
 
 
 def _code(element: etree._Element) -> str:
+    if not len(element):
+        return (element.text or "").strip("\n")
     parts = ["\n"]
     due = False
     """Whether a line has ended whose break is not written yet."""
-    begun: list[int] = []
-    skipped: etree._Element | None = None
+    begun: list[tuple[etree._Element, int]] = []
     walk = etree.iterwalk(element, events=("start", "end"))
     for event, child in walk:
-        is_line = child is not element and child is not skipped and child.tag in LINES
-        text = (child.text if event == "start" else child.tail if child is not element else "") or ""
-        if event == "start":
-            if child is not element and _NUMBER.search(child.get("class", "")):
+        if event == "end":
+            text = (child.tail or "") if child is not element else ""
+            if begun and begun[-1][0] is child:
+                due = begun.pop()[1] == len(parts) or not parts[-1].endswith("\n")
+        else:
+            part = _part_of_code(child.get("class", "")) if child is not element else ""
+            text = "\n" if child.tag == "br" else child.text or ""
+            if part == "number":
                 walk.skip_subtree()
-                skipped, text = child, ""
-            elif is_line:
+                text = ""
+            elif child is not element and _is_line(child, part):
                 if due or not parts[-1].endswith("\n"):
                     parts.append("\n")
                 due = False
-                begun.append(len(parts))
-            elif child.tag == "br":
-                text = "\n"
-        elif is_line:
-            due = begun.pop() == len(parts) or not parts[-1].endswith("\n")
+                begun.append((child, len(parts)))
         if text and not (text.isspace() and child.tag in _BETWEEN_LINES):
             if due and not text.startswith("\n"):
                 parts.append("\n")
             due = False
             parts.append(text)
     return "".join(parts).strip("\n")
+
+
+def _is_line(element: etree._Element, part: str) -> bool:
+    if element.tag == "code":
+        return element.getparent().tag == "pre"
+    return element.tag in LINES or (element.tag == "span" and part == "line")
+
+
+@lru_cache(maxsize=1 << 12)
+def _part_of_code(names: str) -> str:
+    """What classes say an element is."""
+    for part, pattern in (("number", _NUMBER), ("line", _LINE), ("code", _HIGHLIGHTED)):
+        if pattern.search(names):
+            return part
+    return ""
 
 
 def language(element: etree._Element) -> str:

@@ -244,6 +244,7 @@ def _smallest(tree: Tree, sums: Sums) -> int:
             children.setdefault(tree.parents[index], []).append(index)
     line = _down(paragraphs, children, 0)
     says_so = _say_so(tree, paragraphs, line)
+    deepest = max((depth for depth, index in enumerate(line) if _says_body(tree, index)), default=0)
     inside = within = False
     whole = paragraphs[0]
     """What the next step is measured by: many small losses are not to add up to a large one."""
@@ -252,7 +253,9 @@ def _smallest(tree: Tree, sums: Sums) -> int:
         within = within or inside or (depth > 1 and bool(tree.says[at] & (Says.BODY | Says.CONTENT)))
         if tree.tags[best] in _LEAVES or _belongs_together(tree, sums, children[at], best, inside):
             return at
-        companions = _companions(tree, sums, children, at, best, within) if tree.tags[best] != "main" else set()
+        companions = set()
+        if tree.tags[best] != "main":
+            companions = _companions(tree, sums, children, best, within, depth < deepest)
         if companions:
             kinds = {_tag_and_class(tree, child) for child in (best, *companions)}
             for child in children[at]:
@@ -267,17 +270,26 @@ def _smallest(tree: Tree, sums: Sums) -> int:
     return line[-1]
 
 
-def _companions(tree: Tree, sums: Sums, children: dict[int, list[int]], at: int, best: int, within: bool) -> set[int]:
+def _companions(
+    tree: Tree, sums: Sums, children: dict[int, list[int]], best: int, within: bool, says_so: bool
+) -> set[int]:
     """The elements beside the best one that belong to it: others that say so too, or sections of the same content.
 
     What stands behind the best one must be larger, since there authors, advice and offers stand.
+
+    Args:
+        tree: The page.
+        sums: What is in each element.
+        children: The elements with paragraphs in each element.
+        best: The largest element of those beside one another.
+        within: Whether they are in what says that it is content.
+        says_so: Whether the best one, or something in it, says that it is the content.
     """
     paragraphs = sums.paragraphs
-    beside = [child for child in children[at] if child != best and paragraphs[child] >= RUN and not sums.cards[child]]
-    says_so = bool(beside) and any(_says_body(tree, below) for below in _down(paragraphs, children, best))
+    beside = [child for child in children[tree.parents[best]] if child != best and paragraphs[child] >= RUN]
     companions = set()
     for child in beside:
-        if child > best and paragraphs[child] <= _COMPANION * paragraphs[best]:
+        if sums.cards[child] or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best]):
             continue
         is_section = sums.headers[child] and sums.linked[child] < _BESIDE * sums.text[child]
         if (within and is_section and paragraphs[child] > 2 * RUN) or (
