@@ -35,7 +35,7 @@ _MANY = 500
 """Only tags of this length are looked at, and only more attributes than this are too many."""
 _ANCHORS = " #¶§"
 """What links to a header look like behind it."""
-_POOR = 2_000
+_POOR = 1_000
 _RICHER = 3
 """A page with fewer characters is searched for text that it does not show; this times as many must be there."""
 _HEADERS = 3

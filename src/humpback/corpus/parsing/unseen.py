@@ -18,6 +18,7 @@ _MOST = 300
 """Elements of these kinds, so that none that is not closed can make the search quadratic."""
 _BODIES = ("articleBody", "text")
 _SHORTEST = 100
+_TAG = re.compile(r"<[^<>]*>")
 _BODY = re.compile(r"<(?:p|br|div|li)\b", re.IGNORECASE)
 
 
@@ -39,7 +40,9 @@ def _show(match: re.Match[str]) -> str:
         bodies = "".join(map(_paragraphs, _articles(script)))
         return f"<article>{bodies}</article>" if bodies else match[0]
     inside = element or script or unescape(next(filter(None, frames), ""))
-    return f"<div>{inside}</div>" if len(inside) >= _SHORTEST else match[0]
+    if "<" not in inside:
+        inside = unescape(inside)
+    return f"<div>{inside}</div>" if len(_TAG.sub("", inside).strip()) >= _SHORTEST else match[0]
 
 
 def _articles(script: str) -> list[str]:
