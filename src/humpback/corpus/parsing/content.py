@@ -1,8 +1,9 @@
 """The main content of a web page, without navigation, advertisements and other furniture of the page.
 
 Elements are furniture by their tag, by their name or because they are hidden, unless they hold most of the page. The
-content is the smallest remaining element with nearly all paragraphs. In it, blocks of links and cards that lead to
-other pages are removed too. `outline` has the lists of elements; all work is linear in the size of the page.
+content is the smallest remaining element with nearly all paragraphs, and what beside it belongs to it. In it, blocks of
+links and cards that lead to other pages are removed too. `outline` has the lists of elements; all work is linear in the
+size of the page.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """HTML: the main content of a page as headers and blocks of Markdown.
 
-libxml2 parses the page, `content` finds the main content, and `blocks` writes it. Images, forms and scripts are
-removed. A formula stays if the page has its TeX.
+libxml2 parses the page, `content` finds the main content, and `blocks` writes it. Pictures, forms and scripts are
+removed, unless they stand for words or formulas. A page that shows little is searched for text that it does not show.
 """
 
 from __future__ import annotations
