@@ -340,6 +340,12 @@ def _fill(texts: list[str], spanned: dict[int, tuple[int, str]]) -> None:
 
 def _cell(element: etree._Element) -> str | None:
     """The text of a cell, or nothing if it is longer than one of a table of data."""
+    if (
+        len(element) == 1
+        and element[0].tag in ("p", "div")
+        and not f"{element.text or ''}{element[0].tail or ''}".strip()
+    ):
+        element = element[0]
     parts = [element.text or ""]
     for child in element:
         if child.tag not in _PLAIN and (len(child) or child.tag not in _MARKS):
