@@ -170,7 +170,10 @@ def test_what_belongs_to_the_page_is_gone(kind: str):
         ("documentation", ["A timer calls a function after a delay.", "A delay of zero is the next turn."]),
         ("documentation", ["Keep the handle that comes back.", "- **delay** – seconds, not below zero."]),
         ("documentation", ["```python\nhandle = start_timer(2, print)\nhandle.cancel()\n```"]),
-        ("documentation", ["See the loop, and what is said on turns, for their order.", "| cancel() | never called |"]),
+        (
+            "documentation",
+            ["See the loop, and what is said on turns, for their order.", "| `cancel()` | never called |"],
+        ),
         ("recipe", ["This soup is thick", "### Ingredients", "- 200 g red lentils\n- 1 onion"]),
         ("recipe", ["### Instructions", "1. Fry the onion", "3. Simmer for 25 minutes and salt at the end."]),
         ("forum", list(POSTS)),

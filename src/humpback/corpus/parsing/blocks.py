@@ -7,12 +7,14 @@ tables of data and code keep their form.
 from __future__ import annotations
 
 import re
-from itertools import islice
 
 from lxml import etree
 
 from humpback.corpus.parsing.boilerplate import HEADERS
-from humpback.corpus.parsing.outline import REMOVED
+from humpback.corpus.parsing.code import BUTTONS, CODE, fenced, is_code, language
+from humpback.corpus.parsing.formulas import pictured
+from humpback.corpus.parsing.outline import LOOK, REMOVED
+from humpback.corpus.parsing.raised import raised, without_references
 from humpback.corpus.parsing.sections import Block, Header, cell, table, words
 
 _LEVELS = {tag: int(tag[1]) for tag in HEADERS}
@@ -21,7 +23,6 @@ _BLOCKS = words(
     "main ol p section summary table tbody td tfoot th thead tr ul caption figcaption aside nav"
 )
 _MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "kbd": "`", "samp": "`", "tt": "`"}
-_LANGUAGE = re.compile(r"(?:^|[\s])(?:brush:\s*|lang(?:uage)?-|highlight-(?:source-)?)([A-Za-z0-9+#]{1,20})")
 _BREAK = "\x00"
 _PARAGRAPH_BREAK = re.compile(r"(?:\x00\s*){2,}")
 _EMPTIED = re.compile(r" (?:\( \)|\[ ?\])")
@@ -31,7 +32,18 @@ _MAX_MARKS = 4
 """Deeper lists and emphasis are written as if they were this deep: the work on a line stays bounded."""
 _MAX_CELL = 300
 _MAX_COLUMNS = 12
-_NO_TEXT = words("script style svg head")
+_PLAIN = words("a span font abbr ins u small big")
+"""Elements that change nothing in a text."""
+_DIGITS = 6
+_NEAR = 4
+"""Parts of a line that are looked at to tell what stands in front of raised text."""
+_NO_TEXT = words("script style svg head rt rp rtc")
+_NOTE = re.compile(r"\[\w{1,4}\]")
+_STRUCK = words("del s strike")
+_RAISED = words("sup sub")
+_SPOKEN, _ICON, _SMILEY = 30, 64, 6
+"""Characters and pixels of a picture that stands for a word, an icon in a sentence; characters of a smiley."""
+_FILE = re.compile(r"\.\w{3,4}$")
 _NO_DATA = (*HEADERS, "pre", "table")
 """A table that contains one of these is for layout."""
 
@@ -56,11 +68,12 @@ class _Writer:
         """Open lists, quotations: the mark of the next block and of the blocks after it. At most so many."""
         self.deeper = 0
         """How many more are open."""
-        self.lists: list[int] = []
-        """For each open list the number of its next item, or -1 for bullets."""
+        self.lists: list[tuple[int, int]] = []
+        """For each open list the number of its next item and the step to the one behind it, 0 for bullets."""
         self.group: list[str] = []
         """Lines of the outermost open list or quotation."""
         self.header: str = ""
+        self.behind_code = False
 
     def write(self, root: etree._Element) -> list[Block]:
         """The blocks of a tree, in reading order."""
@@ -83,19 +96,23 @@ class _Writer:
 
     def _whole(self, element: etree._Element) -> bool:
         """Writes code and tables of data as a whole, and skips what is never text. Returns whether it did either."""
-        if element.tag in _NO_TEXT:
+        tag = element.tag
+        if tag in _NO_TEXT or (tag in _STRUCK and not any(child.tag in _BLOCKS for child in element[:LOOK])):
             return True
-        if element.tag == "pre":
+        if tag in CODE and not self.header and is_code(element) and not (tag == "code" and self.marks):
             self._flush()
-            code = "".join("\n" if part is None else part for part in _code(element)).strip("\n")
-            if code.strip():
-                fence = "````" if "```" in code else "```"
-                self._emit([fence + _language(element), *(line.rstrip() for line in code.split("\n")), fence])
+            bar = BUTTONS | {language(element)}
+            while self.blocks and isinstance(self.blocks[-1], str) and self.blocks[-1].lower() in bar:
+                self.blocks.pop()
+            self._emit(fenced(element))
+            self.behind_code = True
             return True
-        if element.tag == "table":
+        if tag == "table":
             rows = _data_rows(element)
             if rows:
                 self._flush()
+                caption = element.find("caption")
+                self._emit([" ".join("".join(caption.itertext()).split())] if caption is not None else [])
                 self._emit(rows)
             return bool(rows)
         return False
@@ -108,24 +125,46 @@ class _Writer:
                 self.header = tag
         elif tag in _BLOCKS or tag in ("blockquote", "hr"):
             self._flush()
-            self._open(tag)
+            self._open(element)
         elif tag == "br":
             self.line.append(_BREAK)
         elif tag == REMOVED:
             self.line.append(" ")
-        elif tag in _MARKS and not self.header and len(self.marks) < _MAX_MARKS:
+        elif tag == "img":
+            self._picture(element)
+        elif tag == "q":
+            self.line.append('"')
+        elif tag in _RAISED or (tag in _MARKS and not self.header and len(self.marks) < _MAX_MARKS):
             self.marks.append((tag, len(self.line)))
         if element.text:
             self.line.append(element.text)
 
-    def _open(self, tag: str) -> None:
-        if tag in ("ul", "ol"):
-            self.lists.append(1 if tag == "ol" else -1)
+    def _picture(self, element: etree._Element) -> None:
+        """Puts the text of a picture in its place where it stands for a word of a sentence, or for a smiley."""
+        formula = pictured(element)
+        if formula:
+            self.line.append(formula)
+            return
+        text = " ".join(element.get("alt", "").split())
+        before = "".join(self.line[-_NEAR:]).rstrip() if 0 < len(text) <= _SPOKEN else ""
+        small = _number(element.get("width"), 0) <= _ICON and not _FILE.search(text)
+        within = small and before and before[-1] not in ".!?:;…\x00" and (element.tail or "").strip()
+        if within or (0 < len(text) <= _SMILEY and not text.isascii() and not any(map(str.isalnum, text))):
+            self.line.append(text)
+
+    def _open(self, element: etree._Element) -> None:
+        tag = element.tag
+        if tag == "ol":
+            step = 1 if element.get("reversed") is None else -1
+            self.lists.append((_number(element.get("start"), 1 if step > 0 else len(element.findall("li"))), step))
+        elif tag == "ul":
+            self.lists.append((0, 0))
         elif tag == "li":
-            number = self.lists[-1] if self.lists else -1
-            mark = f"{number}. " if number > 0 else "- "
-            if number > 0:
-                self.lists[-1] += 1
+            number, step = self.lists[-1] if self.lists else (0, 0)
+            number = _number(element.get("value"), number) if step else 0
+            mark = f"{number}. " if step else "- "
+            if step:
+                self.lists[-1] = (number + step, step)
             self._indent(mark, " " * len(mark))
         elif tag == "blockquote":
             self._indent("> ", "> ")
@@ -146,8 +185,6 @@ class _Writer:
 
     def _end(self, element: etree._Element) -> None:
         tag = element.tag
-        if tag == "pre":
-            return
         if tag == self.header:
             self._end_header(tag)
         elif tag in _BLOCKS or tag == "blockquote":
@@ -160,15 +197,32 @@ class _Writer:
                 self._close_group()
         elif tag in _MARKS:
             self._mark(tag)
+        elif tag in _RAISED:
+            self._raise(element)
+        elif tag == "q":
+            self.line.append('"')
+        elif tag == "a" and self.line and _NOTE.fullmatch(self.line[-1]) and "#" in element.get("href", ""):
+            attached = "".join(self.line[-_NEAR:-1])[-1:].strip()
+            self.line[-1] = "" if attached else self.line[-1]
 
     def _end_header(self, tag: str) -> None:
-        title = " ".join("".join(self.line).replace(_BREAK, " ").split())
+        title = without_references(" ".join("".join(self.line).replace(_BREAK, " ").split()))
         self.line, self.marks, self.marked, self.header = [], [], (-1, ""), ""
         if self.indents:
             self._emit([f"**{title}**"] if title else [])
         else:
             self._close_group()
             self.blocks.append(Header(_LEVELS[tag], title))
+
+    def _raise(self, element: etree._Element) -> None:
+        if not self.marks or self.marks[-1][0] != element.tag:
+            return
+        _, begin = self.marks.pop()
+        links = (element, *element[:1], element.getparent())
+        linked = any(link is not None and link.tag == "a" and "#" in link.get("href", "") for link in links)
+        inner, before = "".join(self.line[begin:]), "".join(self.line[max(0, begin - _NEAR) : begin])
+        if inner.strip():
+            self.line[begin:] = [raised(inner, before, lowered=element.tag == "sub", linked=linked)]
 
     def _mark(self, tag: str) -> None:
         if not self.marks or self.marks[-1][0] != tag:
@@ -177,7 +231,7 @@ class _Writer:
         inner = "".join(self.line[begin:])
         content = inner.strip()
         sign = _MARKS[tag]
-        inside_same = self.marks and _MARKS[self.marks[-1][0]] in (sign, "`")
+        inside_same = self.marks and _MARKS.get(self.marks[-1][0]) in (sign, "`")
         if not content or _BREAK in content or sign in content or inside_same:
             return
         left = inner[: len(inner) - len(inner.lstrip())]
@@ -200,8 +254,15 @@ class _Writer:
         self.line, self.marks, self.marked = [], [], (-1, "")
         if not text:
             return
+        if self.behind_code and text.lower() in BUTTONS:
+            return
+        if "[" in text:
+            text = without_references(text)
         if " (" in text or " [" in text:
             text = _EMPTIED.sub("", text)
+        if _BREAK not in text:
+            self._emit([f"**{text}**" if bold else text])
+            return
         for paragraph in _PARAGRAPH_BREAK.split(text):
             lines = [line.strip() for line in paragraph.split(_BREAK) if line.strip()]
             self._emit([f"**{' '.join(lines)}**"] if bold and lines else lines)
@@ -209,6 +270,7 @@ class _Writer:
     def _emit(self, lines: list[str]) -> None:
         if not lines:
             return
+        self.behind_code = False
         if not self.indents:
             self._close_group()
             self.blocks.append("\n".join(lines))
@@ -227,35 +289,73 @@ class _Writer:
             self.group = []
 
 
-def _code(element: etree._Element) -> list[str | None]:
-    parts: list[str | None] = []
-    for event, child in etree.iterwalk(element, events=("start", "end")):
-        if event == "start":
-            parts.append(None if child.tag == "br" else child.text or "")
-        elif child is not element:
-            parts.append(child.tail or "")
-    return parts
-
-
-def _language(element: etree._Element) -> str:
-    """The language that the classes of a piece of code name, or those of what is directly in it or around it."""
-    for candidate in (element, *element[:1], *islice(element.iterancestors(), 2)):
-        match = _LANGUAGE.search(candidate.get("class", "") if isinstance(candidate.tag, str) else "")
-        if match and match.group(1).lower() not in ("default", "none", "notranslate", "text"):
-            return match.group(1).lower()
-    return ""
+def _number(text: str | None, otherwise: int) -> int:
+    text = (text or "").strip()
+    return int(text) if text.removeprefix("-").isdecimal() and len(text) <= _DIGITS else otherwise
 
 
 def _data_rows(element: etree._Element) -> list[str]:
-    """A table of data as Markdown. Empty if the table is for layout."""
+    """A table of data as Markdown. Empty if the table is for layout, as one with a single cell in each row is."""
     if any(inner is not element for inner in element.iter(*_NO_DATA)):
         return []
-    rows = [
-        [cell(" ".join(element.itertext())) for element in row if element.tag in ("td", "th")]
-        for row in element.iter("tr")
-    ]
-    rows = [row for row in rows if any(row)]
-    width = max(map(len, rows), default=0)
-    if len(rows) < 2 or not 2 <= width <= _MAX_COLUMNS or any(len(text) > _MAX_CELL for row in rows for text in row):
+    rows: list[list[str]] = []
+    spanned: dict[int, tuple[int, str]] = {}
+    most = 0
+    for row in element.iter("tr"):
+        texts: list[str] = []
+        own = 0
+        for column in row:
+            if column.tag not in ("td", "th"):
+                continue
+            text = _cell(column)
+            if text is None:
+                return []
+            own += bool(text)
+            _fill(texts, spanned)
+            width, height = column.get("colspan"), column.get("rowspan")
+            if width is None and height is None:
+                texts.append(text)
+                continue
+            for place in range(len(texts), len(texts) + min(max(_number(width, 1), 1), _MAX_COLUMNS)):
+                spanned[place] = (_number(height, 1), text)
+                text = ""
+            _fill(texts, spanned)
+        _fill(texts, spanned)
+        most = max(most, own)
+        if any(texts):
+            rows.append(texts)
+    if len(rows) < 2 or most < 2 or max(map(len, rows)) > _MAX_COLUMNS:
         return []
     return table(rows)
+
+
+def _fill(texts: list[str], spanned: dict[int, tuple[int, str]]) -> None:
+    """Writes the cells that come next and reach into this row."""
+    while len(texts) in spanned:
+        rows, text = spanned.pop(len(texts))
+        if rows > 1:
+            spanned[len(texts)] = (rows - 1, text)
+        texts.append(text)
+
+
+def _cell(element: etree._Element) -> str | None:
+    """The text of a cell, or nothing if it is longer than one of a table of data."""
+    if (
+        len(element) == 1
+        and element[0].tag in ("p", "div")
+        and not f"{element.text or ''}{element[0].tail or ''}".strip()
+    ):
+        element = element[0]
+    parts = [element.text or ""]
+    for child in element:
+        if child.tag not in _PLAIN and (len(child) or child.tag not in _MARKS):
+            break
+        sign = _MARKS.get(child.tag, "") if child.text and not child.text.isspace() else ""
+        parts += (sign, *child.itertext(), sign, child.tail or "")
+    else:
+        text = cell("".join(parts))
+        return text if len(text) <= _MAX_CELL else None
+    if len(cell("".join(element.itertext()))) > _MAX_CELL:
+        return None
+    blocks = (block for block in _Writer().write(element) if isinstance(block, str))
+    return cell("; ".join(line for block in blocks for line in block.removeprefix("- ").split("\n- ")))

@@ -15,9 +15,11 @@ from humpback.corpus.parsing.sections import words
 
 NEVER = words(
     "script style noscript noembed noframes template iframe frame frameset svg math canvas video audio object embed "
-    "applet map select input textarea datalist option dialog head nav footer menu"
+    "applet map select input textarea datalist option dialog head"
 )
 """Elements that never hold content."""
+FRAMES = words("nav footer menu")
+"""Elements that hold content only where a page forgets to close them."""
 INLINE = words(
     "a abbr b big cite code del em font i ins kbd label mark q s samp small span strong sub sup time tt u button"
 )
@@ -43,9 +45,11 @@ class Says:
     EMBEDDED = 128
     """It is quoted from elsewhere, as a post from a social network is."""
     HIDDEN = 256
+    UNSEEN = 512
+    """It is hidden if its name means what it says."""
 
 
-_ALL = 2 * Says.HIDDEN - 1
+_ALL = 2 * Says.UNSEEN - 1
 
 
 _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
@@ -62,6 +66,7 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
             "follow login rating ratings"
         ),
     ),
+    (Says.UNSEEN, words("hidden")),
     (Says.COMMENTS, words("comment comments commentlist disqus respond")),
     (Says.MARK, words("headerlink editsection anchorjs permalink anchor")),
     (Says.CAPTION, words("caption credit")),
@@ -82,7 +87,13 @@ _ROLES = {
     "main": Says.BODY,
     **dict.fromkeys(words("navigation banner contentinfo complementary search dialog menu menubar"), Says.FURNITURE),
 }
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|:\s*line-through", re.IGNORECASE)
+"""Struck-out text does not count either."""
+_RESPONSIVE = re.compile(
+    r"(?<!\S)(?=\S*hid(?:den|e))\S*(?<![A-Za-z])(?:xs|sm|md|lg|x?xl|[sml]|mobile|tablet|desktop|touch|phones?|small|medium|"
+    r"large|print|screen-\w+)(?![A-Za-z])\S*|(?<!\S)hidden(?=\s(?:.*\s)?(?:sm|md|lg|x?xl|2xl):(?:block|flex|grid|inline|table))"
+)
+"""Classes that hide something on screens of one size, or on paper."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONGEST = 400
 """Characters of a list of names that are read."""
@@ -112,6 +123,8 @@ def attributes_say(element: etree._Element) -> int:
 def names_say(label: str) -> int:
     """The meaning of a class or an id, as bits of `Says`."""
     says = 0
+    if "hid" in label:
+        label = _RESPONSIVE.sub("", label)
     for word in _WORD.findall(label):
         says |= _SAYS.get(word.lower(), 0)
     if says & _OWNER and says & _PLACE:

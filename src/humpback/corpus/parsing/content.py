@@ -1,8 +1,9 @@
 """The main content of a web page, without navigation, advertisements and other furniture of the page.
 
 Elements are furniture by their tag, by their name or because they are hidden, unless they hold most of the page. The
-content is the smallest remaining element with nearly all paragraphs. In it, blocks of links and cards that lead to
-other pages are removed too. `outline` has the lists of elements; all work is linear in the size of the page.
+content is the smallest remaining element with nearly all paragraphs, and what beside it belongs to it. In it, blocks of
+links and cards that lead to other pages are removed too. `outline` has the lists of elements; all work is linear in the
+size of the page.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import islice, pairwise
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import HEADERS, INLINE, SECTIONS, Says, names_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, INLINE, SECTIONS, Says, names_say
 from humpback.corpus.parsing.outline import LOOK, PARAGRAPHS, RUN, Sums, Tree, add_up, lay_out, take_out
 from humpback.corpus.parsing.sections import words
 
@@ -40,6 +41,10 @@ _HALF = 0.5
 """or with this part, where it says of itself that it is the content and no element beside it says so too,"""
 _BESIDE = 0.3
 """of those with this part of its paragraphs."""
+_COMPANION = 0.2
+"""Behind the best element a section beside it belongs to it if it has this part of its paragraphs."""
+_SMALL = 0.05
+"""With less than this part, and of another kind, it is an offer or the like."""
 _TWIN = 0.02
 """In an article, elements of one kind belong together where the others have this part of the largest one's."""
 _LINKED = 0.6
@@ -47,6 +52,23 @@ _LINKED_PARAGRAPH = 0.8
 """A block, or a paragraph, with more than this part of its text in links is navigation."""
 _CARD = 400
 """Headers that lead to other pages with fewer characters than this to each are cards."""
+
+_OUT_OF_SIGHT = Says.HIDDEN | Says.UNSEEN
+_PANELS = words("div section article li tr figure details")
+_STATE = re.compile(
+    r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
+)
+_TITLE = 200
+_UNIT = 300
+_ROW = 3
+"""So many elements of a kind with a linked header and fewer characters than this in each are cards of other pages."""
+_LEAD = 40
+_LEADS = re.compile(
+    r"(?<![a-z])(?:dek|deck|standfirst|lead|lede|sub-?title|sub-?head\w*|summary|intro|excerpt|description|abstract)(?![a-z])",
+    re.IGNORECASE,
+)
+_WORDS = 5
+"""Characters of text around a button that is a word of it."""
 
 _ATTEMPTS = (
     Says.HIDDEN | Says.FURNITURE | Says.COMMENTS,
@@ -61,29 +83,91 @@ def main_content(root: etree._Element) -> etree._Element:
     """The element that holds the content of a parsed page. Other elements in it are removed in place."""
     tree = lay_out(root)
     totals = add_up(tree)
+    _show_panels(tree, totals)
     for away in _ATTEMPTS:
         tree.removed = _furniture(tree, totals, away)
         remaining = add_up(tree)
         if remaining.paragraphs[0] >= min(_FEW, _LITTLE * totals.paragraphs[0]):
             break
+    remaining = _without_cards(tree, remaining)
     content = _smallest(tree, remaining)
     _clear(tree, remaining, content)
     return tree.elements[content]
+
+
+def _show_panels(tree: Tree, sums: Sums) -> None:
+    """What is hidden but for a click, as slides, tabs and answers are, no longer says that it is hidden.
+
+    It is one of several of a kind, of which another one is seen, or each of which has its title before it.
+    """
+    hidden = [index for index, says in enumerate(tree.says) if says & _OUT_OF_SIGHT and sums.paragraphs[index] >= RUN]
+    kinds = {kind: [0, 0] for index in hidden if (kind := _kind(tree.elements[index]))}
+    if not kinds:
+        return
+    for index, element in enumerate(tree.elements):
+        if tree.tags[index] in _PANELS and sums.paragraphs[index] >= RUN and (kind := _kind(element)) in kinds:
+            kinds[kind][bool(tree.says[index] & _OUT_OF_SIGHT)] += 1
+    for index in hidden:
+        element = tree.elements[index]
+        kind = _kind(element)
+        if kind and (kinds[kind][0] or (kinds[kind][1] > 1 and _has_title_before(element))):
+            tree.says[index] = names_say(kind)
+
+
+def _kind(element: etree._Element) -> str:
+    """The name that an element has in common with others: its classes without the state it is in, or its id."""
+    name = element.get("id", "")
+    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
+    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+    return "" if element.tag not in _PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind
+
+
+def _has_title_before(element: etree._Element) -> bool:
+    before = element.getprevious()
+    return before is not None and 0 < len("".join(islice(before.itertext(), LOOK)).strip()) <= _TITLE
+
+
+def _without_cards(tree: Tree, sums: Sums) -> Sums:
+    """Marks three or more cards of a kind in a row as furniture, if there is a text beside them."""
+    groups: dict[tuple[int, str, str | None], list[int]] = {}
+    if sums.cards[0] < _ROW:
+        return sums
+    for index, cards in enumerate(sums.cards):
+        if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
+            kind = (tree.parents[index], *_tag_and_class(tree, index))
+            groups.setdefault(kind, []).append(index)
+    units = [index for group in groups.values() if len(group) >= _ROW for index in group]
+    rest = sums.paragraphs[0] - sum(sums.paragraphs[index] for index in units)
+    if not units or rest < 2 * RUN or sums.headers[0] <= len(units):
+        return sums
+    for index in units:
+        tree.removed[index] = 1
+    for index in range(1, len(tree.removed)):
+        if tree.removed[tree.parents[index]]:
+            tree.removed[index] = 1
+    return add_up(tree)
 
 
 def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
     """Marks furniture and all elements below it. `away` are the meanings that make an element furniture."""
     tags, parents, says = tree.tags, tree.parents, tree.says
     removed = bytearray(len(tags))
-    in_header = bytearray(len(tags))
+    titled: set[int] = set()
+    """Headers whose title has been passed: a lead stands behind it."""
+    in_header = [0] * len(tags)
+    """The header that an element stands in."""
     for index in range(1, len(tags)):
         parent, tag = parents[index], tags[index]
         if removed[parent]:
             removed[index] = 1
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
-            # Of the header of a page or an article its headers stay, not the date and the author.
-            removed[index] = not sums.headers[index] and tag not in HEADERS and sums.text[index] <= _MOST * sums.text[0]
-            in_header[index] = sums.text[index] <= _MOST * sums.text[0]
+            # Of the header of a page or an article its headers and its lead stay, not the date and the author.
+            header = index if tag == "header" else in_header[parent]
+            if sums.text[header] <= _MOST * sums.text[0]:
+                if tag in HEADERS:
+                    titled.add(header)
+                removed[index] = not (sums.headers[index] or (header in titled and _is_lead(tree, sums, index)))
+                in_header[index] = header
         elif says[index] or tag not in _SAFE:
             removed[index] = _is_furniture(tree, sums, index, away)
     return removed
@@ -97,21 +181,43 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
     if tag in _SAFE:
         return False
     if tag == "button":
-        return tree.tags[tree.parents[index]] not in HEADERS
+        return tree.tags[tree.parents[index]] not in HEADERS and not _in_a_sentence(tree, index)
+    if tag in FRAMES or (tag == "aside" and not says & Says.NOTE):
+        rest = sums.paragraphs[0] - sums.paragraphs[index]
+        holds_page = next(tree.elements[index].iter("main", "main" if tag == "aside" else "article"), None) is not None
+        return (tag != "aside" or bool(away & Says.FURNITURE)) and rest >= sums.paragraphs[index] * (
+            1 if holds_page else _MUCH
+        )
     if tag in INLINE:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
         return bool(away & Says.FURNITURE and says & (Says.MARK | Says.CAPTION))
-    if tag == "aside":
-        return bool(away & Says.FURNITURE and not says & Says.NOTE)
     if tag in ("form", "figcaption"):
         return part <= _MOST
     reasons = says & away & ~Says.HIDDEN
     if not reasons or says & Says.EMBEDDED or _is_titled(tree.elements[index]):
         return False
+    if any(inner.tag == "pre" for inner in tree.elements[index][:LOOK]):
+        return False
     if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
         return False
     return part <= (_NEARLY_EVERYTHING if reasons & Says.COMMENTS else _MOST)
+
+
+def _is_lead(tree: Tree, sums: Sums, index: int) -> bool:
+    """Whether an element of a header is a standfirst, or may hold one."""
+    element, text = tree.elements[index], sums.text[index]
+    if text < _LEAD or sums.linked[index] > _HALF * text:
+        return False
+    if tree.direct[index] < _LEAD and len(element) and tree.tags[index] not in PARAGRAPHS:
+        return True
+    names = f"{element.get('class', '')} {element.get('itemprop', '')}"
+    return bool(_LEADS.search(names)) or "".join(element.itertext()).rstrip().endswith((".", "!", "?", "…", '."', ".”"))
+
+
+def _in_a_sentence(tree: Tree, index: int) -> bool:
+    """Whether a button stands between the words of a text."""
+    return tree.direct[tree.parents[index]] >= _WORDS and bool((tree.elements[index].tail or "").strip())
 
 
 def _is_titled(element: etree._Element) -> bool:
@@ -139,20 +245,67 @@ def _smallest(tree: Tree, sums: Sums) -> int:
             children.setdefault(tree.parents[index], []).append(index)
     line = _down(paragraphs, children, 0)
     says_so = _say_so(tree, paragraphs, line)
-    inside = False
+    deepest = max((depth for depth, index in enumerate(line) if _says_body(tree, index)), default=0)
+    inside = within = False
+    whole = paragraphs[0]
+    """What the next step is measured by: many small losses are not to add up to a large one."""
     for depth, (at, best) in enumerate(pairwise(line)):
         inside = inside or tree.tags[at] in SECTIONS
+        within = within or inside or (depth > 1 and bool(tree.says[at] & (Says.BODY | Says.CONTENT)))
         if tree.tags[best] in _LEAVES or _belongs_together(tree, sums, children[at], best, inside):
             return at
+        companions = set()
+        if tree.tags[best] != "main":
+            companions = _companions(tree, sums, children, best, within, depth < deepest)
+        if companions:
+            kinds = {_tag_and_class(tree, child) for child in (best, *companions)}
+            for child in children[at]:
+                if child > best and paragraphs[child] < _SMALL * paragraphs[best] and tree.tags[child] in _PANELS:
+                    tree.removed[child] = _tag_and_class(tree, child) not in kinds
+            return at
         part = paragraphs[best] / paragraphs[at]
-        if part < _NEARLY_ALL:
-            second = max((child for child in children[at] if child != best), key=paragraphs.__getitem__, default=-1)
-            rival = second >= 0 and paragraphs[second] > _BESIDE * paragraphs[best]
+        if paragraphs[best] < _NEARLY_ALL * whole:
             if part < _HALF or not says_so[depth + 1]:
                 return at
-            if rival and _say_so(tree, paragraphs, _down(paragraphs, children, second))[0]:
-                return at
+            whole = paragraphs[best]
     return line[-1]
+
+
+def _companions(
+    tree: Tree, sums: Sums, children: dict[int, list[int]], best: int, within: bool, says_so: bool
+) -> set[int]:
+    """The elements beside the best one that belong to it: others that say so too, or sections of the same content.
+
+    What stands behind the best one must be larger, since there authors, advice and offers stand.
+
+    Args:
+        tree: The page.
+        sums: What is in each element.
+        children: The elements with paragraphs in each element.
+        best: The largest element of those beside one another.
+        within: Whether they are in what says that it is content.
+        says_so: Whether the best one, or something in it, says that it is the content.
+    """
+    paragraphs = sums.paragraphs
+    beside = [child for child in children[tree.parents[best]] if child != best and paragraphs[child] >= RUN]
+    companions = set()
+    for child in beside:
+        if sums.cards[child] or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best]):
+            continue
+        is_section = sums.headers[child] and sums.linked[child] < _BESIDE * sums.text[child]
+        if (within and is_section and paragraphs[child] > 2 * RUN) or (
+            says_so and _say_so(tree, paragraphs, _down(paragraphs, children, child))[0]
+        ):
+            companions.add(child)
+    return companions
+
+
+def _tag_and_class(tree: Tree, index: int) -> tuple[str, str | None]:
+    return tree.tags[index], tree.elements[index].get("class")
+
+
+def _says_body(tree: Tree, index: int) -> bool:
+    return tree.tags[index] in SECTIONS or bool(tree.says[index] & Says.BODY)
 
 
 def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, inside: bool) -> bool:
@@ -162,14 +315,10 @@ def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, in
         return True
     if tree.tags[best] in ("td", "tr"):
         return False
-    kind = (tree.tags[best], tree.elements[best].get("class"))
+    kind = _tag_and_class(tree, best)
     if not inside and (not sums.headers[best] or kind == ("div", None)):
         return False
-    like = [
-        child
-        for child in children
-        if (tree.tags[child], tree.elements[child].get("class")) == kind and (inside or sums.headers[child])
-    ]
+    like = [child for child in children if _tag_and_class(tree, child) == kind and (inside or sums.headers[child])]
     return sum(paragraphs[child] for child in like) - paragraphs[best] > max(RUN, _TWIN * paragraphs[best])
 
 
@@ -187,7 +336,7 @@ def _say_so(tree: Tree, paragraphs: list[int], line: list[int]) -> list[bool]:
     says_so = [False] * len(line)
     for depth in range(len(line) - 1, -1, -1):
         at = line[depth]
-        if tree.tags[at] in SECTIONS or tree.says[at] & Says.BODY:
+        if _says_body(tree, at):
             says_so[depth] = True
         elif depth + 1 < len(line) and says_so[depth + 1]:
             says_so[depth] = paragraphs[line[depth + 1]] >= _NEARLY_ALL * paragraphs[at]
@@ -211,6 +360,8 @@ def _clear(tree: Tree, sums: Sums, content: int) -> None:
 def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
     tag, text = tree.tags[index], sums.text[index]
     if tag in INLINE or tag in HEADERS:
+        return False
+    if sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
         return False
     if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
         return False

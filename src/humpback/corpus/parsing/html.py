@@ -1,19 +1,22 @@
 """HTML: the main content of a page as headers and blocks of Markdown.
 
-libxml2 parses the page, `content` finds the main content, and `blocks` writes it. Images, forms and scripts are
-removed. A formula stays if the page has its TeX.
+libxml2 parses the page, `content` finds the main content, and `blocks` writes it. Pictures, forms and scripts are
+removed, unless they stand for words or formulas. A page that shows little is searched for text that it does not show.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from lxml import etree
 
 from humpback.corpus.parsing.blocks import blocks_of
 from humpback.corpus.parsing.boilerplate import INLINE
 from humpback.corpus.parsing.content import main_content
-from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, words
+from humpback.corpus.parsing.formulas import write_formulas
+from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, clean, words
+from humpback.corpus.parsing.unseen import revealed
 
 _BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
 _BEFORE = re.compile(r"(?:[|·•»«<>]|\s[-–—])\s*$")
@@ -32,9 +35,11 @@ _MANY = 500
 """Only tags of this length are looked at, and only more attributes than this are too many."""
 _ANCHORS = " #¶§"
 """What links to a header look like behind it."""
+_POOR = 1_000
+_RICHER = 3
+"""A page with fewer characters is searched for text that it does not show; this times as many must be there."""
 _HEADERS = 3
 """So many headers of the first level are held against the title."""
-_TEX = "application/x-tex"
 
 
 class _TooDeep(Exception):
@@ -51,13 +56,28 @@ def parse_html(text: str) -> Page:
     if root is None:
         return Page("", ())
     title = _title(root)
-    _formulas(root)
-    blocks = blocks_of(main_content(root))
+    blocks = _content(root)
+    fuller = revealed(text) if _chars(blocks) < _POOR else ""
+    if fuller:
+        with suppress(Unusable):
+            shown = _parse(fuller)
+            more = _content(shown) if shown is not None else []
+            blocks = more if _chars(more) > _RICHER * _chars(blocks) else blocks
+    return Page(clean(title), tuple(blocks))
+
+
+def _content(root: etree._Element) -> list[Block]:
+    write_formulas(root)
+    blocks = _cleaned(blocks_of(main_content(root)))
     if any(isinstance(block, str) for block in blocks):
         while isinstance(blocks[-1], Header):
             # What stood under it was removed: links to other pages, the form for comments.
             blocks.pop()
-    return Page(title, tuple(blocks))
+    return blocks
+
+
+def _chars(blocks: list[Block]) -> int:
+    return sum(len(block) for block in blocks if isinstance(block, str))
 
 
 def parse_fragment(text: str) -> list[Block]:
@@ -68,7 +88,16 @@ def parse_fragment(text: str) -> list[Block]:
         return []
     if root is None:
         return []
-    return blocks_of(root)
+    write_formulas(root)
+    return _cleaned(blocks_of(root))
+
+
+def _cleaned(blocks: list[Block]) -> list[Block]:
+    """Blocks without the invisible characters that stand in a page by their names."""
+    cleaned = (
+        Header(b.level, clean(b.title)) if isinstance(b, Header) else b if b.isascii() else clean(b) for b in blocks
+    )
+    return [block for block in cleaned if isinstance(block, Header) or block.strip()]
 
 
 def _parse(text: str) -> etree._Element | None:
@@ -142,17 +171,3 @@ def _is_part(header: str, title: str, site: str) -> bool:
     before = title[: -len(header)]
     sure = len(header) > len(before) or (site and before.startswith(site))
     return bool(sure and title.endswith(header) and _BEFORE.search(before))
-
-
-def _formulas(root: etree._Element) -> None:
-    """Puts the TeX of formulas in their place."""
-    for formula in list(root.iter("math")):
-        notes = (note.text for note in formula.iterfind("semantics/annotation") if note.get("encoding") == _TEX)
-        tex = " ".join((next(notes, None) or formula.get("alttext") or "").split())
-        parent = formula.getparent()
-        if tex and parent is not None:
-            formula.clear(keep_tail=True)
-            formula.tag, formula.text = "span", f"${tex}$"
-            if formula.getprevious() is None and formula.getnext() is None:
-                # MathML beside a picture of the formula is hidden from those who see.
-                parent.attrib.pop("style", None)

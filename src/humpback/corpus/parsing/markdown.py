@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from humpback.corpus.parsing.html import parse_fragment
+from humpback.corpus.parsing.raised import inline_markup
 from humpback.corpus.parsing.sections import Block, Header, Page
 
 _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -75,8 +76,8 @@ def inline(text: str, references: Collection[str] = ()) -> str:
             part = _REFERENCE.sub(r"\1", _LINK.sub(_link, part))
             if references:
                 part = _SHORTCUT.sub(lambda m: m[1] if " ".join(m[1].split()).upper() in references else m[0], part)
-        if "<" in part:
-            part = _TAG.sub("", part)
+        if "<" in part or "~~" in part:
+            part = _TAG.sub("", inline_markup(part))
         parts[index] = part
     return "".join(parts)
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import HEADERS, NEVER, attributes_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, NEVER, attributes_say
 from humpback.corpus.parsing.sections import words
 
 REMOVED = "removed"
@@ -56,6 +56,7 @@ def lay_out(root: etree._Element) -> Tree:
     Some anchors are ordinary text and count as `span`: without a target, with an address as text, and in code, where
     they link the names of functions.
     """
+    etree.strip_elements(root, *NEVER, with_tail=False)
     elements: list[etree._Element] = []
     tags: list[str] = []
     parents: list[int] = []
@@ -67,7 +68,7 @@ def lay_out(root: etree._Element) -> Tree:
         tag, text = element.tag, element.tail
         if text and parent >= 0:
             direct[parent] += len(text.strip())
-        if tag in NEVER:
+        if tag in FRAMES and next(element.iter("p", "main", "article"), None) is None:
             take_out(element)
             continue
         elements.append(element)

@@ -11,7 +11,8 @@ import re
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from humpback.corpus.parsing.sections import Block, Header, Page, clean
+from humpback.corpus.parsing.raised import raised
+from humpback.corpus.parsing.sections import Block, Header, Page, cell, clean, table
 from humpback.corpus.parsing.text import parse_text
 
 _MAX_CHARS = 200_000
@@ -140,14 +141,10 @@ def _definitions(node: nodes.Element) -> str:
 
 def _table(node: nodes.Element) -> str:
     rows = [
-        [" ".join(cell.astext().split()).replace("|", "\\|") for cell in row.children if isinstance(cell, nodes.entry)]
+        [cell(entry.astext()) for entry in row.children if isinstance(entry, nodes.entry)]
         for row in node.findall(nodes.row)
     ]
-    width = max(map(len, rows), default=0)
-    if not width:
-        return ""
-    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+    return "\n".join(table(rows)) if any(rows) else ""
 
 
 def _fenced(node: nodes.Element) -> str:
@@ -168,6 +165,9 @@ def _inline(node: nodes.Element, plain: bool = False) -> str:
             parts.append(_problem(child.astext(), plain))
         elif isinstance(child, (nodes.image, nodes.footnote_reference, nodes.citation_reference, nodes.system_message)):
             continue
+        elif isinstance(child, (nodes.superscript, nodes.subscript)):
+            lowered = isinstance(child, nodes.subscript)
+            parts.append(raised(child.astext(), "".join(parts), lowered=lowered))
         elif isinstance(child, nodes.Element):
             mark = "" if plain else _mark(child)
             inner = child.astext() if mark == "`" else _inline(child, plain)

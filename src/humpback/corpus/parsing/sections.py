@@ -15,6 +15,12 @@ EXCERPT_CHARS = 200
 """Characters of a dropped text that the drop ledger shows."""
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
+_JOINERS = "\u200c\u200d"
+_BYTES = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
+_BYTES |= {chr(byte): byte for byte in range(0x80, 0xA0)}
+_FOLLOWS = "[" + "".join(map(re.escape, (sign for sign, byte in _BYTES.items() if byte < 0xC0))) + "]"
+_MISREAD = re.compile(f"[\xc2-\xdf]{_FOLLOWS}|[\xe0-\xef]{_FOLLOWS}{{2}}|[\xf0-\xf4]{_FOLLOWS}{{3}}")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028]")
 FENCE = re.compile(r"^ {0,12}(?:>\s?)*(`{3,}|~{3,})")
 """How a line begins that opens or closes a block of code."""
@@ -71,9 +77,38 @@ def words(text: str) -> frozenset[str]:
 
 
 def clean(text: str) -> str:
-    """Text with one kind of line end, without control and invisible characters and with plain spaces."""
+    """Text with one kind of line end, without control and invisible characters and with plain spaces.
+
+    UTF-8 that was read as Windows-1252 on its way here ('donâ€™t') is read again.
+    """
     text = _LINE_END.sub("\n", text) if _LINE_END.search(text) else text
-    return _INVISIBLE.sub("", text.replace("\u2029", "\n\n").replace("\u00a0", " "))
+    if text.isascii():
+        return _INVISIBLE.sub("", text)
+    if any(sign in text for sign in "ÃÂâðÐ"):
+        text = _read_again(text)
+    return _INVISIBLE.sub(_seen, text.replace("\u2029", "\n\n").replace("\u00a0", " "))
+
+
+def _seen(match: re.Match[str]) -> str:
+    """Joiners stay between letters of other scripts and in emoji, where they are part of the spelling."""
+    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    return match[0] if match[0] in _JOINERS and min(around, default="") > "\x7f" else ""
+
+
+def _read_again(text: str) -> str:
+    """Sequences of three signs are sure. Those of two must be half of all that is not ASCII."""
+    pairs = [match for match in _MISREAD.findall(text) if len(match) == 2]
+    several = len(pairs) > 1 or any(match[0] in "ÃÂ" for match in pairs)
+    many = several and 4 * len(pairs) >= len(_NOT_ASCII.findall(text))
+
+    def read(match: re.Match[str]) -> str:
+        try:
+            return bytes(map(_BYTES.__getitem__, match[0])).decode() if many or len(match[0]) > 2 else match[0]
+        except UnicodeDecodeError:
+            return match[0]
+
+    text = _MISREAD.sub(read, text)
+    return text.replace("Ã ", "à ") if many else text
 
 
 def excerpt(text: str) -> str:
