@@ -1,7 +1,6 @@
 """A run: every record accounted for, nothing done twice, nothing stale passed on."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,8 @@ from humpback.errors import StageError, StoreError
 from humpback.method.plan import plan
 from humpback.records import Candidate, Curated, HeldOutLoss, Pair, Rating, Segment
 from humpback.runs.executor import execute
-from humpback.runs.recipe import ALL_BYTES
 from humpback.runs.status import status
 from humpback.runs.store import Run
-from tests.runs.songs import carry_out as sung
-from tests.runs.songs import songs
 
 
 def carry_out(settings: dict, folder: Path, redo: tuple[str, ...] = ()) -> Run:
@@ -76,15 +72,6 @@ def test_held_out_pairs_are_never_trained_on(settings, tmp_path):
         *(("base", "backward"), ("backward", "backward"), ("base", "forward")),
         *((f"forward-{t}", "forward") for t in range(3)),
     }
-
-
-def test_a_change_in_the_middle_of_a_large_file_is_seen_and_old_records_do_not_know_of_it(tmp_path):
-    song = songs(2, 4, 20)
-    before, after = (replace(song, settings={**song.settings, ALL_BYTES: digit * 32}) for digit in "12")
-    run = sung(tmp_path / "new", before)
-    assert [item.state for stage in (before, after) for item in status([stage], run)] == ["done", "stale"]
-    old = sung(tmp_path / "old", song)
-    assert [item.state for item in status([after], old)] == ["done"]
 
 
 def test_a_second_run_does_nothing(settings, tmp_path):

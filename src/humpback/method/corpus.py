@@ -18,7 +18,6 @@ from humpback.data_access.rows import file_digest, local_file
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
-from humpback.runs.recipe import ALL_BYTES
 from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def read_seed(config: Config) -> Stage:
         Produce(shards),
         Pair,
         origins=origins(config),
+        version=2,
         hint="check seed.source",
     )
 
@@ -80,7 +80,8 @@ def cut_segments(config: Config) -> Stage:
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
     large = [*sources, *map(local_file, config.corpus.urls.blocklists)]
-    settings[ALL_BYTES] = content_id(*digests) if any(digests := [file.whole_digest() for file in large]) else None
+    digests = [file.whole_digest() for file in large]
+    settings["corpus.all_bytes"] = content_id(*digests) if any(digests) else None
     for name in ("corpus.documents", "corpus.exclude"):
         settings.pop(name)  # names and contents of the files that are left count, not their place
     settings = _without_default_weight(settings)
@@ -94,6 +95,7 @@ def cut_segments(config: Config) -> Stage:
         Produce(shards, len(source_parts)),
         Segment,
         origins=origins(config),
+        version=2,
         hint=hint,
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},

@@ -7,7 +7,6 @@ from textwrap import shorten
 
 from humpback.config import Config
 from humpback.data_access.urls import public
-from humpback.runs.recipe import ALL_BYTES
 
 _LONGEST = 100
 """Characters of a list of sources."""
@@ -18,7 +17,7 @@ def origins(config: Config) -> dict[str, str]:
     return {
         "seed.content": f"seed.source {public(config.seed.source)}",
         "corpus.content": f"corpus.documents {_listed(config.corpus.documents)}",
-        ALL_BYTES: f"corpus.documents {_listed(config.corpus.documents)}",
+        "corpus.all_bytes": f"corpus.documents {_listed(config.corpus.documents)}",
         "decontaminate.content": f"decontaminate.against {_listed(config.decontaminate.against)}",
         "model.identity": f"model.name {config.model.name}",
     }

@@ -39,7 +39,7 @@ class RunInputs:
         self.run = run
         self._config = config
         use_texts(config.prompts.texts)
-        self._recipes: dict[str, Recipe] = recipes(plan, run)
+        self._recipes: dict[str, Recipe] = recipes(plan)
         self._external = {model.name: model.settings for stage in plan for model in stage.external}
         self._stage = ""
         self._logs: list[AnswerLog] = []

@@ -12,8 +12,6 @@ from typing import Any
 from humpback.records import content_id
 
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
-ALL_BYTES = "corpus.all_bytes"
-"""The setting with the digest of all bytes of large documents. Older records lack it, and are not stale for that."""
 _LISTED = 5
 """Changes that a message lists."""
 

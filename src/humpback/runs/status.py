@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from humpback.errors import StoreError
-from humpback.runs.recipe import ALL_BYTES, Recipe
+from humpback.runs.recipe import Recipe
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
 
@@ -33,21 +33,14 @@ class StageStatus:
     shards: int = 0
 
 
-def recipes(plan: Sequence[Stage], run: Run | None = None) -> dict[str, Recipe]:
-    """The recipe of every stage, by name, each with the fingerprints of those it needs.
-
-    A stage of the run folder that was made before recipes had `ALL_BYTES` is compared without it.
-    """
+def recipes(plan: Sequence[Stage]) -> dict[str, Recipe]:
+    """The recipe of every stage, by name, each with the fingerprints of those it needs."""
     by_name: dict[str, Recipe] = {}
     for stage in plan:
         upstream = {name: by_name[name].fingerprint for name in stage.needs}
         origins = {key: text for key, text in stage.origins.items() if key in stage.settings}
         origins |= {f"model.{model.name}": f"model {model.settings.name}" for model in stage.external}
-        settings = dict(stage.settings)
-        old = run.stage(stage.name).recipe() if run and settings.get(ALL_BYTES) else None
-        if old and ALL_BYTES not in old["settings"]:
-            del settings[ALL_BYTES]
-        by_name[stage.name] = Recipe(stage.name, stage.version, settings, upstream, origins)
+        by_name[stage.name] = Recipe(stage.name, stage.version, stage.settings, upstream, origins)
     return by_name
 
 
@@ -62,7 +55,7 @@ def with_dependents(plan: Sequence[Stage], names: Sequence[str]) -> set[str]:
 
 def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
     """Compares a plan with what its run folder holds."""
-    return [_stage_status(stage, recipe, run) for stage, recipe in zip(plan, recipes(plan, run).values(), strict=True)]
+    return [_stage_status(stage, recipe, run) for stage, recipe in zip(plan, recipes(plan).values(), strict=True)]
 
 
 def _stage_status(stage: Stage, recipe: Recipe, run: Run) -> StageStatus:

@@ -65,7 +65,7 @@ class Command:
     @property
     def output(self) -> Output:
         """The files with what makes them."""
-        by_name = recipes(self.plan, self.work)
+        by_name = recipes(self.plan)
         last = {stage.name: by_name[stage.name].fingerprint for stage in self.plan[-1:]}
         return Output(self.writes, (*by_name.values(), Recipe("output", 1, self.decides, last)))
 
