@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from tests.torture.runs import records, small_config
 from tests.torture.warm import Try, Warm
 
 hypothesis.settings.register_profile("torture")
+
+EVERY = int(os.environ.get("EVERY", "1"))
+"""Sweeps over the operations of a run take each so many-th."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def sweep(record_property: Callable[[str, object], None]) -> Callable[..., None]
 
     def tries(kind: str, cases: Iterator[Any], attempt: Callable[[Any], str]) -> None:
         count, wrong = 0, []
-        for count, case in enumerate(cases, 1):
+        for case in cases:
+            count += 1
             if trouble := attempt(case):
                 wrong.append(f"{kind} {case}: {trouble}")
         record_property("tries", (kind, count, len(wrong)))

@@ -1,10 +1,12 @@
 """A disk that fails at one moment: stands between Python and the operating system, and patches nothing of ours.
 
 Every operation that changes something below a folder is counted: open for writing, write, truncate, flush to the disk,
-rename, link, unlink, make and remove a folder. At the one with a given number the disk does what its fault says. Without
-a fault it keeps a log, from which `power` works out what a power cut would leave. Libraries that write by themselves (the
-weights of a model) are not seen.
+rename, link, unlink, make and remove a folder. At the one with a given number the disk does what its fault says.
+Without a fault it keeps a log, from which `power` works out what a power cut would leave. Libraries that write by
+themselves (the weights of a model) are not seen.
 """
+
+# ruff: noqa: PTH - it stands where pathlib calls the operating system
 
 from __future__ import annotations
 

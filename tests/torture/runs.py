@@ -43,7 +43,7 @@ def records(run: Path) -> dict[str, str]:
             continue
         if path.suffix == ".parquet" and name.startswith("stages/"):
             content = json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
-        elif path.suffix == ".jsonl" and name.startswith("export/") or "/model/" in name and path.is_file():
+        elif (path.suffix == ".jsonl" and name.startswith("export/")) or ("/model/" in name and path.is_file()):
             content = path.read_bytes()
         else:
             continue

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.torture.conftest import EVERY
 from tests.torture.power import NOTHING, STATES, left_by_a_power_cut
 
 PARTS = 8
@@ -34,12 +35,13 @@ def test_a_fault_of_the_disk_is_one_line_and_costs_no_record(undisturbed, sweep,
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_every_operation(undisturbed, sweep, fault, part):
     writes = [at for at, operation in enumerate(undisturbed.log) if operation[0] == "write"]
     numbers = writes if fault == "short" else range(len(undisturbed.log))
-    sweep(f"disk: {fault}", iter(numbers[part::PARTS]), lambda at: disturbed(undisturbed, fault, at))
+    sweep(f"disk: {fault}", iter(numbers[part * EVERY :: PARTS * EVERY]), lambda at: disturbed(undisturbed, fault, at))
 
 
 def cut_off(undisturbed, at: int, state: str) -> str:
@@ -66,8 +68,9 @@ def test_all_that_a_run_has_finished_is_on_the_disk(undisturbed):
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("state", STATES)
 def test_a_power_cut_after_every_operation(undisturbed, sweep, state, part):
-    numbers = range(part, len(undisturbed.log) + 1, PARTS)
+    numbers = range(part * EVERY, len(undisturbed.log) + 1, PARTS * EVERY)
     sweep(f"power cut: {state}", iter(numbers), lambda at: cut_off(undisturbed, at, state))

@@ -195,7 +195,9 @@ def whole_config() -> str:
 
 @fuzz(DAMAGE, st.data(), examples=8, whole=1500)
 def test_no_settings_file_makes_its_reader_crash(damage, data: st.DataObject):
-    text = damaged(whole_config().encode(), damage).decode(errors=data.draw(st.sampled_from(["replace", "surrogateescape"])))
+    text = damaged(whole_config().encode(), damage).decode(
+        errors=data.draw(st.sampled_from(["replace", "surrogateescape"]))
+    )
     with contextlib.suppress(HumpbackError):
         parse_config(text, "run.yaml")
 
@@ -219,7 +221,12 @@ TEMPLATE = st.lists(
             *("{% if add_generation_prompt %}", "{% endif %}", "{% for i in range(3) %}", "{{ x.y.z }}", "}}", "{% "),
             *("{{ raise_exception('no') }}", "{{ messages[0].content | tojson }}", "{{ 1 / 0 }}", "{{ [] [7] }}"),
             *("<s>", "{{ eos_token }}", "{{ strftime_now('%Y') }}", "{% set x = 'a' * 9 %}", "{% include 'x' %}", "\n"),
-            *("{{ ''.__class__.__mro__ }}", "{% macro a() %}{{ a() }}{% endmacro %}", "{{ a() }}", "{{ messages.pop() }}"),
+            *(
+                "{{ ''.__class__.__mro__ }}",
+                "{% macro a() %}{{ a() }}{% endmacro %}",
+                "{{ a() }}",
+                "{{ messages.pop() }}",
+            ),
         ]
     )
     | st.text(max_size=5),
