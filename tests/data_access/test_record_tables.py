@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from humpback.data_access.record_tables import TableWriter, read_records
-from humpback.errors import InputError, StoreError
+from humpback.data_access.record_tables import TableWriter, read_table
+from humpback.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def test_a_table_appears_when_it_is_complete(tmp_path: Path, ending: str):
         assert not path.exists()
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     if ending == ".parquet":
-        assert tuple(read_records(path, Song)) == SONGS
+        assert tuple(read_table(path, Song)) == SONGS
     else:
         assert path.read_text(encoding="utf-8").splitlines()[0] == (
             '{"title": "Hvalsång", "singers": ["humpback", "fin whale"], "seconds": 1200, "score": 0.5}'
@@ -44,7 +44,7 @@ def test_bytes_are_read_as_they_were_written(tmp_path: Path):
     recordings = (Recording("Hvalsång", bytes(range(256))), Recording("", b""))
     with TableWriter(tmp_path / "recordings.parquet", Recording) as table:
         table.write(recordings)
-    assert tuple(read_records(tmp_path / "recordings.parquet", Recording)) == recordings
+    assert tuple(read_table(tmp_path / "recordings.parquet", Recording)) == recordings
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
@@ -75,5 +75,5 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path):
 def test_a_damaged_table_is_refused(tmp_path: Path):
     path = tmp_path / "songs.parquet"
     path.write_bytes(b"PAR1 and no more")
-    with pytest.raises(StoreError, match="cannot be read"):
-        list(read_records(path, Song))
+    with pytest.raises(InputError, match="cannot read the records"):
+        list(read_table(path, Song))

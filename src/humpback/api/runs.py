@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from humpback import models
 from humpback.api.records import Records, stage_records
 from humpback.api.stages import Group
 from humpback.config import Config
@@ -18,7 +17,7 @@ from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
 from humpback.method.plan import plan
-from humpback.method.record import record_of, save_record
+from humpback.method.record import base_identity, record_of, save_record
 from humpback.method.settings_file import in_full, read_config, refuse_unnamed, resolved, with_groups
 from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.records import Candidate, Curated, Pair, Rating, Segment
@@ -171,14 +170,14 @@ def run(
     else:
         settings = read_config(str(config), [], groups)
     folder = Run(path_of(str(out)))
-    stages = plan_or_refuse(lambda: plan(settings, models.identify(settings.model)), settings, folder)
+    stages = plan_or_refuse(lambda: plan(settings, base_identity(folder, settings)), settings, folder)
     selected = _until(stages, until)
     check_start(selected, settings, folder, redo, needs_seed=True)
     with folder.locked():
         refuse_stale(stages, folder, redo)
         # Only now: a run that is refused must not change what the folder says of itself.
         folder.save_config(resolved(in_full(settings)))
-        save_record(folder, record_of(stages, settings))
+        save_record(folder, record_of(stages, settings, base_identity(folder, settings)))
         execute(selected, folder, settings, progress=progress)
         delivered = {} if until else _deliver(folder)
     return RunFolder(folder.path, delivered)

@@ -13,6 +13,7 @@ from humpback.cli.output import print_to
 from humpback.config.experiment import ExperimentSettings
 from humpback.experiment.forecast import forecast, forecast_lines
 from humpback.experiment.plan import Cell, Grid, plan_experiment
+from humpback.method.record import base_identity
 from humpback.method.settings_file import in_full, load_settings, refuse_unnamed, resolved, with_changes
 from humpback.method.start_checks import check_start, plan_or_refuse
 from humpback.runs.store import Run, path_of
@@ -83,7 +84,7 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
 def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
     experiment = read_experiment(file, changes)
     config, run = experiment.settings, Run(path_of(out) if out else Path("runs") / file.stem)
-    grid = plan_or_refuse(lambda: plan_experiment(experiment, models.identify(config.model)), config, run)
+    grid = plan_or_refuse(lambda: plan_experiment(experiment, base_identity(run, config)), config, run)
     return experiment, grid, run
 
 

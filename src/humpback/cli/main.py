@@ -65,7 +65,7 @@ def version() -> None:
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(runs.init, runs.run, runs.plan, runs.experiment, runs.status, runs.report, runs.export),
+    *(runs.init, runs.run, runs.plan, runs.experiment, runs.status, runs.verify, runs.report, runs.export),
     *(answering.chat, answering.serve, doctor),
     *(stages.segment, stages.finetune, stages.instruct, stages.rate, stages.select),
 )

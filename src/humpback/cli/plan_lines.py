@@ -18,14 +18,14 @@ _GIB = 1 << 30
 def plan_lines(forecasts: Sequence[StageForecast]) -> Iterator[str]:
     """A line for each stage, and one for the time that is left."""
     width = max(len(item.status.stage.name) for item in forecasts)
-    yield f"{'stage':<{width}}  state   {'records':>10} {'tokens':>12} {'time':>9}  what"
+    yield f"{'stage':<{width}}  state    {'records':>10} {'tokens':>12} {'time':>9}  what"
     for item in forecasts:
         state, stage = item.status, item.status.stage
         note = _note(state)
         tokens = _number(item.tokens, exact=item.exact) if stage.model or stage.makes is None else "-"
         numbers = [_number(item.read, exact=item.exact), tokens]
         time = _time(item.seconds, exact=item.exact)
-        yield f"{stage.name:<{width}}  {state.state:<6}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}  {note}"
+        yield f"{stage.name:<{width}}  {state.state:<7}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}  {note}"
     left = [item for item in forecasts if not item.exact]
     unknown = list(dict.fromkeys(kind_of(item.status.stage) for item in left if item.seconds is None))
     seconds = sum(item.seconds or 0 for item in left)
@@ -47,7 +47,8 @@ def plan_values(item: StageForecast) -> dict[str, Any]:
 
 
 def _note(state: StageStatus) -> str:
-    return {"stale": in_words(state.why), "begun": f"{state.shards} shards are kept"}.get(state.state, state.stage.does)
+    notes = {"stale": in_words(state.why), "damaged": in_words(state.why), "begun": f"{state.shards} shards are kept"}
+    return notes.get(state.state, state.stage.does)
 
 
 def memory_line(config: Config) -> str:

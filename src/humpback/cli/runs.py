@@ -125,6 +125,26 @@ def status(folder: RunFolder, as_json: AsJson = False) -> None:
     show_status(folder, as_json=as_json)
 
 
+def verify(folder: RunFolder, as_json: AsJson = False) -> None:
+    """Read everything that a run has left and compare it with what was written.
+
+    Ends with 1 where something is damaged, and says what to do again.
+
+    Example: humpback verify runs/demo
+    """
+    from humpback.runs.verify import verify as verify_run
+    from humpback.runs.store import Run, path_of
+
+    with stoppable():
+        verified = verify_run(Run(path_of(folder)))
+    if as_json:
+        print_json({"run": folder, **verified.values()})
+    else:
+        print_lines(verified.lines())
+    if verified.damaged:
+        raise typer.Exit(1)
+
+
 def report(folder: RunFolder) -> None:
     """Write the report of a run, finished or not: one HTML file.
 

@@ -17,7 +17,7 @@ from humpback.config import Config
 from humpback.corpus.survey import file_line
 from humpback.method.forecast import Measurement, forecast
 from humpback.method.plan import plan
-from humpback.method.record import stage_names
+from humpback.method.record import base_identity, stage_names
 from humpback.method.settings_file import read_config
 from humpback.method.start_checks import plan_or_refuse
 from humpback.runs.run_status import run_status
@@ -72,7 +72,7 @@ def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False
     """
     config = read_config(name, changes)
     run = Run(_folder(name, out))
-    stages = plan_or_refuse(lambda: plan(config, models.identify(config.model)), config, run)
+    stages = plan_or_refuse(lambda: plan(config, base_identity(run, config)), config, run)
     measured = _measured(config) if measures else Measurement()
     rows = forecast(stages, status(stages, run), config, run, measured)
     memory, disk = memory_line(config), disk_line(config, stages)

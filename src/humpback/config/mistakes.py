@@ -28,6 +28,15 @@ def mistakes(settings: dict[str, Any], kind: type[Settings], folder: Path | None
         kind: What it should be.
         folder: What paths are relative to.
     """
+    return _examined(settings, kind, folder)[0]
+
+
+def without_mistakes(settings: dict[str, Any], kind: type[Settings]) -> dict[str, Any]:
+    """The settings that are right: those of a newer version, as far as this one knows them."""
+    return _examined(settings, kind, None)[1]
+
+
+def _examined(settings: dict[str, Any], kind: type[Settings], folder: Path | None) -> tuple[list[str], dict[str, Any]]:
     remaining = deepcopy(settings)
     lines: dict[str, None] = {}
     taken_out: set[str] = set()
@@ -44,7 +53,7 @@ def mistakes(settings: dict[str, Any], kind: type[Settings], folder: Path | None
         if not removed:
             break
         taken_out |= removed
-    return list(lines)
+    return list(lines), remaining
 
 
 def _in_words(mistake: ErrorDetails, kind: type[Settings]) -> str:

@@ -21,6 +21,11 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
 
 
+def cache_folder() -> Path:
+    """Where prepared models and digests are kept: `$HUMPBACK_CACHE`, else `~/.cache/humpback`."""
+    return Path(os.environ.get("HUMPBACK_CACHE") or Path.home() / ".cache" / "humpback")
+
+
 def path_in(entry: str, folder: Path, *, or_on_hub: bool = False) -> str:
     """What an entry of a settings file means from the working folder.
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from humpback.data_access.atomic import atomic_file
-from humpback.errors import InputError, StoreError
+from humpback.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,22 +72,14 @@ def arrow_source(path: Path) -> Iterator[Any]:
         yield file
 
 
-def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of one Parquet file, in order.
+def records_of(table: pa.Table, kind: type[Record]) -> Iterator[Record]:
+    """The records of a table that `table_of` made, in order.
 
     Raises:
-        StoreError: The file is damaged.
+        TypeError: It holds records of another type.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     lists = [item.name for item in fields(kind) if _list_item(kind, item.name)]  # type: ignore[arg-type]
-    try:
-        with arrow_source(path) as source:
-            rows = pq.read_table(source, pre_buffer=False).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} cannot be read ({error})", "delete its stage and run again") from None
-    for row in rows:
+    for row in table.to_pylist():
         for name in lists:
             row[name] = tuple(row[name] or ())
         yield kind(**row)

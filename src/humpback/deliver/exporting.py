@@ -42,6 +42,7 @@ def write_export(run: Run) -> dict[str, Path]:
         return {"data set": data}
     model = results.run.export_path / "model"
     with local_copy(results.run.stage(final).model_path) as source, local_output(model) as folder:
+        results.run.stage(final).check_model(source)
         export_model(source, folder, model_card(facts), link=True)
     return {"data set": data, "model": model}
 

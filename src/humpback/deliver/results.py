@@ -42,8 +42,10 @@ class Results:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.config: Config = load_config(run.config_path)
+        self.config: Config = load_config(run)
         self.plan: PlanRecord = read_record(run)
+        for name in self.plan.stages:
+            run.stage(name).check()
         self.manifests = {name: m for name in self.plan.stages if (m := run.stage(name).manifest()) is not None}
 
     def done(self, *names: str) -> bool:

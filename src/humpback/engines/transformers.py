@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from humpback.config import ModelSettings
 from humpback.engines.embeddings import embeddings
@@ -20,11 +20,11 @@ from humpback.engines.generating import generate
 from humpback.engines.likelihoods import loglikelihoods
 from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.weight_packing import can_pack, pack_linear_layers
-from humpback.errors import EngineError, ModelError
+from humpback.errors import EngineError
 from humpback.models.device import pick_device, pick_dtype
 from humpback.models.memory import give_back_memory
-from humpback.models.sources import without_progress_bars
 from humpback.models.template import Template, check_template
+from humpback.models.weights import cannot_load, load_network
 from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 _WINDOW = 256
@@ -52,17 +52,10 @@ class TransformersEngine:
         trust = settings.trust_remote_code
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
-            with without_progress_bars():
-                model = AutoModelForCausalLM.from_pretrained(
-                    path,
-                    # Packed layers round their own weights; all between two products stays float32.
-                    dtype=torch.float32 if can_pack(device) else dtype,
-                    trust_remote_code=trust,
-                    use_safetensors=None if trust else True,
-                )
-        except (OSError, ValueError, KeyError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise ModelError(f"{path} cannot be loaded ({reason})", "check model.name") from None
+        except Exception as error:  # what a stranger's files make the libraries raise has no end
+            raise cannot_load(path, error) from None
+        # Packed layers round their own weights; all between two products stays float32.
+        model = load_network(path, trust=trust, dtype=torch.float32 if can_pack(device) else dtype)
         self.template = Template(tokenizer)
         check_template(path, self.template)
         model.to(device).eval().requires_grad_(False)

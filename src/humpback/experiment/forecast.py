@@ -60,8 +60,12 @@ def forecast_lines(estimate: Forecast) -> Iterator[str]:
     """Every stage with its state, then what is left to do."""
     width = max(len(item.stage.name) for item in estimate.stages)
     for item in estimate.stages:
-        note = {"stale": in_words(item.why), "begun": f"{item.shards} shards are kept"}.get(item.state, item.stage.does)
-        yield f"{item.stage.name:<{width}}  {item.state:<5}  {note}"
+        note = {
+            "stale": in_words(item.why),
+            "damaged": in_words(item.why),
+            "begun": f"{item.shards} shards are kept",
+        }.get(item.state, item.stage.does)
+        yield f"{item.stage.name:<{width}}  {item.state:<7}  {note}"
     yield f"{estimate.ended} of {estimate.cells} cells are trained and measured"
     if not estimate.to_do:
         return

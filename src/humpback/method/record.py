@@ -7,7 +7,7 @@ else: neither documents nor seed nor base model need be there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,8 @@ class PlanRecord:
     """Where the seed's answers lie, which segments are chosen by; empty where none are chosen."""
 
 
-def record_of(plan_: Plan, config: Config) -> PlanRecord:
-    """The record of a plan that was made from these settings on this machine."""
+def record_of(plan_: Plan, config: Config, base: str) -> PlanRecord:
+    """The record of a plan that was made from these settings on this machine, on a base model of this identity."""
     licence = models.licence(config.model)
     hub_id = config.model.name if models.is_hub_id(config.model) else ""
     return PlanRecord(
@@ -79,9 +79,7 @@ def record_of(plan_: Plan, config: Config) -> PlanRecord:
         curated=tuple(stage.name for stage in plan_.curated),
         evaluation=plan_.evaluation.name if plan_.evaluation else "",
         scorer=resolve_auto(config).curate.scorer,
-        base=BaseModel(
-            _without_folders(config.model.name), models.identify(config.model), licence.name, licence.notice, hub_id
-        ),
+        base=BaseModel(_without_folders(config.model.name), base, licence.name, licence.notice, hub_id),
         seed_source=_without_folders(config.seed.source),
         documents=tuple(map(_without_folders, config.corpus.documents)),
         direction=next((stage.name for stage in plan_.corpus if stage.makes is SeedDirection), ""),
@@ -103,12 +101,18 @@ def read_record(run: Run) -> PlanRecord:
     """
     content = run.saved_plan()
     if content is None:
-        config = load_config(run.config_path)
-        return record_of(plan(config, models.identify(config.model)), config)
+        config = load_config(run)
+        base = base_identity(run, config)
+        return record_of(plan(config, base), config, base)
     try:
         return _from_json(content)
     except (KeyError, TypeError):
         raise StoreError(f"{run.plan_path} is damaged", "write it again with 'humpback run'") from None
+
+
+def base_identity(run: Run, config: Config) -> str:
+    """The identity of the base model, as the run has recorded it where an earlier version did."""
+    return models.identify(config.model, run.recorded("model.identity"))
 
 
 def stage_names(run: Run) -> tuple[str, ...]:
@@ -124,8 +128,10 @@ def stage_names(run: Run) -> tuple[str, ...]:
 
 
 def _from_json(content: Mapping[str, Any]) -> PlanRecord:
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
-    values["base"] = BaseModel(**content["base"])
+    """What a newer version says besides is left out."""
+    values = {item.name: content[item.name] for item in fields(PlanRecord) if item.name in content}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    values["base"] = BaseModel(**{item.name: content["base"][item.name] for item in fields(BaseModel)})
     return PlanRecord(**values)
 
 

@@ -14,11 +14,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
+from pydantic import ValidationError
 
 from humpback.config import Config, Settings
-from humpback.config.mistakes import mistakes
-from humpback.errors import ConfigError
+from humpback.config.mistakes import mistakes, without_mistakes
+from humpback.errors import ConfigError, StoreError
 from humpback.method.auto import resolve_auto
+from humpback.runs.store import Run
 
 S = TypeVar("S", bound=Settings)
 _SHIPPED = ("demo",)
@@ -60,13 +62,19 @@ def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = 
     return kind.model_validate(data or {}, context=folder)
 
 
-def load_config(path: Path) -> Config:
+def load_config(run: Run) -> Config:
     """Reads the configuration that a run folder keeps: its paths as they are written.
 
+    What another version wrote there and this one does not know is left out.
+
     Raises:
-        ConfigError: The file is not there, or naming every mistake in it.
+        StoreError: The file is not there, or is damaged.
     """
-    return load_settings(path, Config)
+    try:
+        settings = _read_yaml(run.saved_config())[0]
+        return Config.model_validate(without_mistakes(settings, Config))
+    except (yaml.YAMLError, ValidationError, TypeError):
+        raise StoreError(f"{run.config_path} is damaged", "write it again with 'humpback run'") from None
 
 
 def load_settings(path: Path, kind: type[S], folder: Path | None = None) -> S:

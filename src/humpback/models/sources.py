@@ -12,7 +12,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from humpback.config import ModelSettings
+from humpback.config.paths import cache_folder
 from humpback.data_access.atomic import atomic_folder
+from humpback.data_access.digests import digest_of, file_digest
 from humpback.errors import ConfigError, ModelError
 from humpback.models.packages import PackagedModel, installed_model
 
@@ -47,11 +48,6 @@ class ModelFolder:
     identity: str
 
 
-def cache_folder() -> Path:
-    """Where prepared models are kept: `$HUMPBACK_CACHE`, else `~/.cache/humpback`."""
-    return Path(os.environ.get("HUMPBACK_CACHE") or Path.home() / ".cache" / "humpback")
-
-
 def is_hub_id(settings: ModelSettings) -> bool:
     """Whether the model comes from the hub."""
     if settings.engine_spec.is_server:
@@ -60,8 +56,13 @@ def is_hub_id(settings: ModelSettings) -> bool:
     return not name.startswith("package:") and not Path(name).expanduser().exists() and not _looks_like_path(name)
 
 
-def identify(settings: ModelSettings) -> str:
+def identify(settings: ModelSettings, recorded: str = "") -> str:
     """The identity of the model a run starts from, without preparing it. A server is not asked: its engine adds more.
+
+    Args:
+        settings: Which model.
+        recorded: The identity that a run has on record. One of an earlier version, which looked at parts of large
+            files, stays where those parts are the same.
 
     Raises:
         ModelError: The model is not there.
@@ -78,7 +79,8 @@ def identify(settings: ModelSettings) -> str:
     if path.is_file():
         return _digest(path)
     if path.is_dir():
-        return _folder_identity(path)
+        whole = _folder_identity(path)
+        return recorded if recorded != whole and recorded == _sampled_identity(path) else whole
     if _looks_like_path(name):
         raise _missing(name)
     return f"{name}@{settings.revision or 'main'}"
@@ -290,12 +292,25 @@ def _licence(folder: Path) -> str:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error})", "see that you may read it") from None
 
 
 def _folder_identity(folder: Path) -> str:
-    """Digest of every file's name and size and of 64 blocks spread over it: constant cost whatever the size."""
+    """Digest of every file's name and content, but for texts about the model."""
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("[!.]*")
+        if path.is_file() and path.suffix != ".md" and not path.name.startswith(("LICENSE", "LICENCE"))
+    )
+    parts = (f"{name}\0{_digest(folder / name)}\n" for name in names)
+    return digest_of("".join(parts).encode("utf-8", "surrogateescape"))
+
+
+def _sampled_identity(folder: Path) -> str:
+    """What an earlier version called a folder: by 64 blocks spread over each file."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".safetensors", ".model", ".jinja"}):
         size = path.stat().st_size

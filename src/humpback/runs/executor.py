@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Any
 
 from humpback.config import Config
+from humpback.data_access.atomic import sync_tree
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.runs.inputs import RunInputs
 from humpback.runs.progress import Meter, NoProgress, Progress
@@ -22,6 +23,7 @@ from humpback.runs.stage import MapShards, Produce, Shuffle, Stage, Train
 from humpback.runs.status import StageStatus, status, with_dependents
 from humpback.runs.store import Run, StageFolder
 from humpback.runs.store.files import put_folder
+from humpback.runs.store.seals import folder_seals
 from humpback.runs.tasks import MapShardsJob, ProduceJob
 from humpback.runs.workers.base import Workers
 
@@ -86,8 +88,9 @@ def refuse_stale(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
     Raises:
         StoreError: Something is stale and not named in `redo`, or `redo` names no stage.
     """
+    run.refuse_newer()
     _clear(plan, run, redo)
-    stale = [item for item in status(plan, run) if item.state == "stale"]
+    stale = [item for item in status(plan, run) if item.state in ("stale", "damaged")]
     if stale:
         raise StoreError(_staleness(stale), f"run again with --redo {stale[0].stage.name}, or into a new folder")
 
@@ -173,12 +176,14 @@ class _StageRunner:
                     scratch.rmdir()
                 raise
             counts = Counts(trained.read, trained.kept, trained.dropped, trained.tokens, 0, time.monotonic() - since)
-            facts = {"counts": asdict(counts), "training": dict(trained.facts)}
+            seals = {f"model/{name}": seal for name, seal in folder_seals(out).items()}
+            facts = {"counts": asdict(counts), "training": dict(trained.facts), "seals": seals}
+            sync_tree(out)  # before the note that it is there
             folder.write_trained(facts)
         if out.exists():
             put_folder(out, folder.model_path)
         shutil.rmtree(scratch, ignore_errors=True)
-        return Counts(**facts["counts"]), {"training": facts["training"]}
+        return Counts.of(facts.pop("counts")), facts
 
     def _step(self, step: int, steps: int, loss: float) -> None:
         self._meter.advance(step, steps, loss=loss)
@@ -202,6 +207,8 @@ def _staleness(stale: Sequence[StageStatus]) -> str:
     if len(names) > _NAMED:
         names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
     dependents = f" (and with it {', '.join(names)})" if names else ""
+    if first.state == "damaged":
+        return f"{first.stage.name} is damaged: {in_words(first.why)}"
     return f"{first.stage.name} was made with other settings{dependents}: {in_words(first.why)}"
 
 

@@ -86,6 +86,7 @@ class RunInputs:
             path, identity = self._base.path, f"base@{self._base.identity[:12]}"
         elif stage not in self._external:
             path = get_folder(self.run.stage(stage).model_path, self.scratch(stage).with_suffix(".model"))
+            self.run.stage(stage).check_model(path)
             identity = f"{stage}@{self._recipes[stage].fingerprint[:12]}"
         with open_engine(settings, path, identity) as engine:
             logged = self._logged(engine, settings)

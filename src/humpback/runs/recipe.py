@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from humpback.records import content_id
@@ -30,6 +30,11 @@ class Counts:
     """Characters of the segments kept; 0 where a stage makes other records."""
     chars_dropped: Mapping[str, int] = field(default_factory=dict)
     """Characters of the pieces and segments dropped, by reason."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Counts:
+        """The counts that a file holds; what a newer version counts besides is left out."""
+        return cls(**{item.name: values[item.name] for item in fields(cls) if item.name in values})
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(

@@ -126,7 +126,7 @@ def _stage_state(run: Run, name: str, event: Mapping[str, Any], at_work: str) ->
     if name == at_work:
         return StageState(name, "running", shards=shards)
     if event.get("event") == "failed":
-        return StageState(name, "failed", event["error"], shards)
+        return StageState(name, "failed", str(event.get("error", "")), shards)
     begun = event.get("event") in ("begin", "stopped") or shards > 0
     return StageState(name, "stopped" if begun else "to do", shards=shards)
 
@@ -148,8 +148,10 @@ def _progress(run: Run, begun: Mapping[str, Any]) -> StageProgress:
     with suppress(ValueError, TypeError, OSError):
         saved = StageProgress(**(run.saved_progress() or {}))
         progress = saved if saved.stage == begun["stage"] else progress
-    started = datetime.strptime(begun["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    return replace(progress, seconds=max(0.0, round(time.time() - started)))
+    with suppress(ValueError, KeyError, TypeError):
+        started = datetime.strptime(begun["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        return replace(progress, seconds=max(0.0, round(time.time() - started)))
+    return progress
 
 
 def _stage_words(stage: StageState) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from humpback.errors import StoreError
 from humpback.runs.recipe import Recipe
 from humpback.runs.stage import Stage
 from humpback.runs.store import Run
 
-State = Literal["done", "begun", "stale", "to do"]
+State = Literal["done", "begun", "stale", "damaged", "to do"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class StageStatus:
         stage: The stage.
         recipe: What it would be made by now.
         state: 'begun' has committed shards or checkpoints that the next run goes on from.
-        why: For 'stale': the settings or stages that changed.
+        why: For 'stale': the settings or stages that changed; for 'damaged': which file, and how.
         shards: Committed shards.
     """
 
@@ -54,16 +55,20 @@ def with_dependents(plan: Sequence[Stage], names: Sequence[str]) -> set[str]:
 
 def status(plan: Sequence[Stage], run: Run) -> list[StageStatus]:
     """Compares a plan with what its run folder holds."""
-    states = []
-    for stage, recipe in zip(plan, recipes(plan).values(), strict=True):
-        folder = run.stage(stage.name)
+    return [_stage_status(stage, recipe, run) for stage, recipe in zip(plan, recipes(plan).values(), strict=True)]
+
+
+def _stage_status(stage: Stage, recipe: Recipe, run: Run) -> StageStatus:
+    folder = run.stage(stage.name)
+    try:
         old = folder.recipe()
-        shards = len(folder.committed()) if old else 0
-        if old is None or not (folder.manifest() or folder.has_work()):
-            states.append(StageStatus(stage, recipe, "to do"))
-        elif old.get("fingerprint") != recipe.fingerprint:
-            states.append(StageStatus(stage, recipe, "stale", tuple(recipe.changes_since(old)), shards))
-        else:
-            state: State = "done" if folder.manifest() else "begun"
-            states.append(StageStatus(stage, recipe, state, (), shards))
-    return states
+        damage = folder.damage()
+    except StoreError as error:
+        return StageStatus(stage, recipe, "damaged", (error.what.removeprefix(f"{stage.name}: "),))
+    if old is None or not (folder.manifest() or folder.has_work()):
+        return StageStatus(stage, recipe, "to do")
+    if old.get("fingerprint") != recipe.fingerprint:
+        return StageStatus(stage, recipe, "stale", tuple(recipe.changes_since(old)))
+    if damage:
+        return StageStatus(stage, recipe, "damaged", (damage,))
+    return StageStatus(stage, recipe, "done" if folder.manifest() else "begun", (), len(folder.committed()))

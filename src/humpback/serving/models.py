@@ -67,13 +67,16 @@ def answering_models(name: str, numbers: Sequence[int], changes: list[str]) -> l
 
 
 def _of_run(run: Run, numbers: Sequence[int], changes: list[str]) -> list[AnsweringModel]:
-    config, stages = with_changes(load_config(run.config_path), changes), read_record(run).models
+    config, stages = with_changes(load_config(run), changes), read_record(run).models
     manifests = {number: manifest for number, stage in enumerate(stages) if (manifest := run.stage(stage).manifest())}
     if not manifests:
         raise StoreError(f"no model of {run.path} is finished", "let 'humpback run' go on until M_0 is there")
     if missing := [number for number in numbers if number not in manifests]:
         listed = ", ".join(map(str, manifests))
         raise StoreError(f"{run.path} has no finished model M_{missing[0]}", f"--model may be {listed}")
+    chosen = numbers or [max(manifests)]
+    for number in chosen:
+        run.stage(stages[number]).check_model()
     return [
         AnsweringModel(
             f"M_{number}",
@@ -82,7 +85,7 @@ def _of_run(run: Run, numbers: Sequence[int], changes: list[str]) -> list[Answer
             config.tags,
             str(manifests[number]["fingerprint"]),
         )
-        for number in numbers or [max(manifests)]
+        for number in chosen
     ]
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from humpback.config import ModelSettings, TrainSettings
-from humpback.errors import ModelError
 from humpback.models.device import pick_device, pick_dtype
-from humpback.models.sources import without_progress_bars, write_model
+from humpback.models.sources import write_model
 from humpback.models.template import MODEL_RECORD, Template
+from humpback.models.weights import cannot_load, load_network
 from humpback.training.cpu.products import use_products
 
 
@@ -83,8 +83,8 @@ def load_tokenizer(path: Path, settings: ModelSettings) -> Any:
     """
     try:
         return AutoTokenizer.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
+    except Exception as error:  # what a stranger's files make the libraries raise has no end
+        raise cannot_load(path, error) from None
 
 
 def longest_example(path: Path, settings: ModelSettings) -> int:
@@ -95,8 +95,8 @@ def longest_example(path: Path, settings: ModelSettings) -> int:
     """
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
+    except Exception as error:  # what a stranger's files make the libraries raise has no end
+        raise cannot_load(path, error) from None
     limit = getattr(config.get_text_config(), "max_position_embeddings", None) or settings.max_tokens
     return min(settings.max_tokens, int(limit))
 
@@ -116,27 +116,16 @@ def load_model(
     Raises:
         ModelError: The folder does not hold a causal language model.
     """
-    trust = settings.trust_remote_code
     tokenizer = load_tokenizer(path, settings)
     device = pick_device(settings.device)
-    try:
-        with without_progress_bars():
-            model = AutoModelForCausalLM.from_pretrained(
-                path,
-                dtype=dtype,
-                trust_remote_code=trust,
-                use_safetensors=None if trust else True,
-                quantization_config=quantised,
-                device_map={"": device} if quantised is not None else None,
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load(path, error) from None
+    model = load_network(
+        path,
+        trust=settings.trust_remote_code,
+        dtype=dtype,
+        quantization_config=quantised,
+        device_map={"": device} if quantised is not None else None,
+    )
     return model.to(device) if move and quantised is None else model, tokenizer
-
-
-def _cannot_load(path: Path, error: Exception) -> ModelError:
-    reason = (str(error).splitlines() or [""])[0]
-    return ModelError(f"{path} cannot be loaded ({reason})", "check model.name")
 
 
 def set_dropout(model: Any, dropout: float) -> int:

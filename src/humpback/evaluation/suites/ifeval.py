@@ -18,7 +18,7 @@ from humpback.data_access.atomic import atomic_folder
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluation.suites.results import Row
-from humpback.models.sources import cache_folder
+from humpback.config.paths import cache_folder
 
 METRICS = ("prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc")
 _HUB = "google/IFEval"

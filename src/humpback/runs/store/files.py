@@ -12,15 +12,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from humpback.data_access.atomic import atomic_file
+from humpback.data_access.atomic import atomic_file, atomic_folder, sync, sync_tree
+from humpback.data_access.digests import digest_of
 from humpback.errors import StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_DIGEST = "digest"
 
 
 def path_of(text: str) -> Path:
@@ -52,7 +55,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StoreError: The disk is full.
     """
-    _write(path, lambda file: file.write(text.encode("utf-8")))
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -61,23 +64,88 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The content of a JSON file; None where there is none.
+    """The object in a JSON file; None where there is none.
 
     Raises:
-        ValueError: It is no JSON.
+        StoreError: The file cannot be read.
+        ValueError: It is no JSON object.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with disk(path):
+            content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if not isinstance(content, dict):
+        raise ValueError("it holds no object")
     return content
 
 
-def write_table(path: Path, table: pa.Table, rows: int | None = None) -> None:
+def write_record(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file with the digest of what it says."""
+    plain = json.loads(json.dumps(content, default=str))
+    write_json(path, {**plain, _DIGEST: _digest(plain)})
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file, none of whose values was changed; None where there is none.
+
+    A file of an earlier version has no digest and is read as it is.
+
+    Raises:
+        StoreError: The file cannot be read.
+        ValueError: It is damaged.
+    """
+    content = read_json(path)
+    if content is not None and content.pop(_DIGEST, None) not in (None, _digest(content)):
+        raise ValueError("it was changed since it was written")
+    return content
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return digest_of(json.dumps(content, sort_keys=True).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    _write(path, lambda file: file.write(content))
+
+
+def write_table(path: Path, table: pa.Table, rows: int) -> None:
     """Writes a Parquet file so that it is there whole or not at all, in row groups of so many rows."""
     import pyarrow.parquet as pq
 
-    _write(path, lambda file: pq.write_table(table, file, compression="zstd", row_group_size=rows))
+    _write(
+        path,
+        lambda file: pq.write_table(table, file, compression="zstd", row_group_size=rows, write_page_checksum=True),
+    )
+
+
+def mark_of(path: Path) -> str:
+    """What changes with the content of a file; empty where it is not there."""
+    try:
+        if is_remote(path):
+            remote = cast(Any, path)
+            return str(remote.fs.ukey(remote.path))
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """The size of each file in a folder and those under it, by its path there; empty where there is no folder."""
+    if is_remote(folder):
+        remote = cast(Any, folder)
+        found = remote.fs.find(remote.path, detail=True) if folder.exists() else {}
+        prefix = len(remote.fs._strip_protocol(remote.path).rstrip("/")) + 1
+        return {name[prefix:]: int(facts["size"]) for name, facts in found.items()}
+    sizes = {}
+    for place, _, names in os.walk(folder):
+        inside = os.path.relpath(place, folder)
+        for name in names:
+            with suppress(FileNotFoundError):  # a file of a run at work may go while it is looked at
+                sizes[os.path.normpath(os.path.join(inside, name))] = os.stat(os.path.join(place, name)).st_size
+    return sizes
 
 
 def append_line(path: Path, line: str) -> None:
@@ -99,11 +167,26 @@ def remove(folder: Path) -> None:
         remote.fs.rm(remote.path, recursive=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder where it is not there, so that a loss of power does not take it.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    with disk(folder):
+        missing = [] if is_remote(folder) else [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            sync(path.parent)
+
+
 def put_folder(local: Path, target: Path) -> None:
-    """Moves a local folder to its place, in the place of what is there."""
+    """Moves a local folder to its place, in the place of what is there, and waits until it is on the disk."""
     remove(target)
     if not is_remote(target):
+        sync_tree(local)
         local.rename(target)
+        sync(target.parent)
         return
     remote = cast(Any, target)
     remote.parent.mkdir(parents=True, exist_ok=True)
@@ -116,10 +199,9 @@ def get_folder(source: Path, local: Path) -> Path:
     if not is_remote(source):
         return source
     if not local.exists():
-        remote, local_path = cast(Any, source), local.with_name(f"{local.name}.{os.getpid()}")
-        local_path.parent.mkdir(parents=True, exist_ok=True)
-        remote.fs.get(f"{remote.path}/", f"{local_path}/", recursive=True)
-        local_path.rename(local)
+        remote = cast(Any, source)
+        with atomic_folder(local) as folder:
+            remote.fs.get(f"{remote.path}/", f"{folder}/", recursive=True)
     return local
 
 
@@ -155,16 +237,20 @@ def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turns a full disk into one line.
+    """Turns what a disk refuses into one line; that something is not there is left to the caller.
 
     Raises:
-        StoreError: The disk is full.
+        StoreError: The disk is full, or does not let the file be read or written.
     """
     try:
         yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(
                 f"the disk is full, writing {path}", "free some space and run again: finished work is kept"
             ) from None
-        raise
+        raise StoreError(
+            f"cannot read or write {path} ({error.strerror or error})", "see to it and run again: finished work is kept"
+        ) from None

@@ -5,19 +5,33 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from humpback.data_access.record_tables import arrow_source, read_records, table_of
+from humpback.data_access.record_tables import arrow_source, records_of, table_of
 from humpback.errors import StoreError
 from humpback.records import Dropped, Outcome, Segment
 from humpback.runs.recipe import Counts, Recipe
-from humpback.runs.store.files import disk, read_json, remove, write_json, write_table, write_text
+from humpback.runs.store.files import (
+    disk,
+    file_sizes,
+    is_remote,
+    make_folder,
+    mark_of,
+    read_record,
+    remove,
+    write_bytes,
+    write_record,
+    write_table,
+    write_text,
+)
+from humpback.runs.store.seals import open_sealed, read_footer, seal_of, sealed_parquet, size_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,9 +43,16 @@ MAX_WINDOWS = 1_000_000
 """Shards that one part of a stage may have: part 3's sixth shard is number 3,000,005."""
 MAX_ROWS = 1 << 20
 """Records that one shard may have."""
-_COUNTS = b"humpback.counts"
+_COUNTS = "humpback.counts"
+_MODEL = "model/"
+_FINISHED = ("part-*.parquet", "dropped/part-*.parquet", f"{_MODEL}*")
+"""What a finished stage has left beside its records of itself."""
 _READERS = 16
 """Footers that are read at a time: elsewhere each is a wait for the network."""
+
+
+def _is_finished(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in _FINISHED)
 
 
 def first_place(shard: int) -> int:
@@ -60,6 +81,7 @@ class StageFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
+        self._manifest: tuple[str, dict[str, Any] | None] = ("", None)
 
     @property
     def model_path(self) -> Path:
@@ -77,35 +99,86 @@ class StageFolder:
         Raises:
             StoreError: Its record is damaged.
         """
-        for name in ("manifest.json", "started.json"):
-            try:
-                content = read_json(self.path / name)
-            except ValueError:
-                raise StoreError(f"{self.path / name} is damaged", f"run again with --redo {self.name}") from None
-            if content is not None:
-                return content
-        return None
+        return self.manifest() or self._record("started.json")
 
     def manifest(self) -> dict[str, Any] | None:
-        """What the finished stage wrote of itself; None while it is not finished."""
-        return self.recipe() if (self.path / "manifest.json").exists() else None
+        """What the finished stage wrote of itself; None while it is not finished. Read again only where it changed.
+
+        Raises:
+            StoreError: It is damaged.
+        """
+        mark, content = self._manifest
+        with disk(self.path):
+            now = mark_of(self.path / "manifest.json")
+        if now != mark:
+            content = self._record("manifest.json")
+            self._manifest = now, content
+        return content
+
+    def damage(self) -> str:
+        """How the files of the finished stage differ from those that its manifest names; empty where they do not.
+
+        Looks at names and sizes alone: content is compared where it is read, and by `verify`.
+        """
+        seals = self._seals()
+        if seals is None:
+            return ""
+        sizes = {name: size for name, size in file_sizes(self.path).items() if _is_finished(name)}
+        if not any(name.startswith(_MODEL) for name in sizes):  # an experiment throws models away that it is done with
+            seals = {name: seal for name, seal in seals.items() if not name.startswith(_MODEL)}
+        for name in sorted(sizes.keys() | seals.keys()):
+            if name not in sizes:
+                return f"{name} is missing"
+            if name not in seals:
+                return f"{name} does not belong there"
+            if sizes[name] != size_in(seals[name]):
+                return f"{name} has {sizes[name]:,} bytes, not {size_in(seals[name]):,}"
+        return ""
+
+    def check(self) -> None:
+        """Refuses a finished stage whose files are not those that it wrote: see `damage`.
+
+        Raises:
+            StoreError: They are not.
+        """
+        if damage := self.damage():
+            raise self._damaged(damage)
+
+    def verify(self) -> list[str]:
+        """Reads everything that the stage has left, finished or not, and says what is wrong with it."""
+        try:
+            problems = [self.damage()]
+            names = [name for name in file_sizes(self.path) if _is_finished(name)]
+        except StoreError as error:
+            return [error.what]
+        for name in filter(problems[0].partition(" ")[0].__ne__, names):
+            try:
+                self._check_model_file(name, anew=True) if name.startswith(_MODEL) else self._table(name)
+            except StoreError as error:
+                problems.append(error.what)
+        return list(filter(None, problems))
 
     def has_work(self) -> bool:
         """Whether there is anything that would be lost: a shard, a checkpoint, a finished training."""
-        return bool(self.committed()) or self.work_path.exists() or (self.path / "trained.json").exists()
+        return bool(self._shards()) or self.work_path.exists() or (self.path / "trained.json").exists()
 
     def start(self, recipe: Recipe) -> None:
         """Claims the folder for a recipe; one that has work in it already stays as it is."""
-        (self.path / "dropped").mkdir(parents=True, exist_ok=True)
+        make_folder(self.path / "dropped")
         # A killed process leaves temporary files; no other one writes here, for the run is locked.
         for temporary in [*self.path.glob("*.tmp"), *(self.path / "dropped").glob("*.tmp")]:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
         if not self.has_work():
-            write_json(self.path / "started.json", {**asdict(recipe), "fingerprint": recipe.fingerprint})
+            write_record(self.path / "started.json", {**asdict(recipe), "fingerprint": recipe.fingerprint})
 
     def committed(self) -> list[int]:
-        """Numbers of the shards that are done, ascending."""
-        return sorted(int(path.stem.removeprefix("part-")) for path in self.path.glob("part-*.parquet"))
+        """Numbers of the shards that are done, ascending.
+
+        Raises:
+            StoreError: The stage is finished, and its files are not those that it wrote.
+        """
+        self.check()
+        return self._shards()
 
     def has(self, index: int) -> bool:
         """Whether a shard is done. Asks for one file, where `committed` lists them all."""
@@ -117,7 +190,7 @@ class StageFolder:
 
     def end(self, part: int) -> None:
         """Notes that a part has no more shards than are done."""
-        (self.path / "ended").mkdir(parents=True, exist_ok=True)
+        make_folder(self.path / "ended")
         write_text(self.path / "ended" / f"part-{part:05d}", "")
 
     def ended(self) -> set[int]:
@@ -143,41 +216,62 @@ class StageFolder:
             raise StoreError(f"{self.name}: shard {index} has {len(outcome.kept):,} records", "lower run.shard_rows")
         counts = _counts(outcome, kind, seconds)
         # The ledger first: a shard that is there must never lack the record of what it dropped.
+        ledger = self.path / "dropped" / self._part(index).name
         if outcome.dropped:
-            write_table(self.path / "dropped" / self._part(index).name, table_of(outcome.dropped, Dropped))
-        facts = {_COUNTS: json.dumps(asdict(counts))}
-        write_table(self._part(index), table_of(outcome.kept, kind).replace_schema_metadata(facts))
+            write_bytes(ledger, sealed_parquet(table_of(outcome.dropped, Dropped), {}))
+        else:
+            ledger.unlink(missing_ok=True)
+        notes = {_COUNTS: json.dumps(asdict(counts))}
+        write_bytes(self._part(index), sealed_parquet(table_of(outcome.kept, kind), notes))
         return counts
 
     def counts(self) -> Counts:
-        """The sum over all committed shards, read from their footers."""
+        """The sum over all committed shards, read from their footers.
+
+        Raises:
+            StoreError: One of them is damaged.
+        """
         total = Counts()
-        with ThreadPoolExecutor(_READERS) as readers:
-            for counts in readers.map(self._counted, self.committed()):
-                total += counts
+        for _, footer in self._footers([self._part(index).name for index in self.committed()]):
+            total += Counts.of(json.loads((footer.metadata or {})[_COUNTS.encode()]))
         return total
 
     def shard(self, index: int, kind: type[Record]) -> list[Record]:
-        """The records of one shard, in order."""
-        return list(read_records(self._part(index), kind))
+        """The records of one shard, in order.
+
+        Raises:
+            StoreError: It is damaged.
+        """
+        return self._records(self._part(index).name, kind)
 
     def records(self, kind: type[Record]) -> Iterator[Record]:
         """All records, shard by shard."""
         for index in self.committed():
-            yield from read_records(self._part(index), kind)
+            yield from self.shard(index, kind)
 
     def column(self, name: str) -> Iterator[Any]:
         """One column of all records: cheap where the whole record is not needed."""
-        import pyarrow.parquet as pq
-
         for index in self.committed():
-            with arrow_source(self._part(index)) as source:
-                yield from pq.read_table(source, columns=[name], pre_buffer=False).column(name).to_pylist()
+            yield from self._table(self._part(index).name).column(name).to_pylist()
 
     def dropped(self) -> Iterator[Dropped]:
         """The drop ledger."""
-        for path in sorted((self.path / "dropped").glob("part-*.parquet"), key=lambda path: int(path.stem[5:])):
-            yield from read_records(path, Dropped)
+        self.check()
+        for name in self._ledgers():
+            yield from self._records(name, Dropped)
+
+    def check_model(self, folder: Path | None = None) -> None:
+        """Compares every file of the finished model with the manifest.
+
+        Args:
+            folder: A copy of it on this machine, where it lies elsewhere.
+
+        Raises:
+            StoreError: A file is missing, is not one of them, or was changed.
+        """
+        self.check()
+        for name in self._seals() or {}:
+            self._check_model_file(name, folder)
 
     def intermediates(self, step: str) -> list[int]:
         """Numbers of the tables that a step of this stage has left for the next one, ascending."""
@@ -185,8 +279,7 @@ class StageFolder:
 
     def write_intermediate(self, step: str, index: int, table: pa.Table, rows: int) -> None:
         """Writes a table for the next step of this stage, in row groups of so many rows."""
-        with disk(self.work_path):
-            (self.work_path / step).mkdir(parents=True, exist_ok=True)
+        make_folder(self.work_path / step)
         write_table(self.work_path / step / f"part-{index:05d}.parquet", table, rows)
 
     @contextmanager
@@ -195,36 +288,42 @@ class StageFolder:
         import pyarrow.parquet as pq
 
         path = self.work_path / step / f"part-{index:05d}.parquet"
-        with arrow_source(path) as source, pq.ParquetFile(source, pre_buffer=False) as table:
-            yield table
+        with self._readable(path.name), arrow_source(path) as source:
+            with pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as table:
+                yield table
 
     def write_note(self, name: str, facts: Mapping[str, Any]) -> None:
         """Keeps facts about unfinished work."""
-        self.work_path.mkdir(parents=True, exist_ok=True)
-        write_json(self.work_path / f"{name}.json", facts)
+        make_folder(self.work_path)
+        write_record(self.work_path / f"{name}.json", facts)
 
     def read_note(self, name: str) -> dict[str, Any] | None:
         """Facts that were kept; None where none were."""
-        return read_json(self.work_path / f"{name}.json")
+        return self._record(f"work/{name}.json")
 
     def trained(self) -> dict[str, Any] | None:
         """What a training said of itself when it ended; None where it has not ended."""
-        return read_json(self.path / "trained.json")
+        return self._record("trained.json")
 
     def write_trained(self, facts: Mapping[str, Any]) -> None:
         """Notes that a training has ended, so that a kill before the manifest does not repeat it."""
-        write_json(self.path / "trained.json", facts)
+        write_record(self.path / "trained.json", facts)
 
     def finish(self, recipe: Recipe, counts: Counts, extra: Mapping[str, Any]) -> None:
-        """Writes the manifest: from here on the stage is done."""
+        """Writes the manifest, with the seals of all files: from here on the stage is done.
+
+        Raises:
+            StoreError: Records were dropped that no ledger holds.
+        """
         content = {
+            "seals": self._seal_tables(counts),
             **asdict(recipe),
             "fingerprint": recipe.fingerprint,
             "counts": asdict(counts),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             **extra,
         }
-        write_json(self.path / "manifest.json", content)
+        write_record(self.path / "manifest.json", content)
 
     def clear_work(self) -> None:
         """Throws away what was kept for unfinished work."""
@@ -232,18 +331,75 @@ class StageFolder:
 
     def clear(self) -> None:
         """Throws the stage away, its manifest first."""
-        (self.path / "manifest.json").unlink(missing_ok=True)
+        with disk(self.path):
+            (self.path / "manifest.json").unlink(missing_ok=True)
         remove(self.path)
 
     def _part(self, index: int) -> Path:
         return self.path / f"part-{index:05d}.parquet"
 
-    def _counted(self, index: int) -> Counts:
-        import pyarrow.parquet as pq
+    def _shards(self) -> list[int]:
+        return sorted(int(path.stem.removeprefix("part-")) for path in self.path.glob("part-*.parquet"))
 
-        with arrow_source(self._part(index)) as source:
-            facts: Mapping[bytes, bytes] = pq.read_schema(source).metadata or {}
-        return Counts(**json.loads(facts[_COUNTS]))
+    def _ledgers(self) -> list[str]:
+        numbers = sorted(int(path.stem.removeprefix("part-")) for path in self.path.glob("dropped/part-*.parquet"))
+        return [f"dropped/{self._part(number).name}" for number in numbers]
+
+    def _seals(self) -> dict[str, str] | None:
+        """The seal of each file of the finished stage, by its path here; None where an earlier version kept none."""
+        seals: dict[str, str] | None = (self.manifest() or {}).get("seals")
+        return seals
+
+    def _seal_tables(self, counts: Counts) -> dict[str, str]:
+        names = [*(self._part(index).name for index in self._shards()), *self._ledgers()]
+        footers = dict(zip(names, self._footers(names), strict=True))
+        in_ledgers = sum(footer.num_rows for name, (_, footer) in footers.items() if name.startswith("dropped"))
+        if names and in_ledgers != sum(counts.dropped.values()):
+            raise self._damaged(f"{in_ledgers:,} records are in its ledgers, not {sum(counts.dropped.values()):,}")
+        return {name: seal for name, (seal, _) in footers.items()}
+
+    def _footers(self, names: Sequence[str]) -> Iterator[tuple[str, pq.FileMetaData]]:
+        def read(name: str) -> tuple[str, pq.FileMetaData]:
+            with self._readable(name), (self.path / name).open("rb") as file:
+                return read_footer(file)
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            yield from readers.map(read, names)
+
+    def _records(self, name: str, kind: type[Record]) -> list[Record]:
+        with self._readable(name):
+            return list(records_of(self._table(name), kind))
+
+    def _table(self, name: str) -> pa.Table:
+        with self._readable(name):
+            return open_sealed((self.path / name).read_bytes(), (self._seals() or {}).get(name, ""))
+
+    def _check_model_file(self, name: str, folder: Path | None = None, *, anew: bool = False) -> None:
+        seal = (self._seals() or {}).get(name, "")
+        path = (folder or self.model_path) / name.removeprefix(_MODEL)
+        if not seal or not name.startswith(_MODEL) or is_remote(path):
+            return
+        with self._readable(name):
+            if seal_of(path, anew=anew) != seal:
+                raise ValueError("it is not the file that was written")
+
+    def _record(self, name: str) -> dict[str, Any] | None:
+        with self._readable(name):
+            return read_record(self.path / name)
+
+    @contextmanager
+    def _readable(self, name: str) -> Iterator[None]:
+        """Turns whatever is wrong with a file of this stage into one line."""
+        try:
+            with disk(self.path / name):
+                yield
+        # pyarrow has no error of its own for what is no table, a missing column or a failed checksum.
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise self._damaged(f"{name} is damaged ({' '.join(str(error).split())})") from None
+
+    def _damaged(self, what: str) -> StoreError:
+        hint = "throw the unfinished work away with --force" if self.path.parents[1].name.startswith(".") else ""
+        return StoreError(f"{self.name}: {what}", hint or f"run again with --redo {self.name}")
 
 
 def _counts(outcome: Outcome[Any], kind: type, seconds: float) -> Counts:

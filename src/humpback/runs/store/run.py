@@ -14,12 +14,25 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
+from packaging.version import InvalidVersion, Version
 
+from humpback import __version__
+from humpback.data_access.digests import digest_of
 from humpback.errors import StoreError, in_one_line
-from humpback.runs.store.files import append_line, is_remote, read_json, write_json, write_text
+from humpback.runs.store.files import (
+    append_line,
+    disk,
+    is_remote,
+    read_json,
+    read_record,
+    write_json,
+    write_record,
+    write_text,
+)
 from humpback.runs.store.folder import StageFolder
 
 _SECOND_TRY_SECONDS = 0.05
+_DIGEST_LINE = "# sha256 of the lines above: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._stages: dict[str, StageFolder] = {}
 
     @classmethod
     def existing(cls, path: Path) -> Run:
@@ -73,7 +87,7 @@ class Run:
 
     def stage(self, name: str) -> StageFolder:
         """The folder of one stage, whether or not it is there."""
-        return StageFolder(self.path / "stages" / name)
+        return self._stages.setdefault(name, StageFolder(self.path / "stages" / name))
 
     def stage_names(self) -> list[str]:
         """The stages that have a folder here."""
@@ -81,12 +95,31 @@ class Run:
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
     def save_config(self, text: str) -> None:
-        """Keeps the resolved configuration."""
-        write_text(self.config_path, text)
+        """Keeps the resolved configuration, and in its last line the digest of all above."""
+        write_text(self.config_path, f"{text}{_DIGEST_LINE}{digest_of(text.encode())}\n")
+
+    def saved_config(self) -> str:
+        """The resolved configuration.
+
+        Raises:
+            StoreError: It is not there, or was changed.
+        """
+        try:
+            with disk(self.config_path):
+                content = self.config_path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(f"no run in {self.path}", "give the folder that 'humpback run' wrote") from None
+        except UnicodeDecodeError:
+            content = _DIGEST_LINE
+        text, line, digest = content.rpartition(_DIGEST_LINE)
+        if line and digest.strip() != digest_of(text.encode()):
+            raise StoreError(f"{self.config_path} was changed since it was written",
+                             "change your own settings file, and write this one again with 'humpback run'")  # fmt: skip
+        return text or content
 
     def save_plan(self, content: Mapping[str, Any]) -> None:
         """Keeps what stages the run has."""
-        write_json(self.plan_path, content)
+        write_record(self.plan_path, {"humpback": __version__, **content})
 
     def saved_plan(self) -> dict[str, Any] | None:
         """What stages the run has; None where nobody has said so.
@@ -95,24 +128,43 @@ class Run:
             StoreError: The record is damaged.
         """
         try:
-            return read_json(self.plan_path)
+            return read_record(self.plan_path)
         except ValueError:
             raise StoreError(f"{self.plan_path} is damaged", "write it again with 'humpback run'") from None
 
     def save_stage_names(self, names: Iterable[str]) -> None:
         """Keeps what stages an experiment or a single command has; a run has its plan."""
-        write_json(self.path / "stages.json", {"stages": list(names)})
+        write_record(self.path / "stages.json", {"humpback": __version__, "stages": list(names)})
 
     def saved_stage_names(self) -> list[str]:
         """What stages an experiment or a single command has; none where nobody has said so."""
-        with suppress(ValueError, KeyError):
-            return list((read_json(self.path / "stages.json") or {"stages": []})["stages"])
-        return []
+        return list(self._saved_stages().get("stages", []))
+
+    def refuse_newer(self) -> None:
+        """Refuses to write into a folder of a newer version, which may mean something else by what it keeps there.
+
+        Raises:
+            StoreError: It is one.
+        """
+        for saved in (self.saved_plan() or {}, self._saved_stages()):
+            with suppress(InvalidVersion):
+                if Version(version := str(saved.get("humpback", "0"))) > Version(__version__):
+                    raise StoreError(f"{self.path} was written by humpback {version}, and this is {__version__}",
+                                     "upgrade humpback, or choose another run folder")  # fmt: skip
+
+    def recorded(self, setting: str) -> str:
+        """What the recipe of a stage here says of a setting; empty where none does."""
+        for name in self.stage_names():
+            with suppress(StoreError):  # a stage that is damaged says nothing: it is done again
+                if value := ((self.stage(name).recipe() or {}).get("settings") or {}).get(setting):
+                    return str(value)
+        return ""
 
     def log(self, event: str, **values: Any) -> None:
         """Adds one line to `log.jsonl`."""
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **values}, default=str)
-        append_line(self.path / "log.jsonl", line)
+        with disk(self.path / "log.jsonl"):
+            append_line(self.path / "log.jsonl", line)
 
     @contextmanager
     def recorded(self, stage: str, **values: Any) -> Iterator[None]:
@@ -137,18 +189,19 @@ class Run:
 
     def clear_progress(self) -> None:
         """Forgets how far the last stage was."""
-        (self.path / "progress.json").unlink(missing_ok=True)
+        with disk(self.path / "progress.json"):
+            (self.path / "progress.json").unlink(missing_ok=True)
 
     def logged(self, *events: str) -> Iterator[dict[str, Any]]:
-        """The lines of `log.jsonl` about some kinds of event, in order, without one that a kill cut short."""
+        """The lines of `log.jsonl` about some kinds of event, in order, without those that a kill or a disk damaged."""
         path = self.path / "log.jsonl"
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            try:
+        with disk(path):
+            content = path.read_bytes() if path.exists() else b""
+        for line in content.splitlines():
+            with suppress(ValueError):
                 values = json.loads(line)
-            except ValueError:
-                continue
-            if values.get("event") in events:
-                yield values
+                if isinstance(values, dict) and values.get("event") in events and isinstance(values.get("stage"), str):
+                    yield values
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -204,6 +257,11 @@ class Run:
             except BlockingIOError:
                 return named
         return None
+
+    def _saved_stages(self) -> dict[str, Any]:
+        with suppress(ValueError):
+            return read_record(self.path / "stages.json") or {}
+        return {}
 
     @property
     def _lock_path(self) -> Path:
