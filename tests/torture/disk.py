@@ -6,7 +6,7 @@ Without a fault it keeps a log, from which `power` works out what a power cut wo
 themselves (the weights of a model) are not seen.
 """
 
-# ruff: noqa: PTH - it stands where pathlib calls the operating system
+# ruff: noqa: PTH100, PTH112, PTH115, PTH118
 
 from __future__ import annotations
 

@@ -54,9 +54,8 @@ class Warm:
         return self
 
     def __exit__(self, *error: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        with self._process:  # closes its input, which ends it
+            pass
 
     def run(self, *arguments: object, root: Path, fault: str = "", at: int = -1) -> Try:
         """Types `humpback ARGUMENTS` on a disk with a fault."""
