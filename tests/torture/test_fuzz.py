@@ -202,16 +202,19 @@ def test_no_settings_file_makes_its_reader_crash(damage, data: st.DataObject):
         parse_config(text, "run.yaml")
 
 
-@fuzz(st.data(), examples=5, whole=800)
+@fuzz(st.data(), examples=10, whole=2000)
 def test_no_value_of_a_setting_makes_its_reader_crash(data: st.DataObject):
-    values = yaml.safe_load(whole_config())
+    values, path = yaml.safe_load(whole_config()), []
+    while isinstance(values, dict) and values and (not path or data.draw(st.integers(0, 4))):
+        path.append(data.draw(st.sampled_from(sorted(values))))
+        values = values[path[-1]]
+    changed: Any = data.draw(JSON)
+    for name in reversed(path):
+        changed = {name: changed}
     with contextlib.suppress(HumpbackError):
-        parse_config(yaml.safe_dump(exchanged(values, data.draw)), "run.yaml")
-    config = parse_config("{}", "run.yaml")
-    group = data.draw(st.sampled_from(sorted(values)))
-    name = data.draw(st.sampled_from(sorted(values[group])) | ANY_TEXT) if isinstance(values[group], dict) else ""
+        parse_config(yaml.safe_dump(changed), "run.yaml")
     with contextlib.suppress(HumpbackError):
-        with_changes(config, [f"{group}.{name}={data.draw(ANY_TEXT)}"])
+        with_changes(parse_config("{}", "run.yaml"), [f"{'.'.join(path)}={data.draw(ANY_TEXT)}"])
 
 
 TEMPLATE = st.lists(
