@@ -14,6 +14,13 @@ Imports nothing of ours.
 
 from __future__ import annotations
 
+import re
+
+_STEERING = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff]"
+)
+"""What steers a terminal or turns text around: control and bidi marks, other line ends, halves of surrogate pairs."""
+
 
 class HumpbackError(Exception):
     """A mistake that the user can correct.
@@ -71,3 +78,8 @@ def in_one_line(error: Exception) -> str:
     """An error as one line: what a user can correct as it is, a bug with its kind."""
     text = str(error) if isinstance(error, HumpbackError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
+
+
+def harmless(text: str) -> str:
+    """A text of strangers that can be shown anywhere: what steers a terminal is written as an escape of JSON."""
+    return _STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)

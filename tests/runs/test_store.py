@@ -154,7 +154,7 @@ def test_a_damaged_shard_is_one_clear_line(tmp_path):
     folder = Run(tmp_path).stage("segments")
     folder.start(RECIPE)
     (folder.path / "part-00000.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(StoreError, match="segments: part-00000.parquet is damaged .*--redo segments"):
+    with pytest.raises(StoreError, match=r"segments: part-00000.parquet is damaged .*--redo segments"):
         folder.shard(0, Segment)
 
 

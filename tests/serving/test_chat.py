@@ -18,9 +18,10 @@ import pytest
 
 from humpback.config import TagSettings
 from humpback.engines.fake import FakeEngine
+from humpback.errors import harmless
 from humpback.models.template import MODEL_RECORD
 from humpback.records import Completion, Request, Sampling
-from humpback.serving.chat import Conversation, chat, harmless
+from humpback.serving.chat import Conversation, chat
 from humpback.serving.models import answering_models
 from tests.command import humpback, mistake
 from tests.killing import take_ctrl_c
@@ -92,7 +93,7 @@ def test_models_side_by_side_are_named_and_remember_their_own_answers():
 
 
 def test_an_answer_cannot_steer_the_terminal():
-    assert harmless("a\x1b[2Jb\x9b\rc\n\td") == "a[2Jbc\n\td"
+    assert harmless("a\x1b[2Jb\x9b\rc\n\td\u202ee") == "a\\u001b[2Jb\\u009b\\u000dc\n\td\\u202ee"
 
 
 def test_the_tags_are_those_of_the_models_own_record(finetuned: Path, tiny_chat_model: Path):

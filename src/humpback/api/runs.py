@@ -105,9 +105,11 @@ class RunFolder:
         """Writes data set and model, each with its card; where they are, by what they are.
 
         Raises:
-            StoreError: The run is not finished, or the disk is full.
+            StoreError: The run is not finished, another process is at work in it, or the disk is full.
         """
-        return write_export(self._run)
+        run = self._run
+        with run.locked():
+            return write_export(run)
 
     @property
     def _run(self) -> Run:

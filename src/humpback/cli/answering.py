@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from humpback.cli.options import Sets
-from humpback.errors import ConfigError, InputError
+from humpback.errors import ConfigError, InputError, harmless
 
 if TYPE_CHECKING:
     from humpback.serving.models import AnsweringModel
@@ -40,7 +40,7 @@ def chat(
     Example: humpback chat runs/demo --model 0 --model 2
     """
     from humpback.records import Sampling
-    from humpback.serving.chat import HELP, Conversation, harmless
+    from humpback.serving.chat import HELP, Conversation
     from humpback.serving.chat import chat as chat_with
     from humpback.serving.models import answering_models
 

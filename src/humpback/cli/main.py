@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -79,10 +80,21 @@ def main() -> None:
     """Runs the command line. A user's mistake is one line and exit code 2; a bug is a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     with output.closing_log():
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal that has no UTF-8 still shows what it can
+                stream.reconfigure(errors="backslashreplace")
         try:
             app()
-        except HumpbackError as error:
+        except (HumpbackError, OSError) as error:
             if output.chosen.verbose:
                 traceback.print_exc()
-            output.say(f"humpback: {error}", error=True)
+            output.say(f"humpback: {_in_words(error)}", error=True)
             sys.exit(2)
+
+
+def _in_words(error: HumpbackError | OSError) -> str:
+    """A mistake as it is; what a disk or a network refuses with what it is about."""
+    if isinstance(error, HumpbackError):
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}: see to it and run the command again; finished work is kept"

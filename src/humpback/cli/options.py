@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from humpback.cli.output import say
+from humpback.cli.stopping import stoppable
+from humpback.errors import harmless
 
 if TYPE_CHECKING:
     from humpback.config import Config
@@ -44,16 +46,6 @@ def at_work(*, force: bool = False) -> Iterator[How]:
         yield How(force, display)
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Says after Ctrl-C how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say("humpback: stopped; finished work is kept: run it again to continue", error=True)
-        raise typer.Exit(130) from None
-
-
 def configured(changes: list[str] | None, **groups: Mapping[str, Any]) -> Config:
     """The settings that a command's arguments give, with the user's changes.
 
@@ -74,4 +66,4 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Prints one object."""
-    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+    typer.echo(harmless(json.dumps(values, indent=2, ensure_ascii=False)))

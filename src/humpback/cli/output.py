@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO
 
 import typer
 
-from humpback.errors import ConfigError
+from humpback.errors import ConfigError, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,14 +70,14 @@ def _options(
 
 
 def say(line: str, *, error: bool = False) -> None:
-    """Prints a line, and writes it to the log file."""
-    typer.echo(line, err=error)
+    """Prints a line, harmless whatever strangers have put into it, and writes it to the log file."""
+    typer.echo(harmless(line), err=error)
     log.log(logging.ERROR if error else logging.INFO, line)
 
 
 def print_to(console: Console, line: str, **settings: Any) -> None:
-    """Prints a line by rich, and writes it to the log file."""
-    console.print(line, markup=False, highlight=False, **settings)
+    """Prints a line by rich, harmless like those of `say`, and writes it to the log file."""
+    console.print(harmless(line), markup=False, highlight=False, **settings)
     log.info(line)
 
 
@@ -116,9 +116,14 @@ def _open_log(file: Path | None) -> None:
         _add(logging.StreamHandler(sys.stderr), lambda record: record.name != log.name)
 
 
+class _Harmless(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
+
+
 def _add(handler: logging.Handler, shows: Callable[[logging.LogRecord], bool] = lambda record: True) -> None:
     handler.name = __name__
     handler.setLevel(logging.INFO)
     handler.addFilter(shows)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
+    handler.setFormatter(_Harmless("%(asctime)s %(name)s %(levelname)s: %(message)s"))
     logging.getLogger().addHandler(handler)

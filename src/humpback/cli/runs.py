@@ -7,8 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from humpback.cli.options import AsJson, Force, Sets, at_work, print_lines, stoppable
+from humpback.cli.options import AsJson, Force, Sets, at_work, print_json, print_lines
 from humpback.cli.output import say
+from humpback.cli.stopping import stoppable
 from humpback.errors import ConfigError
 
 Config_ = Annotated[str, typer.Argument(help="Configuration file, or 'package:demo' for the one shipped.")]
@@ -132,8 +133,8 @@ def verify(folder: RunFolder, as_json: AsJson = False) -> None:
 
     Example: humpback verify runs/demo
     """
-    from humpback.runs.verify import verify as verify_run
     from humpback.runs.store import Run, path_of
+    from humpback.runs.verify import verify as verify_run
 
     with stoppable():
         verified = verify_run(Run(path_of(folder)))
@@ -193,9 +194,9 @@ def export(
                           "leave them out: a run has its own model, and its export lies in the run folder")  # fmt: skip
     else:
         run = Run.existing(path_of(source))
-        with at_work():
+        with at_work(), run.locked():
             exported = write_export(run)
-        run.log("end", stage=DELIVERY)
+            run.log("end", stage=DELIVERY)
     print_lines(f"wrote {path}" for path in exported.values())
     if push:
         print_lines(push_to_hub(exported, push))

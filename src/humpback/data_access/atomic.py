@@ -27,12 +27,12 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
     Args:
         path: The target, on a disk or wherever fsspec reaches.
-        mode: 'wb', or 'w' for text, which is UTF-8 with line ends as they are written.
+        mode: 'wb', or 'w' for text: UTF-8, line ends as they are written, halves of surrogate pairs as JSON escapes them.
 
     Raises:
         OSError: The file cannot be written, or the block raised it. The target is then as it was.
     """
-    text = {"encoding": "utf-8", "newline": ""} if "b" not in mode else {}
+    text = {"encoding": "utf-8", "newline": "", "errors": "backslashreplace"} if "b" not in mode else {}
     if not isinstance(path, Path):
         # An object store shows an object only once it is complete, so it needs no temporary name.
         with io.BytesIO() as buffer:

@@ -54,8 +54,23 @@ def table_of(records: Sequence[Any], kind: type) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema(kind)
-    columns = [pa.array([getattr(r, name) for r in records], schema.field(name).type) for name in schema.names]
+    columns = [_column([getattr(r, name) for r in records], schema.field(name).type) for name in schema.names]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:  # half a surrogate pair: no file can hold it
+        return pa.array([_storable(value) for value in values], kind)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_storable, value))
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 @contextmanager

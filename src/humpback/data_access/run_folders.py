@@ -14,7 +14,10 @@ def is_run_folder(path: Path) -> bool:
     A run folder has `stages/` and one of `run.lock` and `config.yaml`; a work folder is called `.NAME.work` and has
     `stages/`, even where it is no run of this machine and has no lock.
     """
-    if not (path / _STAGES).is_dir():
+    try:
+        if not (path / _STAGES).is_dir():
+            return False
+    except PermissionError:  # whoever lists the folder says so
         return False
     return _is_work_name(path.name) or any((path / name).is_file() for name in _RUN_FILES)
 

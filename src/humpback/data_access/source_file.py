@@ -131,8 +131,12 @@ class SourceFile:
         and what the server tells count: a checksum, else the time it was written; where it tells neither, the content
         does, as above.
         """
-        if self.mark:
-            return content_id(self.mark)
+        try:
+            return content_id(self.mark) if self.mark else self._sampled_digest()
+        except OSError:  # one file of many that cannot be read is dropped and counted where it is read
+            return content_id("cannot be read")
+
+    def _sampled_digest(self) -> str:
         if self.size <= FULLY_READ:
             return self._digest_of_bytes(FULLY_READ)
         digest = hashlib.blake2b(digest_size=16)

@@ -38,6 +38,7 @@ METADATA_FILES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json"
 WITHOUT_ENDING = "without an ending"
 _EXCLUDED = "excluded"
 _OUTSIDE = "linked from outside the folder"
+_UNREADABLE = "that cannot be read"
 _MOST_KINDS = 10
 """Kinds of file that a line names."""
 
@@ -229,11 +230,14 @@ def _named(source: SourceFile, selection: Selection) -> SourceFile:
 
 
 def _folder(folder: Path, selection: Selection) -> Iterator[SourceFile]:
-    for parent, folders, files in os.walk(folder, followlinks=False):
+    closed: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=closed.append, followlinks=False):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not is_run_folder(Path(parent, name))
         )
         yield from _inside(folder, [Path(parent, name) for name in sorted(files)], selection)
+    for error in closed:
+        yield _unreadable(Path(error.filename), folder)
 
 
 def _inside(base: Path, paths: list[Path], selection: Selection) -> Iterator[SourceFile]:
@@ -241,16 +245,27 @@ def _inside(base: Path, paths: list[Path], selection: Selection) -> Iterator[Sou
     root = base.resolve()
     runs: dict[Path, bool] = {}
     for path in paths:
-        below = path.relative_to(base)
-        if any(part.startswith(".") for part in below.parts) or not path.is_file():
-            continue
-        if any(_is_run(base / parent, runs) for parent in below.parents):
-            continue
-        name = str(Path(root.name if selection.folder_in_name else "") / below)
-        refusal = selection.refusal(name)
-        if not refusal and not selection.outside_links and not _lies_in(path, root, below):
-            refusal = _OUTSIDE
-        yield replace(_local_file(path, name, selection), passed_over=refusal)
+        try:
+            if any(_is_run(base / parent, runs) for parent in path.relative_to(base).parents):
+                continue
+            yield from _data_file(path, base, root, selection)
+        except OSError:
+            yield _unreadable(path, base)
+
+
+def _data_file(path: Path, base: Path, root: Path, selection: Selection) -> Iterator[SourceFile]:
+    below = path.relative_to(base)
+    if any(part.startswith(".") for part in below.parts) or not path.is_file():
+        return
+    name = str(Path(root.name if selection.folder_in_name else "") / below)
+    refusal = selection.refusal(name)
+    if not refusal and not selection.outside_links and not _lies_in(path, root, below):
+        refusal = _OUTSIDE
+    yield replace(_local_file(path, name, selection), passed_over=refusal)
+
+
+def _unreadable(path: Path, base: Path) -> SourceFile:
+    return SourceFile(str(path), str(path.relative_to(base)), 0, passed_over=_UNREADABLE)
 
 
 def _lies_in(path: Path, root: Path, below: Path) -> bool:

@@ -16,9 +16,10 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -33,7 +34,7 @@ _LONGEST_RETRY_AFTER = 600.0
 """A server that asks for a longer wait is taken to be closed."""
 
 _CONNECT_SECONDS = 10.0
-_MAX_ANSWER_BYTES = 64 << 20
+_LARGE_ANSWER_BYTES, _MAX_ANSWER_BYTES = 1 << 20, 64 << 20
 _RETRYABLE = {408, 409, 425, 429}
 _ONE_REQUEST = {400, 413, 422}
 _SHOWN_CHARS = 300
@@ -179,7 +180,7 @@ class Server:
 
     async def _serve(self) -> None:
         async with self._client:
-            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            self._loop, self._stop, self._large = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
             self._ready.set()
             await self._stop.wait()
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -234,12 +235,12 @@ class Server:
         if reply.status != 200:
             raise self._error_of_status(reply)
         try:
-            content = json.loads(reply.body)
+            content = json.loads(reply.body.decode(errors="replace"))
             if not isinstance(content, dict):
                 raise ValueError("no object")
             if content.get("error") and "choices" not in content:
                 raise ValueError(f"an error in place of an answer: {error_text(reply.body)}")
-            result = read(content)
+            result = read(_storable(content) if b"\\ud" in reply.body.lower() else content)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _Failed(self._clean(f"a damaged answer: {error}")) from None
         self._answered_at = time.monotonic()
@@ -248,10 +249,14 @@ class Server:
     async def _exchange(self, method: str, path: str, body: bytes | None) -> _Reply:
         url = f"{self._settings.base_url}/{path}"
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        async with self._client.stream(method, url, content=body, headers=headers) as response:
-            pieces, size = [], 0
+        async with AsyncExitStack() as stack:
+            response = await stack.enter_async_context(self._client.stream(method, url, content=body, headers=headers))
+            pieces, size, large = [], 0, False
             async for piece in response.aiter_bytes():
                 size += len(piece)
+                if size > _LARGE_ANSWER_BYTES and not large:  # one at a time: endless answers share this memory
+                    await stack.enter_async_context(self._large)
+                    large = True
                 if size > _MAX_ANSWER_BYTES:
                     raise _Failed(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MiB")
                 pieces.append(piece)
@@ -285,6 +290,15 @@ class Server:
         """One line that does not hold the key."""
         line = " ".join(text.split())
         return (line.replace(self._key, "***") if self._key else line)[:_SHOWN_CHARS]
+
+
+def _storable(value: Any) -> Any:
+    """JSON values without halves of surrogate pairs, which no file can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _key(name: str) -> str:

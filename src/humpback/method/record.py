@@ -61,8 +61,8 @@ class PlanRecord:
     """Where the seed's answers lie, which segments are chosen by; empty where none are chosen."""
 
 
-def record_of(plan_: Plan, config: Config, base: str) -> PlanRecord:
-    """The record of a plan that was made from these settings on this machine, on a base model of this identity."""
+def record_of(plan_: Plan, config: Config, base: str = "") -> PlanRecord:
+    """The record of a plan that was made from these settings on this machine; `base` is the identity of its model."""
     licence = models.licence(config.model)
     hub_id = config.model.name if models.is_hub_id(config.model) else ""
     return PlanRecord(
@@ -79,7 +79,13 @@ def record_of(plan_: Plan, config: Config, base: str) -> PlanRecord:
         curated=tuple(stage.name for stage in plan_.curated),
         evaluation=plan_.evaluation.name if plan_.evaluation else "",
         scorer=resolve_auto(config).curate.scorer,
-        base=BaseModel(_without_folders(config.model.name), base, licence.name, licence.notice, hub_id),
+        base=BaseModel(
+            _without_folders(config.model.name),
+            base or models.identify(config.model),
+            licence.name,
+            licence.notice,
+            hub_id,
+        ),
         seed_source=_without_folders(config.seed.source),
         documents=tuple(map(_without_folders, config.corpus.documents)),
         direction=next((stage.name for stage in plan_.corpus if stage.makes is SeedDirection), ""),
@@ -112,7 +118,7 @@ def read_record(run: Run) -> PlanRecord:
 
 def base_identity(run: Run, config: Config) -> str:
     """The identity of the base model, as the run has recorded it where an earlier version did."""
-    return models.identify(config.model, run.recorded("model.identity"))
+    return models.identify(config.model, run.recorded_setting("model.identity"))
 
 
 def stage_names(run: Run) -> tuple[str, ...]:

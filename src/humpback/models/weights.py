@@ -73,7 +73,7 @@ def _check(path: Path, network: Any, loaded: dict[str, Any]) -> None:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """transformers warns of weights in a table of many lines; here they are refused in one."""
+    """Transformers warns of weights in a table of many lines; here they are refused in one."""
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from humpback.config import TagSettings
 from humpback.engines.base import Engine, StreamingEngine
+from humpback.errors import harmless
 from humpback.prompts import forward_messages
 from humpback.records import Completion, Message, Part, Request, Sampling, record_rng_seed
 from humpback.seed.pairs import normal_text
@@ -95,8 +95,3 @@ def _answer(conversation: Conversation, text: str, show: Show, *, named: bool) -
         return
     marks = {"length": " [cut off]", "error": f"[no answer: {completion.error}]"}
     show(marks.get(completion.finish_reason, "") + "\n")
-
-
-def harmless(text: str) -> str:
-    """A text that cannot steer a terminal: control characters other than line breaks and tabs are left out."""
-    return "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) != "Cc")

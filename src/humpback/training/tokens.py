@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 from datasets import Dataset
 
 from humpback.config import TagSettings
-from humpback.data_access.atomic import atomic_folder
 from humpback.config.paths import cache_folder
+from humpback.data_access.atomic import atomic_folder
 from humpback.models.template import Example, Template
 from humpback.prompts import prompt_digest
 from humpback.records import Direction, Dropped, Pair

@@ -15,7 +15,7 @@ def as_document(
         return as_dropped(source, "document too long", f"{len(text)} characters", text)
     if not text or text.isspace():
         return as_dropped(source, "empty document", f"{len(text)} characters", "")
-    text, stored = _storable(text)
+    source, (text, stored) = nameable(source), _storable(text)
     if b"\x00" in stored:  # in a text with wide characters the search takes sixty times as long
         return as_dropped(source, "not text", "holds NUL characters", text)
     return Document(content_id(source, text), source, form, _storable(title)[0], text)
@@ -23,8 +23,13 @@ def as_document(
 
 def as_dropped(source: str, reason: str, detail: str, text: str) -> Dropped:
     """An entry of the drop ledger for what could not be read, with the beginning of its text."""
-    shown_text = excerpt(text)
+    source, detail, shown_text = nameable(source), nameable(detail), excerpt(_storable(text)[0])
     return Dropped(content_id(source, reason, detail, shown_text), reason, detail[:200], source, shown_text)
+
+
+def nameable(source: str) -> str:
+    """The name of a source as it can be stored: bytes of a file name that are no UTF-8 are escapes in it."""
+    return source.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _storable(text: str) -> tuple[str, bytes]:

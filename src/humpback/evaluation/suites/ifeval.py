@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from humpback.config.paths import cache_folder
 from humpback.data_access.atomic import atomic_folder
 from humpback.data_access.rows import Values, file_rows
 from humpback.errors import InputError
 from humpback.evaluation.suites.results import Row
-from humpback.config.paths import cache_folder
 
 METRICS = ("prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc")
 _HUB = "google/IFEval"

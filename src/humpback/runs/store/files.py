@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +54,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StoreError: The disk is full.
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -140,11 +139,10 @@ def file_sizes(folder: Path) -> dict[str, int]:
         prefix = len(remote.fs._strip_protocol(remote.path).rstrip("/")) + 1
         return {name[prefix:]: int(facts["size"]) for name, facts in found.items()}
     sizes = {}
-    for place, _, names in os.walk(folder):
-        inside = os.path.relpath(place, folder)
-        for name in names:
-            with suppress(FileNotFoundError):  # a file of a run at work may go while it is looked at
-                sizes[os.path.normpath(os.path.join(inside, name))] = os.stat(os.path.join(place, name)).st_size
+    for path in folder.rglob("*") if folder.exists() else ():
+        with suppress(FileNotFoundError):  # a file of a run at work may go while it is looked at
+            if path.is_file():
+                sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
     return sizes
 
 

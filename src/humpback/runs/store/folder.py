@@ -288,9 +288,12 @@ class StageFolder:
         import pyarrow.parquet as pq
 
         path = self.work_path / step / f"part-{index:05d}.parquet"
-        with self._readable(path.name), arrow_source(path) as source:
-            with pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as table:
-                yield table
+        with (
+            self._readable(f"work/{step}/{path.name}"),
+            arrow_source(path) as source,
+            pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as table,
+        ):
+            yield table
 
     def write_note(self, name: str, facts: Mapping[str, Any]) -> None:
         """Keeps facts about unfinished work."""

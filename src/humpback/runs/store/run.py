@@ -152,7 +152,7 @@ class Run:
                     raise StoreError(f"{self.path} was written by humpback {version}, and this is {__version__}",
                                      "upgrade humpback, or choose another run folder")  # fmt: skip
 
-    def recorded(self, setting: str) -> str:
+    def recorded_setting(self, setting: str) -> str:
         """What the recipe of a stage here says of a setting; empty where none does."""
         for name in self.stage_names():
             with suppress(StoreError):  # a stage that is damaged says nothing: it is done again

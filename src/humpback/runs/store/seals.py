@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_BODY = b"humpback.body"
+_BODY = "humpback.body"
 """Where a footer has the digest of what stands before it."""
 _MAGIC = b"PAR1"
 _END = 8
@@ -69,7 +69,7 @@ def open_sealed(content: bytes, seal: str) -> pa.Table:
     if seal and (seal != f"{len(content)} {digest_of(content[max(0, begin) :])}"):
         raise ValueError("it is not the file that was written")
     # pyarrow is given nothing that the digests do not vouch for: some damage would end the process.
-    body = (read_footer(io.BytesIO(content))[1].metadata or {}).get(_BODY)
+    body = (read_footer(io.BytesIO(content))[1].metadata or {}).get(_BODY.encode())
     if body is not None and body.decode("ascii", "replace") != digest_of(content[:begin]):
         raise ValueError("it was changed since it was written")
     with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:

@@ -101,7 +101,8 @@ def _without_main() -> Iterator[None]:
 def _open_job(job: bytes) -> None:
     """Opens the job in a worker. The parent handles Ctrl-C, and a worker without a parent exits."""
     global _run_task
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     _run_task = ExitStack().enter_context(cloudpickle.loads(job).open())
 
