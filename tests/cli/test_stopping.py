@@ -53,9 +53,9 @@ def test_a_signal_ends_a_run_within_two_seconds_and_in_one_line(number, kind, co
         _, errors = process.communicate(timeout=20)
         assert time.monotonic() - since < 4  # two, and time for a machine that is busy
     assert process.returncode == 128 + number
-    assert errors.strip().splitlines()[-1:] == [
-        "humpback: stopped; finished work is kept: run it again to continue"
-    ], errors
+    assert errors.strip().splitlines()[-1:] == ["humpback: stopped; finished work is kept: run it again to continue"], (
+        errors
+    )
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
 
