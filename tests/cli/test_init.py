@@ -9,14 +9,14 @@ from humpback.cli.experiment import read_experiment
 from humpback.config import Config
 from humpback.config.experiment import ExperimentSettings
 from humpback.method.new_file import preset_names
-from humpback.method.settings_file import load_config, load_settings, read_config
+from humpback.method.settings_file import load_settings, read_config
 from tests.command import humpback, mistake
 
 
 def test_all_writes_the_defaults_with_their_meaning(tmp_path):
     path = tmp_path / "run.yaml"
     assert humpback("init", path, "--all").returncode == 0
-    assert load_config(path) == Config()
+    assert load_settings(path, Config) == Config()
     assert "# Shortest segment, in characters." in path.read_text(encoding="utf-8")
     assert "is there already" in mistake("init", path, "--all")
     assert "leave out --all" in mistake("init", tmp_path / "b.yaml", "--all", "--preset", "gpu")

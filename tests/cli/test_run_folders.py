@@ -9,7 +9,11 @@ from humpback.config import Config
 from humpback.method.plan import plan
 from humpback.method.record import read_record, record_of
 from humpback.runs.store import Run
+from humpback.runs.store.files import write_record
 from tests.command import humpback, mistake
+from tests.corpus_fixtures import documents as documents_
+from tests.corpus_fixtures import seed_file as seed_file_
+from tests.corpus_fixtures import settings as settings_
 
 
 def test_a_finished_run_is_read_from_its_own_files_alone(config_file, documents, seed_file, tmp_path, monkeypatch):
@@ -81,3 +85,55 @@ def test_a_folder_of_somebody_is_no_run_folder(config_file, tmp_path, name):
 
 def test_a_file_is_no_run_folder(config_file, tmp_path):
     assert f"{config_file} is a file" in mistake("run", config_file, "--out", config_file)
+
+
+def test_a_run_of_a_newer_version_is_read_as_far_as_possible_and_never_written(config_file, tmp_path):
+    out = tmp_path / "run"
+    assert humpback("run", config_file, "--out", out, "--until", "backward").returncode == 0
+    run = Run(out)
+    run.save_config(
+        f"{run.saved_config()}telepathy:\n  range: 9\n".replace("max_new_tokens: 512", "max_new_tokens: [1]")
+    )
+    write_record(run.plan_path, {**(run.saved_plan() or {}), "humpback": "999.1", "aura": {"colour": "blue"}})
+    manifest = run.stage("seed").manifest() or {}
+    write_record(out / "stages/seed/manifest.json", {**manifest, "counts": {**manifest["counts"], "souls": 3}})
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert "seed " in humpback("status", out).stdout
+    assert humpback("report", out).returncode == 0
+    refused = mistake("run", config_file, "--out", out)
+    assert "was written by humpback 999.1" in refused
+    assert "upgrade humpback" in refused
+    after = {path: path.read_bytes() for path in before}
+    assert {path.name for path in before if before[path] != after[path]} <= {"run.lock"}
+    assert "telepathy is not a setting" in mistake("run", out / "config.yaml", "--out", tmp_path / "other")
+
+
+def test_an_export_takes_the_lock_and_readers_need_none(config_file, tmp_path):
+    out = tmp_path / "run"
+    assert humpback("run", config_file, "--out", out).returncode == 0
+    with Run(out).locked():
+        assert "is in use by process" in mistake("export", out)
+        for command in ("report", "status", "verify"):
+            assert humpback(command, out).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "plan.json", "log.jsonl", "progress.json", "run.lock"])
+def test_a_damaged_file_of_a_run_is_one_line_or_nothing(name, begun, tmp_path):
+    out = shutil.copytree(begun[0], tmp_path / "run")
+    for content in (b"[]", b"\xff\xfe{", b'{"stage": 3, "event": "begin"}'):
+        (out / name).write_bytes(content)
+        for command in ("status", "report", "verify"):
+            done = humpback(command, out)
+            assert done.returncode in (0, 1, 2)
+            assert len(done.stderr.splitlines()) <= 1, done.stderr
+    assert humpback("run", begun[1], "--out", out, "--until", "backward").returncode == 0
+    assert humpback("verify", out).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("begun")
+    values = settings_.__wrapped__(documents_.__wrapped__(folder), seed_file_.__wrapped__(folder))
+    (folder / "run.yaml").write_text(json.dumps(values), encoding="utf-8")
+    assert humpback("run", folder / "run.yaml", "--out", folder / "run", "--until", "backward").returncode == 0
+    return folder / "run", folder / "run.yaml"

@@ -8,6 +8,7 @@ import yaml
 from humpback.cli.experiment import read_experiment
 from humpback.config.paths import path_in
 from humpback.method.settings_file import load_config, read_config
+from humpback.runs.store import Run
 from tests.command import humpback, mistake
 
 
@@ -105,7 +106,7 @@ def test_the_settings_that_a_run_keeps_may_be_run_from_any_folder(settings, docu
     done = humpback("run", "run.yaml", "--out", "out", "--until", "segments", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     kept = tmp_path / "out" / "config.yaml"
-    assert load_config(kept).corpus.documents == (str(documents),)
+    assert load_config(Run(kept.parent)).corpus.documents == (str(documents),)
     (tmp_path / "elsewhere").mkdir()
     again = humpback("plan", "../out/config.yaml", "--out", "../out", cwd=tmp_path / "elsewhere")
     assert again.stdout.count("done") == 2, again.stdout + again.stderr

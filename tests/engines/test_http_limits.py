@@ -2,6 +2,7 @@
 
 import logging
 import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
@@ -155,3 +156,25 @@ def test_a_key_that_is_none_is_named_by_its_variable_alone(value, monkeypatch):
     with serving(Loopback(given(reply()))) as server, pytest.raises(ConfigError, match="TRY_KEY") as caught:
         open_on(server, api_key_env="TRY_KEY")
     assert not value or value not in str(caught.value)
+
+
+def test_endless_answers_share_the_memory_of_one():
+    def respond(handler: Handler, body: Json) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b" " * (1 << 20))
+
+    tracemalloc.start()
+    try:
+        with serving(Loopback(respond)) as server, pytest.raises(EngineError, match="more than 64 MiB"):
+            answers(server, 8, concurrency=8, retries=0)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20, "one of 64 MiB, joined or not, and seven of 1 MiB"
+    finally:
+        tracemalloc.stop()
+
+
+def test_half_a_surrogate_pair_in_an_answer_becomes_a_character_that_a_file_can_hold():
+    with serving(Loopback(lambda handler, body: handler.send_json(200, reply("Fine\ud800.\ud83d\ude00")))) as server:
+        found = answers(server, 1)
+    assert [answer.text for answer in found.values()] == ["Fine\ufffd.\U0001f600"]

@@ -84,10 +84,10 @@ class RunFolder:
         """The folder of M_0, M_1, ... or of the backward model M_yx; -1 is the last one."""
         names = self._results.plan.models
         if number == "backward":
-            return self._finished(self._results.plan.backward).model_path
+            return _whole_model(self._finished(self._results.plan.backward))
         if not -1 <= number < len(names):
             raise StoreError(f"{self.path} has no model {number}", f"it has 0 to {len(names) - 1}, and 'backward'")
-        return self._finished(names[number]).model_path
+        return _whole_model(self._finished(names[number]))
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The loss of each model on the held-out seed pairs; none while they are not measured."""
@@ -205,6 +205,11 @@ def open_run(folder: str | Path) -> RunFolder:
         >>> humpback.open_run("runs/demo").status
     """
     return RunFolder(Run.existing(path_of(str(folder))).path)
+
+
+def _whole_model(stage: StageFolder) -> Path:
+    stage.check_model()
+    return stage.model_path
 
 
 def _state(stage: StageFolder) -> State:

@@ -6,12 +6,13 @@ target sees the previous content or the whole new one; a killed process leaves a
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -27,7 +28,7 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
     Args:
         path: The target, on a disk or wherever fsspec reaches.
-        mode: 'wb', or 'w' for text: UTF-8, line ends as they are written, halves of surrogate pairs as JSON escapes them.
+        mode: 'wb', or 'w' for text: UTF-8, line ends as they are written, halves of surrogate pairs as escapes.
 
     Raises:
         OSError: The file cannot be written, or the block raised it. The target is then as it was.
@@ -122,10 +123,13 @@ def sync_tree(folder: Path) -> None:
 
 def sync(path: Path) -> None:
     """Waits until a file's content, or a folder's list of names, is on the disk."""
-    # Some network file systems cannot flush a folder; for a file an error means that its content is lost.
-    with suppress(OSError) if path.is_dir() else nullcontext():
+    try:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        # Some network file systems cannot flush a folder; for a file an error means that its content is lost.
+        if error.errno in (errno.EIO, errno.ENOSPC, errno.EDQUOT) or not path.is_dir():
+            raise

@@ -146,7 +146,10 @@ class Run:
         Raises:
             StoreError: It is one.
         """
-        for saved in (self.saved_plan() or {}, self._saved_stages()):
+        plan: dict[str, Any] = {}
+        with suppress(StoreError):  # a run writes it anew
+            plan = self.saved_plan() or {}
+        for saved in (plan, self._saved_stages()):
             with suppress(InvalidVersion):
                 if Version(version := str(saved.get("humpback", "0"))) > Version(__version__):
                     raise StoreError(f"{self.path} was written by humpback {version}, and this is {__version__}",
