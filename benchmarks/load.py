@@ -87,18 +87,23 @@ def main() -> None:
                 f"{case.cpu_s:>7.0f} s of processor {case.peak_mib:>6,} MiB  exit {case.exit_code}  {case.last_line}",
                 flush=True,
             )
+        if arguments.json:
+            arguments.json.write_text(
+                json.dumps(figures(cases, arguments.memory_gib), indent=2) + "\n", encoding="utf-8"
+            )
+
+
+def figures(cases: list[Done], memory_gib: float) -> dict[str, Any]:
+    """What is kept of the cases so far."""
     versions = {"humpback": __version__, "python": platform.python_version(), "pyarrow": pyarrow.__version__}
-    found = {
+    return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
         "versions": versions,
         "command": " ".join(["python", "benchmarks/load.py", *sys.argv[1:]]),
         "load_average": [round(load, 1) for load in os.getloadavg()],
-        "memory_gib": arguments.memory_gib,
-        "share": arguments.share,
+        "memory_gib": memory_gib,
         "cases": [asdict(case) for case in cases],
     }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def small_files(folder: Path, count: int) -> list[Load]:
