@@ -43,7 +43,12 @@ def start(kind: str, config_file: Path, out: Path) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [(signal.SIGTERM, "python"), (signal.SIGHUP, "python"), (signal.SIGTERM, "library"), (signal.SIGINT, "library")],
+    [
+        (signal.SIGHUP, "python"),
+        pytest.param(signal.SIGTERM, "python", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, "library", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "library", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_a_run_within_two_seconds_and_in_one_line(number, kind, config_file, tmp_path):
     with start(kind, config_file, tmp_path / "run") as process:

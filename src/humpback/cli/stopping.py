@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,9 +14,13 @@ import typer
 
 from humpback.cli.output import say
 
-_PATIENCE_SECONDS = 1.5
+_PATIENCE_SECONDS = 1.0
 """How long a step that Python cannot interrupt, or the end of workers, is waited for."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Stopped(KeyboardInterrupt):
+    """As at Ctrl-C; for KeyboardInterrupt itself Python may end with another exit code than the one it is given."""
 
 
 @contextmanager
@@ -25,22 +30,23 @@ def stoppable() -> Iterator[None]:
     All work is safe against a kill at any moment, so nothing has to be waited for. Processes that were started end
     with this one.
     """
-    received: list[int] = []
+    received = [signal.SIGINT]
+    unsaid = threading.Lock()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
+        received.append(signal.Signals(number))
+        raise _Stopped
 
     try:
-        with _heeding(stop):
+        with _heeding(stop, unsaid):
             yield
     except KeyboardInterrupt:
-        _say_how_to_go_on()
-        raise typer.Exit(128 + (received or [signal.SIGINT])[0]) from None
+        _say_how_to_go_on(unsaid)
+        raise typer.Exit(128 + received[-1]) from None
 
 
 @contextmanager
-def _heeding(stop: signal._HANDLER) -> Iterator[None]:
+def _heeding(stop: Callable[[int, FrameType | None], None], unsaid: threading.Lock) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Python gives signals to the main thread alone
         return
@@ -52,27 +58,30 @@ def _heeding(stop: signal._HANDLER) -> Iterator[None]:
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     ended = threading.Event()
-    threading.Thread(target=_end_in_time, args=(reader, ended), daemon=True).start()
+    threading.Thread(target=_end_in_time, args=(reader, ended, unsaid), daemon=True).start()
     try:
         yield
     finally:
-        ended.set()
+        if not isinstance(sys.exc_info()[1], KeyboardInterrupt):  # else Python has yet to end, which takes time too
+            ended.set()
         signal.set_wakeup_fd(before)
         os.close(writer)
         for number in heeded:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _end_in_time(reader: int, ended: threading.Event) -> None:
+def _end_in_time(reader: int, ended: threading.Event, unsaid: threading.Lock) -> None:
     """Ends the process where it does not end by itself soon after a signal: it may be in a long step of a library."""
     with os.fdopen(reader, "rb", buffering=0) as signals:
         while number := signals.read(1):
             if number[0] in _STOPPING:
                 if not ended.wait(_PATIENCE_SECONDS):
-                    _say_how_to_go_on()
+                    _say_how_to_go_on(unsaid)
                     os._exit(128 + number[0])
                 return
 
 
-def _say_how_to_go_on() -> None:
-    say("humpback: stopped; finished work is kept: run it again to continue", error=True)
+def _say_how_to_go_on(unsaid: threading.Lock) -> None:
+    if unsaid.acquire(blocking=False):
+        say("humpback: stopped; finished work is kept: run it again to continue", error=True)
+        sys.stdout.flush()

@@ -15,66 +15,46 @@ class VerifiedStage:
     """What was found in the files of one stage.
 
     Attributes:
-        name: The stage.
-        problems: What is wrong, a line for each file.
+        name: The stage; empty for the run's records of itself.
+        state: 'whole', 'damaged', 'not finished', or 'without digests' where an earlier version kept none.
         files: Files that were compared with a digest.
-        finished: Whether the stage is.
-        sealed: Whether it has digests; an earlier version kept none.
+        problems: What is wrong, a line for each file.
     """
 
     name: str
-    problems: tuple[str, ...]
-    files: int
-    finished: bool
-    sealed: bool
-
-    def line(self) -> str:
-        """The stage in words."""
-        if self.problems:
-            return f"damaged: {'; '.join(self.problems)}"
-        if not self.finished:
-            return "not finished; what is there can be read"
-        return f"whole: {self.files:,} files" if self.sealed else "can be read; an earlier version kept no digests"
+    state: str
+    files: int = 0
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found in a run folder.
+    """What was found in a run folder: its stages in the order of their names, and its records of itself."""
 
-    Attributes:
-        problems: What is wrong with the run's records of itself.
-        stages: Its stages, in the order of their names.
-    """
-
-    problems: tuple[str, ...]
     stages: tuple[VerifiedStage, ...]
 
     @property
     def damaged(self) -> bool:
         """Whether anything is."""
-        return bool(self.problems or self.redo)
+        return any(stage.problems for stage in self.stages)
 
     @property
     def redo(self) -> list[str]:
         """The stages to do again."""
-        return [stage.name for stage in self.stages if stage.problems]
+        return [stage.name for stage in self.stages if stage.problems and stage.name]
 
     def values(self) -> dict[str, Any]:
         """What `humpback verify --json` prints."""
-        stages = [asdict(stage) for stage in self.stages]
-        return {"damaged": self.damaged, "problems": self.problems, "redo": self.redo, "stages": stages}
+        return {"damaged": self.damaged, "redo": self.redo, "stages": [asdict(stage) for stage in self.stages]}
 
     def lines(self) -> Iterator[str]:
         """What `humpback verify` prints."""
-        width = max((len(stage.name) for stage in self.stages), default=0)
-        yield from (f"{stage.name:<{width}} {stage.line()}" for stage in self.stages)
-        yield from self.problems
-        if self.redo:
-            yield f"damaged: run it again with {' '.join(f'--redo {name}' for name in self.redo)}"
-        elif self.problems:
-            yield "damaged: run it again"
-        else:
-            yield "whole"
+        width = max(len(stage.name) for stage in self.stages)
+        for stage in self.stages:
+            files = f", {stage.files:,} files" if stage.files else ""
+            yield f"{stage.name:<{width}} {stage.state}{files}{': ' * bool(stage.problems)}{'; '.join(stage.problems)}"
+        redo = " ".join(f"--redo {name}" for name in self.redo)
+        yield f"damaged: run it again{' with ' * bool(redo)}{redo}" if self.damaged else "whole"
 
 
 def verify(run: Run) -> Verified:
@@ -92,12 +72,16 @@ def verify(run: Run) -> Verified:
             read()
         except StoreError as error:
             problems.append(error.what)
-    return Verified(tuple(problems), tuple(_verified(run, name) for name in names))
+    own = [VerifiedStage("", "damaged", problems=tuple(problems))] if problems else []
+    return Verified((*(_verified(run, name) for name in names), *own))
 
 
 def _verified(run: Run, name: str) -> VerifiedStage:
     folder = run.stage(name)
     if problems := folder.verify():
-        return VerifiedStage(name, tuple(problems), 0, finished=False, sealed=False)
-    manifest = folder.manifest() or {}
-    return VerifiedStage(name, (), len(manifest.get("seals", ())), bool(manifest), "seals" in manifest)
+        return VerifiedStage(name, "damaged", problems=tuple(problems))
+    manifest = folder.manifest()
+    if manifest is None:
+        return VerifiedStage(name, "not finished")
+    files = len(manifest.get("seals", ()))
+    return VerifiedStage(name, "whole", files) if "seals" in manifest else VerifiedStage(name, "without digests")

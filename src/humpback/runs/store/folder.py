@@ -147,16 +147,16 @@ class StageFolder:
     def verify(self) -> list[str]:
         """Reads everything that the stage has left, finished or not, and says what is wrong with it."""
         try:
-            problems = [self.damage()]
-            names = [name for name in file_sizes(self.path) if _is_finished(name)]
+            problems = [damage] if (damage := self.damage()) else []
         except StoreError as error:
-            return [error.what]
-        for name in filter(problems[0].partition(" ")[0].__ne__, names):
+            return [error.what.removeprefix(f"{self.name}: ")]
+        for name in filter(_is_finished, file_sizes(self.path)):
             try:
                 self._check_model_file(name, anew=True) if name.startswith(_MODEL) else self._table(name)
             except StoreError as error:
-                problems.append(error.what)
-        return list(filter(None, problems))
+                if not any(problem.startswith(f"{name} ") for problem in problems):
+                    problems.append(error.what.removeprefix(f"{self.name}: "))
+        return problems
 
     def has_work(self) -> bool:
         """Whether there is anything that would be lost: a shard, a checkpoint, a finished training."""
@@ -406,10 +406,9 @@ class StageFolder:
 
 
 def _counts(outcome: Outcome[Any], kind: type, seconds: float) -> Counts:
-    chars_dropped: Counter[str] = Counter()
-    for item in outcome.dropped:
-        if item.chars:
-            chars_dropped[item.reason] += item.chars
+    chars_dropped = Counter[str]()
+    for item in (item for item in outcome.dropped if item.chars):
+        chars_dropped[item.reason] += item.chars
     return Counts(
         outcome.read,
         len(outcome.kept),

@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 from packaging.version import InvalidVersion, Version
 
-from humpback import __version__
 from humpback.data_access.digests import digest_of
 from humpback.errors import StoreError, in_one_line
 from humpback.runs.store.files import (
@@ -32,6 +32,7 @@ from humpback.runs.store.files import (
 from humpback.runs.store.folder import StageFolder
 
 _SECOND_TRY_SECONDS = 0.05
+_VERSION = metadata.version("humpback-align")
 _DIGEST_LINE = "# sha256 of the lines above: "
 
 
@@ -119,7 +120,7 @@ class Run:
 
     def save_plan(self, content: Mapping[str, Any]) -> None:
         """Keeps what stages the run has."""
-        write_record(self.plan_path, {"humpback": __version__, **content})
+        write_record(self.plan_path, {"humpback": _VERSION, **content})
 
     def saved_plan(self) -> dict[str, Any] | None:
         """What stages the run has; None where nobody has said so.
@@ -134,7 +135,7 @@ class Run:
 
     def save_stage_names(self, names: Iterable[str]) -> None:
         """Keeps what stages an experiment or a single command has; a run has its plan."""
-        write_record(self.path / "stages.json", {"humpback": __version__, "stages": list(names)})
+        write_record(self.path / "stages.json", {"humpback": _VERSION, "stages": list(names)})
 
     def saved_stage_names(self) -> list[str]:
         """What stages an experiment or a single command has; none where nobody has said so."""
@@ -151,8 +152,8 @@ class Run:
             plan = self.saved_plan() or {}
         for saved in (plan, self._saved_stages()):
             with suppress(InvalidVersion):
-                if Version(version := str(saved.get("humpback", "0"))) > Version(__version__):
-                    raise StoreError(f"{self.path} was written by humpback {version}, and this is {__version__}",
+                if Version(version := str(saved.get("humpback", "0"))) > Version(_VERSION):
+                    raise StoreError(f"{self.path} was written by humpback {version}, and this is {_VERSION}",
                                      "upgrade humpback, or choose another run folder")  # fmt: skip
 
     def recorded_setting(self, setting: str) -> str:
