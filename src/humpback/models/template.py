@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humpback.errors import HumpbackError, ModelError
+from humpback.errors import HumpbackError, ModelError, in_one_line
 from humpback.records import Message, Role, content_id
 
 if TYPE_CHECKING:
@@ -216,7 +216,12 @@ class Template:
         # Marks of private-use characters, which no template changes; tokenised is only what stands between them.
         marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
         turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        rendered = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        try:
+            rendered = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        except Exception as error:  # the template is code of strangers, which may raise anything
+            raise ModelError(
+                f"the model's chat template cannot be rendered ({in_one_line(error)})", "take another model"
+            ) from None
         before = []
         for mark in marks:
             head, separator, rendered = rendered.partition(mark)
