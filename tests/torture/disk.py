@@ -91,9 +91,14 @@ class Disk:
             self.end("fsync", path, *([] if os.path.isdir(path) else [_content(path)]))
 
         def watched_os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-            if flags & (os.O_WRONLY | os.O_RDWR):
-                self.begin("open", _full(path, dir_fd))
-            return real_os_open(path, flags, mode, dir_fd=dir_fd)
+            if not flags & (os.O_WRONLY | os.O_RDWR):
+                return real_os_open(path, flags, mode, dir_fd=dir_fd)
+            full = _full(path, dir_fd)
+            new = not os.path.lexists(full)
+            self.begin("open", full)
+            descriptor = real_os_open(path, flags, mode, dir_fd=dir_fd)
+            self.end("open", full, new, bool(flags & os.O_TRUNC))
+            return descriptor
 
         def watched_open(file: Any, mode: str = "r", buffering: int = -1, *text: Any, **named: Any) -> Any:
             if isinstance(file, int) or not set(mode) & set("wxa+") or not self.holds(file):
