@@ -73,20 +73,6 @@ def _storable(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
-@contextmanager
-def arrow_source(path: Path) -> Iterator[Any]:
-    """A file as Arrow should be given it: by its name where it is on a disk.
-
-    Threads of Arrow that read ahead from a file of Python's when the interpreter ends would abort the process; so what
-    is elsewhere is to be read with `pre_buffer=False`.
-    """
-    if isinstance(path, Path):
-        yield str(path)
-        return
-    with path.open("rb") as file:
-        yield file
-
-
 def records_of(table: pa.Table, kind: type[Record]) -> Iterator[Record]:
     """The records of a table that `table_of` made, in order.
 

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from humpback.data_access.record_tables import arrow_source, records_of, table_of
+from humpback.data_access.record_tables import records_of, table_of
 from humpback.errors import StoreError
 from humpback.records import Dropped, Outcome, Segment
 from humpback.runs.recipe import Counts, Recipe
@@ -288,12 +288,9 @@ class StageFolder:
         import pyarrow.parquet as pq
 
         path = self.work_path / step / f"part-{index:05d}.parquet"
-        with (
-            self._readable(f"work/{step}/{path.name}"),
-            arrow_source(path) as source,
-            pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as table,
-        ):
-            yield table
+        with self._readable(f"work/{step}/{path.name}"), path.open("rb") as source:
+            # Threads of Arrow that read ahead from a file of Python's when Python ends would abort the process.
+            yield pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True)
 
     def write_note(self, name: str, facts: Mapping[str, Any]) -> None:
         """Keeps facts about unfinished work."""
