@@ -33,7 +33,7 @@ WORDS = (
     "the harbour keeps every boat near a wall of grey stone so that wind from the sea does no harm while rain drums "
     "against tin roofs and nobody hurries because good work takes time and patience grows from small careful steps"
 ).split()
-_SAMPLE_SECONDS = 0.25
+_SAMPLE_SECONDS = 1.0
 _MIB = 1 << 20
 
 
