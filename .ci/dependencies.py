@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -45,6 +46,7 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
+@cache
 def installed() -> dict[str, metadata.Distribution]:
     """What the project needs and is installed, by name."""
     found: dict[str, metadata.Distribution] = {}
