@@ -1,7 +1,9 @@
 # make demo   the whole loop on a small model, in its own virtual environment
-# make check  style, types, import rules, and a few gauges of the code
+# make check  style, types, import rules, a few gauges of the code, licences and known vulnerabilities of what it needs
 # make test   the tests that a change needs: WORKERS at a time, each of which takes up to 2 GiB
 # make test-slow, make test-benchmarks   those that make test leaves out: long ones, and the scripts of benchmarks/
+# make torture   faults of the disk at every operation of a run, power cuts, kills, flipped bytes, fuzzing: hours; EVERY=10
+#             takes each tenth operation, KILLS=20 kills a real run 20 times
 # make test-vllm   the tests of the vLLM engine, on its build for CPUs, in an environment of their own
 # make docs   the documents as a site, in build/site: settings and commands from the code, every link checked
 PYTHON ?= python3
@@ -10,22 +12,27 @@ VLLM   ?= .venv-vllm
 RUN    ?= runs/demo
 DOCS   ?=
 WORKERS ?= 2
+EVERY  ?= 1
+KILLS  ?= 200
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-benchmarks test-vllm check docs install clean
+.PHONY: demo test test-slow test-benchmarks torture test-vllm check docs install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents="$(DOCS)"')
 
 test: $(VENV)/.dev
-	$(PYTEST) -m 'not slow and not benchmark'
+	$(PYTEST) -m 'not slow and not benchmark and not torture'
 
 test-slow: $(VENV)/.dev
 	$(PYTEST) -m slow
 
 test-benchmarks: $(VENV)/.dev
 	$(PYTEST) -m benchmark
+
+torture: $(VENV)/.dev
+	EVERY=$(EVERY) KILLS=$(KILLS) $(PYTEST) tests/torture --hypothesis-profile=torture
 
 test-vllm: $(VLLM)/.done
 	VLLM_CPU_OMP_THREADS_BIND=nobind $(VLLM)/bin/python -m pytest tests/engines/test_vllm.py
@@ -36,6 +43,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/gauges.py
+	$(BIN)/python .ci/dependencies.py
 
 docs: $(VENV)/.docs
 	$(BIN)/python .ci/reference.py

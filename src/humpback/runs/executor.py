@@ -13,7 +13,7 @@ from importlib import metadata
 from typing import Any
 
 from humpback.config import Config
-from humpback.data_access.atomic import sync_tree
+from humpback.data_access.atomic import sync, sync_tree
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.runs.inputs import RunInputs
 from humpback.runs.progress import Meter, NoProgress, Progress
@@ -179,6 +179,7 @@ class _StageRunner:
             seals = {f"model/{name}": seal for name, seal in folder_seals(out).items()}
             facts = {"counts": asdict(counts), "training": dict(trained.facts), "seals": seals}
             sync_tree(out)  # before the note that it is there
+            sync(scratch)
             folder.write_trained(facts)
         if out.exists():
             put_folder(out, folder.model_path)
