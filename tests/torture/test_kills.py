@@ -69,5 +69,6 @@ def test_kills_at_random_moments_of_a_real_run_change_no_record(real_config, tmp
 
     sweep("kills of a real run", iter(range(KILLS // PARTS)), attempt)
     last = start(real_config, tmp_path / f"run-{runs}")
-    assert last.wait() == 0
+    output, _ = last.communicate()
+    assert last.returncode == 0, output.decode()
     assert records(tmp_path / f"run-{runs}") == expected
