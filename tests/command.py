@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humpback.cli.main import main
+from humpback.cli.stopping import process_goes_on
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ def humpback(*arguments: object, cwd: Path | None = None) -> Done:
     typed, folder = _typed(*map(str, arguments)), contextlib.chdir(cwd or Path.cwd())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), typed, folder:
         code = _exit_code()
+        process_goes_on()
     return Done(code, out.getvalue(), err.getvalue())
 
 

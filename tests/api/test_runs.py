@@ -44,7 +44,7 @@ def test_a_run_is_carried_out_and_read(settings, tmp_path):
     for call, message in (
         (lambda: opened.ratings(3), "has no iteration 3: it has 1 to 2"),
         (lambda: opened.curated(0), "has no iteration 0"),
-        (lambda: opened.model(3), "has no model 3: it has 0 to 2, and 'backward'"),
+        (lambda: opened.model(3), "has no model 3: it has 0, 1, 2, backward"),
     ):
         with pytest.raises(StoreError, match=message):
             call()

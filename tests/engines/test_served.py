@@ -58,8 +58,8 @@ def test_a_run_says_at_once_that_it_cannot_train_a_server(config_file, tmp_path)
     changes = ("--set", "model.engine=openai", "--set", "model.name=m", "--set", f"model.server.base_url={URL}")
     for command in ("plan", "run"):
         line = mistake(command, config_file, "--out", tmp_path / "run", *changes)
-        assert "a server's model cannot be trained" in line
-        assert "'humpback instruct' and 'humpback rate' work with a server" in line
+        assert "a server's cannot be trained" in line
+        assert "name the server's model as models.writer and models.rater" in line
     assert not (tmp_path / "run").exists()
 
 

@@ -204,9 +204,12 @@ def test_a_template_that_cannot_be_used_is_named_in_one_line(reason):
 
 
 def test_a_turn_that_the_template_refuses_is_named():
-    template = Template(tokenizer_with(SHAPES["gemma"][0]))
+    refuses = (
+        "{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('no') }}{% endif %}"
+    )
+    template = Template(tokenizer_with(refuses + SHAPES["gemma"][0].partition(LOOP)[2]))
     turns = (Message("user", (Part(QUESTION),)), Message("system", (Part("Be brief."),)))
-    with pytest.raises(ModelError, match=r"turns of user, system, assistant: .*"):
+    with pytest.raises(ModelError, match=r"turns of user, system, assistant: TemplateError: no"):
         template.prompt(turns, "", 400)
 
 

@@ -74,7 +74,7 @@ def _empty_manifest(stages: Path) -> None:
 
 
 def _delete_ledger(stages: Path) -> None:
-    next(stages.glob("candidates/dropped/part-*.parquet")).unlink()
+    next(stages.glob("segments/dropped/part-*.parquet")).unlink()
 
 
 def _exchange_model_file(stages: Path) -> None:
@@ -94,7 +94,7 @@ FAULTS: dict[str, Callable[[Path], None]] = {
     "candidates: part-00001.parquet is damaged .* ": _flip_byte_of_footer,
     "candidates: manifest.json is damaged .*": _change_count,
     "candidates: manifest.json is damaged .* ": _empty_manifest,
-    "candidates: dropped/part-.*.parquet is missing": _delete_ledger,
+    "segments: dropped/part-.*.parquet is missing": _delete_ledger,
     "backward: model/humpback.json is damaged .*": _exchange_model_file,
     "backward: model/extra.json does not belong there": _delete_model_file,
 }
@@ -110,7 +110,7 @@ def test_damage_is_refused_in_one_line_and_mended_by_redo(line: str, run: Path, 
     assert re.search(line.rstrip().replace(": ", " .*"), checked.stdout), checked.stdout
     assert f"--redo {stage}" in checked.stdout
     # Content is looked at where it is read: a stage behind it is done again for that.
-    reader = {"candidates": "ratings-1", "backward": "candidates"}[stage]
+    reader = {"candidates": "ratings-1", "backward": "candidates"}.get(stage, "")
     refused = mistake("run", whole[1], "--out", run, *(("--redo", reader) if "is damaged" in line else ()))
     assert f"--redo {stage}" in refused, refused
     if fault is not _delete_shard:

@@ -15,6 +15,7 @@ import pytest
 
 from humpback.errors import StageError
 from humpback.records import Segment
+from humpback.runs.store.files import write_record
 from tests.runs.songs import carry_out, shouted, songs, texts
 
 
@@ -61,7 +62,7 @@ def test_shards_of_parts_that_were_made_otherwise_are_thrown_away(tmp_path):
     (folder.path / "manifest.json").unlink()
     started = json.loads((folder.path / "started.json").read_text())
     for parts, again in ((8, False), (None, True), (4, True)):
-        (folder.path / "started.json").write_text(json.dumps(started | {"parts": parts}))
+        write_record(folder.path / "started.json", started | {"parts": parts})
         first = folder.path / f"part-{folder.committed()[0]:05d}.parquet"
         before = first.stat().st_mtime_ns
         assert texts(carry_out(tmp_path / "run", song, workers=1), "songs") == whole

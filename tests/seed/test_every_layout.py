@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from humpback.data_access.record_tables import read_records
+from humpback.data_access.record_tables import records_of
 from humpback.reasons import REASONS
 from humpback.records import Pair
 from humpback.seed.turns import Unusable, turns_of
@@ -287,8 +287,7 @@ def test_what_is_no_conversation_says_what_it_is() -> None:
         assert caught.value.args[0] == "unreadable turns"
 
 
-def test_pairs_that_were_stored_before_there_were_conversations_are_read(tmp_path: Path) -> None:
+def test_pairs_that_were_stored_before_there_were_conversations_are_read() -> None:
     pair = Pair("1", *PRIME, "seed", "a.jsonl#1")
     stored = {name: [getattr(pair, name)] for name in ("id", "instruction", "response", "origin", "source")}
-    pq.write_table(pa.table(stored), tmp_path / "part.parquet")
-    assert list(read_records(tmp_path / "part.parquet", Pair)) == [pair]
+    assert list(records_of(pa.table(stored), Pair)) == [pair]

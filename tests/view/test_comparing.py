@@ -80,6 +80,7 @@ def test_instructions_of_two_runs_for_the_same_segments(serve, folder: Path, tmp
     shutil.copytree(folder, tmp_path / "other")
     shutil.rmtree(tmp_path / "other" / "view", ignore_errors=True)
     stage = Run(tmp_path / "other").stage("candidates")
+    (stage.path / "manifest.json").unlink()
     for shard in stage.committed():
         from dataclasses import replace
 

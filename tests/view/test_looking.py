@@ -99,6 +99,7 @@ def test_the_index_is_made_anew_when_a_stage_has_gone_on(folder: Path):
     first = Index(Run(folder))
     assert len(list((folder / "view").iterdir())) == 1
     (folder / "stages" / "ratings-2" / "part-00000.parquet").unlink()
+    (folder / "stages" / "ratings-2" / "manifest.json").unlink()
     assert any(row["s1"] is None for row in Query(Index(Run(folder)), "anna", {}).page())
     assert not any(row["s1"] is None for row in Query(first, "anna", {}).page())
 

@@ -71,13 +71,15 @@ def _options(
 
 def say(line: str, *, error: bool = False) -> None:
     """Prints a line, harmless whatever strangers have put into it, and writes it to the log file."""
-    typer.echo(harmless(line), err=error)
+    line = harmless(line)
+    typer.echo(line, err=error)
     log.log(logging.ERROR if error else logging.INFO, line)
 
 
 def print_to(console: Console, line: str, **settings: Any) -> None:
     """Prints a line by rich, harmless like those of `say`, and writes it to the log file."""
-    console.print(harmless(line), markup=False, highlight=False, **settings)
+    line = harmless(line)
+    console.print(line, markup=False, highlight=False, **settings)
     log.info(line)
 
 

@@ -134,9 +134,9 @@ def status(folder: RunFolder, as_json: AsJson = False) -> None:
 
 
 def verify(folder: RunFolder, as_json: AsJson = False) -> None:
-    """Read everything that a run has left and compare it with what was written.
+    """Say whether all that a run has left is as it was written.
 
-    Ends with 1 where something is damaged, and says what to do again.
+    Reads everything. Ends with 1 where something is damaged, and says what to do again.
 
     Example: humpback verify runs/demo
     """

@@ -17,10 +17,17 @@ from humpback.cli.output import say
 _PATIENCE_SECONDS = 1.0
 """How long a step that Python cannot interrupt, or the end of workers, is waited for."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ended = threading.Event()
+"""Set where nothing has to end any more."""
 
 
 class _Stopped(KeyboardInterrupt):
     """As at Ctrl-C; for KeyboardInterrupt itself Python may end with another exit code than the one it is given."""
+
+
+def process_goes_on() -> None:
+    """Says that the process stays though its command has ended: else it is ended soon after a signal."""
+    _ended.set()
 
 
 @contextmanager
@@ -57,7 +64,8 @@ def _heeding(stop: Callable[[int, FrameType | None], None], unsaid: threading.Lo
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    ended = threading.Event()
+    global _ended
+    ended = _ended = threading.Event()
     threading.Thread(target=_end_in_time, args=(reader, ended, unsaid), daemon=True).start()
     try:
         yield

@@ -17,6 +17,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -255,6 +256,16 @@ def read_rulings(path: str) -> dict[str, Ruling]:
     if path and not Path(path).exists():
         raise InputError(f"no decisions in {path}", "give the folder that 'humpback view' wrote, or one of its files")
     return Decisions(Path(path)).rulings() if path else {}
+
+
+def is_decisions(path: Path) -> bool:
+    """Whether a path is a folder that `humpback view` wrote."""
+    first = next(path.glob("*.jsonl"), None) if path.is_dir() else None
+    with suppress(OSError, ValueError):
+        if first:
+            with first.open(encoding="utf-8") as lines:
+                return {"at", "by", "act"} <= json.loads(next(lines, "{}")).keys()
+    return False
 
 
 def rulings_digest(rulings: Mapping[str, Ruling]) -> str | None:

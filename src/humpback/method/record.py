@@ -66,11 +66,12 @@ class PlanRecord:
     """The model that rates in place of M_{t-1}; empty where none does."""
 
 
-def record_of(plan_: Plan, config: Config, identity: str) -> PlanRecord:
+def record_of(plan_: Plan, config: Config, identity: str = "") -> PlanRecord:
     """The record of a plan that was made from these settings on this machine; `identity` is the base model's."""
     base = BaseModel("", "", "", "", "")
     if config.needs_base:
         licence, hub_id = models.licence(config.model), config.model.name if models.is_hub_id(config.model) else ""
+        identity = identity or models.identify(config.model)
         base = BaseModel(_without_folders(config.model.name), identity, licence.name, licence.notice, hub_id)
     writer, rater = config.models.writer, config.models.rater
     return PlanRecord(

@@ -15,7 +15,7 @@ from pathlib import Path
 from humpback import seed
 from humpback.config import Config
 from humpback.config.scorers import spec_of
-from humpback.data_access.decisions import read_rulings
+from humpback.data_access.decisions import is_decisions, read_rulings
 from humpback.data_access.rows import Values, read_rows
 from humpback.errors import InputError
 from humpback.evaluation.labels import LabelColumns, Labels, read_labels
@@ -82,7 +82,7 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     """
     config = with_changes(Config(), changes)
     rated = _rows(pairs, config)
-    if labels.is_dir():
+    if is_decisions(labels):
         label_rows = [_Row({"id": id_, "good": it.verdict == "approve"})
                       for id_, it in read_rulings(str(labels)).items() if it.verdict]  # fmt: skip
     else:
