@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from humpback.errors import StageError
 from humpback.records import Segment
-from humpback.runs.store.files import write_record
+from humpback.runs.store.files import read_record, write_record
 from tests.runs.songs import carry_out, shouted, songs, texts
 
 
@@ -60,7 +59,7 @@ def test_shards_of_parts_that_were_made_otherwise_are_thrown_away(tmp_path):
     run = carry_out(tmp_path / "run", song, workers=1)
     whole, folder = texts(run, "songs"), run.stage("songs")
     (folder.path / "manifest.json").unlink()
-    started = json.loads((folder.path / "started.json").read_text())
+    started = read_record(folder.path / "started.json")
     for parts, again in ((8, False), (None, True), (4, True)):
         write_record(folder.path / "started.json", started | {"parts": parts})
         first = folder.path / f"part-{folder.committed()[0]:05d}.parquet"
