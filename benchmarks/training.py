@@ -86,7 +86,7 @@ def sizes(base: Path) -> tuple[int, int]:
 def row_of(result: dict[str, Any], tokens: Tokens, order: list[int], parameters: tuple[int, int]) -> dict[str, Any]:
     """The figures of one contestant."""
     layers, head = parameters
-    targets = sum(int(tokens.lengths[i] - tokens.starts[i]) for i in order)
+    targets = sum(int(tokens.targets[i]) for i in order)
     seen = sum(int(tokens.lengths[i]) for i in order)
     rate = sum(result["matmul_flops"]) / len(result["matmul_flops"])
     useful = 6 * (layers * seen + head * targets) / result["seconds"]

@@ -186,6 +186,7 @@ def test_hostile_texts_do_nothing(serve: Callable[..., Served], folder: Path, op
     )
     stage = Run(folder).stage("candidates")
     first, *others = stage.shard(0, Candidate)
+    (stage.path / "manifest.json").unlink()
     spoilt = replace(
         first, instruction=hostile[:-2], response=hostile[:-2], source=hostile[:-2], title_path=(hostile[:-2],)
     )

@@ -69,10 +69,16 @@ def _options(
     """The options that each command has."""
 
 
-def say(line: str, *, error: bool = False) -> None:
-    """Prints a line, harmless whatever strangers have put into it, and writes it to the log file."""
+def say(line: str, *, error: bool = False, coloured: bool = False) -> None:
+    """Prints a line, harmless whatever strangers have put into it, and writes it to the log file.
+
+    Args:
+        line: The line.
+        error: Whether it goes to stderr.
+        coloured: Whether it has colours of ours; whoever wrote it has made what strangers say harmless.
+    """
+    typer.echo(line if coloured else harmless(line), err=error)
     line = harmless(line)
-    typer.echo(line, err=error)
     log.log(logging.ERROR if error else logging.INFO, line)
 
 

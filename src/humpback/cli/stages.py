@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from humpback.cli.options import Force, Ledger, Out, Sets, at_work, configured, print_lines
-from humpback.cli.output import in_colour
+from humpback.cli.output import in_colour, say
 from humpback.errors import ConfigError
 
 
@@ -82,7 +82,9 @@ def finetune(
     config = configured(settings, model={"name": model}, seed={"source": pairs})
     if show:
         with at_work():
-            print_lines(show_training(config, direction, show, augmented or [], colour=in_colour(sys.stdout)))
+            colour = in_colour(sys.stdout)
+            for line in show_training(config, direction, show, augmented or [], colour=colour):
+                say(line, coloured=colour)
     elif out is None:
         raise ConfigError("there is no folder to write the model to", "give one with --out, or look with --show 3")
     else:
