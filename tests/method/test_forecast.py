@@ -73,10 +73,11 @@ def test_the_lines_mark_what_is_estimated_and_what_is_not_known(begun, config_fi
 
 
 def test_a_try_leaves_nothing_and_shows_rates(config_file, tmp_path):
-    done = humpback("plan", config_file, "--out", tmp_path / "run", "--measure")
+    done = humpback("plan", config_file, "--out", tmp_path / "run", "--measure", "--set", "seed.holdout_min=2")
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "run").exists()
     fields = {line.split()[0]: line.split() for line in done.stdout.splitlines() if not line.startswith("[")}
+    assert fields["backward"][3] == "~22", "the seed is not taken for as small as in the try"
     assert fields["segments"][3] == "~36", "all documents were read, so what they are cut into is known"
     assert fields["candidates"][4].startswith("~")
 

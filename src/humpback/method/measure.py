@@ -57,6 +57,10 @@ def measure(config: Config, base: str, folder: Path, progress: Progress) -> tupl
         if (seconds := timed.of_a_step(stage.name)) and (manifest := run.stage(stage.name).manifest()):
             kind, batch = kind_of(stage), manifest["training"]["batch_size"]
             rates[kind] = replace(rates[kind], seconds=seconds / batch)
+    if manifest := run.stage(short_plan.seed.name).manifest():
+        counts = manifest["counts"]
+        usable = counts["kept"] + counts["dropped"].get("not sampled", 0)  # the limit is that of the try
+        rates[kind_of(short_plan.seed)] = replace(rates[kind_of(short_plan.seed)], kept=usable / max(1, counts["read"]))
     manifest = run.stage(short_plan.corpus[0].name).manifest()
     pieces = manifest["counts"]["read"] / drawn.share if manifest and drawn.share else None
     return Measurement(rates, pieces), why
