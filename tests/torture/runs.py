@@ -39,7 +39,7 @@ def records(run: Path) -> dict[str, str]:
     digests = {}
     for path in sorted(run.rglob("*")):
         name = str(path.relative_to(run))
-        if "/work/" in name:
+        if "work" in path.relative_to(run).parts[:-1]:
             continue
         if path.suffix == ".parquet" and name.startswith("stages/"):
             content = json.dumps(pq.read_table(path).to_pylist(), default=str).encode()

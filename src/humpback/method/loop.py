@@ -70,12 +70,7 @@ def finetune(
         rng_seed: Of the training; follows from the run's seed and the stage's name unless given.
         seed_share: Part of the seed pairs to train on, a seeded sample.
     """
-    if not config.model.engine_spec.trains:
-        raise ConfigError(
-            f"model.engine is {config.model.engine}: a run trains its model, and a server's cannot be trained",
-            "name the server's model as models.writer and models.rater, and set run.train to none or give a model that "
-            "can be trained",
-        )
+    _refuse_untrainable(config)
     if direction == "forward":
         seed_alone = all(stage.makes is Pair for stage in on)
         forward = config.forward.of_seed_model if seed_alone else config.forward.of_later_models
@@ -113,6 +108,15 @@ def finetune(
         "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
     )
     return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run), origins=origins(config))
+
+
+def _refuse_untrainable(config: Config) -> None:
+    if not config.model.engine_spec.trains:
+        raise ConfigError(
+            f"model.engine is {config.model.engine}: a run trains its model, and a server's cannot be trained",
+            "name the server's model as models.writer and models.rater, and set run.train to none or give a model that "
+            "can be trained",
+        )
 
 
 def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stage]) -> dict[str, Any]:
