@@ -25,7 +25,7 @@ _TRAINING = {
     "tracker": "says who else is sent the curves",
     "max_dropped_share": "fails or does not",
 }
-_SERVER = "a run asks no server; a command that asks one has what decides its answers in its recipe"
+_SERVER = "the model that a run trains is on no server; who asks one has what decides its answers in its recipe"
 _VLLM = "lays vLLM out on its devices; requests stay the same"
 
 RESULT_NEUTRAL: Mapping[str, str] = {

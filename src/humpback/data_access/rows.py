@@ -189,7 +189,7 @@ def rows_of_file(file: SourceFile) -> Iterator[Row]:
 
 
 def file_digest(name: str) -> str:
-    """The digest of a file that settings name; of other sources that of all their files.
+    """The digest of a file that settings name, of which all bytes count; of other sources that of all their files.
 
     Raises:
         InputError: It is not there, or cannot be read.
@@ -199,7 +199,8 @@ def file_digest(name: str) -> str:
         return content_id(*names_and_digests(resolve(name, Selection(any_ending=True)).files))
     file = local_file(name)
     with readable(file):
-        return file.digest()
+        whole = file.whole_digest()
+        return content_id(file.digest(), whole) if whole else file.digest()
 
 
 def local_file(name: str) -> SourceFile:
