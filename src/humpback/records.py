@@ -343,7 +343,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRequest:
-    """How likely is each continuation as the assistant's turn, or going on with it where the last message is that?"""
+    """How likely is each continuation as the assistant's turn, or going on with it where the last message is that?
+
+    Without messages the one continuation is read as a plain text, without the template of a conversation; only an
+    embedded engine can.
+    """
 
     id: str
     messages: tuple[Message, ...]

@@ -1,6 +1,8 @@
 """Scores that are one likelihood, held against the engine's own readings."""
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from humpback.config import CurateSettings, ModelSettings, TagSettings
 from humpback.curate import make_scorer
@@ -48,15 +50,19 @@ def test_every_candidate_gets_a_score_whatever_else_is_read(engine, name):
         assert scores(name, engine, [one]) == pytest.approx([score], abs=1e-3)
 
 
-def test_gain_is_what_the_instruction_adds_to_a_token_of_the_response(engine):
+def test_gain_is_what_the_instruction_adds_to_a_token_of_the_response(engine, tiny_model):
     one = SOME[0]
+    network, tokenizer = (kind.from_pretrained(tiny_model) for kind in (AutoModelForCausalLM, AutoTokenizer))
+    ids = tokenizer(one.response, return_tensors="pt").input_ids
+    with torch.no_grad():
+        plain = -float(network(ids, labels=ids).loss)
     asked = forward_messages(one.instruction, TAGS, ("seed",))
     (given,) = engine.loglikelihood([LikelihoodRequest("a", asked, (one.response,))])
     mean = given.log_probabilities[0] / given.tokens[0]
     (gain,), (ratio,) = scores("gain", engine, [one]), scores("ifd", engine, [one])
     alone = mean - gain
 
-    assert alone < 0
+    assert alone == pytest.approx(plain, abs=1e-3), "a plain text, without the template of a conversation"
     assert ratio == pytest.approx(mean / alone if mean > alone else 1 - mean / alone, abs=1e-3)
 
 

@@ -164,7 +164,7 @@ def _carried_out(stage: Stage, memory: Memory, rows: int) -> Iterator[Any]:
 def test_the_tables_and_the_types_name_the_same_scorers():
     single = get_args(SingleScorer)
 
-    assert tuple(SCORERS) == (*single, "ensemble")
+    assert tuple(SCORERS) == (*single, "ensemble", "two-questions")
     assert set(MAKERS) == set(SCORERS)
     assert get_args(ScorerName) == ("auto", *SCORERS)
 
@@ -247,7 +247,8 @@ def test_it_asks_a_model_where_the_table_says_so_and_nowhere_else(scorer):
 @pytest.mark.parametrize("scorer", SCORERS)
 def test_what_it_needs_is_a_stage_before_it_or_a_rating_without_a_score(scorer):
     needs = SCORERS[scorer].needs
-    config = config_of(scorer, ensemble={"length": 1, "random": 2})
+    questions = {"asks": {"length": 1}, "answers": {"random": 2}}
+    config = config_of(scorer, ensemble={"length": 1, "random": 2}, questions=questions)
     _, _, _, *stages = stages_of(config)
     expected = {
         "calibration": ["calibration-1"],

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,18 @@ def test_a_wordy_model_is_brought_back_to_its_skill():
     assert found.form == "tanh(length) + model"
 
 
+def test_the_interval_knows_the_noise_of_the_fit():
+    """Verdicts of a model of skill 0 drawn by chance: most intervals hold the truth, and none is narrow."""
+    draw, held = np.random.default_rng(3), []
+    for seed in range(12):
+        rows = annotations(skill=0.0, wordiness=0, bias=1.0, n=60, seed=seed)
+        verdicts = [replace(row, preference=1.0 + float(draw.random() < row.preference - 1)) for row in rows]
+        interval = length_controlled(verdicts).interval
+        assert interval.high - interval.low > 10
+        held.append(interval.low <= 50 <= interval.high)
+    assert sum(held) >= 10
+
+
 def test_a_judge_that_does_not_mind_length_leaves_the_win_rate_as_it_is():
     rows = annotations(skill=0.7, wordiness=250, bias=0.0)
     assert length_controlled(rows).win_rate == pytest.approx(100 * sigmoid(0.7), abs=0.3)
@@ -46,7 +60,8 @@ def test_difficulty_is_a_term_where_it_is_given():
     found = length_controlled(rows, dict(enumerate(hard)))
     assert found.weights == pytest.approx((-1.0, 0.8, -0.5), abs=0.05)
     assert found.win_rate == pytest.approx(100 * np.mean(sigmoid(-0.5 + 0.8 * hard)), abs=0.3)
-    assert found.standard_error > length_controlled(rows).standard_error
+    assert found.standard_error > 0
+    assert length_controlled(rows).standard_error is None, "all predictions are one: they say nothing of the noise"
 
 
 def test_gamed_comparisons_decide_where_the_model_says_nothing_of_length():

@@ -34,6 +34,7 @@ CASES: dict[str, dict] = {
     "random": {"scorer": "random"},
     "ensemble": {"scorer": "ensemble"},
     "ensemble of four": {"scorer": "ensemble", "ensemble": {"rating": 1, "cycle": 2, "random": 1, "yes-no": 0.5}},
+    "two-questions": {"scorer": "two-questions"},
 }
 RECORDED = Path(__file__).with_name("rating_recipes.json")
 

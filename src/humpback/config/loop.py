@@ -239,6 +239,18 @@ class CascadeSettings(Settings):
     """Rate so many of those left out all the same, drawn by chance. By them the report says what the cascade loses."""
 
 
+Weights = dict[SingleScorer, Annotated[float, Field(gt=0)]]
+
+
+class QuestionSettings(Settings):
+    """The two questions of `two-questions`, each with the scorers that answer it together, and their weights."""
+
+    asks: Weights = Field(default={"stored-gain": 1.0}, min_length=1)
+    """Does the instruction ask for the response?"""
+    answers: Weights = Field(default={"answer-likelihood": 1.0, "seed-likeness": 1.0}, min_length=1)
+    """Is the response an answer?"""
+
+
 _SCORER_HELP = "\n".join(
     (
         "What gives each candidate a score; docs/curation.md says more of each.",
@@ -264,8 +276,9 @@ class CurateSettings(Settings):
     does. Not in the paper. If the engine cannot do that, the rating stays without a score."""
     samples: Positive = 1
     """Replies of `rating` to draw and average. The paper draws one."""
-    ensemble: dict[SingleScorer, Annotated[float, Field(gt=0)]] = Field(default={"calibrated": 2.0, "stored-gain": 1.0})
+    ensemble: Weights = Field(default={"calibrated": 2.0, "stored-gain": 1.0})
     """The scorers of `ensemble`, with their weights."""
+    questions: QuestionSettings = QuestionSettings()
     cascade: CascadeSettings = CascadeSettings()
     follow_up: bool = False
     """Let `calibrated` ask for a grade too, as the next turn of the conversation that it reads: likelihoods and grade
@@ -281,10 +294,17 @@ class CurateSettings(Settings):
     rejected ones are not, whatever their score. A run takes the decisions in its own folder if nothing is given."""
 
     @property
+    def groups(self) -> dict[str, Weights]:
+        """Scorers whose ranks are averaged, by the name of what they answer; empty where one scorer rates."""
+        if self.scorer == "two-questions":
+            return {"asks": self.questions.asks, "answers": self.questions.answers}
+        return {"": self.ensemble} if self.scorer == "ensemble" else {}
+
+    @property
     def first(self) -> tuple[SingleScorer, ...]:
         """The scorers that rate all candidates before `scorer` does."""
-        if spec_of(self.scorer).needs == "members":
-            return tuple(self.ensemble)
+        if self.groups:
+            return tuple(dict.fromkeys(name for weights in self.groups.values() for name in weights))
         return (self.cascade.scorer,) if self.cascade.share < 1 else ()
 
     def contradictions(self) -> Iterator[str]:

@@ -18,12 +18,12 @@ SingleScorer = Literal[
     "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
-ScorerName = Literal["auto", SingleScorer, "ensemble"]
+ScorerName = Literal["auto", SingleScorer, "ensemble", "two-questions"]
 
 Need = Literal["calibration", "direction", "stored-gain", "members"]
 """calibration: `humpback.curate.calibration` has read the seed with the same model. direction: the same model has read
 the seed and a sample of the candidates (`humpback.likeness`). stored-gain: augmentation kept it.
-members: other scorers (`curate.ensemble`) have rated all candidates."""
+members: other scorers (`curate.ensemble`, `curate.questions`) have rated all candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ _SPECS = (
                _POINTS, 0.01, 0.05, _MODEL, ("additive",), reads_spans=True),
     # A ratio of two mean losses, so good and bad pairs lie within a few hundredths.
     ScorerSpec("ifd", "the loss of the response with the instruction, divided by the loss without it",
-               None, 0.01, 0.01, _TAGGED, _BOTH, reads_spans=True),
+               None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True),
     ScorerSpec("gain", "by how much the instruction makes the response likelier",
-               None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True),
+               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True),
     ScorerSpec("backward-gain", "by how much the response makes the instruction likelier",
                None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True),
     ScorerSpec("end-of-sequence", "the log-probability that the answer ends where the response does",
@@ -115,6 +115,8 @@ _SPECS = (
                GRADES, 0.5, 0.15, _UNASKED, asks_model=False, by_chance=True),
     ScorerSpec("ensemble", "the weighted mean rank by the scorers that `curate.ensemble` names",
                _SHARES, 0.01, 0.05, ("curate.scorer", "curate.ensemble"), asks_model=False, needs="members"),
+    ScorerSpec("two-questions", "the lower of two ranks: does the instruction ask for the response, is that an answer",
+               _SHARES, 0.01, 0.05, ("curate.scorer", "curate.questions"), asks_model=False, needs="members"),
 )  # fmt: skip
 
 SCORERS: Mapping[str, ScorerSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})

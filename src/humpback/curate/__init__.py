@@ -3,13 +3,13 @@
 `scorers` turns candidates into ratings, one for each, also where there is no score. `select` turns all scores of an
 iteration into a cutoff, then candidates and ratings into curated records, shard by shard. `separation` says whether the
 scores of a scorer tell candidates apart at all. `cascade` lets the expensive scorer see only what a cheap one leaves in
-reach; `ensemble` makes one score of several.
+reach; `ranks` makes one score of several.
 """
 
 from humpback.curate.base import Scorer
 from humpback.curate.baselines import NoModel
 from humpback.curate.cascade import Reach, rate_within, reach
-from humpback.curate.ensemble import Ranks, mean_ranks
+from humpback.curate.ranks import Question, Ranks, RankScorer
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
 from humpback.curate.scorers import make_scorer
 from humpback.curate.select import Cutoff, curate, cutoff, explain_empty
@@ -19,6 +19,8 @@ __all__ = [
     "Cutoff",
     "ExpectedRatingScorer",
     "NoModel",
+    "Question",
+    "RankScorer",
     "Ranks",
     "RatingScorer",
     "Reach",
@@ -28,7 +30,6 @@ __all__ = [
     "cutoff",
     "explain_empty",
     "make_scorer",
-    "mean_ranks",
     "rate_within",
     "reach",
     "separation",

@@ -43,7 +43,7 @@ def calibrate(
     """Measures how a model reads good pairs, and the same pairs with planted faults.
 
     Args:
-        pairs: Good pairs that the model may have seen in training.
+        pairs: Good pairs that the model has not been trained on, if there are such.
         engine: The model.
         tags: What it was trained to see behind an instruction.
         settings: How many of the pairs to read (`calibration_pairs`, drawn by `seed`; those of three sentences and more
@@ -62,8 +62,11 @@ def calibrate(
             "give more seed pairs, longer ones, or another curate.scorer",
         )
     names = (*SIGNS, GRADE) if settings.follow_up else SIGNS
-    scales = {name: _scale([values[name] for values in good if name in values]) for name in names}
-    near, far = (np.log1p([distance(values, scales) for values in kind]) for kind in (good, bad))
+    scales = _scales(good, names)
+    # Good pairs by scales that were made without them, as candidates are: else both figures below would flatter.
+    without = [_scales([*good[:at], *good[at + 1 :]], names) for at in range(len(good))]
+    near = np.log1p([distance(values, others) for values, others in zip(good, without, strict=True)])
+    far = np.log1p([distance(values, scales) for values in bad])
     offset, slope = _logistic(near, far)
     separation = auroc(near, far)
     sign_scales = tuple(
@@ -116,6 +119,11 @@ def _with_one_fault_each(pairs: Sequence[Pair], seed: int) -> list[Pair]:
         for index in range(len(pairs))
     ]
     return list({twin.id: twin for twin in first_possible if twin}.values())
+
+
+def _scales(good: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """The median and the spread of each sign on good pairs."""
+    return {name: _scale([values[name] for values in good if name in values]) for name in names}
 
 
 def _scale(values: Sequence[float]) -> tuple[float, float]:

@@ -41,6 +41,14 @@ def finding(rating: Rating) -> str:
         return f"Below the seed's own pairs, by so many times their spread: {listed}."
     if rating.scorer == "calibrated" and rating.state != "unparsed":
         return "No sign lies clearly below the seed's own pairs."
+    if rating.scorer == "two-questions" and rating.state != "unparsed":
+        shares = {name: float(value) for name, value in _VALUE.findall(rating.reply)}
+        asks, answers = shares.pop("asks"), shares.pop("answers")
+        members = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        return (
+            f"Its instruction asks for the response better than that of {asks:.0%} of all candidates; its response is "
+            f"more of an answer than that of {answers:.0%} ({members})."
+        )
     if rating.scorer in _LEADS and rating.state != "unparsed":
         shares = (f"{name} {float(value):.0%}".removeprefix("p ") for name, value in _VALUE.findall(rating.reply))
         return f"{_LEADS[rating.scorer]} {', '.join(shares)}."

@@ -75,7 +75,7 @@ def _response(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
 
 
 def _response_alone(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
-    return LikelihoodRequest(candidate.id, backward_messages(candidate.response), (), spans=(Span(1),))
+    return LikelihoodRequest(candidate.id, (), (candidate.response,))
 
 
 def _instruction(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
@@ -92,15 +92,20 @@ def _mean(reading: SpanLikelihood) -> float:
     return reading.log_probability / max(1, reading.tokens)
 
 
+def _with_and_alone(answers: Sequence[Likelihood]) -> tuple[float, float]:
+    with_instruction, alone = answers
+    return _mean(with_instruction.spans[0]), alone.log_probabilities[0] / alone.tokens[0]
+
+
 def _ifd(answers: Sequence[Likelihood]) -> float:
-    with_instruction, alone = (_mean(answer.spans[0]) for answer in answers)
+    with_instruction, alone = _with_and_alone(answers)
     ratio = with_instruction / alone if alone else 1.0
     # From 1 on the instruction does not help: a score of 0 or less ranks such pairs behind all others.
     return ratio if ratio < 1 else 1 - ratio
 
 
 def _gain(answers: Sequence[Likelihood]) -> float:
-    with_instruction, alone = (_mean(answer.spans[0]) for answer in answers)
+    with_instruction, alone = _with_and_alone(answers)
     return with_instruction - alone
 
 
@@ -118,9 +123,9 @@ LIKELIHOODS: dict[str, tuple[tuple[Ask, ...], Value]] = {
 }
 """What each reads, and what it makes of that.
 
-ifd: instruction-following difficulty, the mean loss of the response with the instruction divided by that without it
-(Li et al. 2024, 'From quantity to quality'). Their choice is the highest below 1; from 1 on the instruction does not
-help, and the score is negative. A measure of what there is to learn, not of what is wrong.
+ifd: instruction-following difficulty, the mean loss of the response with the instruction divided by that of the
+response alone, as a plain text (Li et al. 2024, 'From quantity to quality'). Their choice is the highest below 1; from
+1 on the instruction does not help, and the score is negative. It measures what there is to learn, not what is wrong.
 gain: by how many nats the instruction makes a token of the response likelier: mutual information (Li et al. 2016, 'A
 diversity-promoting objective function'), per token so that length does not count.
 backward-gain: by how many nats the response makes the instruction likelier: the same, of the other direction.

@@ -58,8 +58,8 @@ def make_scorer(
         direction: For `seed-likeness`: what `find_pair_direction` found with the model.
 
     Raises:
-        ConfigError: What the scorer stands on is not given, `auto` is not resolved yet, or it is an `ensemble`, which
-            `mean_ranks` makes.
+        ConfigError: What the scorer stands on is not given, `auto` is not resolved yet, or it is made of the ratings by
+            others (`RankScorer`).
     """
     if settings.scorer == "auto":
         raise ConfigError("curate.scorer is auto, and no base model has decided it", "name a scorer")
@@ -90,8 +90,9 @@ def _likelihood(context: ScorerContext) -> Scorer:
     return LikelihoodScorer(context.iteration, context.settings.scorer, context.tags)
 
 
-def _ensemble(context: ScorerContext) -> Scorer:
-    raise ConfigError("curate.scorer ensemble is made of ratings, not of candidates", "rate by its members")
+def _of_ratings(context: ScorerContext) -> Scorer:
+    name = context.settings.scorer
+    raise ConfigError(f"curate.scorer {name} is made of ratings, not of candidates", "rate by its members")
 
 
 MAKERS: Mapping[str, Callable[[ScorerContext], Scorer]] = {
@@ -106,6 +107,7 @@ MAKERS: Mapping[str, Callable[[ScorerContext], Scorer]] = {
     "stored-gain": lambda context: StoredGainScorer(context.iteration),
     "length": lambda context: LengthScorer(context.iteration),
     "random": lambda context: RandomScorer(context.rng_seed, context.iteration, context.stage),
-    "ensemble": _ensemble,
+    "ensemble": _of_ratings,
+    "two-questions": _of_ratings,
 }
 """How each is made, by the name that `curate.scorer` takes."""

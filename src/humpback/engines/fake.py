@@ -172,7 +172,9 @@ class FakeEngine:
 
     def _score_continuations(self, request: LikelihoodRequest) -> Likelihood:
         longest = max(request.continuations, key=len, default="")
-        prompt_tokens, error = self._check_length(request.messages, request.answer_prefix + longest)
+        prompt_tokens, error = _tokens(longest), ""
+        if request.messages:
+            prompt_tokens, error = self._check_length(request.messages, request.answer_prefix + longest)
         if error:
             return Likelihood(request.id, error=error)
         tokens = tuple(_tokens(text) + request.ends for text in request.continuations)

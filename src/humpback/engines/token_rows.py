@@ -40,6 +40,8 @@ def to_rows(template: Template, max_tokens: int, request: LikelihoodRequest) -> 
     Raises:
         TooLong: It does not fit into `max_tokens`, or asks for nothing.
     """
+    if not request.messages:
+        return _plain_row(template, max_tokens, request.continuations[0])
     shared, targets = template.continuations(request.answer_prefix, request.continuations, request.ends)
     if not all(targets) or not (targets or request.spans):
         raise TooLong("nothing to score", "give continuations that are not empty")
@@ -61,6 +63,15 @@ def to_rows(template: Template, max_tokens: int, request: LikelihoodRequest) -> 
         rows[0] = TokenRow(rows[0].ids, (*in_prompt, *rows[0].positions))
     counts = tuple(map(len, targets))
     return RowRequest(tuple(rows), counts, tuple(map(len, spans)), len(prompt) + sum(counts))
+
+
+def _plain_row(template: Template, max_tokens: int, text: str) -> RowRequest:
+    """A text by itself, its end cut off where it does not fit. Nothing precedes the very first token of a row."""
+    begin, ids = template.plain_text(text, max_tokens - 1)
+    positions = tuple(range(max(1, len(begin)), len(begin) + len(ids)))
+    if not positions:
+        raise TooLong("nothing to score", "give a text that is not empty")
+    return RowRequest((TokenRow((*begin, *ids), positions),), (len(positions),), (), len(begin) + len(ids))
 
 
 def _reads_the_last_end(request: LikelihoodRequest) -> bool:

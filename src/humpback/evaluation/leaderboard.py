@@ -61,7 +61,9 @@ def update_leaderboard(path: Path, model: str, rate: WinRate, controlled: Length
     values: dict[str, object] = {name: getattr(rate, name) for name in _COLUMNS if hasattr(rate, name)}
     values |= {"mode": _MODE, "avg_length": round(rate.avg_length)}
     if controlled is not None:
-        values |= {"length_controlled_winrate": controlled.win_rate, "lc_standard_error": controlled.standard_error}
+        values["length_controlled_winrate"] = controlled.win_rate
+        if controlled.standard_error is not None:
+            values["lc_standard_error"] = controlled.standard_error
     lines[model] = Standing(model, {name: _cell(value) for name, value in values.items()})
     columns = dict.fromkeys([*_COLUMNS, *(name for line in lines.values() for name in line.values)])
     text = io.StringIO()

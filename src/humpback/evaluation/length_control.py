@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from humpback.errors import ConfigError, InputError
 from humpback.evaluation.comparisons import Comparison
+from humpback.statistics.intervals import Interval, percentile_interval, resample_counts
 
 Array: TypeAlias = NDArray[np.float64]
 Difficulty: TypeAlias = Mapping[int, float]
@@ -32,6 +33,9 @@ FEWEST = 2 * _FOLDS
 """Preferences that it takes to control for length."""
 _SEED = 123
 """AlpacaEval's, for the shuffling of the solver; it changes the last digits."""
+_DRAWS = 500
+_RIDGE = 0.01
+"""Keeps the weights of a draw finite where all its preferences are one."""
 _GAMED_WEIGHT = 0.1
 """Weight of a gamed comparison against one of the model: .2, over two gamed models."""
 _JOINT_STRENGTH = 1.0
@@ -53,7 +57,12 @@ class LengthControlled:
     """The length-controlled win rate of a model, in percent."""
 
     win_rate: float
-    standard_error: float
+    interval: Interval
+    """Bootstrap over the comparisons, fitted anew for each draw. Not by the L1 penalty, which can set every draw of few
+    comparisons to 50."""
+    standard_error: float | None
+    """AlpacaEval's: how far the predictions lie apart, over the root of their number. It knows nothing of the noise of
+    the fit, so without difficulties, where all predictions are one, there is none."""
     form: str
     """The terms of the fit."""
     weights: tuple[float, ...]
@@ -61,7 +70,10 @@ class LengthControlled:
 
 
 def length_controlled(
-    comparisons: Sequence[Comparison], difficulty: Difficulty | None = None, gamed: Sequence[Gamed] = ()
+    comparisons: Sequence[Comparison],
+    difficulty: Difficulty | None = None,
+    gamed: Sequence[Gamed] = (),
+    rng_seed: int = 0,
 ) -> LengthControlled:
     """The length-controlled win rate of generator_2 against generator_1.
 
@@ -69,6 +81,7 @@ def length_controlled(
         comparisons: Of one model with one baseline. Those without a preference are predicted, but not fitted.
         difficulty: Of the prompts. Without it the term is left out, and the figure is not AlpacaEval's.
         gamed: Comparisons that bound the length term.
+        rng_seed: Of the interval.
 
     Raises:
         InputError: Fewer than ten preferences, or a prompt has no difficulty.
@@ -88,14 +101,19 @@ def length_controlled(
         train_x = np.vstack([gamed_x, train_x])
         train_y = np.concatenate([[row.preference for row in gamed], train_y])
         train_weights = np.concatenate([np.full(len(gamed), _GAMED_WEIGHT), train_weights])
-    theta = _fit(train_x, train_y, train_weights)
+    strength = _strength(train_x, train_y, train_weights)
+    theta = _fit(train_x, train_y, train_weights, strength, np.random.RandomState(_SEED))
     # The figure is the prediction for answers as long as the baseline's.
     x[:, 0] = 0.0
     predicted = 1 / (1 + np.exp(-(x @ theta)))
+    (counts,) = resample_counts(len(x), _DRAWS, _DRAWS, rng_seed)
+    drawn = np.hstack([np.ones((_DRAWS, len(train_x) - judged.sum())), counts[:, judged]])
+    means = _means(x, counts, _newton(train_x, train_y, train_weights * drawn))
     form = "tanh(length)" + (" + difficulty" if difficulties is not None else "") + " + model"
     form += ", held down by gamed comparisons" if gamed else ""
-    error = 100 * stdev(predicted.tolist()) / math.sqrt(len(predicted))
-    return LengthControlled(100 * float(predicted.mean()), error, form, tuple(map(float, theta)))
+    interval = percentile_interval(100 * means)
+    error = None if difficulties is None else 100 * stdev(predicted.tolist()) / math.sqrt(len(predicted))
+    return LengthControlled(100 * float(predicted.mean()), interval, error, form, tuple(map(float, theta)))
 
 
 def length_differences(comparisons: Sequence[Comparison]) -> Array:
@@ -165,8 +183,8 @@ def _design(lengths: Array, difficulty: Array | None, model: Array) -> Array:
     return np.column_stack(columns)
 
 
-def _fit(x: Array, y: Array, weights: Array) -> Array:
-    """Weights of the terms, at the strength of the penalty that predicts best in cross-validation."""
+def _strength(x: Array, y: Array, weights: Array) -> float:
+    """The strength of the penalty that predicts best in cross-validation."""
     _libraries()
     from sklearn.model_selection import GroupKFold
 
@@ -177,13 +195,13 @@ def _fit(x: Array, y: Array, weights: Array) -> Array:
         # decide the strength.
         stream = np.random.RandomState(_SEED)
         for column, strength in enumerate(_STRENGTHS):
-            theta = _fit_once(x[train], y[train], weights[train], strength, stream)
+            theta = _fit(x[train], y[train], weights[train], strength, stream)
             losses[column] += _loss(x[test] @ theta, y[test], weights[test])
-    return _fit_once(x, y, weights, float(_STRENGTHS[int(np.argmin(losses))]), np.random.RandomState(_SEED))
+    return float(_STRENGTHS[int(np.argmin(losses))])
 
 
-def _fit_once(x: Array, y: Array, weights: Array, strength: float, stream: np.random.RandomState) -> Array:
-    """A soft label becomes two examples, one of each class, that share its weight."""
+def _fit(x: Array, y: Array, weights: Array, strength: float, stream: np.random.RandomState) -> Array:
+    """Weights of the terms. A soft label becomes two examples, one of each class, that share its weight."""
     logistic, _ = _libraries()
     model = logistic(
         C=strength, l1_ratio=1.0, solver="liblinear", fit_intercept=False, random_state=stream, max_iter=1000
@@ -192,6 +210,22 @@ def _fit_once(x: Array, y: Array, weights: Array, strength: float, stream: np.ra
     shared = np.concatenate([y, 1 - y]) * np.concatenate([weights, weights])
     model.fit(twice, labels, sample_weight=shared)
     return np.asarray(model.coef_[0], np.float64)
+
+
+def _newton(x: Array, y: Array, weights: Array) -> Array:
+    """Weights of the terms (draws x terms) for each draw's weights of the comparisons (draws x comparisons)."""
+    theta = np.zeros((len(weights), x.shape[1]))
+    for _ in range(25):
+        chance = 1 / (1 + np.exp(-theta @ x.T))
+        slope = (weights * (chance - y)) @ x + _RIDGE * theta
+        bend = np.einsum("dn,ni,nj->dij", weights * chance * (1 - chance), x, x) + _RIDGE * np.eye(x.shape[1])
+        theta -= np.linalg.solve(bend, slope[..., None])[..., 0]
+    return theta
+
+
+def _means(x: Array, counts: NDArray[np.int64], theta: Array) -> Array:
+    """The mean prediction of each draw."""
+    return np.asarray((counts / (1 + np.exp(-theta @ x.T))).sum(axis=1) / counts.sum(axis=1), np.float64)
 
 
 def _loss(logits: Array, y: Array, weights: Array) -> float:

@@ -19,6 +19,9 @@ from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SeedDirection, SignScale
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
 
+FEWEST_UNSEEN = 16
+"""Held-out pairs from which on a calibration reads them in place of those that the model was trained on."""
+
 Rate = Callable[..., Outcome[Rating]]
 """Given the candidates of a shard, and their ratings by each scorer that came first."""
 
@@ -63,12 +66,18 @@ def rate(
 
 
 def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | ExternalModel) -> Stage:
-    """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours."""
+    """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours.
+
+    A model finds what it was trained on too likely, so M_{t-1} reads held-out pairs, where there are enough: they
+    decide where each sign lies, and nothing is trained on them. A model that the run has not trained reads any pairs.
+    """
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
         from humpback.curate.calibration import calibrate as read_pairs
 
-        good = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
+        split = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed)
+        enough = sum(pair.stands_alone for pair in split.heldout) >= FEWEST_UNSEEN
+        good = split.heldout if enough and isinstance(by, Stage) else split.train
         if not done:
             with inputs.engine(by.name) as engine:
                 yield read_pairs(good, engine, config.tags, config.curate, config.run.seed)
@@ -81,7 +90,7 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | External
     } | _follow_up(config)
     name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
     return Stage(
-        name, does, names_of(pairs, by), settings, Produce(shards), SignScale, model=True, version=2,
+        name, does, names_of(pairs, by), settings, Produce(shards), SignScale, model=True, version=3,
         external=external_of(by),
     )  # fmt: skip
 
@@ -122,7 +131,7 @@ def _rate(
     grounds: Mapping[Need, Stage],
     first: Sequence[Stage],
 ) -> Stage:
-    """Ratings by one scorer, or the mean ranks by several that came first."""
+    """Ratings by one scorer, or the ranks by several that came first."""
     curate = config.curate
     spec = SCORERS[curate.scorer]
     on = [stage for need, stage in grounds.items() if need == spec.needs]
@@ -133,7 +142,7 @@ def _rate(
         from humpback.curate import NoModel, make_scorer, rate_within, reach
 
         if spec.needs == "members":
-            yield _by_mean_rank(curate, iteration, inputs, first)
+            yield _by_ranks(curate, iteration, inputs, first)
             return
         scales = [scale for stage in on if stage.makes is SignScale for scale in inputs.records(stage.name, SignScale)]
         directions = (inputs.records(stage.name, SeedDirection) for stage in on if stage.makes is SeedDirection)
@@ -168,11 +177,19 @@ def _alone(config: Config, scorer: SingleScorer) -> Config:
     return config.model_copy(update={"curate": changed})
 
 
-def _by_mean_rank(curate: CurateSettings, iteration: int, inputs: Inputs, first: Sequence[Stage]) -> Rate:
-    from humpback.curate import Ranks, mean_ranks
+def _by_ranks(curate: CurateSettings, iteration: int, inputs: Inputs, first: Sequence[Stage]) -> Rate:
+    from humpback.curate import Question, Ranks, RankScorer
 
-    ranks = [Ranks(inputs.column(stage.name, "score")) for stage in first]
-    return lambda shard, *rated: mean_ranks(shard, rated, ranks, curate.ensemble, iteration)
+    def scores() -> dict[str, Iterator[float | None]]:
+        return {scorer: inputs.column(stage.name, "score") for scorer, stage in zip(curate.first, first, strict=True)}
+
+    ranks = {scorer: Ranks(column) for scorer, column in scores().items()}
+    several = len(curate.groups) > 1
+    questions = [
+        Question(name, weights, ranks, scores() if several else None) for name, weights in curate.groups.items()
+    ]
+    scorer = RankScorer(curate.scorer, iteration, questions)
+    return lambda shard, *rated: scorer.rate(shard, rated)
 
 
 def _scores(inputs: Inputs, stage: Stage) -> Iterator[tuple[str, float | None]]:

@@ -116,7 +116,7 @@ def winrate_files(
     for path, rows in zip(annotations, models, strict=True):
         _, model = only_model(rows)
         rate = win_rate(rows, seed)
-        controlled = length_controlled(rows, hard, gamed_rows) if rate.n_total >= FEWEST else None
+        controlled = length_controlled(rows, hard, gamed_rows, seed) if rate.n_total >= FEWEST else None
         yield from winrate_lines(path, rows[0], rate, controlled)
         if controlled is None:
             yield f"  not length-controlled: too few preferences ({rate.n_total}, it takes {FEWEST})"
@@ -155,11 +155,14 @@ def winrate_lines(
         leaning = "" if rate.first_share is None else f"; of those for one side {rate.first_share:.0%} name the first"
         yield f"  both orders agree on {rate.agreement:.0%} of the pairs{leaning}"
     if controlled is not None:
+        error = controlled.standard_error
+        said = "" if error is None else f"; standard error by AlpacaEval's formula {error:.2f}"
         yield (
-            f"  length-controlled {shown(controlled.win_rate, '.2f')} % "
-            f"(standard error {shown(controlled.standard_error, '.2f')}; "
-            f"{controlled.form})"
+            f"  length-controlled {shown(controlled.win_rate, '.2f')} % (95 % {span(controlled.interval, '.2f')}, "
+            f"bootstrap over prompts{said}; {controlled.form})"
         )
+        if error is None:
+            yield "  not comparable with AlpacaEval's leaderboard: that takes --difficulty and --gamed df_gamed.csv"
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -2,7 +2,8 @@ import pytest
 
 from humpback import models
 from humpback.config import Config
-from humpback.curate import Ranks, mean_ranks
+from humpback.curate import Question, Ranks, RankScorer
+from humpback.curate.findings import finding
 from humpback.errors import ConfigError
 from humpback.method.plan import plan
 from humpback.records import Candidate, Rating
@@ -20,8 +21,8 @@ def rated(scorer, *scores):
 
 
 def combined(*members, **weights):
-    ranks = [Ranks(rating.score for rating in member) for member in members]
-    return mean_ranks(CANDIDATES, members, ranks, weights, 1).kept
+    ranks = {member[0].scorer: Ranks(rating.score for rating in member) for member in members}
+    return RankScorer("ensemble", 1, [Question("", weights, ranks)]).rate(CANDIDATES, members).kept
 
 
 def test_scales_do_not_matter_but_ranks():
@@ -51,20 +52,62 @@ def test_where_a_member_says_nothing_the_others_decide_and_where_all_do_there_is
     assert (ratings[1].state, ratings[1].score, ratings[1].reply) == ("unparsed", None, "no")
 
 
-def test_a_run_ranks_by_all_members(settings, tmp_path):
+def two_questions(asks, answers):
+    members = (asks, *answers)
+    scores = {member[0].scorer: [rating.score for rating in member] for member in members}
+    ranks = {name: Ranks(column) for name, column in scores.items()}
+    weights = {"asks": {asks[0].scorer: 1}, "answers": {member[0].scorer: 1 for member in answers}}
+    questions = [Question(name, group, ranks, scores) for name, group in weights.items()]
+    return RankScorer("two-questions", 1, questions).rate(CANDIDATES, members).kept
+
+
+def test_one_question_does_not_make_up_for_the_other():
+    ratings = two_questions(rated("gain", 9, 8, 7, 1), [rated("rating", 1, 3, 4, 5), rated("length", 2, 3, 4, 5)])
+
+    assert [rating.score for rating in ratings] == [0.125, 0.375, 0.375, 0.125]
+    assert ratings[0].reply == "asks=0.875 answers=0.125 gain=0.875 rating=0.125 length=0.125"
+    assert finding(ratings[0]) == (
+        "Its instruction asks for the response better than that of 88% of all candidates; its response is more of an "
+        "answer than that of 12% (gain 88%, rating 12%, length 12%)."
+    )
+
+
+def test_the_mean_of_several_ranks_counts_as_much_as_one_rank():
+    """Members that disagree have means near to the middle; their order decides all the same."""
+    ratings = two_questions(rated("gain", 4, 3, 2, 1), [rated("rating", 4, 1, 3, 2), rated("length", 2, 1, 4, 3)])
+
+    assert [rating.reply.split()[1] for rating in ratings] == [
+        f"answers={share}" for share in ("0.625", "0.125", "0.875", "0.375")
+    ]
+
+
+def test_a_question_that_nobody_answers_leaves_no_score():
+    ratings = two_questions(rated("gain", None, 3, 2, 1), [rated("rating", 4, 3, 2, 1), rated("length", 1, 2, 3, 4)])
+
+    assert (ratings[0].state, ratings[0].score, ratings[0].reply) == ("unparsed", None, "no")
+    assert ratings[1].score is not None
+
+
+@pytest.mark.parametrize(
+    "curate",
+    [
+        {"scorer": "ensemble", "ensemble": {"calibrated": 2, "stored-gain": 1}},
+        {"scorer": "two-questions", "questions": {"asks": {"stored-gain": 1}, "answers": {"calibrated": 1}}},
+    ],
+)
+def test_a_run_ranks_by_all_members(settings, tmp_path, curate):
     settings = settings | {"run": settings.get("run", {}) | {"iterations": 1}}
-    curate = {"scorer": "ensemble", "select": {"top_share": 0.3}, "ensemble": {"calibrated": 2, "stored-gain": 1}}
-    config = Config.model_validate(settings | {"curate": curate})
+    config = Config.model_validate(settings | {"curate": curate | {"select": {"top_share": 0.3}}})
     stages = plan(config, models.identify(config.model))
     run = Run(tmp_path / "run")
     with run.locked():
         execute(stages, run, config)
     ratings = list(run.stage("ratings-1").records(Rating))
 
-    assert [stage.name for stage in stages if stage.name.endswith(("-calibrated", "-stored-gain"))] == [
+    assert {stage.name for stage in stages if stage.name.endswith(("-calibrated", "-stored-gain"))} == {
         "scores-1-calibrated",
         "scores-1-stored-gain",
-    ]
+    }
     assert all(rating.score is not None and 0 < rating.score < 1 for rating in ratings)
     assert len({rating.score for rating in ratings}) > 1
 
