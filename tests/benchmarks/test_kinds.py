@@ -1,5 +1,6 @@
 """The bad pairs of many kinds that a curator is judged by: all are there, distinct, and never good pairs."""
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,8 @@ pytestmark = pytest.mark.benchmark
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+from curation_quality import measured, table  # noqa: E402
+from labelled_sets import kinds_set  # noqa: E402
 from planted.kinds import CHANGES, WORDS, BadPair, bad_pairs, good_passages  # noqa: E402
 
 
@@ -65,3 +68,27 @@ def test_the_neighbours_instruction_comes_from_the_same_document(good: dict[str,
     documents = {pair.instruction: pair.source for pair in good.values()}
 
     assert all(documents[bad.pair.instruction] == bad.pair.source for bad in made if bad.kind == "neighbour")
+
+
+def test_the_table_has_each_kind_their_mean_and_the_worst(tmp_path: Path):
+    file = tmp_path / "good.jsonl"
+    words = {"as long": 100, "too short": 20}
+    rows = [{"instruction": name, "response": "word " * count} for name, count in words.items()]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    kinds = kinds_set(file, 1200)
+    assert [item.pair.instruction for item in kinds.items if item.good][50:] == ["as long"]
+    low = {"advert": 0.5, "minutes": 2.0}
+
+    figures = measured(kinds, {item.pair.id: {"score": low.get(item.fault, 0.0) + item.label} for item in kinds.items})
+
+    values = {kind: figure.value for kind, figure in figures.items()}
+    assert {kind: value for kind, value in values.items() if value < 1} == {
+        "minutes": 0.0, "worst": 0.0, "mean": 30 / 31, "all": 660 / 670
+    }  # fmt: skip
+    assert (figures["worst"].name, figures["mean"].of) == ("minutes", 31)
+    plain = {kind: {"value": f.value, "interval": {"low": f.value, "high": f.value}} for kind, f in figures.items()}
+    row = {"model": "m", "scorer": "s", "sets": {"kinds": plain}, "length": {"value": 0.0}}
+    lines = list(table([row], [kinds]))
+    assert lines[0] == "| model | scorer | kinds, mean | kinds, worst | length |"
+    assert "| minutes | .00 |" in lines
+    assert "| advert | 1.00 |" in lines

@@ -5,9 +5,9 @@ well and its instruction fits it. So they ask of a curator: is the response an a
 
 `passages.jsonl` holds passages of 20 documents that do answer their instruction. From them come the other kinds, 50
 pairs of each. In most the instruction alone is wrong, and they ask: does the instruction ask for this response? Five of
-these were written by hand for each passage (`wrong` in its row). Four are made by a function: `neighbour` (the
-instruction of the document's next passage), `joined` (the end of the passage gives way to another document),
-`missing-figure` (a part gives way to words about a figure that is not there) and `wrong-form` (the instruction wants
+these were written by hand for each passage (`wrong` in its row), and so was `missing-figure`, a response that leaves
+the matter to a figure that is not there. Three are made by a function: `neighbour` (the instruction of the document's
+next passage), `joined` (a part of the passage gives way to another document) and `wrong-form` (the instruction wants
 a form that the response does not have).
 
     good = good_passages()
@@ -28,20 +28,6 @@ from humpback.records import Pair, content_id, record_rng_seed
 
 WORDS = range(60, 161)
 """How many a text or a passage has."""
-POINTERS = (
-    "The exact values are given in Table 2.",
-    "Figure 3 shows how this is done.",
-    "The steps are marked with red arrows in the picture below.",
-    "As the diagram on the opposite page makes clear, the order matters.",
-    "Compare the two photographs above.",
-    "See the listing at the end of this section.",
-    "The curve in Fig. 4.1 shows why.",
-    "The parts are numbered from 1 to 5 in the drawing.",
-    "All of them are listed in the box on the left.",
-    "The chart that follows gives the details.",
-    "The code below does exactly that.",
-    "The place is circled in the screenshot.",
-)
 FORMS = (
     "Answer with a table of three columns.",
     "Reply in French.",
@@ -77,17 +63,20 @@ def bad_pairs(rng_seed: int = 0) -> list[BadPair]:
     """The pairs of all kinds."""
     texts = [(row["kind"], _pair(row, row["kind"])) for row in _rows("texts")]
     passages = good_passages()
-    wrong = [
-        BadPair(kind, _made(passage, instruction, passage.response), passage.id)
+    written = [
+        BadPair(kind, _made(passage, instruction, response), passage.id)
         for passage, row in zip(passages, _rows("passages"), strict=True)
-        for kind, instruction in row["wrong"].items()
+        for kind, instruction, response in (
+            *((kind, instruction, passage.response) for kind, instruction in row["wrong"].items()),
+            ("missing-figure", passage.instruction, row["missing-figure"]),
+        )
     ]
     made = [
         BadPair(kind, _made(passage, *change(passage, passages, _draw(rng_seed, kind, passage))), passage.id)
         for kind, change in CHANGES.items()
         for passage in passages
     ]
-    return [*(BadPair(kind, pair, pair.id) for kind, pair in texts), *wrong, *made]
+    return [*(BadPair(kind, pair, pair.id) for kind, pair in texts), *written, *made]
 
 
 def _rows(name: str) -> Iterator[dict[str, Any]]:
@@ -115,24 +104,18 @@ def _neighbour(passage: Pair, passages: Sequence[Pair], draw: random.Random) -> 
 
 
 def _joined(passage: Pair, passages: Sequence[Pair], draw: random.Random) -> tuple[str, str]:
-    """The first two thirds of the passage and about as much of another document as was left out, in front or behind."""
+    """The first two thirds of the passage, behind the last third of another document or before its first."""
     other = draw.choice([one for one in passages if one.source != passage.source])
-    units, _ = sentences(passage.response)
-    foreign, _ = sentences(other.response)
-    own = units[: max(1, round(len(units) * 2 / 3))]
-    lost = max(1, round(len(foreign) / 3))
-    gap = draw.choice([" ", "\n", "\n\n"])
-    parts = draw.choice([(own, foreign[:lost]), (foreign[-lost:], own)])
-    return passage.instruction, gap.join(" ".join(part) for part in parts)
+    own = _part(passage.response, 0, 2 / 3)
+    parts = draw.choice([(own, _part(other.response, 0, 1 / 3)), (_part(other.response, 2 / 3, 1), own)])
+    return passage.instruction, draw.choice([" ", "\n", "\n\n"]).join(parts)
 
 
-def _missing_figure(passage: Pair, passages: Sequence[Pair], draw: random.Random) -> tuple[str, str]:
-    """Two pointers stand in place of two fifths of the sentences, never of the first one."""
-    units, _ = sentences(passage.response)
-    size = max(1, round(len(units) * 2 / 5))
-    start = draw.randrange(1, len(units) - size + 1)
-    units[start : start + size] = draw.sample(POINTERS, min(2, size))
-    return passage.instruction, " ".join(units)
+def _part(text: str, start: float, end: float) -> str:
+    """The sentences between two shares of the text."""
+    units, gaps = sentences(text)
+    chosen = slice(round(start * len(units)), round(end * len(units)))
+    return "".join(unit + gap for unit, gap in zip(units[chosen], gaps[chosen], strict=True)).strip()
 
 
 def _wrong_form(passage: Pair, passages: Sequence[Pair], draw: random.Random) -> tuple[str, str]:
@@ -141,5 +124,5 @@ def _wrong_form(passage: Pair, passages: Sequence[Pair], draw: random.Random) ->
     return " ".join(order), passage.response
 
 
-CHANGES = {"neighbour": _neighbour, "joined": _joined, "missing-figure": _missing_figure, "wrong-form": _wrong_form}
+CHANGES = {"neighbour": _neighbour, "joined": _joined, "wrong-form": _wrong_form}
 """Kinds that are made by a function: of a passage, of all passages and of a source of chance."""
