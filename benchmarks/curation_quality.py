@@ -1,9 +1,9 @@
 """The table of curator quality: how well each scorer tells good pairs from bad ones, for any models, on labelled pairs.
 
 Three kinds of labels: replies to one prompt that people ranked; pairs that a large model graded; good pairs beside
-twins with a planted fault (`humpback.curate.faults`). Every pair is scored once by each model and scorer, in windows
-that are on the disk when they are done: the same command goes on where it was stopped, and further scorers or models
-join the table later.
+twins with a planted fault (`humpback.curate.faults`), or with `--kinds` beside bad pairs of kinds that nothing is
+fitted on (`planted/kinds`). Every pair is scored once by each model and scorer, in windows that are on the disk when
+they are done: the same command goes on where it was stopped, and further scorers or models join the table later.
 
     python benchmarks/curation_quality.py --work scratch/ --json curation_quality.json \\
         --model package:smollm2-135m-instruct --model m-0 --scorers expected-rating length random \\
@@ -27,27 +27,31 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, pairs_of, ranked_set
+from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, kinds_set, pairs_of, ranked_set
 
 from humpback.augment import read_by
 from humpback.config import Config
 from humpback.curate import Ranks, Scorer, make_scorer
 from humpback.curate.calibration import calibrate
-from humpback.curate.faults import FAULTS, UNSEEN
+from humpback.curate.faults import UNSEEN
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.evaluation.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
 from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
 from humpback.records import Candidate, Pair, SignScale, Usage, content_id
+from humpback.statistics.intervals import bootstrap_mean
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
+SUMS = {"six": SIX, "unseen": tuple(UNSEEN)}
 """Faults that are also counted together."""
+SHOWN = ("pairwise", "flag", "six", "unseen", "mean", "worst")
+"""Figures of a set that have a column. The interval of the mean is over kinds: what a further kind may bring."""
 WINDOW = 32
 NEAR = 400
 """Pairs at the near end of the order of drawing, of which `calibrated` draws its own."""
@@ -154,9 +158,19 @@ def measured(one: LabelledSet, scores: dict[str, dict[str, Any]]) -> dict[str, F
         return {"pairwise": pairwise_accuracy(everything)}
     if one.kind == "flag":
         return {"flag": auroc(everything)}
-    sets = {kind: (kind,) for kind in FAULTS} | {"six": SIX, "unseen": tuple(UNSEEN), "all": tuple(FAULTS)}
-    figures = {name: auroc([row for row, fault in rows if not fault or fault in kinds]) for name, kinds in sets.items()}
-    return figures | {"twins": pairwise_accuracy([row for row, fault in rows if not fault or fault in SIX])}
+    kinds = tuple(dict.fromkeys(fault for _, fault in rows if fault))
+    sums = {name: faults for name, faults in SUMS.items() if set(faults) <= set(kinds)} | {"all": kinds}
+    sets = {kind: (kind,) for kind in kinds} | sums
+    figures = {
+        name: auroc([row for row, fault in rows if not fault or fault in faults]) for name, faults in sets.items()
+    }
+    values = [figures[kind].value for kind in kinds]
+    worst = kinds[values.index(min(values))]
+    figures["mean"] = Figure("mean", sum(values) / len(values), bootstrap_mean(values, kinds, 0), len(kinds))
+    figures["worst"] = replace(figures[worst], name=worst)
+    if "six" in sums:
+        figures["twins"] = pairwise_accuracy([row for row, fault in rows if not fault or fault in SIX])
+    return figures
 
 
 def with_length(items: Sequence[Item], scores: dict[str, dict[str, Any]]) -> Figure:
@@ -205,25 +219,19 @@ def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Itera
 
 
 def table(found: Sequence[dict[str, Any]], sets: Sequence[LabelledSet]) -> Iterator[str]:
-    """Scorer against set, with intervals; then scorer against fault."""
-    columns = [
-        (one, key)
-        for one in sets
-        for key in {"ranks": ("pairwise",), "flag": ("flag",)}.get(one.kind, ("six", "unseen"))
-    ]
+    """Scorer against set, with intervals; then fault against scorer."""
+    columns = [(one, key) for one in sets for key in SHOWN if key in found[0]["sets"][one.name]]
     yield "| model | scorer | " + " | ".join(f"{one.name}, {key}" for one, key in columns) + " | length |"
     yield "|---" * (len(columns) + 3) + "|"
     for row in found:
         cells = [shown(row["sets"][one.name][key]) for one, key in columns]
         yield f"| {row['model']} | {row['scorer']} | {' | '.join(cells)} | {row['length']['value']:+.2f} |"
     yield ""
-    kinds = (*FAULTS, "all")
     for one in (one for one in sets if one.kind == "faults"):
-        yield f"| {one.name} | scorer | " + " | ".join(kinds) + " |"
-        yield "|---" * (len(kinds) + 2) + "|"
-        for row in found:
-            cells = [bare(row["sets"][one.name][kind]["value"]) for kind in kinds]
-            yield f"| {row['model']} | {row['scorer']} | {' | '.join(cells)} |"
+        yield f"| {one.name} | " + " | ".join(f"{row['model']} {row['scorer']}" for row in found) + " |"
+        yield "|---" * (len(found) + 1) + "|"
+        for kind in found[0]["sets"][one.name]:
+            yield f"| {kind} | " + " | ".join(bare(row["sets"][one.name][kind]["value"]) for row in found) + " |"
         yield ""
 
 
@@ -248,6 +256,7 @@ def main() -> None:
     parser.add_argument("--ranked", type=Path, nargs="*", default=[], help="replies with human ranks")
     parser.add_argument("--flagged", nargs="*", default=[], metavar="FILE#COLUMN[?COLUMN]")
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
+    parser.add_argument("--kinds", type=Path, help="good pairs beside the passages and bad pairs of planted/kinds")
     parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
     parser.add_argument("--backward", help="M_yx, for the scorers stored-gain and ensemble")
     parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
@@ -261,6 +270,7 @@ def main() -> None:
     sets = [ranked_set(path, arguments.prompts, arguments.max_chars) for path in arguments.ranked]
     sets += [flagged_set(name, arguments.flags, arguments.max_chars) for name in arguments.flagged]
     sets += [faulty_set(path, arguments.pairs, arguments.max_chars) for path in arguments.good]
+    sets += [kinds_set(arguments.kinds, arguments.max_chars)] if arguments.kinds else []
     for one in sets:
         print(f"{one.name}: {len(one.items)} pairs ({one.kind})", flush=True)
     found = list(results(arguments, sets))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from planted.kinds import WORDS, bad_pairs, good_passages
+
 from humpback.curate.faults import FAULTS, plant
 from humpback.data_access.rows import Values, file_rows
 from humpback.evaluation.labels import LabelColumns, read_labels
@@ -84,3 +86,12 @@ def faulty_set(path: Path, count: int, longest: int) -> LabelledSet:
             assert twin is not None
             items.append(Item(twin, group, 0.0, False, kind))
     return LabelledSet(path.name.split(".")[0], "faults", tuple(items))
+
+
+def kinds_set(path: Path, longest: int) -> LabelledSet:
+    """The good passages of `planted.kinds`, as many good pairs of a file that are as long, and the bad pairs."""
+    passages = good_passages()
+    as_long = [pair for pair, _ in pairs_of(path, longest) if len(pair.response.split()) in WORDS]
+    items = [Item(pair, pair.id, 1.0, True) for pair in (*passages, *as_long[: len(passages)])]
+    items += [Item(bad.pair, bad.good, 0.0, False, bad.kind) for bad in bad_pairs()]
+    return LabelledSet("kinds", "faults", tuple(items))
