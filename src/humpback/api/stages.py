@@ -190,6 +190,7 @@ def rate(
     model: Model,
     *,
     backward_model: Source = "",
+    calibration: str | Path | None = None,
     out: str | Path | None = None,
     dropped: str | Path | None = None,
     config: Config | None = None,
@@ -203,6 +204,7 @@ def rate(
         pairs: What `instruct` gives, or pairs in any layout of the seed: rows or a source.
         model: The model that rates.
         backward_model: M_yx, for the scorer `stored-gain` of pairs that it did not write.
+        calibration: File that keeps how the model reads good pairs, for the scorer `calibrated`.
         out: File for the ratings, .jsonl or .parquet; a temporary one if there is none.
         dropped: File for what is no pair; beside `out` if there is none.
         config: The settings to start from.
@@ -228,7 +230,8 @@ def rate(
     source = Path(source_of(pairs, "pairs", work.scratch))
     changed = _settings(config, groups, **_model(model))
     backward = fspath(backward_model)
-    return work.records(Rating, lambda how: rate_files(source, changed, work.out, work.ledger, backward, how))
+    known = Path(calibration) if calibration else None
+    return work.records(Rating, lambda how: rate_files(source, changed, work.out, work.ledger, backward, how, known))
 
 
 def select(

@@ -135,6 +135,10 @@ def rate(
     backward: Annotated[
         str, typer.Option(metavar="M_YX", help="Backward model, for 'stored-gain' of pairs that it did not write.")
     ] = "",
+    calibration: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="For 'calibrated': how the model reads good pairs; made if not there."),
+    ] = None,
     force: Force = False,
     settings: Sets = None,
 ) -> None:
@@ -153,14 +157,14 @@ def rate(
         if label or group or at or figures or good_from is not None:
             raise ConfigError("labels are described but not given", "name their file with --evaluate")
         with at_work(force=force) as how:
-            print_lines(rate_files(pairs, config, out, dropped, backward, how))
+            print_lines(rate_files(pairs, config, out, dropped, backward, how, calibration))
         return
     from humpback.evaluation.labels import LabelColumns
     from humpback.standalone.labels import agreement_lines, read_labelled
 
     with at_work(force=force) as how:
         labelled = read_labelled(pairs, evaluate, LabelColumns(label, group, good_from), settings or [])
-        print_lines(rate_files(pairs, config, out, dropped, backward, how))
+        print_lines(rate_files(pairs, config, out, dropped, backward, how, calibration))
         print_lines(agreement_lines(labelled, out, at or [], figures, settings or [], how))
 
 

@@ -33,6 +33,7 @@ def rate(
     pairs: Stage,
     by: Stage | ExternalModel,
     called: Callable[[Stage], Stage] = lambda stage: stage,
+    calibration: Stage | None = None,
 ) -> tuple[Stage, ...]:
     """M_{t-1} rates every candidate (section 2.3). The last stage has the ratings; before it is what they stand on.
 
@@ -43,6 +44,7 @@ def rate(
         pairs: The seed, for scorers that need a calibration or a direction.
         by: The model M_{t-1}.
         called: Gives each stage the name it has here, before others refer to it.
+        calibration: How the model reads good pairs, where that is known already.
     """
     curate = config.curate
     for scorer in (curate.scorer, *curate.first):
@@ -54,7 +56,7 @@ def rate(
     needs = {SCORERS[scorer].needs for scorer in (curate.scorer, *curate.first)}
     grounds: dict[Need, Stage] = {}
     if "calibration" in needs:
-        grounds["calibration"] = called(calibrate(config, iteration, pairs, by))
+        grounds["calibration"] = calibration or called(calibrate(config, iteration, pairs, by))
     if "direction" in needs:
         grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
     first = [

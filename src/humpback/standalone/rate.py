@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from itertools import chain
 from pathlib import Path
 
 from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
 from humpback.curate.findings import low_signs
+from humpback.data_access.atomic import output_file
 from humpback.data_access.rows import file_digest, file_rows
-from humpback.errors import ConfigError, InputError
+from humpback.errors import ConfigError, InputError, in_one_line
 from humpback.method.auto import resolve_auto
 from humpback.method.corpus import read_seed
 from humpback.method.external import identities
@@ -21,8 +23,8 @@ from humpback.method.loop import select
 from humpback.method.rating import rate
 from humpback.prompts import prompt_digest
 from humpback.reasons import in_words
-from humpback.records import Candidate, Curated, Dropped, Outcome, Rating
-from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
+from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, SignScale
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage
 from humpback.runs.store import Run
 from humpback.standalone.finetune import without_holdout
 from humpback.standalone.tables import candidates_stage, check_endings, read_candidates, write_records
@@ -32,7 +34,13 @@ _DEFAULT = How()
 
 
 def rate_files(
-    pairs: Path, config: Config, out: Path, dropped: Path | None = None, backward: str = "", how: How = _DEFAULT
+    pairs: Path,
+    config: Config,
+    out: Path,
+    dropped: Path | None = None,
+    backward: str = "",
+    how: How = _DEFAULT,
+    calibration: Path | None = None,
 ) -> list[str]:
     """Lets a model rate pairs; lines of counts and states.
 
@@ -43,13 +51,17 @@ def rate_files(
         dropped: File for what is no pair, and why.
         backward: M_yx, for `stored-gain` of pairs that no M_yx has written the instruction of.
         how: How the command is carried out.
+        calibration: How the model reads good pairs, for `calibrated`: read from this file if it is there, else written.
 
     Raises:
-        ConfigError: A setting is wrong, or no scorer would use the backward model.
+        ConfigError: A setting is wrong, no scorer would use the backward model or the calibration, or another model was
+            calibrated.
     """
     check_endings(out, dropped)
-    config = _with_scorer(config)
+    config = _with_scorer(config, calibration)
     needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
+    if calibration and "calibration" not in needs:
+        raise ConfigError("a calibration is used by the scorer calibrated alone", "leave --calibration out")
     if backward and "stored-gain" not in needs:
         raise ConfigError("a backward model is read by the scorer stored-gain alone", "leave --backward out")
     read = candidates_stage(pairs, config)
@@ -57,12 +69,17 @@ def rate_files(
     if backward:
         backward_settings = config.model.model_copy(update={"name": backward})
         plan.append(_gains(config, read, ExternalModel("backward", backward_settings)))
-    seed = [read_seed(without_holdout(config))] if needs & {"calibration", "direction"} else []
     by = ExternalModel("rater", config.model)
-    plan += seed
-    plan += rate(without_holdout(config), 1, plan[1 if backward else 0], seed[0] if seed else read, by)
+    known = _known_calibration(calibration, by) if calibration and calibration.exists() else None
+    candidates = plan[-1]
+    seed = [read_seed(without_holdout(config))] if needs & {"direction", "" if known else "calibration"} else []
+    plan += [*seed, *rate(without_holdout(config), 1, candidates, seed[0] if seed else read, by, calibration=known)]
 
     def write(run: Run) -> list[str]:
+        if calibration and not known:
+            scales = [asdict(scale) for scale in run.stage("calibration-1").records(SignScale)]
+            with output_file(calibration, "w") as file:
+                json.dump({"model": identities(by), "signs": scales}, file, indent=1)
         ratings = run.stage(plan[-1].name)
         line = write_records(out, Rating, ratings.records(Rating), dropped, run.stage(read.name).dropped())
         states = Counter(ratings.column("state"))
@@ -158,8 +175,27 @@ def _gains(config: Config, pairs: Stage, by: ExternalModel) -> Stage:
     return Stage("gains", does, (pairs.name,), settings, work, Candidate, model=True, external=(by,))
 
 
-def _with_scorer(config: Config) -> Config:
+def _known_calibration(path: Path, by: ExternalModel) -> Stage:
+    """What an earlier command found out about the same model."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        scales = tuple(SignScale(**row) for row in stored["signs"])
+        of = stored["model"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is no calibration ({in_one_line(error)})", "name a new file: it is made") from None
+    if of != identities(by):
+        raise ConfigError(f"{path} is how another model reads good pairs", "name a new file: it is made")
+
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
+        if not done:
+            yield Outcome(scales, (), len(scales))
+
+    digest = {"calibration": file_digest(str(path))}
+    return Stage("calibration-1", f"read {path.name}", (), digest, Produce(shards), SignScale)
+
+
+def _with_scorer(config: Config, calibration: Path | None) -> Config:
     """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
-    if config.curate.scorer == "auto" and "source" not in config.seed.model_fields_set:
+    if config.curate.scorer == "auto" and not calibration and "source" not in config.seed.model_fields_set:
         return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
     return resolve_auto(config)
