@@ -1,14 +1,15 @@
-"""Pairs with labels, from public files: replies that people ranked, pairs with a flag, good pairs with faulty twins."""
+"""Pairs with labels: replies that people ranked, pairs with a flag, good ones with faulty twins, candidates."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from humpback.curate.faults import FAULTS, plant
 from humpback.data_access.rows import Values, file_rows
 from humpback.evaluation.labels import LabelColumns, read_labels
-from humpback.records import Pair, content_id, record_rng_seed
+from humpback.records import Candidate, Pair, content_id, record_rng_seed
+from humpback.standalone.tables import read_candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,24 @@ class LabelledSet:
     kind: str
     """'ranks', 'flag' or 'faults'."""
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCandidate:
+    """A real candidate, and what a reader said of it who saw neither a score nor where it comes from."""
+
+    candidate: Candidate
+    corpus: str
+    writer: str
+    """The backward model: a, b or c in `benchmarks/labelled_candidates.sh`."""
+    asks: bool
+    """The instruction asks for what the response gives."""
+    answers: bool
+    """The response is an answer: whole, to be read alone, and no news, diary, advert or list of links."""
+    good: bool
+    """Both, and nothing else is wrong."""
+    unsure: bool
+    """A second reader might call it otherwise."""
 
 
 def pairs_of(path: Path, longest: int, only: str = "") -> list[tuple[Pair, Values]]:
@@ -84,3 +103,29 @@ def faulty_set(path: Path, count: int, longest: int) -> LabelledSet:
             assert twin is not None
             items.append(Item(twin, group, 0.0, False, kind))
     return LabelledSet(path.name.split(".")[0], "faults", tuple(items))
+
+
+def labelled_candidates(candidates: Path, labels: Path) -> list[LabelledCandidate]:
+    """The labelled ones among what `humpback instruct` wrote, in the order of their file.
+
+    The labels are in `benchmarks/planted/candidate_labels.jsonl`, their rules in `candidate_rules.md` beside it. The
+    candidates are made by
+
+        benchmarks/labelled_candidates.sh DATA OUT
+
+    An id is the digest of segment and instruction, so a label only meets the pair that was read. Other versions of
+    libraries and other processors may change what a model writes: compare the number of items with that of labels.
+
+    Args:
+        candidates: A file of candidates.
+        labels: Rows with `id` and what a `LabelledCandidate` holds besides the candidate.
+    """
+    by_id = {str(row["id"]): row for _, row in file_rows(labels)}
+    return [
+        LabelledCandidate(
+            candidate,
+            **{field.name: by_id[candidate.id][field.name] for field in fields(LabelledCandidate)[1:]},
+        )
+        for candidate in read_candidates(candidates)
+        if isinstance(candidate, Candidate) and candidate.id in by_id
+    ]
