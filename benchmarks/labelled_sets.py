@@ -1,8 +1,8 @@
-"""Pairs with labels, from public files: replies that people ranked, pairs with a flag, good pairs with faulty twins."""
+"""Pairs with labels: replies that people ranked, pairs with a flag, good ones with faulty twins, candidates."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from planted.kinds import WORDS, bad_pairs, good_passages
@@ -10,7 +10,8 @@ from planted.kinds import WORDS, bad_pairs, good_passages
 from humpback.curate.faults import FAULTS, plant
 from humpback.data_access.rows import Values, file_rows
 from humpback.evaluation.labels import LabelColumns, read_labels
-from humpback.records import Pair, content_id, record_rng_seed
+from humpback.records import Candidate, Pair, content_id, record_rng_seed
+from humpback.standalone.tables import read_candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,24 @@ class LabelledSet:
     kind: str
     """'ranks', 'flag' or 'faults'."""
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCandidate:
+    """A real candidate, and what a reader said of it who saw neither a score nor where it comes from."""
+
+    candidate: Candidate
+    corpus: str
+    writer: str
+    """The backward model: a, b or c in `benchmarks/labelled_candidates.sh`."""
+    asks: bool
+    """The instruction asks for what the response gives."""
+    answers: bool
+    """The response is an answer: whole, to be read alone, and no news, diary, advert or list of links."""
+    good: bool
+    """Both, and nothing else is wrong."""
+    unsure: bool
+    """A second reader might call it otherwise."""
 
 
 def pairs_of(path: Path, longest: int, only: str = "") -> list[tuple[Pair, Values]]:
@@ -95,3 +114,29 @@ def kinds_set(path: Path, longest: int) -> LabelledSet:
     items = [Item(pair, pair.id, 1.0, True) for pair in (*passages, *as_long[: len(passages)])]
     items += [Item(bad.pair, bad.good, 0.0, False, bad.kind) for bad in bad_pairs()]
     return LabelledSet("kinds", "faults", tuple(items))
+
+
+def labelled_candidates(candidates: Path, labels: Path) -> list[LabelledCandidate]:
+    """The labelled ones among what `humpback instruct` wrote, in the order of their file.
+
+    The labels are in `benchmarks/planted/candidate_labels.jsonl`, their rules in `candidate_rules.md` beside it. The
+    candidates are made by
+
+        benchmarks/labelled_candidates.sh DATA OUT
+
+    An id is the digest of segment and instruction, so a label only meets the pair that was read. Other versions of
+    libraries and other processors may change what a model writes: compare the number of items with that of labels.
+
+    Args:
+        candidates: A file of candidates.
+        labels: Rows with `id` and what a `LabelledCandidate` holds besides the candidate.
+    """
+    by_id = {str(row["id"]): row for _, row in file_rows(labels)}
+    return [
+        LabelledCandidate(
+            candidate,
+            **{field.name: by_id[candidate.id][field.name] for field in fields(LabelledCandidate)[1:]},
+        )
+        for candidate in read_candidates(candidates)
+        if isinstance(candidate, Candidate) and candidate.id in by_id
+    ]

@@ -1,12 +1,16 @@
 """The table of curator quality, on a model of two layers: every scorer has a row, and a stopped run goes on."""
 
+import importlib
 import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+
+from humpback.records import Candidate
 
 pytestmark = pytest.mark.benchmark
 
@@ -66,3 +70,29 @@ def test_pairs_that_teach_to_rate_are_good_ones_each_beside_a_faulty_twin(good: 
     assert Counter(row["response"] for row in rows) == {"Good: Yes": 10, "Good: No": 10}
     assert len({row["instruction"] for row in rows}) == 20
     assert all("Say whether the response would be a good reply" in row["instruction"] for row in rows)
+
+
+def test_a_label_meets_its_candidate_by_id_and_others_stay_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    labelled_sets = importlib.import_module("labelled_sets")
+    candidate = Candidate("", "s", "d", "blog#1", (), "Why do nets wear out?", "Salt hardens them.", "m", -1.0, 0.5)
+    candidates = [replace(candidate, id=name) for name in ("a", "b", "c")]
+    label = {"corpus": "blog", "writer": "a", "asks": True, "answers": False, "good": False, "unsure": True}
+    for name, rows in (
+        ("candidates", map(asdict, candidates)),
+        ("labels", [{"id": name, **label} for name in ("c", "x", "a")]),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    labelled = labelled_sets.labelled_candidates(tmp_path / "candidates.jsonl", tmp_path / "labels.jsonl")
+
+    assert [one.candidate for one in labelled] == [candidates[0], candidates[2]]
+    assert (labelled[0].writer, labelled[0].asks, labelled[0].answers) == ("a", True, False)
+
+
+def test_the_labels_that_ship_are_whole():
+    lines = (BENCHMARKS / "planted" / "candidate_labels.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len({row["id"] for row in rows}) == len(rows) >= 300
+    assert all(row["good"] <= (row["asks"] and row["answers"]) for row in rows)
+    assert len({(row["corpus"], row["writer"]) for row in rows}) == 9
