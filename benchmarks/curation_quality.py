@@ -36,7 +36,8 @@ from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, kinds_set,
 
 from humpback.augment import read_by
 from humpback.config import Config
-from humpback.curate import Ranks, Scorer, make_scorer
+from humpback.curate import Question, Ranks, RankScorer, Scorer, make_scorer
+from humpback.curate.baselines import STORED
 from humpback.curate.calibration import calibrate
 from humpback.curate.faults import UNSEEN
 from humpback.engines.base import Engine
@@ -44,7 +45,7 @@ from humpback.engines.open import open_engine
 from humpback.evaluation.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
 from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
-from humpback.records import Candidate, Pair, SignScale, Usage, content_id
+from humpback.records import Candidate, Pair, Rating, SignScale, Usage, content_id
 from humpback.statistics.intervals import bootstrap_mean
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
@@ -102,7 +103,7 @@ def score(
         window = [candidate(pair) for pair in missing[start : start + WINDOW]]
         begun = time.perf_counter()
         read = Usage()
-        if scorer.name == "stored-gain":
+        if scorer.name in STORED:
             window, read = read_by(window, engine)
         outcome = scorer.score(window, engine)
         seconds = (time.perf_counter() - begun) / len(window)
@@ -117,7 +118,7 @@ def score(
     return {id_: journal.rows[key] for id_, key in keys.items()}
 
 
-def ensemble(
+def by_ranks(
     engines: Mapping[str, Engine],
     config: Config,
     good: Sequence[Pair],
@@ -125,22 +126,26 @@ def ensemble(
     journal: Journal,
     work: Path,
 ) -> dict[str, dict[str, Any]]:
-    """State and score of every pair by the mean rank of several scorers; what each of them costs is added up."""
-    weights = config.curate.ensemble
+    """State and score of every pair by the ranks of several scorers; what each of them costs is added up."""
     members = {}
-    for name in weights:
+    for name in config.curate.first:
         alone = with_changes(config, [f"curate.scorer={name}"])
         engine = engines.get(name, engines[""])
         members[name] = score(engine, alone, scorer_of(engine, alone, good, work), pairs, journal)
-    ranks = {name: Ranks(row["score"] for row in rows.values()) for name, rows in members.items()}
-    found = {}
-    for pair in pairs:
-        rows = {name: row for name in weights if (row := members[name][pair.id])["score"] is not None}
-        total = sum(weights[name] for name in rows)
-        mean = sum(weights[name] * ranks[name].share(row["score"]) for name, row in rows.items()) / max(total, 1e-9)
-        costs = {key: sum(rows[pair.id][key] for rows in members.values()) for key in ("seconds", "read")}
-        found[pair.id] = {"state": "scored" if rows else "unparsed", "score": mean if rows else None} | costs
-    return found
+    columns = {name: [rows[pair.id]["score"] for pair in pairs] for name, rows in members.items()}
+    ranks = {name: Ranks(column) for name, column in columns.items()}
+    groups = config.curate.groups
+    questions = [Question(name, group, ranks, columns if len(groups) > 1 else None) for name, group in groups.items()]
+    rated = [
+        [Rating(pair.id, 1, name, "", rows[pair.id]["state"], rows[pair.id]["score"], "", "stop") for pair in pairs]
+        for name, rows in members.items()
+    ]
+    found = RankScorer(config.curate.scorer, 1, questions).rate(list(map(candidate, pairs)), rated).kept
+    return {
+        one.id: {"state": one.state, "score": one.score}
+        | {key: sum(rows[one.id][key] for rows in members.values()) for key in ("seconds", "read")}
+        for one in found
+    }
 
 
 def candidate(pair: Pair) -> Candidate:
@@ -195,12 +200,12 @@ def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Itera
             engines = {"": opened.enter_context(open_engine(base.model))}
             if arguments.backward:
                 settings = base.model.model_copy(update={"name": arguments.backward})
-                engines["stored-gain"] = opened.enter_context(open_engine(settings))
+                engines |= dict.fromkeys(STORED, opened.enter_context(open_engine(settings)))
             for scorer in arguments.scorers:
                 config = with_changes(base, [f"curate.scorer={scorer}"])
                 print(f"{name} {scorer}", flush=True)
-                if scorer == "ensemble":
-                    scores = ensemble(engines, config, good, pairs, journal, arguments.work)
+                if config.curate.groups:
+                    scores = by_ranks(engines, config, good, pairs, journal, arguments.work)
                 else:
                     engine = engines.get(scorer, engines[""])
                     scores = score(engine, config, scorer_of(engine, config, good, arguments.work), pairs, journal)
@@ -258,7 +263,7 @@ def main() -> None:
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
     parser.add_argument("--kinds", type=Path, help="good pairs beside the passages and bad pairs of planted/kinds")
     parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
-    parser.add_argument("--backward", help="M_yx, for the scorers stored-gain and ensemble")
+    parser.add_argument("--backward", help="M_yx, for stored-gain, stored-likelihood and what is made of them")
     parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
     parser.add_argument("--flags", type=int, default=100, help="pairs of each flagged set, half of them good")
     parser.add_argument("--pairs", type=int, default=40, help="good pairs of each set with faults; each has 13 twins")

@@ -39,7 +39,7 @@ CANDIDATES = [
         instruction=f"What is number {number}?",
         response=f"{TEXTS[number % 3]} It is number {number}. {'So it goes on. ' * (number % 5)}",
         model="M_yx",
-        log_probability=-1.0,
+        log_probability=-(1 + number % 13) / 7,
         gain=(number % 11) / 7,
     )
     for number in range(60)
@@ -257,8 +257,8 @@ def test_what_it_needs_is_a_stage_before_it_or_a_rating_without_a_score(scorer):
     }
 
     assert [stage.name for stage in stages] == [*expected.get(needs, []), "ratings-1"]
-    if needs == "stored-gain":
-        without = [replace(candidate, gain=None) for candidate in CANDIDATES[:3]]
+    if needs == "stored":
+        without = [replace(candidate, gain=None, log_probability=0.0) for candidate in CANDIDATES[:3]]
         assert {rating.state for rating in ratings_of(config, candidates=without)} == {"unparsed"}
 
 

@@ -29,6 +29,7 @@ CASES: dict[str, dict] = {
     "cycle": {"scorer": "cycle", "max_new_tokens": 100},
     "seed-likeness": {"scorer": "seed-likeness", "direction_pairs": 100},
     "stored-gain": {"scorer": "stored-gain"},
+    "stored-likelihood": {"scorer": "stored-likelihood"},
     "length": {"scorer": "length"},
     "length behind a cascade": {"scorer": "length", "cascade": {"share": 0.5}},
     "random": {"scorer": "random"},

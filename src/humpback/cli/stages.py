@@ -133,7 +133,7 @@ def rate(
     ] = None,
     figures: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,  # noqa: UP045
     backward: Annotated[
-        str, typer.Option(metavar="M_YX", help="Backward model, for 'stored-gain' of pairs that it did not write.")
+        str, typer.Option(metavar="M_YX", help="Backward model, for 'stored-gain' and 'stored-likelihood'.")
     ] = "",
     calibration: Annotated[
         Optional[Path],  # noqa: UP045

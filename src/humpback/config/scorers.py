@@ -15,14 +15,15 @@ from humpback.records import PromptName
 
 SingleScorer = Literal[
     "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
-    "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "length", "random",
+    "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "stored-likelihood", "length",
+    "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble", "two-questions"]
 
-Need = Literal["calibration", "direction", "stored-gain", "members"]
+Need = Literal["calibration", "direction", "stored", "members"]
 """calibration: `humpback.curate.calibration` has read the seed with the same model. direction: the same model has read
-the seed and a sample of the candidates (`humpback.likeness`). stored-gain: augmentation kept it.
+the seed and a sample of the candidates (`humpback.likeness`). stored: augmentation kept it.
 members: other scorers (`curate.ensemble`, `curate.questions`) have rated all candidates."""
 
 
@@ -108,7 +109,9 @@ _SPECS = (
     ScorerSpec("seed-likeness", "how much the model's hidden states of the pair are like those of the seed's own pairs",
                None, 0.01, 0.05, _MODEL, needs="direction", embeds=True),
     ScorerSpec("stored-gain", "the backward gain that augmentation kept; asks no model",
-               None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored-gain"),
+               None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored"),
+    ScorerSpec("stored-likelihood", "how likely M_yx found the instruction that it wrote, for a token; asks no model",
+               None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored"),
     ScorerSpec("length", "the length of the response, which every other scorer has to beat; asks no model",
                None, 0.5, 0.15, _UNASKED, asks_model=False),
     ScorerSpec("random", "a draw from 1 to 5, which every other scorer has to beat; asks no model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from humpback.curate.base import IterationScorer
@@ -77,20 +77,29 @@ class RandomScorer:
         return random.Random(record_rng_seed(self.rng_seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
 
 
-@dataclass(frozen=True, slots=True)
-class StoredGainScorer:
-    """By how many nats the response makes a token of its instruction likelier, as M_yx had it when it wrote it.
+STORED: Mapping[str, Callable[[Candidate], float | None]] = {
+    "stored-gain": lambda candidate: candidate.gain,
+    # A mean log-probability is below 0: pairs that no model has written the instruction of have 0 there.
+    "stored-likelihood": lambda candidate: candidate.log_probability or None,
+}
+"""What self-augmentation has kept of each instruction, in nats for a token of it, as M_yx had it when it wrote it.
 
-    The backward gain without a pass: mutual information (Li et al. 2016, 'A diversity-promoting objective function').
-    Candidates without a stored gain are 'unparsed'.
-    """
+stored-gain: by how much the response makes the instruction likelier: the backward gain without a pass (mutual
+information: Li et al. 2016, 'A diversity-promoting objective function').
+stored-likelihood: how likely the instruction is for the response. A question that could be asked of any text is likely
+too; and yet it tells more bad pairs from good ones than the gain does (docs/curation.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScorer:
+    """One of `STORED`, by its name. Candidates of which nothing is kept are 'unparsed'."""
 
     iteration: int
-    name: str = "stored-gain"
+    name: str
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard."""
-        return _rate(self, candidates, engine, lambda candidate: candidate.gain)
+        return _rate(self, candidates, engine, STORED[self.name])
 
 
 def _rate(
@@ -102,7 +111,7 @@ def _rate(
     ratings = []
     for candidate in candidates:
         value = score(candidate)
-        # Nothing failed where there is no gain, so the rating ends with 'stop' and not with 'error'.
+        # Nothing failed where nothing is kept, so the rating ends with 'stop' and not with 'error'.
         reply = "nothing was kept of it when the instruction was written (augment.gain)" if value is None else ""
         state: RatingState = "unparsed" if value is None else "scored"
         ratings.append(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from humpback.config import CurateSettings, TagSettings
 from humpback.curate.base import Scorer
-from humpback.curate.baselines import LengthScorer, RandomScorer, StoredGainScorer
+from humpback.curate.baselines import STORED, LengthScorer, RandomScorer, StoredScorer
 from humpback.curate.calibrated import CalibratedScorer
 from humpback.curate.cycle import CycleScorer
 from humpback.curate.graded import AdditiveScorer, YesNoScorer
@@ -104,7 +104,7 @@ MAKERS: Mapping[str, Callable[[ScorerContext], Scorer]] = {
     **dict.fromkeys(LIKELIHOODS, _likelihood),
     "cycle": lambda context: CycleScorer(context.iteration, context.settings, context.tags),
     "seed-likeness": _seed_likeness,
-    "stored-gain": lambda context: StoredGainScorer(context.iteration),
+    **dict.fromkeys(STORED, lambda context: StoredScorer(context.iteration, context.settings.scorer)),
     "length": lambda context: LengthScorer(context.iteration),
     "random": lambda context: RandomScorer(context.rng_seed, context.iteration, context.stage),
     "ensemble": _of_ratings,

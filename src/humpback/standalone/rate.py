@@ -49,7 +49,7 @@ def rate_files(
         config: The settings; `model` is the model that rates.
         out: File for the ratings: .jsonl or .parquet.
         dropped: File for what is no pair, and why.
-        backward: M_yx, for `stored-gain` of pairs that no M_yx has written the instruction of.
+        backward: M_yx, for `stored-gain` and `stored-likelihood` of pairs that no M_yx has written the instruction of.
         how: How the command is carried out.
         calibration: How the model reads good pairs, for `calibrated`: read from this file if it is there, else written.
 
@@ -62,8 +62,10 @@ def rate_files(
     needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
     if calibration and "calibration" not in needs:
         raise ConfigError("a calibration is used by the scorer calibrated alone", "leave --calibration out")
-    if backward and "stored-gain" not in needs:
-        raise ConfigError("a backward model is read by the scorer stored-gain alone", "leave --backward out")
+    if backward and "stored" not in needs:
+        raise ConfigError(
+            "a backward model is read by the scorers stored-gain and stored-likelihood alone", "leave --backward out"
+        )
     read = candidates_stage(pairs, config)
     plan = [read]
     if backward:
