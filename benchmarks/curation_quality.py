@@ -32,7 +32,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from labelled_sets import Item, LabelledSet, faulty_set, flagged_set, kinds_set, pairs_of, ranked_set
+from labelled_sets import Item, LabelledSet, candidates_set, faulty_set, flagged_set, kinds_set, pairs_of, ranked_set
 
 from humpback.augment import read_by
 from humpback.config import Config
@@ -49,6 +49,7 @@ from humpback.records import Candidate, Pair, Rating, SignScale, Usage, content_
 from humpback.statistics.intervals import bootstrap_mean
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
+LABELS = Path(__file__).parent / "planted" / "candidate_labels.jsonl"
 SUMS = {"six": SIX, "unseen": tuple(UNSEEN)}
 """Faults that are also counted together."""
 SHOWN = ("pairwise", "flag", "six", "unseen", "mean", "worst")
@@ -92,7 +93,7 @@ def scorer_of(engine: Engine, config: Config, good: Sequence[Pair], work: Path) 
 
 
 def score(
-    engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Pair], journal: Journal
+    engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Pair | Candidate], journal: Journal
 ) -> dict[str, dict[str, Any]]:
     """State and score of every pair, by its id; only what is not in the journal is scored."""
     wanted = config.curate.model_dump_json(exclude={"select"}, exclude_defaults=True)
@@ -122,7 +123,7 @@ def by_ranks(
     engines: Mapping[str, Engine],
     config: Config,
     good: Sequence[Pair],
-    pairs: Sequence[Pair],
+    pairs: Sequence[Pair | Candidate],
     journal: Journal,
     work: Path,
 ) -> dict[str, dict[str, Any]]:
@@ -148,7 +149,9 @@ def by_ranks(
     }
 
 
-def candidate(pair: Pair) -> Candidate:
+def candidate(pair: Pair | Candidate) -> Candidate:
+    if isinstance(pair, Candidate):
+        return pair
     return Candidate(pair.id, "", "", pair.source, (), pair.instruction, pair.response, "", 0.0)
 
 
@@ -262,6 +265,7 @@ def main() -> None:
     parser.add_argument("--flagged", nargs="*", default=[], metavar="FILE#COLUMN[?COLUMN]")
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
     parser.add_argument("--kinds", type=Path, help="good pairs beside the passages and bad pairs of planted/kinds")
+    parser.add_argument("--candidates", type=Path, help="what labelled_candidates.sh made, against their labels")
     parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
     parser.add_argument("--backward", help="M_yx, for stored-gain, stored-likelihood and what is made of them")
     parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
@@ -276,6 +280,7 @@ def main() -> None:
     sets += [flagged_set(name, arguments.flags, arguments.max_chars) for name in arguments.flagged]
     sets += [faulty_set(path, arguments.pairs, arguments.max_chars) for path in arguments.good]
     sets += [kinds_set(arguments.kinds, arguments.max_chars)] if arguments.kinds else []
+    sets += [candidates_set(arguments.candidates, LABELS)] if arguments.candidates else []
     for one in sets:
         print(f"{one.name}: {len(one.items)} pairs ({one.kind})", flush=True)
     found = list(results(arguments, sets))

@@ -18,7 +18,7 @@ from humpback.standalone.tables import read_candidates
 class Item:
     """A pair in a labelled set; rank and fault say what kind of set it is."""
 
-    pair: Pair
+    pair: Pair | Candidate
     group: str
     label: float
     good: bool | None
@@ -140,3 +140,10 @@ def labelled_candidates(candidates: Path, labels: Path) -> list[LabelledCandidat
         for candidate in read_candidates(candidates)
         if isinstance(candidate, Candidate) and candidate.id in by_id
     ]
+
+
+def candidates_set(candidates: Path, labels: Path) -> LabelledSet:
+    """Labelled candidates, good ones against all others; each its own group."""
+    found = labelled_candidates(candidates, labels)
+    items = [Item(one.candidate, one.candidate.id, float(one.good), one.good) for one in found]
+    return LabelledSet("candidates", "flag", tuple(items))

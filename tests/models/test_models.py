@@ -49,7 +49,9 @@ def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp
         config = Config.model_validate({"model": {"name": str(model)}, "curate": curate})
         return resolve_auto(config).curate.scorer
 
-    assert scorer(tiny_model) == "calibrated"
+    assert scorer(tiny_model) == "two-questions"
+    config = Config.model_validate({"model": {"name": str(tiny_model)}})
+    assert resolve_auto(config, written_here=False).curate.scorer == "calibrated", "for pairs that no M_yx has written"
     assert scorer("someone/not-fetched-yet") == "rating"
     assert scorer(tiny_model, scorer="expected-rating") == "expected-rating"
     large = shutil.copytree(tiny_model, tmp_path / "large")

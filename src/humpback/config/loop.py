@@ -245,16 +245,16 @@ Weights = dict[SingleScorer, Annotated[float, Field(gt=0)]]
 class QuestionSettings(Settings):
     """The two questions of `two-questions`, each with the scorers that answer it together, and their weights."""
 
-    asks: Weights = Field(default={"stored-gain": 1.0}, min_length=1)
+    asks: Weights = Field(default={"stored-likelihood": 1.0, "gain": 1.0}, min_length=1)
     """Does the instruction ask for the response?"""
-    answers: Weights = Field(default={"answer-likelihood": 1.0, "seed-likeness": 1.0}, min_length=1)
+    answers: Weights = Field(default={"answer-likelihood": 1.0}, min_length=1)
     """Is the response an answer?"""
 
 
 _SCORER_HELP = "\n".join(
     (
         "What gives each candidate a score; docs/curation.md says more of each.",
-        "auto: calibrated for a base model that is known to have less than a billion parameters, else rating.",
+        "auto: two-questions for a base model that is known to have less than a billion parameters, else rating.",
         *(f"{spec.name}: {spec.does}." for spec in SCORERS.values()),
     )
 )

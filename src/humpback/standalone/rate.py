@@ -58,7 +58,7 @@ def rate_files(
             calibrated.
     """
     check_endings(out, dropped)
-    config = _with_scorer(config, calibration)
+    config = _with_scorer(config, calibration, backward)
     needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
     if calibration and "calibration" not in needs:
         raise ConfigError("a calibration is used by the scorer calibrated alone", "leave --calibration out")
@@ -196,8 +196,9 @@ def _known_calibration(path: Path, by: ExternalModel) -> Stage:
     return Stage("calibration-1", f"read {path.name}", (), digest, Produce(shards), SignScale)
 
 
-def _with_scorer(config: Config, calibration: Path | None) -> Config:
+def _with_scorer(config: Config, calibration: Path | None, backward: str) -> Config:
     """Left to the model, the scorer is `calibrated` only where the user has named good pairs to calibrate it on."""
-    if config.curate.scorer == "auto" and not calibration and "source" not in config.seed.model_fields_set:
+    grounds = calibration or backward or "source" in config.seed.model_fields_set
+    if config.curate.scorer == "auto" and not grounds:
         return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": "rating"})})
-    return resolve_auto(config)
+    return resolve_auto(config, written_here=bool(backward))
