@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from humpback import __version__, seed
 from humpback.config import Config
 from humpback.corpus.survey import file_line
+from humpback.curate.learning import learned_sentence
 from humpback.curate.select import PEOPLE
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
@@ -21,7 +22,7 @@ from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config
 from humpback.prompts import use_texts
 from humpback.reasons import UNREAD
-from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection
+from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection, SignScale
 from humpback.runs.store import Run, StageFolder
 
 
@@ -164,7 +165,12 @@ class Results:
             separation=separation(scores, self.plan.scorer) if scores else None,
             model=self.plan.rater or self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
+            learned=learned_sentence(self._calibration(iteration)),
         )
+
+    def _calibration(self, iteration: int) -> list[SignScale]:
+        name = f"calibration-{iteration}"
+        return list(self.run.stage(name).records(SignScale)) if self.done(name) else []
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The held-out loss of each model; none while they are not measured."""

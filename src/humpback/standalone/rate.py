@@ -12,6 +12,7 @@ from pathlib import Path
 from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
 from humpback.curate.findings import low_signs
+from humpback.curate.learning import learned_sentence
 from humpback.data_access.rows import file_digest, file_rows
 from humpback.errors import ConfigError, InputError
 from humpback.method.auto import resolve_auto
@@ -21,7 +22,7 @@ from humpback.method.loop import select
 from humpback.method.rating import rate
 from humpback.prompts import prompt_digest
 from humpback.reasons import in_words
-from humpback.records import Candidate, Curated, Dropped, Outcome, Rating
+from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, SignScale
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
 from humpback.runs.store import Run
 from humpback.standalone.finetune import without_holdout
@@ -66,7 +67,10 @@ def rate_files(
         ratings = run.stage(plan[-1].name)
         line = write_records(out, Rating, ratings.records(Rating), dropped, run.stage(read.name).dropped())
         states = Counter(ratings.column("state"))
-        return [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})", *spent_lines(run)]
+        lines = [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})"]
+        if config.curate.labels:
+            lines.append(learned_sentence(list(run.stage("calibration-1").records(SignScale))))
+        return [*lines, *spent_lines(run)]
 
     writes = (out, dropped) if dropped else (out,)
     return carry_out(Command(plan, config, out, write, writes, (pairs,)), how)
