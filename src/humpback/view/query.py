@@ -68,7 +68,8 @@ class Query:
 
     def where(self, *, at_once: bool = True) -> tuple[str, list[Any]]:
         """The condition in SQL with its values; `at_once` if all results are gone through, not only the first."""
-        parts, values = ["kind = ?"], list[Any]([self.kind])
+        # As text, not as values: so SQLite knows that it may use an index of this kind alone.
+        parts, values = [f"kind = '{self.kind}'"], list[Any]()
         for name in (*FACETS, "document"):
             if value := self.fields.get(name):
                 parts.append(f"{name} = ?")

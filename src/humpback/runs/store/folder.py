@@ -268,11 +268,12 @@ class StageFolder:
         for index in self.committed():
             yield from self._table(self._part(index).name).column(name).to_pylist()
 
-    def dropped(self) -> Iterator[Dropped]:
-        """The drop ledger."""
+    def dropped(self, shard: int | None = None) -> Iterator[Dropped]:
+        """The drop ledger, or what one shard dropped."""
         self.check()
-        for name in self._ledgers():
-            yield from self._records(name, Dropped)
+        for name in self._ledgers() if shard is None else [f"dropped/{self._part(shard).name}"]:
+            if shard is None or (self.path / name).exists():
+                yield from self._records(name, Dropped)
 
     def check_model(self, folder: Path | None = None) -> None:
         """Compares every file of the finished model with the manifest.
