@@ -16,7 +16,7 @@ from humpback.evaluation.blind import Question
 from humpback.view.blind import BlindFiles, all_blind, begin, sources
 from humpback.view.index import Index
 from humpback.view.query import PAGE
-from humpback.view.site import Site, form
+from humpback.view.site import Site, form, said_of
 
 MOVES = {
     "": "all that moved",
@@ -47,7 +47,10 @@ class Comparing:
 
     @property
     def _folder(self) -> Path:
-        return Path(self._site.indexes[0].run.decisions_path) / "blind"
+        if (folder := self._site.decisions[0].path) is None:
+            raise InputError("this run is not on this machine, and answers can be written to a local folder only",
+                             "copy the run folder to this machine and open the copy")  # fmt: skip
+        return folder / "blind"
 
     async def moved(self, request: Request) -> Response:
         """What moved between two iterations, or two runs."""
@@ -91,7 +94,7 @@ class Comparing:
         return self._site.page(
             request, "question.html", files=files, question=question, choice=answers.get(asked, ""),
             position=ids.index(asked) + 1 if question else len(ids) + 1, ids=ids, answered=len(answers),
-            standing=files.standing(), progress=files.annotators(),
+            standing=files.standing(), progress=files.annotators(), undoes=f"/compare/{files.name}",
             pair=next(iter(key.values())).comparison,
         )  # fmt: skip
 
@@ -102,6 +105,16 @@ class Comparing:
         files.answer(annotator, fields.get("id", ""), fields.get("choice", ""))
         taken_back = "" if fields.get("choice") else f"?id={fields['id']}"
         return RedirectResponse(f"/compare/{files.name}{taken_back}", 303)
+
+    async def undo(self, request: Request) -> Response:
+        """Takes the last answer back, or gives it again."""
+        files, annotator = self._files(request), self._site.who(request)
+        await form(request)
+        action = request.url.path.rpartition("/")[2]
+        Decisions.check_name(annotator)
+        question = files.undo(annotator, again=action == "redo")
+        self._site.notices[annotator] = said_of(action, happened=bool(question))
+        return RedirectResponse(f"/compare/{files.name}" + (f"?id={question}" if question else ""), 303)
 
     def _files(self, request: Request) -> BlindFiles:
         made = {files.name: files for files in all_blind(self._folder)}
