@@ -18,6 +18,8 @@ from humpback.view.query import Query
 from humpback.view.site import Site, back, form, said_of
 from humpback.view.story import find, story, texts
 
+QUEUED = 10_000
+"""Records that a queue holds at most."""
 _DONE = {"approve": "approved", "reject": "rejected", "": "left open"}
 
 
@@ -58,9 +60,9 @@ class Deciding:
         return back(fields)
 
     async def new_queue(self, request: Request) -> Response:
-        """Makes a queue of all results of a filter, as they are now."""
+        """Makes a queue of the results of a filter, as they are now; of very many the first."""
         number, index = self._site.index(request)
-        ids = Query(index, self._site.who(request), {**await form(request), "kind": "candidate"}).ids()
+        ids = Query(index, self._site.who(request), {**await form(request), "kind": "candidate"}).ids(QUEUED)
         if not ids:
             raise InputError("no candidate is like this", "ask for others, then label them")
         queue = secrets.token_hex(6)

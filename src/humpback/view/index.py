@@ -17,17 +17,16 @@ from contextlib import closing
 from dataclasses import fields
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from humpback.data_access.rows import file_digest
 from humpback.evaluation.comparisons import read_outputs
 from humpback.method.record import PlanRecord, read_record
-from humpback.records import Candidate, Curated, Pair, Rating, Segment, content_id
+from humpback.records import Candidate, Pair, Segment, content_id
 from humpback.runs.store import Run, StageFolder
 
-R = TypeVar("R")
 VERSION = 3
 """Raised when the tables change, so that an index of an earlier version is made anew."""
 KINDS = ("document", "segment", "candidate", "dropped", "seed", "answer")
@@ -206,20 +205,20 @@ class Index:
         for shard in stage.committed():
             others = defaultdict[str, dict[str, Any]](dict)
             for number, name in enumerate(self.scores):
-                for rating in self._shard(name, shard, Rating):
-                    others[rating.id] |= {f"s{number}": rating.score, "state": rating.state}
+                for id_, score, state in self._columns(name, shard, "id", "score", "state"):
+                    others[id_] |= {f"s{number}": score, "state": state}
             for number, name in enumerate(self.curated):
-                for row in self._shard(name, shard, Curated):
-                    others[row.id][f"k{number}"] = 1
+                for (id_,) in self._columns(name, shard, "id"):
+                    others[id_][f"k{number}"] = 1
             for gone in self.run.stage(self.curated[-1]).dropped(shard) if self.curated else ():
                 others[gone.id] |= {"reason": gone.reason, "detail": gone.detail}
-            languages = {row.id: row.language for row in self._shard(self.plan.segments, shard, Segment)}
+            languages = dict(self._columns(self.plan.segments, shard, "id", "language"))
             for item in _records(stage, "candidate", Candidate, [shard]):
                 yield {**item, **unkept, **others[item["id"]], "language": languages.get(item["segment_id"])}
 
-    def _shard(self, stage: str, shard: int, record: type[R]) -> list[R]:
+    def _columns(self, stage: str, shard: int, *names: str) -> Iterator[tuple[Any, ...]]:
         folder = self.run.stage(stage)
-        return folder.shard(shard, record) if folder.has(shard) else []
+        return zip(*(folder.column(name, shard) for name in names), strict=True) if folder.has(shard) else iter(())
 
     def _join(self, database: sqlite3.Connection) -> None:
         """Groups of like texts, and the language of candidates that stand in another shard than their segments."""

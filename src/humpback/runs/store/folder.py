@@ -263,9 +263,9 @@ class StageFolder:
         for index in self.committed():
             yield from self.shard(index, kind)
 
-    def column(self, name: str) -> Iterator[Any]:
-        """One column of all records: cheap where the whole record is not needed."""
-        for index in self.committed():
+    def column(self, name: str, shard: int | None = None) -> Iterator[Any]:
+        """One column of all records, or of those of one shard: cheap where the whole record is not needed."""
+        for index in self.committed() if shard is None else [shard]:
             yield from self._table(self._part(index).name).column(name).to_pylist()
 
     def dropped(self, shard: int | None = None) -> Iterator[Dropped]:
