@@ -140,6 +140,10 @@ def test_select_and_rate_take_decisions(folder: Path, tmp_path: Path):
     labelled = read_labelled(pairs, folder / "decisions", LabelColumns(), [])
     goodness = [label.good for label in labelled.labels.rows if label]
     assert dict(zip(labelled.ids, goodness, strict=True)) == {id_: id_ in ids[1::2] for id_ in ids}
+    decisions.record("anna", ids[1:2], {"instruction": "Mended?"})
+    labelled = read_labelled(pairs, folder / "decisions", LabelColumns(), [])
+    assert ids[1] not in labelled.ids
+    assert labelled.left_out["approved only once mended"] == 1
 
 
 def test_a_run_that_lies_elsewhere_is_looked_at_and_not_decided_on(serve, finished: Path):
