@@ -80,9 +80,11 @@ def learn(
         inside = folds != fold
         left_out[~inside] = rows[~inside] @ _fitted(rows[inside], good[inside], before)
     offset, slope, *weights = _fitted(rows, good, before).tolist()
-    measured = {"labels": len(good), "learned": _measured(left_out, good), "unlearned": _measured(rows @ before, good)}
+    learned, unlearned = _measured(left_out, good), _measured(rows @ before, good)
     kept = tuple(
-        replace(scale, offset=offset, slope=slope, weight=weight, **measured)
+        replace(
+            scale, offset=offset, slope=slope, weight=weight, labels=len(good), learned=learned, unlearned=unlearned
+        )
         for scale, weight in zip(scales, weights, strict=True)
     )
     return Outcome(kept, (), len(kept), calibration.usage + usage)
