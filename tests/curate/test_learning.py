@@ -4,7 +4,7 @@ import pytest
 
 from humpback.config import CurateSettings, TagSettings
 from humpback.curate import make_scorer
-from humpback.curate.learning import Labelled, learn, learned_sentence
+from humpback.curate.learning import learn, learned_sentence
 from humpback.engines.fake import FakeEngine
 from humpback.errors import StageError
 from tests.curate.test_calibration import calibrated, candidate, good
@@ -20,7 +20,8 @@ def scores(scales):
 
 
 def learned(labelled):
-    return learn(CALIBRATION, labelled, ENGINE, TagSettings(), CurateSettings(), 0)
+    sides = ([pair for pair, is_good in labelled if is_good is side] for side in (True, False))
+    return learn(CALIBRATION, *sides, ENGINE, TagSettings(), CurateSettings(), 0)
 
 
 def by_closing(candidates=CANDIDATES):
@@ -30,7 +31,7 @@ def by_closing(candidates=CANDIDATES):
     readings, _ = read_signs(candidates, ENGINE, TagSettings(), follow_up=False)
     closing = [signs.values["closing"] for signs in readings]
     middle = sorted(closing)[len(closing) // 2]
-    return [Labelled(pair, value < middle) for pair, value in zip(candidates, closing, strict=True)]
+    return [(pair, value < middle) for pair, value in zip(candidates, closing, strict=True)]
 
 
 def test_labels_teach_what_the_seed_cannot_know_and_are_told_when_left_out():
@@ -50,7 +51,7 @@ def test_labels_teach_what_the_seed_cannot_know_and_are_told_when_left_out():
 
 
 def test_labels_by_chance_teach_nothing_and_the_sentence_says_so():
-    outcome = learned([Labelled(pair, number % 2 == 0) for number, pair in enumerate(CANDIDATES)])
+    outcome = learned([(pair, number % 2 == 0) for number, pair in enumerate(CANDIDATES)])
 
     low, high = outcome.kept[0].learned[1:]
     assert low < 0.5 < high or high < 0.6
@@ -60,11 +61,11 @@ def test_labels_by_chance_teach_nothing_and_the_sentence_says_so():
 def test_the_order_of_labels_changes_nothing_and_few_change_little():
     labels = by_closing()
     assert learned(labels).kept == learned(labels[::-1]).kept
-    few = [label for value in (True, False) for label in [one for one in labels if one.good is value][:8]]
+    few = [label for value in (True, False) for label in [one for one in labels if one[1] is value][:8]]
     closing = {len(some): next(s.weight for s in learned(some).kept if s.id == "closing") for some in (few, labels)}
     assert abs(closing[16]) < abs(closing[80])
 
 
 def test_too_few_that_can_be_read_are_one_line():
-    with pytest.raises(StageError, match="7 approved and 8 rejected"):
-        learned([Labelled(pair, number < 7) for number, pair in enumerate(CANDIDATES[:15])])
+    with pytest.raises(StageError, match="15 of 15 labelled pairs can be read, and 8"):
+        learned([(pair, number < 7) for number, pair in enumerate(CANDIDATES[:15])])

@@ -8,7 +8,7 @@ they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,63 +28,48 @@ _PRIOR = 4.0
 """Precision of each coefficient before the labels, around its value without them: a standard deviation of one half."""
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A pair with the verdict of people."""
-
-    pair: Candidate
-    good: bool
-
-
 def learn(
     calibration: Outcome[SignScale],
-    labelled: Sequence[Labelled],
+    approved: Sequence[Candidate],
+    rejected: Sequence[Candidate],
     engine: Engine,
     tags: TagSettings,
     settings: CurateSettings,
     rng_seed: int,
 ) -> Outcome[SignScale]:
-    """The calibration with what it learns from labels.
-
-    Args:
-        calibration: What `calibrate` found without labels.
-        labelled: The labels, in any order.
-        engine: The model that rates.
-        tags: What it was trained to see behind an instruction.
-        settings: Whether to ask for a grade (`follow_up`).
-        rng_seed: The run's seed: by it labels are drawn and shared out to folds.
+    """What `calibrate` found, with what it learns from labels; engine, tags and settings are those of `calibrate`.
 
     Raises:
         StageError: Too few labelled pairs can be read.
     """
-    shuffled = sorted(labelled, key=lambda label: record_rng_seed(rng_seed, "labels", label.pair.id))
-    drawn = [label for good in (True, False) for label in [one for one in shuffled if one.good is good][:MOST]]
-    readings, usage = read_signs([label.pair for label in drawn], engine, tags, settings.follow_up)
-    readable = [(label, signs.values) for label, signs in zip(drawn, readings, strict=True) if not signs.error]
-    good = np.array([float(label.good) for label, _ in readable])
-    counts = int(good.sum()), len(good) - int(good.sum())
-    if min(counts) < FEWEST:
+    shuffled = (sorted(side, key=lambda pair: record_rng_seed(rng_seed, "labels", pair.id))
+                for side in (approved, rejected))  # fmt: skip
+    drawn = [pair for side in shuffled for pair in side[:MOST]]
+    readings, usage = read_signs(drawn, engine, tags, settings.follow_up)
+    readable = [(pair, signs.values) for pair, signs in zip(drawn, readings, strict=True) if not signs.error]
+    approved_ids = {pair.id for pair in approved}
+    good = np.array([float(pair.id in approved_ids) for pair, _ in readable])
+    if min(good.sum(), len(good) - good.sum()) < FEWEST:
         raise StageError(
-            f"{counts[0]} approved and {counts[1]} rejected pairs can be read, and {FEWEST} of each are needed",
+            f"only {len(good)} of {len(drawn)} labelled pairs can be read, and {FEWEST} of either verdict are needed",
             "decide on more with 'humpback view', or leave curate.labels out",
         )
-    scales = calibration.kept
+    scales, ridge = calibration.kept, _PRIOR / len(good)
     rows = np.array([sign_values(values, scales) for _, values in readable])
     before = np.array([scales[0].offset, scales[0].slope, *(scale.weight for scale in scales)])
     # Candidates of one segment are alike: no fit may have seen another one of those that it is measured on.
-    segments = [label.pair.segment_id or label.pair.id for label, _ in readable]
+    segments = [pair.segment_id or pair.id for pair, _ in readable]
     order = {segment: place for place, segment in enumerate(dict.fromkeys(segments))}
     folds = np.array([order[segment] % _FOLDS for segment in segments])
     left_out = np.empty(len(good))
     for fold in range(_FOLDS):
         inside = folds != fold
-        left_out[~inside] = rows[~inside] @ _fitted(rows[inside], good[inside], before)
-    offset, slope, *weights = _fitted(rows, good, before).tolist()
+        left_out[~inside] = rows[~inside] @ logistic(rows[inside], good[inside], before, ridge)
+    offset, slope, *weights = logistic(rows, good, before, ridge).tolist()
     learned, unlearned = _measured(left_out, good), _measured(rows @ before, good)
+    shared = replace(scales[0], offset=offset, slope=slope, labels=len(good), learned=learned, unlearned=unlearned)
     kept = tuple(
-        replace(
-            scale, offset=offset, slope=slope, weight=weight, labels=len(good), learned=learned, unlearned=unlearned
-        )
+        replace(shared, id=scale.id, centre=scale.centre, scale=scale.scale, weight=weight)
         for scale, weight in zip(scales, weights, strict=True)
     )
     return Outcome(kept, (), len(kept), calibration.usage + usage)
@@ -94,17 +79,14 @@ def learned_sentence(scales: Sequence[SignScale]) -> str:
     """How well a calibration tells labels that its fit has not seen; empty where it learned from none."""
     if not scales or not scales[0].labels:
         return ""
-    (value, low, high), (plain, plain_low, plain_high) = scales[0].learned, scales[0].unlearned
-    helped = "" if value > plain else " They did not help: leave curate.labels out."
+    learned, unlearned = (
+        "{:.2f} ({:.2f} to {:.2f})".format(*shown) for shown in (scales[0].learned, scales[0].unlearned)
+    )
+    helped = scales[0].learned[0] > scales[0].unlearned[0]
     return (
         f"calibrated learned from {scales[0].labels:,} decisions of people. On those left out of each fit its AUROC is "
-        f"{value:.2f} ({low:.2f} to {high:.2f}); without them it is {plain:.2f} ({plain_low:.2f} to {plain_high:.2f})."
-        f"{helped}"
+        f"{learned}; without them it is {unlearned}.{'' if helped else ' They did not help: leave curate.labels out.'}"
     )
-
-
-def _fitted(rows: FloatArray, good: FloatArray, before: FloatArray) -> FloatArray:
-    return logistic(rows, good, before, _PRIOR / len(good))
 
 
 def _measured(scores: FloatArray, good: FloatArray) -> tuple[float, float, float]:

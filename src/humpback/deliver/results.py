@@ -7,6 +7,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from humpback import __version__, seed
 from humpback.config import Config
@@ -157,7 +158,9 @@ class Results:
         scores = array("d", (score for score in stage.column("score") if score is not None and math.isfinite(score)))
         curated = zip(self.curated(iteration).column("score"), self.curated(iteration).column("scorer"), strict=True)
         lowest_kept = min((score for score, scorer in curated if scorer != PEOPLE), default=None)
-        return rating_summary(
+        calibration = f"calibration-{iteration}"
+        scales = list(self.run.stage(calibration).records(SignScale)) if self.done(calibration) else []
+        summary = rating_summary(
             stage.records(Rating),
             iteration=iteration,
             kept=self.kept(self.plan.curated[iteration - 1]),
@@ -165,12 +168,8 @@ class Results:
             separation=separation(scores, self.plan.scorer) if scores else None,
             model=self.plan.rater or self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
-            learned=learned_sentence(self._calibration(iteration)),
         )
-
-    def _calibration(self, iteration: int) -> list[SignScale]:
-        name = f"calibration-{iteration}"
-        return list(self.run.stage(name).records(SignScale)) if self.done(name) else []
+        return replace(summary, learned=learned_sentence(scales))
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The held-out loss of each model; none while they are not measured."""

@@ -74,19 +74,18 @@ def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, b
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
         from humpback.curate.calibration import calibrate as read_pairs
-        from humpback.curate.learning import Labelled, learn
+        from humpback.curate.learning import learn
 
         good = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
         asked = config.tags, config.curate, config.run.seed
         if not done:
-            labelled = [
-                Labelled(ruling.applied(row), ruling.verdict == "approve")
-                for row in (inputs.records(candidates.name, Candidate) if rulings else ())
-                if (ruling := rulings.get(row.id))
-            ]
+            labelled: dict[str, list[Candidate]] = {"approve": [], "reject": []}
+            for row in inputs.records(candidates.name, Candidate) if rulings else ():
+                if ruling := rulings.get(row.id):
+                    labelled[ruling.verdict].append(ruling.applied(row))
             with inputs.engine(by.name) as engine:
                 scales = read_pairs(good, engine, *asked)
-                yield learn(scales, labelled, engine, *asked) if rulings else scales
+                yield learn(scales, *labelled.values(), engine, *asked) if rulings else scales
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)

@@ -153,7 +153,11 @@ def _moved(
     counts = {name or "moved": int(mask.sum()) for name, mask in moves.items()}
     counts |= {"common": len(x), "rated": int((x + y == x + y).sum())}
     among = np.flatnonzero(moves[move])
-    most = among[np.argsort(-np.nan_to_num(np.abs(y - x)[among]), kind="stable")[:PAGE]]
+    nearness = -np.nan_to_num(np.abs(y - x)[among])
+    if len(among) > PAGE:
+        among = among[first_ones := np.sort(np.argpartition(nearness, PAGE)[:PAGE])]
+        nearness = nearness[first_ones]
+    most = among[np.argsort(nearness, kind="stable")]
     found = left.database.execute(
         "SELECT rowid, id, instruction FROM records JOIN texts USING (rowid) WHERE rowid IN "
         "(SELECT value FROM json_each(?))", [str((before[most] + left.rowids["candidate"][0]).tolist())],

@@ -105,7 +105,6 @@ def rating_summary(
     separation: SeparationLike | None = None,
     model: str = "",
     kept_ids: Container[str] = frozenset(),
-    learned: str = "",
 ) -> RatingSummary:
     """States and scores of one iteration.
 
@@ -117,7 +116,6 @@ def rating_summary(
         separation: What was found about the scorer's power to tell candidates apart.
         model: What to call the rater; empty takes the identity written in the ratings.
         kept_ids: Ids of the candidates kept; asked only about those that are 'checked'.
-        learned: What the scorer learned from decisions, in words.
     """
     scores = array("d")
     states: Counter[RatingState] = Counter()
@@ -141,7 +139,6 @@ def rating_summary(
         threshold=threshold,
         separation=separation,
         checked_kept=checked_kept,
-        learned=learned,
     )
 
 
