@@ -85,7 +85,7 @@ def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, b
                     labelled[ruling.verdict].append(ruling.applied(row))
             with inputs.engine(by.name) as engine:
                 scales = read_pairs(good, engine, *asked)
-                yield learn(scales, *labelled.values(), engine, *asked) if rulings else scales
+                yield learn(scales, labelled["approve"], labelled["reject"], engine, *asked) if rulings else scales
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
