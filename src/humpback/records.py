@@ -216,6 +216,14 @@ class SignScale:
     """Good pairs read."""
     faulty: int
     """Pairs with a planted fault read."""
+    weight: float = 0.0
+    """What one standard distance of the sign adds to the log-odds, by labels of people."""
+    labels: int = 0
+    """Labelled pairs that offset, slope and weight were learned from."""
+    learned: tuple[float, ...] = ()
+    """AUROC on labels that the fit had not seen, and its 95 % interval; empty without labels."""
+    unlearned: tuple[float, ...] = ()
+    """The same of the calibration that knew none of them."""
 
 
 @dataclass(frozen=True, slots=True)

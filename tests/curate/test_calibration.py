@@ -63,8 +63,9 @@ def test_the_order_of_the_pairs_changes_nothing():
 
 
 def test_the_more_suspicious_the_less_probable():
-    scale = calibrated().kept[0]
-    chances = [probability(found, scale) for found in (0.0, 1.0, 10.0, 100.0)]
+    scales = calibrated().kept
+    falls = ({scale.id: scale.centre - below * scale.scale for scale in scales} for below in (0, 1, 2, 4))
+    chances = [probability(values, scales) for values in falls]
 
     assert chances == sorted(chances, reverse=True)
     assert all(0 < chance < 1 for chance in chances)

@@ -25,6 +25,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seeds and two corpora of other content each."""
     folder = tmp_path_factory.mktemp("sources")
     Decisions(folder / "decisions").record("anna", ["a candidate"], {"verdict": "reject"})
+    for verdict in ("approve", "reject"):
+        ids = [f"{verdict} {number}" for number in range(8)]
+        Decisions(folder / "labels").record("anna", ids, {"verdict": verdict})
     for name in ("first", "second"):
         (folder / name).mkdir()
         (folder / name / "page.md").write_text(f"# {name}")
@@ -73,6 +76,7 @@ def cases(folder: Path) -> list[Case]:
     }
     share = {"select": {"top_share": 0.2}}
     changes: list[dict[str, Any]] = [
+        {"curate": {"scorer": "calibrated", "decisions": str(folder / "labels"), **share}},
         *({"curate": {"scorer": scorer, **share}} for scorer in SCORERS),
         {"curate": {"scorer": "rating"}},
         {"curate": {"scorer": "rating", "cascade": {"share": 0.5}, **share}},
@@ -124,7 +128,7 @@ def test_batches_decide_what_bfloat16_on_a_cpu_writes_and_nothing_else(cases):
     """The texts of a batch depend on one another there alone, so that no other run becomes stale."""
 
     def stale(**model: Any) -> set[str]:
-        config = Config.model_validate({**cases[0][0].model_dump(), "model": {"name": "some/model", **model}})
+        config = Config.model_validate({**cases[1][0].model_dump(), "model": {"name": "some/model", **model}})
         changed = config.model_copy(update={"model": config.model.model_copy(update={"batch_tokens": 512})})
         before, after = fingerprints(config), fingerprints(changed)
         return {stage for stage in before if before[stage] != after[stage]}

@@ -222,10 +222,13 @@ def test_no_barrier(
 ):
     from axe_playwright_python.sync_playwright import Axe
 
-    path = tmp_path / "m0.json"
-    path.write_text(json.dumps([{"instruction": "Q?", "output": "**A**", "generator": "m0"}]))
-    served = serve(folder, annotator="anna", outputs=(path,))
-    Decisions(folder / "decisions").record("ben", candidate_ids(folder)[:3], {"verdict": "approve", "note": "fine"})
+    outputs = tmp_path / "m0.json", tmp_path / "m1.json"
+    for path in outputs:
+        path.write_text(json.dumps([{"instruction": "Q?", "output": f"**{path.stem}**", "generator": path.stem}]))
+    served = serve(folder, annotator="anna", outputs=outputs)
+    decisions, ids = Decisions(folder / "decisions"), candidate_ids(folder)
+    decisions.record("ben", ids[:3], {"verdict": "approve", "note": "fine"})
+    decisions.record("anna", ids[:1], {"verdict": "reject", "instruction": "Mended?", "tags": ["odd"]})
     page = open_page(served.link(), color_scheme=scheme, viewport={"width": width, "height": 900})
     kinds = ("candidate", "segment", "document", "dropped", "seed", "answer")
     paths = ["/", *(f"/0/list?kind={kind}" for kind in kinds), "/moved", "/compare", "/0/agreement", "/0/list?page=x"]
@@ -233,8 +236,18 @@ def test_no_barrier(
     press(page, "2")
     queue = page.url.removeprefix(served.url)
     press(page, "a")
-    for path_ in (*paths, queue, f"/0/record/candidate/{candidate_ids(folder)[0]}"):
-        page.goto(served.url + path_)
+    page.goto(served.url + "/compare")
+    page.select_option("select[name=first]", "answers: m0.json")
+    page.select_option("select[name=second]", "answers: m1.json")
+    press(page, "b")
+    question = page.url.removeprefix(served.url)
+    record = f"/0/record/candidate/{ids[0]}"
+    for path_ in (*paths, queue, queue.removesuffix("1") + "99", question, record, "answered"):
+        if path_ == "answered":
+            page.goto(served.url + question)
+            press(page, "a")
+        else:
+            page.goto(served.url + path_)
         found = Axe().run(page).response["violations"]
         assert not [(path_, one["id"], one["nodes"][0]["html"]) for one in found]
         overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")

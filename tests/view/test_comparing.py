@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from humpback.evaluation.blind import read_key
+from humpback.view.blind import all_blind
 from tests.command import humpback as command
 from tests.view.conftest import Client
 
@@ -61,6 +62,26 @@ def test_a_blind_comparison_to_its_win_rate(serve, folder: Path, outputs: tuple[
         "evaluate", "unblind", blind / "m0-vs-m1.answers" / "anna.jsonl", "--key", blind / "m0-vs-m1.key.json"
     )
     assert "83.3" in done.stdout, done.stderr
+
+
+def test_blind_answers_are_undone_and_done_again(serve, folder: Path, outputs: tuple[Path, Path]):
+    served = serve(folder, outputs=outputs, annotator="anna")
+    client = Client(served)
+    page = client.post("/compare", first="answers: m0.json", second="answers: m1.json")
+    (files,) = all_blind(folder / "decisions" / "blind")
+    first, second, *_ = files.key()
+    for question, choice in ((first, "a"), (second, "b"), (first, "tie")):
+        client.post(page, id=question, choice=choice)
+    seen = []
+    for action in ("undo", "undo", "redo", "redo", "redo", "undo", "undo", "undo", "undo"):
+        client.post(f"{page}/{action}")
+        seen.append(files.answers("anna"))
+    all_three, two, one = {first: "tie", second: "b"}, {first: "a", second: "b"}, {first: "a"}
+    assert seen == [two, one, two, all_three, all_three, two, one, {}, {}]
+    assert "Nothing to undo." in client.get(page)
+    client.post(page, id=second, choice="a")
+    assert client.post(f"{page}/redo") == page, "another answer came after it"
+    assert files.answers("anna") == {second: "a"}
 
 
 def test_answers_show_no_names_and_nothing_of_theirs_acts(serve, folder: Path, outputs: tuple[Path, Path]):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import fsspec
 import pytest
 
 import humpback
 from humpback.data_access.decisions import Decisions
 from humpback.evaluation.labels import LabelColumns
 from humpback.records import Candidate, Curated
-from humpback.runs.store import Run
+from humpback.runs.store import Run, path_of
 from humpback.standalone.labels import read_labelled
 from humpback.view.query import Query
 from tests.command import humpback as command
@@ -139,6 +140,23 @@ def test_select_and_rate_take_decisions(folder: Path, tmp_path: Path):
     labelled = read_labelled(pairs, folder / "decisions", LabelColumns(), [])
     goodness = [label.good for label in labelled.labels.rows if label]
     assert dict(zip(labelled.ids, goodness, strict=True)) == {id_: id_ in ids[1::2] for id_ in ids}
+    decisions.record("anna", ids[1:2], {"instruction": "Mended?"})
+    labelled = read_labelled(pairs, folder / "decisions", LabelColumns(), [])
+    assert ids[1] not in labelled.ids
+    assert labelled.left_out["approved only once mended"] == 1
+
+
+def test_a_run_that_lies_elsewhere_is_looked_at_and_not_decided_on(serve, finished: Path):
+    storage = fsspec.filesystem("memory")
+    for path in (path for path in (finished / "run").rglob("*") if path.is_file()):
+        storage.pipe(f"/looked-at/run/{path.relative_to(finished / 'run')}", path.read_bytes())
+    served = serve(path_of("memory://looked-at/run"))
+    client = Client(served)
+    assert "result" in client.get("/0/list?kind=candidate")
+    for method, path, body in (("POST", "/0/bulk", "verdict=reject"), ("GET", "/compare", "")):
+        status, _, text = client.ask(method, path, body, origin=served.url)
+        assert status == 400
+        assert "not on this machine" in text
 
 
 @pytest.mark.parametrize("fields", [{}, {"q": "bees"}])

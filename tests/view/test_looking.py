@@ -83,7 +83,9 @@ def test_a_story_has_the_whole_text_its_document_and_all_ratings(index: Index):
     told = story(index, "candidate", row["id"])
     assert len(told.response) == row["length"]
     assert [stage for stage, _, _ in told.ratings] == ["ratings-1", "ratings-2"]
-    assert row["segment"] in [piece["id"] for piece in told.pieces]
+    assert row["segment"] in [piece["id"] for piece, _ in told.pieces]
+    assert all(len(text) == piece["length"] for piece, text in told.pieces)
+    assert told.dropped_pieces
     assert len(told.pieces) == 2, "both segments of its document"
     assert told.nearest
     assert all(near["id"] != row["id"] for near in told.nearest)

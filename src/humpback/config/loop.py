@@ -292,6 +292,9 @@ class CurateSettings(Settings):
     decisions: FileName = ""
     """What people decided with `humpback view`: the folder of their files, or one of them. Approved pairs are kept and
     rejected ones are not, whatever their score. A run takes the decisions in its own folder if nothing is given."""
+    labels: bool = False
+    """Let `calibrated` learn from these decisions, at least 8 approved and 8 rejected, what people here take for good.
+    The report says how well it tells those that it did not learn from."""
 
     @property
     def groups(self) -> dict[str, Weights]:

@@ -42,6 +42,6 @@ class CalibratedScorer:
         if signs.error:
             return unparsed(self, record_id, model, signs.error)
         suspicion = distance(signs.values, calibration_scales(self.scales))
-        score = 1 + 4 * probability(suspicion, self.scales[0])
+        score = 1 + 4 * probability(signs.values, self.scales)
         reply = f"suspicion={suspicion:.2f} {explain(signs, self.scales)}"
         return Rating(record_id, self.iteration, self.name, model, "scored", score, reply, "stop")

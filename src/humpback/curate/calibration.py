@@ -18,6 +18,7 @@ from humpback.curate.signs import GRADE, SIGNS, Signs, read_signs
 from humpback.engines.base import Engine
 from humpback.errors import StageError
 from humpback.records import Outcome, Pair, SignScale, Usage, record_rng_seed
+from humpback.statistics.intervals import FloatArray
 from humpback.statistics.ranks import auroc
 
 FEWEST = 8
@@ -67,10 +68,11 @@ def calibrate(
     without = [_scales([*good[:at], *good[at + 1 :]], names) for at in range(len(good))]
     near = np.log1p([distance(values, others) for values, others in zip(good, without, strict=True)])
     far = np.log1p([distance(values, scales) for values in bad])
-    offset, slope = _logistic(near, far)
+    rows = np.stack([np.ones(len(near) + len(far)), -np.concatenate([near, far])], axis=1)
+    offset, slope = logistic(rows, np.repeat([1.0, 0.0], [len(near), len(far)]), np.zeros(2), _RIDGE).tolist()
     separation = auroc(near, far)
     sign_scales = tuple(
-        SignScale(name, centre, scale, offset, slope, separation, len(good), len(bad))
+        SignScale(name, centre, scale, offset, max(slope, _LEAST_SCALE), separation, len(good), len(bad))
         for name, (centre, scale) in scales.items()
     )
     return Outcome(sign_scales, (), len(sign_scales), good_usage + faulty_usage)
@@ -106,9 +108,19 @@ def distance(values: Mapping[str, float], scales: Mapping[str, tuple[float, floa
     return sum(WEIGHT.get(name, 1.0) * min(max(-z, 0.0), _CAP) ** 2 for name, z in deviations.items())
 
 
-def probability(suspicion: float, scale: SignScale) -> float:
+def sign_values(values: Mapping[str, float], scales: Sequence[SignScale]) -> list[float]:
+    """What the log-odds of a pair are the sum of: 1, its suspicion, each sign; one that was not read counts for 0."""
+    by_name = calibration_scales(scales)
+    deviations = standard(values, by_name)
+    signs = (float(np.clip(deviations.get(name, 0.0), -_CAP, _CAP)) for name in by_name)
+    return [1.0, -float(np.log1p(distance(values, by_name))), *signs]
+
+
+def probability(values: Mapping[str, float], scales: Sequence[SignScale]) -> float:
     """The probability that a pair is good, if as many pairs were faulty as good."""
-    return float(1 / (1 + np.exp(-(scale.offset - scale.slope * np.log1p(suspicion)))))
+    _, suspicion, *signs = sign_values(values, scales)
+    learned = sum(scale.weight * sign for scale, sign in zip(scales, signs, strict=True))
+    return float(1 / (1 + np.exp(-(scales[0].offset + scales[0].slope * suspicion + learned))))
 
 
 def _with_one_fault_each(pairs: Sequence[Pair], seed: int) -> list[Pair]:
@@ -134,20 +146,23 @@ def _scale(values: Sequence[float]) -> tuple[float, float]:
     return centre, max(below, _LEAST_SPREAD * float(readings.std()), _LEAST_SCALE)
 
 
-def _logistic(near: np.ndarray, far: np.ndarray) -> tuple[float, float]:
-    """Offset and slope of the log-odds against the distance, both kinds counted alike; Newton's method."""
-    x = np.concatenate([near, far])
-    rows = np.stack([np.ones_like(x), -x], axis=1)
-    good = np.repeat([1.0, 0.0], [len(near), len(far)])
-    weights = np.repeat([0.5 / len(near), 0.5 / len(far)], [len(near), len(far)])
-    # Where good and faulty pairs do not overlap no finite slope is the best; the ridge keeps it finite.
-    coefficients = np.zeros(2)
+def logistic(rows: FloatArray, good: FloatArray, centre: FloatArray, ridge: float) -> FloatArray:
+    """Coefficients of the log-odds, both kinds counted alike; Newton's method.
+
+    Args:
+        rows: What the log-odds are the sum of, a row for each pair.
+        good: 1 for good pairs, 0 for faulty ones.
+        centre: What the coefficients are held near.
+        ridge: How much: where good and faulty pairs do not overlap no finite slope is the best without it.
+    """
+    weights = good * 0.5 / good.sum() + (1 - good) * 0.5 / (1 - good).sum()
+    coefficients = np.zeros(rows.shape[1])
     for _ in range(50):
         chance = 1 / (1 + np.exp(-rows @ coefficients))
-        slope = rows.T @ (weights * (chance - good)) + _RIDGE * coefficients
-        bend = (rows * (weights * chance * (1 - chance))[:, None]).T @ rows + _RIDGE * np.eye(2)
+        slope = rows.T @ (weights * (chance - good)) + ridge * (coefficients - centre)
+        bend = (rows * (weights * chance * (1 - chance))[:, None]).T @ rows + ridge * np.eye(len(centre))
         coefficients -= np.linalg.solve(bend, slope)
-    return float(coefficients[0]), max(float(coefficients[1]), _LEAST_SCALE)
+    return coefficients
 
 
 def calibration_scales(scales: Sequence[SignScale]) -> dict[str, tuple[float, float]]:

@@ -42,9 +42,9 @@ def finding(rating: Rating) -> str:
     if rating.scorer == "calibrated" and rating.state != "unparsed":
         return "No sign lies clearly below the seed's own pairs."
     if rating.scorer == "two-questions" and rating.state != "unparsed":
-        shares = {name: float(value) for name, value in _VALUE.findall(rating.reply)}
-        asks, answers = shares.pop("asks"), shares.pop("answers")
-        members = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        ranks = {name: float(value) for name, value in _VALUE.findall(rating.reply)}
+        asks, answers = ranks.pop("asks"), ranks.pop("answers")
+        members = ", ".join(f"{name} {share:.0%}" for name, share in ranks.items())
         return (
             f"Its instruction asks for the response better than that of {asks:.0%} of all candidates; its response is "
             f"more of an answer than that of {answers:.0%} ({members})."

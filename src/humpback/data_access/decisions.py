@@ -88,10 +88,10 @@ class Decisions:
     """The decisions of all annotators on one run.
 
     Args:
-        path: The folder of their files, whether or not it is there, or one file.
+        path: The folder of their files, whether or not it is there, or one file; None where none can be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self._annotators: dict[str, _Annotator] = {}
         self._read: dict[Path, tuple[int, int]] = {}
@@ -122,7 +122,8 @@ class Decisions:
         Raises:
             InputError: A line is none of a file of decisions.
         """
-        files = sorted(self.path.glob("*.jsonl")) if self.path.is_dir() else [self.path] if self.path.exists() else []
+        path = self.path or Path(os.devnull, "none")
+        files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path] if path.exists() else []
         stats = {path: path.stat() for path in files}
         # A file that was not only added to is another one, as after a merge by git: all is read anew.
         if any(path not in stats or stats[path].st_ino != inode or stats[path].st_size < offset
@@ -201,6 +202,9 @@ class Decisions:
 
     def _append(self, annotator: str, lines: Sequence[Mapping[str, Any]]) -> bool:
         self.check_name(annotator)
+        if self.path is None:
+            raise InputError("this run is not on this machine, and decisions can be written to a local folder only",
+                             "copy the run folder to this machine and open the copy")  # fmt: skip
         self.refresh()
         written_at = datetime.now(UTC).isoformat(timespec="microseconds")
         rows = [{"at": written_at, "by": annotator, **line} for line in lines]

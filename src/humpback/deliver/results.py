@@ -7,10 +7,12 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from humpback import __version__, seed
 from humpback.config import Config
 from humpback.corpus.survey import file_line
+from humpback.curate.learning import learned_sentence
 from humpback.curate.select import PEOPLE
 from humpback.curate.separation import separation
 from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
@@ -21,7 +23,7 @@ from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config
 from humpback.prompts import use_texts
 from humpback.reasons import UNREAD
-from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection
+from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection, SignScale
 from humpback.runs.store import Run, StageFolder
 
 
@@ -156,7 +158,9 @@ class Results:
         scores = array("d", (score for score in stage.column("score") if score is not None and math.isfinite(score)))
         curated = zip(self.curated(iteration).column("score"), self.curated(iteration).column("scorer"), strict=True)
         lowest_kept = min((score for score, scorer in curated if scorer != PEOPLE), default=None)
-        return rating_summary(
+        calibration = f"calibration-{iteration}"
+        scales = list(self.run.stage(calibration).records(SignScale)) if self.done(calibration) else []
+        summary = rating_summary(
             stage.records(Rating),
             iteration=iteration,
             kept=self.kept(self.plan.curated[iteration - 1]),
@@ -165,6 +169,7 @@ class Results:
             model=self.plan.rater or self.plan.models[iteration - 1],
             kept_ids=self._checked_kept(stage, iteration),
         )
+        return replace(summary, learned=learned_sentence(scales))
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The held-out loss of each model; none while they are not measured."""

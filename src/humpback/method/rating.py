@@ -13,6 +13,7 @@ from humpback.config import SCORERS, CascadeSettings, Config, CurateSettings, Si
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
 from humpback.config.scorers import Need
+from humpback.data_access.decisions import Ruling, read_rulings, rulings_digest
 from humpback.errors import ConfigError, StageError
 from humpback.method.choosing import draw_texts
 from humpback.method.external import identities
@@ -54,9 +55,14 @@ def rate(
                 "set curate.scorer to rating or expected-rating",
             )
     needs = {SCORERS[scorer].needs for scorer in (curate.scorer, *curate.first)}
+    if curate.labels and "calibration" not in needs:
+        raise ConfigError(
+            f"curate.labels teaches the scorer calibrated, and curate.scorer is {curate.scorer}",
+            "set curate.scorer to calibrated, or leave curate.labels out",
+        )
     grounds: dict[Need, Stage] = {}
     if "calibration" in needs:
-        grounds["calibration"] = calibration or called(calibrate(config, iteration, pairs, by))
+        grounds["calibration"] = calibration or called(calibrate(config, iteration, pairs, candidates, by))
     if "direction" in needs:
         grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
     first = [
@@ -67,22 +73,30 @@ def rate(
     return *grounds.values(), *first, ratings
 
 
-def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | ExternalModel) -> Stage:
-    """How M_{t-1} reads the seed's own pairs, and the same with planted faults. Ours.
+def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, by: Stage | ExternalModel) -> Stage:
+    """How M_{t-1} reads the seed's own pairs, the same with planted faults, and what people decided on. Ours.
 
     A model finds what it was trained on too likely, so M_{t-1} reads held-out pairs, where there are enough: they
     decide where each sign lies, and nothing is trained on them. A model that the run has not trained reads any pairs.
     """
+    rulings = _labels(config.curate)
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
         from humpback.curate.calibration import calibrate as read_pairs
+        from humpback.curate.learning import learn
 
         split = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed)
         enough = sum(pair.stands_alone for pair in split.heldout) >= FEWEST_UNSEEN
         good = split.heldout if enough and isinstance(by, Stage) else split.train
+        asked = config.tags, config.curate, config.run.seed
         if not done:
+            labelled: dict[str, list[Candidate]] = {"approve": [], "reject": []}
+            for row in inputs.records(candidates.name, Candidate) if rulings else ():
+                if ruling := rulings.get(row.id):
+                    labelled[ruling.verdict].append(ruling.applied(row))
             with inputs.engine(by.name) as engine:
-                yield read_pairs(good, engine, config.tags, config.curate, config.run.seed)
+                scales = read_pairs(good, engine, *asked)
+                yield learn(scales, labelled["approve"], labelled["reject"], engine, *asked) if rulings else scales
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
@@ -90,11 +104,35 @@ def calibrate(config: Config, iteration: int, pairs: Stage, by: Stage | External
         "prompts": prompts.prompt_digest("forward", "backward", own=config.prompts),
         **identities(by),
     } | _follow_up(config)
+    if rulings:
+        settings["curate.labels"] = rulings_digest(rulings)
     name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
+    needs = names_of(pairs, *([candidates] if rulings else []), by)
     return Stage(
-        name, does, names_of(pairs, by), settings, Produce(shards), SignScale, model=True, version=3,
-        external=external_of(by),
+        name, does, needs, settings, Produce(shards), SignScale, model=True, version=3,
+        external=external_of(by), origins={"curate.labels": "the decisions of people"},
     )  # fmt: skip
+
+
+def _labels(curate: CurateSettings) -> dict[str, Ruling]:
+    """The verdicts that `calibrated` learns from; none unless `curate.labels` asks for them.
+
+    Raises:
+        ConfigError: It does, and people have decided on too few.
+    """
+    if not curate.labels:
+        return {}
+    from humpback.curate.calibration import FEWEST
+
+    rulings = {id_: ruling for id_, ruling in read_rulings(curate.decisions).items() if ruling.verdict}
+    counts = Counter(ruling.verdict for ruling in rulings.values())
+    if min(counts["approve"], counts["reject"]) < FEWEST:
+        raise ConfigError(
+            f"curate.labels needs {FEWEST} approved and {FEWEST} rejected pairs, and people have approved "
+            f"{counts['approve']} and rejected {counts['reject']}",
+            "decide on more with 'humpback view', or leave curate.labels out",
+        )
+    return rulings
 
 
 def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Stage, by: Stage | ExternalModel) -> Stage:

@@ -82,9 +82,13 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     """
     config = with_changes(Config(), changes)
     rated = _rows(pairs, config)
+    mended = 0
     if is_decisions(labels):
+        rulings = {id_: it for id_, it in read_rulings(str(labels)).items() if it.verdict}
+        # Who approves a mended pair says nothing of the text that is rated here.
         label_rows = [_Row({"id": id_, "good": it.verdict == "approve"})
-                      for id_, it in read_rulings(str(labels)).items() if it.verdict]  # fmt: skip
+                      for id_, it in rulings.items() if it.verdict == "reject" or not it.edited]  # fmt: skip
+        mended = len(rulings) - len(label_rows)
     else:
         label_rows = rated if labels.resolve() == pairs.resolve() else _rows(labels, config, labels_only=True)
     by_content = {row.content: row.id for row in rated if row.id}
@@ -106,7 +110,7 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
                          "give pairs of which some are better than others")  # fmt: skip
     left_out = Counter(row.why for row in rated if not row.id)
     if label_rows is not rated:
-        left_out["label of no such pair"] = ids.count("")
+        left_out |= {"label of no such pair": ids.count(""), "approved only once mended": mended}
     return Labelled(labels.name, labels_read, tuple(ids), {row.id: row.length for row in rated if row.id}, left_out)
 
 
@@ -138,7 +142,10 @@ def agreement_lines(
         raise InputError(f"no pair in {ratings} has a label in {labelled.file}", "give labels of these pairs")
     states = Counter[str](ratings_by_id[row.id].state for row in rows)
     scale = next(iter(specs)).scale if all(spec.is_probability for spec in specs) else None
-    result = _agreement(rows, labelled, dict(states), counts, scale, with_changes(Config(), changes).run.seed)
+    config = with_changes(Config(), changes)
+    result = _agreement(rows, labelled, dict(states), counts, scale, config.run.seed)
+    if config.curate.labels:
+        yield "the scorer has learned from decisions (curate.labels): where these are the same, the figures flatter it"
     yield from _lines(result, labelled, len(ratings_by_id), len(rows))
     if figures:
         yield from _write_figures(figures, result, labelled, ratings, how)

@@ -13,6 +13,7 @@ from pathlib import Path
 from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
 from humpback.curate.findings import low_signs
+from humpback.curate.learning import learned_sentence
 from humpback.data_access.atomic import output_file
 from humpback.data_access.rows import file_digest, file_rows
 from humpback.errors import ConfigError, InputError, in_one_line
@@ -85,7 +86,10 @@ def rate_files(
         ratings = run.stage(plan[-1].name)
         line = write_records(out, Rating, ratings.records(Rating), dropped, run.stage(read.name).dropped())
         states = Counter(ratings.column("state"))
-        return [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})", *spent_lines(run)]
+        lines = [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})"]
+        if config.curate.labels:
+            lines.append(learned_sentence(list(run.stage("calibration-1").records(SignScale))))
+        return [*lines, *spent_lines(run)]
 
     writes = (out, dropped) if dropped else (out,)
     return carry_out(Command(plan, config, out, write, writes, (pairs,)), how)

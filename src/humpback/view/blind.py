@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from humpback.data_access.decisions import append_rows
 from humpback.data_access.rows import file_rows
@@ -49,9 +50,7 @@ class BlindFiles:
 
     def answers(self, annotator: str) -> dict[str, str]:
         """What an annotator chose for each question; the last choice counts."""
-        path = self._path(annotator)
-        rows = file_rows(path) if path.exists() else ()
-        choices = {str(row["id"]): str(row["choice"]) for _, row in rows}
+        choices = {str(row["id"]): str(row["choice"]) for row in self._rows(annotator)}
         return {id_: choice for id_, choice in choices.items() if choice}
 
     def answer(self, annotator: str, question: str, choice: str) -> None:
@@ -59,6 +58,24 @@ class BlindFiles:
         if choice not in ("a", "b", "tie", "both bad", "") or question not in self.key():
             raise InputError("this is no answer to a question here", "choose A, B, a tie or both bad")
         append_rows(self._path(annotator), [{"id": question, "choice": choice, "annotator": annotator}])
+
+    def undo(self, annotator: str, *, again: bool = False) -> str:
+        """Takes an annotator's last answer back, or gives it again; the question, empty where there is none."""
+        done: list[Mapping[str, Any]] = []
+        undone: list[Mapping[str, Any]] = []
+        for row in self._rows(annotator):
+            source, target = (done, undone) if row.get("action") == "undo" else (undone, done)
+            if not row.get("action"):
+                done, undone = [*done, row], []
+            elif source:
+                target.append(source.pop())
+        if not (undone if again else done):
+            return ""
+        last = undone[-1] if again else done[-1]
+        before = next((row["choice"] for row in reversed(done[:-1]) if row["id"] == last["id"]), "")
+        row = {"id": last["id"], "choice": last["choice"] if again else before, "annotator": annotator}
+        append_rows(self._path(annotator), [row | {"action": "redo" if again else "undo"}])
+        return str(last["id"])
 
     def standing(self) -> BlindResult:
         """How often each side wins so far, by all annotators."""
@@ -69,6 +86,10 @@ class BlindFiles:
         """How many questions each has answered."""
         paths = sorted(self._path("any").parent.glob("*.jsonl"))
         return {path.stem: len(self.answers(path.stem)) for path in paths}
+
+    def _rows(self, annotator: str) -> list[Mapping[str, Any]]:
+        path = self._path(annotator)
+        return [row for _, row in file_rows(path)] if path.exists() else []
 
     def _path(self, annotator: str) -> Path:
         return self.folder / f"{self.name}.answers" / f"{annotator}.jsonl"

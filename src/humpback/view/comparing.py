@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -15,14 +16,14 @@ from humpback.evaluation.blind import Question
 from humpback.view.blind import BlindFiles, all_blind, begin, sources
 from humpback.view.index import Index
 from humpback.view.query import PAGE
-from humpback.view.site import Site, form
+from humpback.view.site import Site, form, said_of
 
 MOVES = {
-    "": ("all that moved", "{x} <> {y}"),
-    "up": ("rated higher", "{y} > {x}"),
-    "down": ("rated lower", "{y} < {x}"),
-    "gained": ("kept only by the second", "NOT {j} AND {k}"),
-    "lost": ("kept only by the first", "{j} AND NOT {k}"),
+    "": "all that moved",
+    "up": "rated higher",
+    "down": "rated lower",
+    "gained": "kept only by the second",
+    "lost": "kept only by the first",
 }
 
 
@@ -34,7 +35,7 @@ class Scores:
     stage: str
     column: str
     selection: str
-    """SQL that says what the iteration kept."""
+    """The column of what the iteration kept; empty where it has not selected yet."""
     label: str
 
 
@@ -46,7 +47,10 @@ class Comparing:
 
     @property
     def _folder(self) -> Path:
-        return Path(self._site.indexes[0].run.decisions_path) / "blind"
+        if (folder := self._site.decisions[0].path) is None:
+            raise InputError("this run is not on this machine, and answers can be written to a local folder only",
+                             "copy the run folder to this machine and open the copy")  # fmt: skip
+        return folder / "blind"
 
     async def moved(self, request: Request) -> Response:
         """What moved between two iterations, or two runs."""
@@ -58,7 +62,7 @@ class Comparing:
         if left not in choices or right not in choices or move not in MOVES:
             raise InputError("there are no such ratings to compare", "choose two on the page 'What moved'")
         first, second = choices[left], choices[right]
-        counts, rows = _moved(self._site.indexes, first, second, MOVES[move][1])
+        counts, rows = _moved(self._site.indexes, first, second, move)
         return self._site.page(request, "moved.html", choices=choices, left=left, right=right, move=move, moves=MOVES,
                                counts=counts, rows=rows, first=first, second=second)  # fmt: skip
 
@@ -90,7 +94,7 @@ class Comparing:
         return self._site.page(
             request, "question.html", files=files, question=question, choice=answers.get(asked, ""),
             position=ids.index(asked) + 1 if question else len(ids) + 1, ids=ids, answered=len(answers),
-            standing=files.standing(), progress=files.annotators(),
+            standing=files.standing(), progress=files.annotators(), undoes=f"/compare/{files.name}",
             pair=next(iter(key.values())).comparison,
         )  # fmt: skip
 
@@ -101,6 +105,16 @@ class Comparing:
         files.answer(annotator, fields.get("id", ""), fields.get("choice", ""))
         taken_back = "" if fields.get("choice") else f"?id={fields['id']}"
         return RedirectResponse(f"/compare/{files.name}{taken_back}", 303)
+
+    async def undo(self, request: Request) -> Response:
+        """Takes the last answer back, or gives it again."""
+        files, annotator = self._files(request), self._site.who(request)
+        await form(request)
+        action = request.url.path.rpartition("/")[2]
+        Decisions.check_name(annotator)
+        question = files.undo(annotator, again=action == "redo")
+        self._site.notices[annotator] = said_of(action, happened=bool(question))
+        return RedirectResponse(f"/compare/{files.name}" + (f"?id={question}" if question else ""), 303)
 
     def _files(self, request: Request) -> BlindFiles:
         made = {files.name: files for files in all_blind(self._folder)}
@@ -114,34 +128,43 @@ def _all_scores(indexes: list[Index]) -> list[Scores]:
     for run, index in enumerate(indexes):
         for number, stage in enumerate(index.scores):
             iteration = int(stage.split("-")[1])
-            selection = f"k{iteration - 1}" if iteration <= len(index.curated) else "rowid < 0"
+            selection = f"k{iteration - 1}" if iteration <= len(index.curated) else ""
             found.append(Scores(run, stage, f"s{number}", selection, f"{index.name}: {stage}"))
     return found
 
 
-def _moved(indexes: list[Index], first: Scores, second: Scores, condition: str) -> tuple[dict[str, int], list[Any]]:
+def _moved(
+    indexes: list[Index], first: Scores, second: Scores, move: str
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """How many candidates moved in each way, and those that moved most."""
-    database, records = indexes[first.run].database, "main.records a WHERE a.kind = 'candidate'"
-    after = "a"
-    if first.run != second.run:
-        after, path = "b", indexes[second.run].database.execute("PRAGMA database_list").fetchone()["file"]
-        database.execute("ATTACH ? AS second", [path])
-        records = (
-            "main.records a JOIN second.records b ON b.kind = 'candidate' AND b.id = a.id WHERE a.kind = 'candidate'"
-        )
-    columns = {"x": f"a.{first.column}", "j": f"a.{first.selection}",
-               "y": f"{after}.{second.column}", "k": f"{after}.{second.selection}"}  # fmt: skip
-    moves = {name or "moved": sql.format(**columns) for name, (_, sql) in MOVES.items()}
-    sums = "".join(f", total({sql}) AS {name}" for name, sql in moves.items())
-    moving = condition.format(**columns)
-    x, y, j, k = columns["x"], columns["y"], columns["j"], columns["k"]
-    most = f"""SELECT id, x, y, was, is_now, instruction FROM (SELECT a.rowid AS row, {x} AS x, {y} AS y, {j} AS was,
-        {k} AS is_now FROM {records} AND {moving} ORDER BY abs({y} - {x}) DESC, a.rowid LIMIT {PAGE})
-        JOIN main.records r ON r.rowid = row JOIN main.texts t ON t.rowid = row ORDER BY abs(y - x) DESC, row"""  # noqa: S608
-    try:
-        sql = f"SELECT count(*) AS common, count({x} + {y}) AS rated{sums} FROM {records}"  # noqa: S608
-        counts = {name: int(count) for name, count in dict(database.execute(sql).fetchone()).items()}
-        return counts, database.execute(most).fetchall()
-    finally:
-        if after == "b":
-            database.execute("DETACH second")
+    left, right = indexes[first.run], indexes[second.run]
+    before, after = np.arange(len(left.numbers("key"))), np.arange(len(right.numbers("key")))
+    if left is not right:
+        _, before, after = np.intersect1d(left.numbers("key"), right.numbers("key"), True, True)
+        order = np.argsort(before)
+        before, after = before[order], after[order]
+    x, y = left.numbers(first.column)[before], right.numbers(second.column)[after]
+    nothing = np.zeros(len(x), bool)
+    was = left.numbers(first.selection)[before] if first.selection else nothing
+    is_now = right.numbers(second.selection)[after] if second.selection else nothing
+    # A comparison with nan, where there is no score, is false.
+    moves = {"up": y > x, "down": y < x, "gained": ~was & is_now, "lost": was & ~is_now}
+    moves[""] = moves["up"] | moves["down"]
+    counts = {name or "moved": int(mask.sum()) for name, mask in moves.items()}
+    counts |= {"common": len(x), "rated": int((x + y == x + y).sum())}
+    among = np.flatnonzero(moves[move])
+    nearness = -np.nan_to_num(np.abs(y - x)[among])
+    if len(among) > PAGE:
+        among = among[first_ones := np.sort(np.argpartition(nearness, PAGE)[:PAGE])]
+        nearness = nearness[first_ones]
+    most = among[np.argsort(nearness, kind="stable")]
+    found = left.database.execute(
+        "SELECT rowid, id, instruction FROM records JOIN texts USING (rowid) WHERE rowid IN "
+        "(SELECT value FROM json_each(?))", [str((before[most] + left.rowids["candidate"][0]).tolist())],
+    ).fetchall()  # fmt: skip
+    by_place = {row["rowid"] - left.rowids["candidate"][0]: row for row in found}
+    return counts, [
+        {"id": (row := by_place[int(before[at])])["id"], "instruction": row["instruction"],
+         "x": float(x[at]), "y": float(y[at]), "was": was[at], "is_now": is_now[at]}
+        for at in most
+    ]  # fmt: skip

@@ -15,9 +15,11 @@ from humpback.errors import InputError
 from humpback.statistics.agreement import cohens_kappa, krippendorffs_alpha
 from humpback.view.index import Index
 from humpback.view.query import Query
-from humpback.view.site import Site, back, form
+from humpback.view.site import Site, back, form, said_of
 from humpback.view.story import find, story, texts
 
+QUEUED = 10_000
+"""Records that a queue holds at most."""
 _DONE = {"approve": "approved", "reject": "rejected", "": "left open"}
 
 
@@ -54,14 +56,13 @@ class Deciding:
         fields, annotator = await form(request), self._site.who(request)
         decisions, action = self._site.decisions[number], request.url.path.rpartition("/")[2]
         happened = decisions.undo(annotator) if action == "undo" else decisions.redo(annotator)
-        word = "Undone." if action == "undo" else "Done again."
-        self._site.notices[annotator] = word if happened else f"Nothing to {action}."
+        self._site.notices[annotator] = said_of(action, happened=happened)
         return back(fields)
 
     async def new_queue(self, request: Request) -> Response:
-        """Makes a queue of all results of a filter, as they are now."""
+        """Makes a queue of the results of a filter, as they are now; of very many the first."""
         number, index = self._site.index(request)
-        ids = Query(index, self._site.who(request), {**await form(request), "kind": "candidate"}).ids()
+        ids = Query(index, self._site.who(request), {**await form(request), "kind": "candidate"}).ids(QUEUED)
         if not ids:
             raise InputError("no candidate is like this", "ask for others, then label them")
         queue = secrets.token_hex(6)

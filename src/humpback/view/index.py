@@ -11,10 +11,11 @@ import os
 import re
 import sqlite3
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,12 @@ from humpback.method.record import PlanRecord, read_record
 from humpback.records import Candidate, Pair, Segment, content_id
 from humpback.runs.store import Run, StageFolder
 
-VERSION = 2
+VERSION = 3
 """Raised when the tables change, so that an index of an earlier version is made anew."""
 KINDS = ("document", "segment", "candidate", "dropped", "seed", "answer")
 RARE = 1000
 """Records that a word may stand in so that records are alike by it."""
-EXCERPT = 400
+EXCERPT = 280
 """Characters of a text that lists show."""
 
 # Scripts without spaces: each sign is a word of its own.
@@ -44,11 +45,16 @@ CREATE TABLE records (
   asks INTEGER, parts INTEGER, log_probability REAL, gain REAL, doubt REAL {columns});
 CREATE TABLE texts (rowid INTEGER PRIMARY KEY, title TEXT, instruction TEXT, response TEXT);
 CREATE VIRTUAL TABLE words USING fts5(text, content='', detail='full');
-INSERT INTO words (words, rank) VALUES ('hashsize', 33554432);
+CREATE TABLE columns (name TEXT PRIMARY KEY, content BLOB);
+INSERT INTO words (words, rank) VALUES ('hashsize', 16777216), ('automerge', 0), ('crisismerge', 1000);
 """
+_CANDIDATE = "kind = 'candidate'"
+_ORDERED = {"length": "1", "parts": "kind = 'document'",
+            **dict.fromkeys(("asks", "log_probability", "gain", "doubt"), _CANDIDATE)}  # fmt: skip
+"""What records are sorted by, with the condition for those that have it."""
 FACETS = ("source", "cluster", "language", "state", "reason", "stage")
-_ROW = ("kind", "id", "segment", "source", "document", "language", "reason", "detail", "stage", "shard", "place",
-        "length", "asks", "log_probability", "gain")  # fmt: skip
+_ROW = ("kind", "id", "segment", "source", "document", "language", "state", "reason", "detail", "stage", "shard",
+        "place", "length", "asks", "log_probability", "gain")  # fmt: skip
 
 
 class Index:
@@ -86,9 +92,13 @@ class Index:
 
     def counts(self) -> dict[str, int]:
         """Records of each kind."""
-        rows = self.database.execute("SELECT kind, sum(count) FROM facets WHERE name = 'stage' GROUP BY kind")
-        counts = dict(rows.fetchall())
-        return {kind: counts[kind] for kind in KINDS if counts.get(kind)}
+        return {kind: last - first + 1 for kind, (first, last) in self.rowids.items() if last}
+
+    def numbers(self, name: str) -> np.ndarray[Any, Any]:
+        """One column of all candidates in order: scores (nan where there is none), what was kept, ids as `key`."""
+        row = self.database.execute("SELECT content FROM columns WHERE name = ?", [name]).fetchone()
+        kind = {"k": np.bool_, "s": np.float64}.get(name.rstrip("0123456789"), np.uint64)
+        return np.frombuffer(row[0] if row else b"", kind)
 
     def kept(self) -> list[tuple[str, int]]:
         """How many candidates each iteration kept."""
@@ -137,28 +147,30 @@ class Index:
         return sqlite3.connect(path, check_same_thread=False)
 
     def _build(self, database: sqlite3.Connection) -> None:
-        columns = [f", s{number} REAL" for number in range(len(self.scores))]
-        columns += [f", k{number} INTEGER DEFAULT 0" for number in range(len(self.curated))]
+        scores = [f"s{number}" for number in range(len(self.scores))]
+        kept = [f"k{number}" for number in range(len(self.curated))]
+        columns = [f", {name} REAL" for name in scores] + [f", {name} INTEGER DEFAULT 0" for name in kept]
         # Whoever is killed here begins again, so nothing need be safe before the end.
-        database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;")
+        database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;")
         database.executescript(_TABLES.format(columns="".join(columns)))
         rows = self._rows()
         while batch := list(islice(rows, 2000)):
-            _insert(database, batch)
+            _insert(database, batch, (*_ROW, *scores, *kept))
         database.execute("CREATE INDEX by_id ON records (kind, id)")
         database.execute("CREATE INDEX by_document ON records (document, kind)")
+        database.execute(f"CREATE INDEX by_segment ON records (segment) WHERE {_CANDIDATE}")
         self._join(database)
         _count_documents(database)
-        _measure_doubt(database, self.scores, self.decided_score)
-        ordered = ["length", "asks", "log_probability", "gain", "doubt", "parts"]
-        ordered += [f"s{number}" for number in range(len(self.scores))]
-        for name in (*ordered, *FACETS, *(f"k{number}" for number in range(len(self.curated)))):
+        database.execute("INSERT INTO words (words) VALUES ('optimize')")
+        _store_columns(database, scores, kept)
+        _measure_doubt(database, scores, self.decided_score)
+        for name, condition in {**_ORDERED, **dict.fromkeys([*scores, *kept], _CANDIDATE)}.items():
             # Ties go by rowid, which every index of SQLite ends with, so that pages are in one order.
-            database.execute(f"CREATE INDEX by_{name} ON records (kind, {name})")
-        moved = [*(f"s{number}" for number in range(len(self.scores))), *(f"k{n}" for n in range(len(self.curated)))]
-        database.execute(f"CREATE INDEX moved ON records ({', '.join(['kind', *moved])})")
+            key = f"kind, {name}" if condition == "1" else name
+            database.execute(f"CREATE INDEX by_{name} ON records ({key}) WHERE {condition}")
         database.execute("CREATE TABLE facets (kind TEXT, name TEXT, value TEXT, count INTEGER)")
         for name in FACETS:
+            database.execute(f"CREATE INDEX by_{name} ON records (kind, {name}) WHERE {name} IS NOT NULL")
             database.execute(
                 f"INSERT INTO facets SELECT kind, '{name}', value, count FROM (SELECT kind, {name} AS value, "  # noqa: S608
                 f"count(*) AS count, row_number() OVER (PARTITION BY kind ORDER BY count(*) DESC) AS rank FROM records "
@@ -172,11 +184,10 @@ class Index:
     def _rows(self) -> Iterator[dict[str, Any]]:
         run, plan = self.run, self.plan
         yield from _records(run.stage(plan.seed), "seed", Pair)
-        for kind, stage, record in (("segment", plan.segments, Segment), ("candidate", plan.candidates, Candidate)):
-            for item in _records(run.stage(stage), kind, record):
-                text = {"title": " › ".join(item["title_path"]), "document": item["document_id"]}
-                segment, response = item.get("segment_id", item["id"]), item.get("response", item.get("text"))
-                yield item | text | {"segment": segment, "response": response}
+        for item in chain(_records(run.stage(plan.segments), "segment", Segment), self._candidates()):
+            text = {"title": " › ".join(item["title_path"]), "document": item["document_id"]}
+            segment, response = item.get("segment_id", item["id"]), item.get("response", item.get("text"))
+            yield item | text | {"segment": segment, "response": response}
         for name in dict.fromkeys((plan.seed, *plan.filters, plan.segments, "drafts", plan.candidates)):
             for gone in run.stage(name).dropped():
                 yield {"kind": "dropped", "stage": name, "response": gone.excerpt, "length": gone.chars,
@@ -187,56 +198,67 @@ class Index:
                        "instruction": answer.instruction, "shard": -1,
                        "id": content_id(answer.instruction, answer.output, answer.generator)}  # fmt: skip
 
+    def _candidates(self) -> Iterator[dict[str, Any]]:
+        """Candidates with what was said of them by other stages, whose shards have the same numbers."""
+        stage = self.run.stage(self.plan.candidates)
+        unkept = {f"k{number}": 0 for number in range(len(self.curated))}
+        for shard in stage.committed():
+            others = defaultdict[str, dict[str, Any]](dict)
+            for number, name in enumerate(self.scores):
+                for id_, score, state in self._columns(name, shard, "id", "score", "state"):
+                    others[id_] |= {f"s{number}": score, "state": state}
+            for number, name in enumerate(self.curated):
+                for (id_,) in self._columns(name, shard, "id"):
+                    others[id_][f"k{number}"] = 1
+            for gone in self.run.stage(self.curated[-1]).dropped(shard) if self.curated else ():
+                others[gone.id] |= {"reason": gone.reason, "detail": gone.detail}
+            languages = dict(self._columns(self.plan.segments, shard, "id", "language"))
+            for item in _records(stage, "candidate", Candidate, [shard]):
+                yield {**item, **unkept, **others[item["id"]], "language": languages.get(item["segment_id"])}
+
+    def _columns(self, stage: str, shard: int, *names: str) -> Iterator[tuple[Any, ...]]:
+        folder = self.run.stage(stage)
+        return zip(*(folder.column(name, shard) for name in names), strict=True) if folder.has(shard) else iter(())
+
     def _join(self, database: sqlite3.Connection) -> None:
-        """What other stages say of the same records."""
-        run, candidate = self.run, "WHERE kind = 'candidate' AND id = ?"
-        for number, name in enumerate(self.scores):
-            columns = (run.stage(name).column(column) for column in ("score", "state", "id"))
-            database.executemany(f"UPDATE records SET s{number} = ?, state = ? {candidate}", zip(*columns, strict=True))  # noqa: S608
-        for number, name in enumerate(self.curated):
-            ids = ([id_] for id_ in run.stage(name).column("id"))
-            database.executemany(f"UPDATE records SET k{number} = 1 {candidate}", ids)  # noqa: S608
-        if self.curated:
-            gone = ((row.reason, row.detail, row.id) for row in run.stage(self.curated[-1]).dropped())
-            database.executemany(f"UPDATE records SET reason = ?, detail = ? {candidate}", gone)  # noqa: S608
-        database.execute("CREATE INDEX by_segment ON records (segment)")
+        """Groups of like texts, and the language of candidates that stand in another shard than their segments."""
         for name in ("likeness", "vectors"):
-            if run.stage(name).committed():
-                clusters = zip(run.stage(name).column("cluster"), run.stage(name).column("id"), strict=True)
-                database.executemany("UPDATE records SET cluster = ? WHERE segment = ?",
-                                     (row for row in clusters if row[0] >= 0))  # fmt: skip
+            if self.run.stage(name).committed():
+                for condition in ("kind = 'segment' AND id = ?", f"{_CANDIDATE} AND segment = ?"):
+                    groups = zip(*(self.run.stage(name).column(column) for column in ("cluster", "id")), strict=True)
+                    rows = (row for row in groups if row[0] >= 0)
+                    database.executemany(f"UPDATE records SET cluster = ? WHERE {condition}", rows)  # noqa: S608
         database.execute(
-            "UPDATE records SET language = (SELECT language FROM records s WHERE s.kind = 'segment' AND "
-            "s.id = records.segment) WHERE kind = 'candidate'"
+            "UPDATE records SET language = (SELECT language FROM records s WHERE s.kind = 'segment' AND "  # noqa: S608
+            f"s.id = records.segment) WHERE {_CANDIDATE} AND language IS NULL"
         )
 
 
 def spaced(text: str) -> str:
     """A text as full-text search takes it: signs of scripts without spaces stand alone."""
-    return _UNSPACED.sub(r" \1 ", text)
+    return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
 
 
-def _records(stage: StageFolder, kind: str, record: Any) -> Iterator[dict[str, Any]]:
+def _records(stage: StageFolder, kind: str, record: Any, shards: Sequence[int] = ()) -> Iterator[dict[str, Any]]:
     names = [field.name for field in fields(record)]
-    for shard in stage.committed():
+    for shard in shards or stage.committed():
         for place, row in enumerate(stage.shard(shard, record)):
             values = {name: getattr(row, name) for name in names}
             yield {"kind": kind, "stage": stage.name, "shard": shard, "place": place, **values}
 
 
-def _insert(database: sqlite3.Connection, batch: Sequence[dict[str, Any]]) -> None:
+def _insert(database: sqlite3.Connection, batch: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
     first = database.execute("SELECT coalesce(max(rowid), 0) + 1 FROM records").fetchone()[0]
     records, texts, words = [], [], []
     for rowid, row in enumerate(batch, first):
         title, instruction, response = (row.get(side) or "" for side in ("title", "instruction", "response"))
-        lengths = {"length": row.get("length") or len(response), "asks": len(instruction)}
-        values = dict.fromkeys(_ROW) | {"reason": "", "shard": None} | row | lengths
-        records.append((rowid, *(storable(values[name]) for name in _ROW)))
+        values = row | {"length": row.get("length") or len(response), "asks": len(instruction)}
+        records.append((rowid, *(storable(values.get(name)) for name in columns)))
         end = None if row["kind"] == "answer" else EXCERPT  # answers are in no shard
         texts.append((rowid, *(storable(side[:end]) for side in (title, instruction, response))))
         words.append((rowid, storable(spaced("\n".join((title, instruction, response, row["source"]))))))
-    marks = ", ".join("?" * (len(_ROW) + 1))
-    database.executemany(f"INSERT INTO records (rowid, {', '.join(_ROW)}) VALUES ({marks})", records)  # noqa: S608
+    marks = ", ".join("?" * (len(columns) + 1))
+    database.executemany(f"INSERT INTO records (rowid, {', '.join(columns)}) VALUES ({marks})", records)  # noqa: S608
     database.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", texts)
     database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
 
@@ -256,7 +278,8 @@ def _count_documents(database: sqlite3.Connection) -> None:
         "FROM records WHERE kind = 'segment' GROUP BY document"
     )
     database.execute(
-        "INSERT INTO texts SELECT d.rowid, t.title, '', t.response FROM records d JOIN texts t ON t.rowid = "
+        "INSERT INTO texts SELECT d.rowid, substr(t.title, 1, instr(t.title || ' › ', ' › ') - 1), '', t.response "
+        "FROM records d JOIN texts t ON t.rowid = "
         "(SELECT min(s.rowid) FROM records s WHERE s.document = d.document AND s.kind = 'segment') "
         "WHERE d.kind = 'document'"
     )
@@ -266,26 +289,34 @@ def _count_documents(database: sqlite3.Connection) -> None:
     )
 
 
+def _store_columns(database: sqlite3.Connection, scores: Sequence[str], kept: Sequence[str]) -> None:
+    """Scores, what was kept and ids of all candidates as arrays, so that two of them are compared in milliseconds."""
+    for names, kind in ((scores, np.float64), (kept, np.bool_)):
+        for name in names:
+            rows = database.execute(f"SELECT {name} FROM records WHERE {_CANDIDATE} ORDER BY rowid")  # noqa: S608
+            values = np.fromiter((np.nan if row[0] is None else row[0] for row in rows), kind)
+            database.execute("INSERT INTO columns VALUES (?, ?)", [name, values.tobytes()])
+    ids = database.execute(f"SELECT id FROM records WHERE {_CANDIDATE} ORDER BY rowid")  # noqa: S608
+    keys = np.fromiter((int(content_id(row[0])[:16], 16) for row in ids), np.uint64)
+    database.execute("INSERT INTO columns VALUES ('key', ?)", [keys.tobytes()])
+
+
 def _measure_doubt(database: sqlite3.Connection, scores: Sequence[str], decided: str) -> None:
     """Where a decision helps most: how far scorers disagree in their ranks; with one of them, how near its cut is."""
-    first, count = database.execute("SELECT min(rowid), count(*) FROM records WHERE kind = 'candidate'").fetchone()
-    if not scores or not count:
+    first = database.execute(f"SELECT min(rowid) FROM records WHERE {_CANDIDATE}").fetchone()[0]  # noqa: S608
+    columns = dict(database.execute("SELECT name, content FROM columns"))
+    ranks = [_mean_ranks(np.frombuffer(columns[name])) for name in scores]
+    if not ranks or first is None:
         return
-    ranks = []
-    for number in range(len(scores)):
-        rows = database.execute(f"SELECT s{number} FROM records WHERE kind = 'candidate' ORDER BY rowid")  # noqa: S608
-        ranks.append(
-            _mean_ranks(np.fromiter((np.nan if row[0] is None else row[0] for row in rows), np.float64, count))
-        )
     if len(ranks) > 1:
         doubt = np.nanmax(ranks, axis=0, initial=0) - np.nanmin(ranks, axis=0, initial=1)
     else:
         cut = database.execute(
-            f"SELECT avg({decided} < (SELECT min({decided}) FROM records WHERE kind = 'candidate' AND reason = '')) "  # noqa: S608
-            "FROM records WHERE kind = 'candidate'"
+            f"SELECT avg({decided} < (SELECT min({decided}) FROM records WHERE {_CANDIDATE} AND reason IS NULL)) "  # noqa: S608
+            f"FROM records WHERE {_CANDIDATE}"
         ).fetchone()[0]
         doubt = 1 - np.abs(ranks[0] - (0.5 if cut is None else cut))
-    values = zip(np.nan_to_num(doubt).tolist(), range(first, first + count), strict=True)
+    values = zip(np.nan_to_num(doubt).tolist(), range(first, first + len(doubt)), strict=True)
     database.executemany("UPDATE records SET doubt = ? WHERE rowid = ?", values)
 
 

@@ -68,7 +68,8 @@ class Query:
 
     def where(self, *, at_once: bool = True) -> tuple[str, list[Any]]:
         """The condition in SQL with its values; `at_once` if all results are gone through, not only the first."""
-        parts, values = ["kind = ?"], list[Any]([self.kind])
+        # As text, not as values: so SQLite knows that it may use an index of this kind alone.
+        parts, values = [f"kind = '{self.kind}'"], list[Any]()
         for name in (*FACETS, "document"):
             if value := self.fields.get(name):
                 parts.append(f"{name} = ?")
@@ -103,11 +104,11 @@ class Query:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM records WHERE {condition} LIMIT ?)"  # noqa: S608
         return int(self.index.database.execute(sql, [*values, limit + 1]).fetchone()[0])
 
-    def ids(self) -> list[str]:
-        """The ids of all, in order."""
-        condition, values = self.where()
-        sql = f"SELECT id FROM records WHERE {condition} ORDER BY {self.order()}"  # noqa: S608
-        return [row[0] for row in self.index.database.execute(sql, values)]
+    def ids(self, limit: int = -1) -> list[str]:
+        """The ids of all, in order, or of the first so many."""
+        condition, values = self.where(at_once=limit < 0)
+        sql = f"SELECT id FROM records WHERE {condition} ORDER BY {self.order()} LIMIT ?"  # noqa: S608
+        return [row[0] for row in self.index.database.execute(sql, [*values, limit])]
 
     def page(self, number: int = 1, size: int = PAGE) -> list[sqlite3.Row]:
         """The records of a page, counted from 1, with what the annotator decided of each."""

@@ -34,7 +34,7 @@ class Site:
         self.annotator = annotator or _user()
         Decisions.check_name(self.annotator)
         self.indexes = [Index(run, outputs if not number else ()) for number, run in enumerate(runs)]
-        self.decisions = [Decisions(Path(run.decisions_path)) for run in runs]
+        self.decisions = [Decisions(path if isinstance(path := run.decisions_path, Path) else None) for run in runs]
         self.notices: dict[str, str] = {}
         """What is said on the next page that an annotator sees."""
         for number in range(len(runs)):
@@ -89,7 +89,7 @@ class Site:
 
     def render(self, template: str, **values: Any) -> str:
         """The HTML of a page, always encodable."""
-        html = self.templates.get_template(template).render({"static": False, "number": None, **values})
+        html = self.templates.get_template(template).render({"static": False, "number": None, "undoes": "", **values})
         return html.encode("utf-8", "replace").decode("utf-8")
 
     def refused(self, request: Request, error: Exception) -> Response:
@@ -122,6 +122,11 @@ def back(fields: dict[str, str]) -> RedirectResponse:
     """To the page of this server that a form came from."""
     target = fields.get("back", "/")
     return RedirectResponse(target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/", 303)
+
+
+def said_of(action: str, *, happened: bool) -> str:
+    """What an annotator reads after 'undo' or 'redo'."""
+    return {"undo": "Undone.", "redo": "Done again."}[action] if happened else f"Nothing to {action}."
 
 
 def _user() -> str:

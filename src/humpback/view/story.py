@@ -35,9 +35,12 @@ class Story:
     """Other candidates for the same segment."""
     nearest: list[sqlite3.Row]
     """Candidates that share its rarest words."""
-    pieces: list[sqlite3.Row]
-    """Segments of its document, in order."""
+    pieces: list[tuple[sqlite3.Row, str]]
+    """Segments of its document, in order, with their whole texts."""
     hidden_pieces: int
+    """Segments of its document that are too far away."""
+    dropped_pieces: int
+    """What was dropped of its document before there was a candidate."""
 
 
 def story(index: Index, kind: str, record_id: str) -> Story:
@@ -60,8 +63,18 @@ def story(index: Index, kind: str, record_id: str) -> Story:
         _ratings(index, row) if is_candidate else [],
         _rows(index, siblings, record_id, row["segment"]) if row["segment"] else [],
         _nearest(index, record_id, f"{instruction}\n{response}"),
-        pieces[first : first + _PIECES], max(0, len(pieces) - _PIECES),
+        _whole(index, pieces[first : first + _PIECES]), max(0, len(pieces) - _PIECES),
+        index.database.execute("SELECT count(*) FROM records WHERE kind = 'dropped' AND source = ?", [row["source"]])
+        .fetchone()[0] if pieces else 0,
     )  # fmt: skip
+
+
+def _whole(index: Index, pieces: list[sqlite3.Row]) -> list[tuple[sqlite3.Row, str]]:
+    """Segments with their whole texts, shard by shard: those of a document mostly lie in one."""
+    stage = index.run.stage(index.plan.segments)
+    shards = {shard: stage.shard(shard, Segment) for shard in {piece["shard"] for piece in pieces} if stage.has(shard)}
+    return [(piece, shards[piece["shard"]][piece["place"]].text if piece["shard"] in shards else piece["response"])
+            for piece in pieces]  # fmt: skip
 
 
 def find(index: Index, kind: str, record_id: str) -> sqlite3.Row:

@@ -310,6 +310,11 @@ def test_the_verdict_names_the_counts_and_the_warnings(full: ReportData) -> None
     )
 
 
+def test_the_page_says_what_a_scorer_learned_from_decisions(full: ReportData) -> None:
+    ratings = (replace(full.ratings[0], learned="It learned <much>."), *full.ratings[1:])
+    assert "It learned &lt;much&gt;." in render(replace(full, ratings=ratings))
+
+
 def test_the_page_warns_where_most_replies_were_asked_again(full: ReportData) -> None:
     from humpback.deliver.report import rating_summary
     from humpback.records import Rating

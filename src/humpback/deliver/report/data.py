@@ -94,6 +94,8 @@ class RatingSummary:
     separation: SeparationLike | None = None
     checked_kept: int = 0
     """Of those 'checked', the candidates that were kept."""
+    learned: str = ""
+    """What the scorer learned from decisions of people, in words; empty where it learned nothing."""
 
     @property
     def skipped(self) -> int:

@@ -263,16 +263,17 @@ class StageFolder:
         for index in self.committed():
             yield from self.shard(index, kind)
 
-    def column(self, name: str) -> Iterator[Any]:
-        """One column of all records: cheap where the whole record is not needed."""
-        for index in self.committed():
+    def column(self, name: str, shard: int | None = None) -> Iterator[Any]:
+        """One column of all records, or of those of one shard: cheap where the whole record is not needed."""
+        for index in self.committed() if shard is None else [shard]:
             yield from self._table(self._part(index).name).column(name).to_pylist()
 
-    def dropped(self) -> Iterator[Dropped]:
-        """The drop ledger."""
+    def dropped(self, shard: int | None = None) -> Iterator[Dropped]:
+        """The drop ledger, or what one shard dropped."""
         self.check()
-        for name in self._ledgers():
-            yield from self._records(name, Dropped)
+        for name in self._ledgers() if shard is None else [f"dropped/{self._part(shard).name}"]:
+            if shard is None or (self.path / name).exists():
+                yield from self._records(name, Dropped)
 
     def check_model(self, folder: Path | None = None) -> None:
         """Compares every file of the finished model with the manifest.
