@@ -4,7 +4,7 @@ import pytest
 
 from humpback.config import CurateSettings, TagSettings
 from humpback.curate import make_scorer
-from humpback.curate.calibration import calibrate, calibration_scales, distance, probability
+from humpback.curate.calibration import calibrate, distance, probability
 from humpback.curate.signs import SIGNS
 from humpback.engines.fake import FakeEngine
 from humpback.errors import ConfigError, StageError
@@ -71,17 +71,17 @@ def test_the_more_suspicious_the_less_probable():
     assert all(0 < chance < 1 for chance in chances)
 
 
-def test_a_text_that_says_things_twice_scores_lower():
+def test_a_rating_shows_every_sign_and_the_more_suspicious_pair_scores_lower():
     scales = calibrated().kept
     scorer = make_scorer(CurateSettings(scorer="calibrated"), 0, 1, "ratings-1", None, scales)
-    whole = candidate(PAIRS[30])
-    twice = candidate(Pair("t", PAIRS[30].instruction, " ".join([PAIRS[30].response] * 3), "seed", ""))
-    first, second = scorer.score([whole, twice], FakeEngine("M_0")).kept
+    ratings = scorer.score([candidate(pair) for pair in PAIRS[:8]], FakeEngine("M_0")).kept
+    suspicions = [float(rating.reply.split()[0].removeprefix("suspicion=")) for rating in ratings]
 
-    assert 1 <= second.score < first.score <= 5
-    assert first.reply.startswith("suspicion=")
-    assert all(f"{name}=" in first.reply for name in SIGNS)
-    assert calibration_scales(scales)["repetition"][0] == 0
+    assert all(1 <= rating.score <= 5 for rating in ratings)
+    assert all(f"{name}=" in rating.reply for name in SIGNS for rating in ratings)
+    by_suspicion = sorted(zip(suspicions, ratings, strict=True), key=lambda one: one[0])
+    assert [rating.score for _, rating in by_suspicion] == sorted((rating.score for rating in ratings), reverse=True)
+    assert len(set(suspicions)) > 1
 
 
 def test_a_calibration_that_asked_for_a_grade_has_candidates_asked_too():

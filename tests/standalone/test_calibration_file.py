@@ -34,7 +34,7 @@ def test_a_calibration_is_made_once_and_needs_no_seed_after_that(pairs, tmp_path
     rate_files(pairs, config(), second, calibration=kept)
 
     assert scores(second) == scores(first)
-    assert len(json.loads(kept.read_text(encoding="utf-8"))["signs"]) == 8
+    assert len(json.loads(kept.read_text(encoding="utf-8"))["signs"]) == 4
 
 
 def test_another_model_another_scorer_and_another_file_are_refused(pairs, tmp_path):
