@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -218,6 +219,7 @@ def _reasons(counts: Counts) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in ordered) or "nothing came in"
 
 
+@cache
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in _LIBRARIES:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import get_args
 
@@ -62,25 +63,7 @@ def render(data: ReportData) -> str:
     Returns:
         The HTML, always encodable as UTF-8.
     """
-    environment = Environment(
-        loader=PackageLoader("humpback.deliver.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count="{:,}".format,
-        number=_number,
-        share=_share,
-        duration=duration,
-        model=data.name_of,
-        signed=signed,
-        words=in_words,
-        clip=clip,
-        at="{:.2f}".format,
-    )
-    html = environment.get_template("report.html").render(
+    html = _templates().get_template("report.html").render(
         data=data,
         verdict=verdict(data),
         forward=[row for row in data.losses if row.direction == "forward"],
@@ -101,6 +84,20 @@ def render(data: ReportData) -> str:
     )
     # Control characters and lone surrogates cannot be shown, and the latter cannot even be written.
     return _UNPRINTABLE.sub("\ufffd", html)
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("humpback.deliver.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = {"count": "{:,}".format, "number": _number, "share": _share, "duration": duration, "signed": signed}
+    environment.filters.update(filters, words=in_words, clip=clip, at="{:.2f}".format)
+    return environment
 
 
 def difference_rows(losses: Sequence[LossSummary], seed_model: str) -> tuple[DifferenceRow, ...]:
