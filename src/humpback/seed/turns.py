@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from humpback.prompts.reasoning import split_reasoning
-from humpback.records import Dropped, Role, content_id
+from humpback.records import Dropped, Role, content_id, storable
 
 _NAMES: tuple[tuple[Role, str], ...] = (
     ("system", "system developer system_prompt preamble"),
@@ -92,7 +92,7 @@ Exchange = tuple[Turn, Turn]
 
 def left_out(source: str, reason: str, detail: str, text: str) -> Dropped:
     """The ledger entry of what never became a pair; where it stands is part of its identity."""
-    seen, excerpt = (part.encode("utf-8", "replace").decode() for part in (detail, text[:_EXCERPT]))
+    seen, excerpt = storable((detail, text[:_EXCERPT]))
     return Dropped(content_id(source, text), reason, seen, source, excerpt)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from humpback.config import SCORERS, Config
 from humpback.config.flat import flat_settings
 from humpback.curate.findings import low_signs
-from humpback.data_access.rows import file_digest, file_rows
+from humpback.data_access.rows import file_rows, input_digest
 from humpback.errors import ConfigError, InputError
 from humpback.method.auto import resolve_auto
 from humpback.method.corpus import read_seed
@@ -99,7 +99,7 @@ def select_files(
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Rating]]]:
         yield lambda shard: Outcome(tuple(by_id[pair.id] for pair in shard), (), len(shard))
 
-    digests = {"ratings": file_digest(str(ratings))}
+    digests = {"ratings": input_digest(str(ratings))}
     read = candidates_stage(pairs, config, rated, digests)
     join = Stage(
         "ratings", "join the ratings", (read.name,), digests, MapShards(((read.name, Candidate),), opened), Rating

@@ -10,7 +10,7 @@ from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.corpus.reading.format_guess import guess_format
 from humpback.errors import InputError
-from humpback.records import Document, DocumentFormat, Dropped
+from humpback.records import Document, DocumentFormat, Dropped, storable
 
 TEXT = ("text", "content", "html", "markdown", "body")
 TITLE = ("title",)
@@ -97,7 +97,7 @@ def choose_columns(
 
 def _plain(name: str) -> str:
     """A name on one line, no longer than names are, that can be stored."""
-    return " ".join(name[:_LONGEST_NAME].split()).encode("utf-8", "replace").decode("utf-8")
+    return storable(" ".join(name[:_LONGEST_NAME].split()))
 
 
 def _first(usual_names: Sequence[str], names: Sequence[str]) -> str:
