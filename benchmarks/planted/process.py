@@ -63,18 +63,24 @@ class Watch:
             turn += 1
 
 
-def run(command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> Cost:
-    """Runs a command to its end; its standard error goes to the log."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def run(command: Sequence[str], log: Path, environment: dict[str, str] | None = None, memory: int = 0) -> Cost:
+    """Runs a command to its end; its standard error goes to the log. Each process may take so many bytes; 0: any."""
+
+    def limit() -> None:
+        if memory:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
     start = time.perf_counter()
     with log.open("wb") as errors:
         whole = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=whole)
-        with Watch(process.pid) as watch:
-            output, _ = process.communicate()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=whole, preexec_fn=limit)
+        assert process.stdout is not None
+        with process.stdout, Watch(process.pid) as watch:
+            output = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)  # of this process and those it waited for, whatever else runs
+    process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = usage.ru_utime + usage.ru_stime
     return Cost(
         round(wall, 2),
         round(cpu, 2),

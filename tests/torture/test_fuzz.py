@@ -35,6 +35,7 @@ from tests.corpus import book_files
 from tests.corpus.samples import BREAD, BREAD_TEXT
 from tests.corpus.warc_samples import PACKINGS, record, sent
 from tests.data_access.formats import FORMATS
+from tests.torture.conftest import EVERY
 
 WHOLE = settings.get_current_profile_name() == "torture"
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -67,7 +68,7 @@ def fuzz(*strategies: Any, examples: int, whole: int) -> Callable[[Any], Any]:
             TRIES[test.__name__][1] += 1
             test(*arguments, **named)
 
-        limits = {"max_examples": whole if WHOLE else examples, "deadline": None, "derandomize": not WHOLE}
+        limits = {"max_examples": -(-whole // EVERY) if WHOLE else examples, "deadline": None, "derandomize": not WHOLE}
         limits |= {"report_multiple_bugs": False, "phases": (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)}
         checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
         return settings(**limits, suppress_health_check=checks)(given(*strategies)(counted))

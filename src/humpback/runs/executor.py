@@ -164,8 +164,9 @@ class _StageRunner:
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
-        # A kill between the end of the training and the manifest must not train again.
-        if facts is None:
+        # A kill between the end of the training and the manifest must not train again. A cut of power may have lost the
+        # model from both folders that its rename changes.
+        if facts is None or not (out.exists() or folder.model_path.exists()):
             since = time.monotonic()
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir(parents=True)
