@@ -25,6 +25,7 @@ class Fork:
 
     def __init__(self, work: Callable[[], int | None]) -> None:
         self.returncode: int | None = None
+        self.cpu_seconds = 0.0
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on, of threads
@@ -51,7 +52,8 @@ class Fork:
 
     def _wait(self, options: int) -> int | None:
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, options)
+            pid, status, usage = os.wait4(self.pid, options)
+            self.cpu_seconds = usage.ru_utime + usage.ru_stime
             self.returncode = os.waitstatus_to_exitcode(status) if pid else None
         return self.returncode
 
@@ -112,6 +114,7 @@ def written_at(path: Path) -> int | None:
 
 
 def take_ctrl_c() -> None:
-    """Called in a new process: it heeds Ctrl-C, which the background job of a shell does not."""
+    """Called in a new process: it heeds Ctrl-C and SIGHUP, which a job behind a shell or under nohup does not."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
