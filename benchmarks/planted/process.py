@@ -43,6 +43,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.rss = 0
         self.pss = 0
+        self.cpu_seconds = 0.0
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -60,6 +61,7 @@ class Watch:
                 self.rss = max(self.rss, sum(_memory(process, "rss") for process in tree))
                 if turn % _PROPORTIONAL_EVERY == 0:
                     self.pss = max(self.pss, sum(_memory(process, "pss") for process in tree))
+                    self.cpu_seconds = max(self.cpu_seconds, sum(sum(process.cpu_times()[:4]) for process in tree))
             turn += 1
 
 
@@ -77,10 +79,11 @@ def run(command: Sequence[str], log: Path, environment: dict[str, str] | None = 
         assert process.stdout is not None
         with process.stdout, Watch(process.pid) as watch:
             output = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)  # of this process and those it waited for, whatever else runs
+            _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start
-    cpu = usage.ru_utime + usage.ru_stime
+    # The former has the last second, the latter the workers that nobody waited for.
+    cpu = max(usage.ru_utime + usage.ru_stime, watch.cpu_seconds)
     return Cost(
         round(wall, 2),
         round(cpu, 2),

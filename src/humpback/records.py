@@ -55,7 +55,7 @@ def storable(value: T) -> T:
         changed = type(value)(map(storable, value))
     elif isinstance(value, dict):
         changed = {storable(name): storable(item) for name, item in value.items()}
-    return changed  # type: ignore[no-any-return]
+    return changed
 
 
 def record_rng_seed(seed: int, stage: str, record_id: str) -> int:

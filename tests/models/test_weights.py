@@ -1,5 +1,6 @@
 """A model folder is taken only where its weights are those that its config asks for."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from humpback import models
 from humpback.config import ModelSettings
 from humpback.engines.open import open_engine
 from humpback.errors import ModelError
-from humpback.models.sources import _sampled_identity
+from humpback.models.sources import _check_snapshot, _sampled_identity
 from humpback.models.weights import check_weights, load_network
 
 
@@ -98,3 +99,16 @@ def test_every_byte_of_a_large_file_counts_for_the_identity_and_old_runs_keep_th
 
 def _settings(folder: Path) -> ModelSettings:
     return ModelSettings(name=str(folder), device="cpu")
+
+
+def test_a_model_of_the_hub_is_refused_where_its_cache_has_changed(tmp_path):
+    digest = hashlib.sha256(b"weights").hexdigest()
+    blob, link = tmp_path / "blobs" / digest, tmp_path / "snapshots" / "1a2b" / "model.safetensors"
+    for path in (blob, link):
+        path.parent.mkdir(parents=True)
+    blob.write_bytes(b"weights")
+    link.symlink_to(blob)
+    _check_snapshot(link.parent)
+    blob.write_bytes(b"weightz")
+    with pytest.raises(ModelError, match=f"model.safetensors is not as it was fetched: delete .*{digest}"):
+        _check_snapshot(link.parent)
