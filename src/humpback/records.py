@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 Direction = Literal["forward", "backward"]
 """forward: instruction -> response (M_0, M_1, ...). backward: response -> instruction (M_yx)."""
@@ -30,7 +30,6 @@ FinishReason = Literal["stop", "length", "error"]
 Role = Literal["system", "user", "assistant"]
 
 Kept = TypeVar("Kept", covariant=True)
-T = TypeVar("T")
 
 
 def content_id(*parts: str) -> str:
@@ -41,21 +40,6 @@ def content_id(*parts: str) -> str:
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
     return digest.hexdigest()
-
-
-def storable(value: T) -> T:
-    """A text, or lists, tuples and mappings of texts, as files, tables and databases can hold them.
-
-    Two halves of a surrogate pair become one character; a half alone, which JSON and file names may hold, U+FFFD.
-    """
-    changed: Any = value
-    if isinstance(value, str) and not value.isascii():
-        changed = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    elif isinstance(value, list | tuple):
-        changed = type(value)(map(storable, value))
-    elif isinstance(value, dict):
-        changed = {storable(name): storable(item) for name, item in value.items()}
-    return changed
 
 
 def record_rng_seed(seed: int, stage: str, record_id: str) -> int:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from humpback.data_access.atomic import atomic_file
+from humpback.data_access.storable import storable
 from humpback.errors import InputError
-from humpback.records import storable
 
 if TYPE_CHECKING:
     import pyarrow as pa

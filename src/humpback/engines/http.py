@@ -24,9 +24,9 @@ from typing import TypeVar
 import httpx2
 
 from humpback.config import ServerSettings
+from humpback.data_access.storable import storable
 from humpback.engines.replies import Json, error_text, read_body, retry_after
 from humpback.errors import ConfigError, EngineError
-from humpback.records import storable
 
 _LONGEST_WAIT = 60.0
 """Seconds between two tries, at most, where the server names none."""

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
 from humpback.data_access import rows
+from humpback.data_access.storable import storable
 from humpback.data_access.urls import public
 from humpback.errors import InputError
-from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed, storable
+from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
 from humpback.seed.layouts import conversations
 from humpback.seed.turns import Conversation, Exchange, Unusable, exchanges_of, left_out
 

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from humpback.data_access.storable import storable
 from humpback.prompts.reasoning import split_reasoning
-from humpback.records import Dropped, Role, content_id, storable
+from humpback.records import Dropped, Role, content_id
 
 _NAMES: tuple[tuple[Role, str], ...] = (
     ("system", "system developer system_prompt preamble"),

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from humpback.data_access.rows import input_digest
+from humpback.data_access.storable import storable
 from humpback.evaluation.comparisons import read_outputs
 from humpback.method.record import PlanRecord, read_record
-from humpback.records import Candidate, Pair, Segment, content_id, storable
+from humpback.records import Candidate, Pair, Segment, content_id
 from humpback.runs.store import Run, StageFolder
 
 VERSION = 2

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from humpback.data_access.decisions import Decisions
+from humpback.data_access.storable import storable
 from humpback.errors import InputError
 from humpback.reasons import in_words
-from humpback.records import storable
 from humpback.runs.store import Run
 from humpback.view.index import KINDS, Index
 from humpback.view.query import PAGE

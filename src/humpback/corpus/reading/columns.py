@@ -9,8 +9,9 @@ from humpback.config import CorpusSettings
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.corpus.reading.format_guess import guess_format
+from humpback.data_access.storable import storable
 from humpback.errors import InputError
-from humpback.records import Document, DocumentFormat, Dropped, storable
+from humpback.records import Document, DocumentFormat, Dropped
 
 TEXT = ("text", "content", "html", "markdown", "body")
 TITLE = ("title",)

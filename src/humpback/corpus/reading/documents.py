@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from humpback.config import CorpusSettings
 from humpback.corpus.parsing.sections import excerpt
-from humpback.records import Document, DocumentFormat, Dropped, content_id, storable
+from humpback.data_access.storable import storable
+from humpback.records import Document, DocumentFormat, Dropped, content_id
 
 
 def as_document(
