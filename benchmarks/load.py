@@ -14,18 +14,17 @@ import json
 import os
 import platform
 import random
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pyarrow
+from planted.process import run
 
 from humpback import __version__
 
@@ -33,7 +32,6 @@ WORDS = (
     "the harbour keeps every boat near a wall of grey stone so that wind from the sea does no harm while rain drums "
     "against tin roofs and nobody hurries because good work takes time and patience grows from small careful steps"
 ).split()
-_SAMPLE_SECONDS = 1.0
 _MIB = 1 << 20
 
 
@@ -160,48 +158,18 @@ def lines(folder: Path, case: str, rows: Iterator[str]) -> Load:
 
 def measured(loads: list[Load], folder: Path, memory: int) -> list[Done]:
     """Segments the documents of all loads at once."""
-    started = time.monotonic()
-    running = [_start(load, folder / f"{number}", memory) for number, load in enumerate(loads)]
-    peaks, cpu, ended = [0] * len(loads), [0.0] * len(loads), [0.0] * len(loads)
-    while not all(ended):
-        time.sleep(_SAMPLE_SECONDS)
-        for number, process in enumerate(running):
-            used, spent = tree(process.pid)
-            peaks[number], cpu[number] = max(peaks[number], used), max(cpu[number], spent)
-            if process.poll() is not None and not ended[number]:
-                ended[number] = time.monotonic() - started
-    done = []
-    for number, load in enumerate(loads):
-        out, printed = folder / f"{number}.jsonl", folder / f"{number}.txt"
+
+    def segmented(load: Load) -> Done:
+        out, log = folder / f"{load.case} out.jsonl", folder / f"{load.case}.txt"
+        words = ["segment", str(load.documents), "--out", str(out), "--quiet"]
+        cost = run([sys.executable, "-m", "humpback", *words], log, memory=memory)
         segments = sum(1 for _ in out.open("rb")) if out.exists() else 0
-        *_, last = ["", *printed.read_text(errors="replace").strip().splitlines()]
-        figures = (round(ended[number], 1), round(cpu[number], 1), peaks[number], running[number].returncode)
-        done.append(Done(load.case, load.count, load.bytes, *figures, segments, last))
-    return done
+        *_, last = ["", *(cost.output + log.read_text(errors="replace")).strip().splitlines()]
+        figures = (round(cost.wall_s, 1), round(cost.cpu_s, 1), round(cost.peak_pss_mib), cost.code)
+        return Done(load.case, load.count, load.bytes, *figures, segments, last)
 
-
-def _start(load: Load, out: Path, memory: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "humpback", "segment", str(load.documents), "--out", f"{out}.jsonl", "--quiet"]
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-
-    with Path(f"{out}.txt").open("wb") as file:
-        return subprocess.Popen(command, stdout=file, stderr=file, preexec_fn=limit)
-
-
-def tree(pid: int) -> tuple[int, float]:
-    """MiB that a process and those it started hold now, and seconds of processor that they have taken so far."""
-    used, spent = 0, 0.0
-    try:
-        parent = psutil.Process(pid)
-        for process in [parent, *parent.children(recursive=True)]:
-            times: Any = process.cpu_times()
-            spent += times.user + times.system + (times.children_user + times.children_system)
-            used += process.memory_full_info().pss
-    except psutil.Error:
-        pass
-    return used // _MIB, spent
+    with ThreadPoolExecutor(len(loads)) as together:
+        return list(together.map(segmented, loads))
 
 
 if __name__ == "__main__":

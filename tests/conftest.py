@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,18 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from tests.corpus_fixtures import config_file, documents, seed_file, settings  # noqa: F401 - fixtures for all
+
+_modules = 0
+
+
+def pytest_runtest_setup() -> None:
+    """What modules hold never goes: each training asks the collector several times, and it took a third of the time."""
+    global _modules
+    if len(sys.modules) > _modules + 200:
+        _modules = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
 
 _SENTENCES = [
     "Write a short note about the sea, the wind and the harbour.",

@@ -43,6 +43,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.rss = 0
         self.pss = 0
+        self.cpu_seconds = 0.0
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -60,21 +61,29 @@ class Watch:
                 self.rss = max(self.rss, sum(_memory(process, "rss") for process in tree))
                 if turn % _PROPORTIONAL_EVERY == 0:
                     self.pss = max(self.pss, sum(_memory(process, "pss") for process in tree))
+                    self.cpu_seconds = max(self.cpu_seconds, sum(sum(process.cpu_times()[:4]) for process in tree))
             turn += 1
 
 
-def run(command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> Cost:
-    """Runs a command to its end; its standard error goes to the log."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def run(command: Sequence[str], log: Path, environment: dict[str, str] | None = None, memory: int = 0) -> Cost:
+    """Runs a command to its end; its standard error goes to the log. Each process may take so many bytes; 0: any."""
+
+    def limit() -> None:
+        if memory:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
     start = time.perf_counter()
     with log.open("wb") as errors:
         whole = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=whole)
-        with Watch(process.pid) as watch:
-            output, _ = process.communicate()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=whole, preexec_fn=limit)
+        assert process.stdout is not None
+        with process.stdout, Watch(process.pid) as watch:
+            output = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    # The former has the last second, the latter the workers that nobody waited for.
+    cpu = max(usage.ru_utime + usage.ru_stime, watch.cpu_seconds)
     return Cost(
         round(wall, 2),
         round(cpu, 2),

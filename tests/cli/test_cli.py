@@ -228,9 +228,11 @@ def test_the_stages_one_by_one_on_files(documents, seed_file, tiny_model, tmp_pa
         assert done.returncode == 0, done.stderr
         assert (tmp_path / f"m-{direction}" / "model.safetensors").is_file()
 
-    # A model of two layers writes noise: give it room, so that something is left to rate.
+    # A model of two layers writes noise: give it room, so that something is left.
+    few = (tmp_path / "segments.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6]
+    (tmp_path / "few.jsonl").write_text("".join(few), encoding="utf-8")
     loose = ["--set", "augment.max_new_tokens=300", "--set", "augment.per_segment=3", *size]
-    done = humpback("instruct", "segments.jsonl", "--model", "m-backward", "--out", "candidates.parquet",
+    done = humpback("instruct", "few.jsonl", "--model", "m-backward", "--out", "candidates.parquet",
                     "--dropped", "noise.jsonl", *loose, cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.killing import appeared, take_ctrl_c
+from tests.killing import appeared, take_ctrl_c, typed
 
 _SLOW = """
 import sys, time
@@ -63,6 +63,22 @@ def test_a_signal_ends_a_run_within_two_seconds_and_in_one_line(number, kind, co
     )
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
+
+
+@pytest.mark.training
+@pytest.mark.slow
+def test_a_signal_ends_a_training_within_two_seconds(seed_file, tiny_model, tmp_path):
+    size = ("forward.steps=5000", "forward.batch_size=2", "forward.checkpoint_steps=1", "model.max_tokens=300")
+    settings = [part for setting in size for part in ("--set", setting)]
+    process = typed("finetune", seed_file, "--model", tiny_model, "--out", tmp_path / "m", *settings)
+    while process.poll() is None and not appeared(tmp_path, ".m.work/stages/model/work/checkpoint-*/complete"):
+        time.sleep(0.01)
+    assert process.returncode is None, process.communicate()
+    spent = sum(psutil.Process(process.pid).cpu_times()[:2])
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert process.cpu_seconds - spent < 2  # of the processor: a busy machine takes longer
 
 
 def test_what_nohup_ignores_stays_ignored():

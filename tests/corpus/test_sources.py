@@ -13,7 +13,7 @@ import pytest
 from humpback.config import CorpusSettings
 from humpback.corpus.readers import read_documents
 from humpback.corpus.reading.sources import list_sources, parts
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.data_access.source_file import FULLY_READ, SourceFile
 from humpback.errors import InputError
 
@@ -137,11 +137,11 @@ def test_all_bytes_of_a_big_file_are_read_once_and_a_copy_is_the_same(tmp_path: 
 def test_a_change_in_the_middle_of_a_big_table_of_a_command_is_seen(tmp_path: Path):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(b"x" * 2 * FULLY_READ)
-    before = file_digest(str(path))
+    before = input_digest(str(path))
     with path.open("r+b") as stream:
         stream.seek(5 << 20)
         stream.write(b"y")
-    assert file_digest(str(path)) != before
+    assert input_digest(str(path)) != before
 
 
 def test_compressed_content_is_opened_plain(tmp_path: Path):

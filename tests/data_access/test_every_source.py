@@ -12,7 +12,7 @@ import pytest
 
 from humpback.config import Config, CorpusSettings, DecontaminateSettings, SeedSettings
 from humpback.corpus.readers import list_sources, read_documents
-from humpback.data_access.rows import file_digest, source_digest
+from humpback.data_access.rows import input_digest, source_digest
 from humpback.evaluation.answers import read_prompt_set
 from humpback.evaluation.labels import LabelColumns
 from humpback.records import Document, Pair
@@ -154,14 +154,14 @@ def test_data_sets_give_the_same_rows(tmp_path: Path, saved: bool, consumer):
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_the_content_of_every_source_has_a_digest(tmp_path: Path, source):
     with source(tmp_path, "a.jsonl", FORMATS["a.jsonl"]) as entry:
-        before = source_digest(entry), file_digest(str(Path(entry)))
-        assert before == (source_digest(entry), file_digest(str(Path(entry))))
+        before = source_digest(entry), input_digest(str(Path(entry)))
+        assert before == (source_digest(entry), input_digest(str(Path(entry))))
     (tmp_path / "other").mkdir()
     with source(tmp_path / "other", "a.jsonl", FORMATS["a.jsonl"] * 2) as entry:
         if source is a_web_address:
             return  # its server gives the same tag to everything
         assert source_digest(entry) != before[0]
-        assert file_digest(str(Path(entry))) != before[1]
+        assert input_digest(str(Path(entry))) != before[1]
 
 
 def test_lines_of_text_are_prompts(tmp_path: Path):

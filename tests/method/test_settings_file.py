@@ -29,6 +29,14 @@ def test_a_name_that_stands_twice_is_refused_with_both_lines(kind):
         assert "scorer stands on line 2 and again on line 4" in refusal(text)
 
 
+@pytest.mark.parametrize(
+    "value", ["2024-99-99", "!!int many", "!!bool maybe", "!!timestamp x", "!!float x", "[" * 1200]
+)
+def test_a_value_that_yaml_cannot_make_is_a_mistake_in_the_file(value):
+    assert refusal(f"run: {{seed: {value}}}").startswith("run.yaml is not YAML: a value cannot be read")
+    assert with_changes(Config(), [f"model.name={value}"]).model.name == value
+
+
 def test_a_name_that_stands_twice_in_a_change_is_refused():
     with pytest.raises(ConfigError, match="length stands on line 1"):
         with_changes(Config(), ["curate.ensemble={length: 1, random: 1, length: 2}"])

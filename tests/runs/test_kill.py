@@ -1,8 +1,5 @@
 """`kill -9` at any moment of any stage, with a real model and real training: the same records, no work done twice."""
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,7 +8,7 @@ import yaml
 
 from humpback.records import Candidate, Curated, HeldOutLoss, Likeness, Pair, Rating, SeedDirection, Segment
 from humpback.runs.store import Run
-from tests.killing import kill_when, written_at
+from tests.killing import Fork, kill_when, typed, written_at
 
 pytestmark = pytest.mark.kill
 
@@ -47,10 +44,9 @@ def real_config(settings: dict, tmp_path: Path, tiny_model: Path) -> Path:
     return path
 
 
-def start(config: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
+def start(config: Path, out: Path, *options: str) -> Fork:
     """Starts the command line in a process of its own."""
-    command = [sys.executable, "-m", "humpback", "run", str(config), "--out", str(out), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ))
+    return typed("run", config, "--out", out, *options)
 
 
 def records(folder: Path) -> dict[str, list[object]]:
@@ -59,8 +55,8 @@ def records(folder: Path) -> dict[str, list[object]]:
     return {name: [*run.stage(name).records(kind), *run.stage(name).dropped()] for name, kind in KINDS.items()}
 
 
-def _finish(process: subprocess.Popen[bytes]) -> None:
-    output, _ = process.communicate(timeout=240)
+def _finish(process: Fork) -> None:
+    output, _ = process.communicate()
     assert process.returncode == 0, output.decode()
 
 
@@ -77,17 +73,16 @@ MOMENTS = (
 )
 
 
-def segment(documents: Path, out: Path) -> subprocess.Popen[bytes]:
+def segment(documents: Path, out: Path) -> Fork:
     """Starts `humpback segment` in a process of its own."""
-    command = [sys.executable, "-m", "humpback", "segment", str(documents), "--out", str(out)]
-    command += ["--set", "run.shard_rows=1", "--set", "corpus.segment.min_chars=300"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    options = ("--set", "run.shard_rows=1", "--set", "corpus.segment.min_chars=300")
+    return typed("segment", documents, "--out", out, *options)
 
 
 @pytest.mark.slow
 def test_segmenting_files_goes_on_after_a_kill_and_leaves_nothing_beside_its_result(documents, tmp_path):
     whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
-    assert segment(documents, whole).wait(60) == 0
+    _finish(segment(documents, whole))
     work = tmp_path / ".killed.jsonl.work" / "stages"
     for stage, pattern in (("segments", "part-00003.parquet"), ("unique", "part-00002.parquet")):
         assert kill_when(segment(documents, killed), work / stage, pattern)

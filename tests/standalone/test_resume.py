@@ -1,8 +1,6 @@
 """Single commands that are stopped and run again: what was answered is not asked again, and the files are the same."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -24,7 +22,7 @@ from humpback.standalone.rate import rate_files
 from humpback.standalone.work import How
 from tests.command import humpback
 from tests.engines.loopback import Loopback, reply, serving
-from tests.killing import kill_when
+from tests.killing import kill_when, typed
 
 PAIRS = 300
 ANSWERED = 280
@@ -215,10 +213,8 @@ def test_a_killed_command_ends_with_the_same_file(command, seed_file, tiny_chat_
     if command == "instruct" and "kept none" in str(result.exception):
         pytest.skip("the noise of this model is no instruction")
     assert result.exit_code == 0, result.output or result.exception
-    arguments = [sys.executable, "-m", "humpback", *words, "--out", str(out)]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     stage = {"rate": "ratings-1", "instruct": "candidates", "answer": "answers"}[command]
-    assert kill_when(process, tmp_path / f".{out.name}.work" / "stages" / stage, "part-*.parquet")
+    assert kill_when(typed(*words, "--out", out), tmp_path / f".{out.name}.work" / "stages" / stage, "part-*.parquet")
     assert not out.exists()
     result = CliRunner().invoke(app, [*words, "--out", str(out)])
     assert result.exit_code == 0, result.output or result.exception

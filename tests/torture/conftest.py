@@ -1,9 +1,12 @@
-"""The warm process, the undisturbed run, and a table of tries at the end."""
+"""The warm process, the undisturbed run, and a table of tries at the end, which goes to the file RESULTS too."""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +58,14 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
-    """The run without a fault."""
+def undisturbed() -> Iterator[Undisturbed]:
+    """The run without a fault, in memory where there is such a disk: what is flushed is in the log, not in the time."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("the disk is watched by way of /proc")
-    folder = tmp_path_factory.mktemp("torture")
-    config = small_config(folder)
-    with Warm(folder) as warm:
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as name, Warm(Path(name)) as warm:
+        folder = Path(name)
+        config = small_config(folder)
         first = warm.run("run", config, "--out", folder / "run", root=folder / "run")
         assert first.code == 0, first.errors
         yield Undisturbed(warm, folder, config, records(folder / "run"), first.log)
@@ -86,13 +90,22 @@ def sweep(record_property: Callable[[str, object], None]) -> Callable[..., None]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints tries and failures of each kind."""
-    table: dict[str, list[int]] = {}
+    """Prints tries, failures and minutes of each kind."""
+    table: dict[str, dict[str, Any]] = {}
     for report in [*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())]:
         for kind, tries, wrong in (value for name, value in report.user_properties if name == "tries"):
-            row = table.setdefault(kind, [0, 0])
-            row[0], row[1] = row[0] + tries, row[1] + wrong
+            row = table.setdefault(kind, {"tries": 0, "wrong": 0, "minutes": 0.0})
+            row["tries"] += tries
+            row["wrong"] += max(wrong, report.failed)
+            row["minutes"] = round(row["minutes"] + report.duration / 60, 2)
     if table:
         terminalreporter.section("torture")
-    for kind, (tries, wrong) in sorted(table.items()):
-        terminalreporter.write_line(f"{kind:<44}{tries:>8} tries{wrong:>6} wrong")
+    for kind, row in sorted(table.items()):
+        terminalreporter.write_line(
+            f"{kind:<44}{row['tries']:>8} tries{row['wrong']:>6} wrong{row['minutes']:>8.1f} min"
+        )
+    if table and (results := os.environ.get("RESULTS")):
+        before = json.loads(Path(results).read_text()) if Path(results).exists() else {"kinds": {}}
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        kinds = dict(sorted({**before["kinds"], **table}.items()))
+        Path(results).write_text(json.dumps({"machine": machine, "kinds": kinds}, indent=2) + "\n")

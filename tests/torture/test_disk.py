@@ -58,6 +58,15 @@ def test_a_power_cut_between_the_end_of_a_training_and_its_model_costs_nothing(u
     sweep(f"power cut: {NOTHING}", iter([at + 1]), lambda at: cut_off(undisturbed, at, NOTHING))
 
 
+def test_a_model_that_a_power_cut_took_out_of_both_folders_of_its_rename_is_trained_again(undisturbed):
+    out = undisturbed.empty()
+    at = next(at for at, step in enumerate(undisturbed.log) if step[0] == "rename" and step[1].endswith("-0/work/out"))
+    left_by_a_power_cut(undisturbed.log[:at], undisturbed.folder / "run", out, NOTHING, random.Random(at))
+    (out / "stages" / "forward-0" / "work" / "out" / "humpback.json").unlink()
+    (out / "stages" / "forward-0" / "work" / "out").rmdir()
+    assert undisturbed.continues(out) == ""
+
+
 def test_all_that_a_run_has_finished_is_on_the_disk(undisturbed):
     """A power cut after the end costs no shard, manifest or exported file."""
     out = undisturbed.empty()

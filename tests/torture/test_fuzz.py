@@ -12,7 +12,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from copy import copy
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from tests.corpus import book_files
 from tests.corpus.samples import BREAD, BREAD_TEXT
 from tests.corpus.warc_samples import PACKINGS, record, sent
 from tests.data_access.formats import FORMATS
+from tests.torture.conftest import EVERY
 
 WHOLE = settings.get_current_profile_name() == "torture"
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -47,14 +48,30 @@ JSON = st.recursive(
 )
 
 
+TRIES: dict[str, list[Any]] = {}
+"""Kind, tries and faults of each test, for the table at the end."""
+
+
+@pytest.fixture(autouse=True)
+def count(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    name = request.node.name
+    TRIES[name] = ["fuzzing: " + name.removeprefix("test_no_").replace("_", " "), 0, 0]
+    record_property("tries", TRIES[name])
+
+
 def fuzz(*strategies: Any, examples: int, whole: int) -> Callable[[Any], Any]:
     """Tries so many examples, or so many where the whole is asked for."""
 
     def decorate(test: Any) -> Any:
-        limits = {"max_examples": whole if WHOLE else examples, "deadline": None, "derandomize": not WHOLE}
+        @wraps(test)
+        def counted(*arguments: Any, **named: Any) -> None:
+            TRIES[test.__name__][1] += 1
+            test(*arguments, **named)
+
+        limits = {"max_examples": -(-whole // EVERY) if WHOLE else examples, "deadline": None, "derandomize": not WHOLE}
         limits |= {"report_multiple_bugs": False, "phases": (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)}
         checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-        return settings(**limits, suppress_health_check=checks)(given(*strategies)(test))
+        return settings(**limits, suppress_health_check=checks)(given(*strategies)(counted))
 
     return decorate
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.killing import Fork
 from tests.runs.test_kill import real_config, records, start  # noqa: F401 - a fixture
 
 KILLS = int(os.environ.get("KILLS", "200"))
@@ -29,7 +30,7 @@ def busy() -> Iterator[None]:
         burner.wait()
 
 
-def killed_at_random(process: subprocess.Popen[bytes], draw: random.Random) -> bool:
+def killed_at_random(process: Fork, draw: random.Random) -> bool:
     """Stops the process and lets it go on a few times, then kills it; False where it ended before."""
     end = time.monotonic() + draw.uniform(0.5, LONGEST_SECONDS)
     while (left := end - time.monotonic()) > 0:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import os
 import signal
-import subprocess
-import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +13,32 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from humpback.config import ModelSettings, TagSettings, TrainSettings
 from humpback.records import Pair
 from humpback.training.checkpoints import last_complete
+from humpback.training.train import finetune
+from tests.killing import Fork
 
 pytestmark = pytest.mark.training
 
-_CHILD = """
-import json, os, signal, sys
-from pathlib import Path
-from humpback.config import ModelSettings, TagSettings, TrainSettings
-from humpback.training.train import finetune
-from humpback.records import Pair
-
-job = json.loads(Path(sys.argv[1]).read_text())
-
-def die_at(step, steps, loss):
-    if step >= job["die_at"]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-finetune(
-    [Pair(**pair) for pair in job["pairs"]], base=Path(job["base"]), direction="forward",
-    model=ModelSettings(name=job["base"], device="cpu", max_tokens=256), settings=TrainSettings(**job["settings"]),
-    tags=TagSettings(), seed=0, out=Path(job["out"]), work=Path(job["work"]), progress=die_at,
-)
-"""
-
 
 def _kill_at(step: int, settings: dict[str, Any], pairs: list[Pair], base: Path, folder: Path) -> Path:
-    """Runs a training in a process of its own that is killed after a step, and returns its folder of checkpoints."""
-    job = {
-        "pairs": [asdict(pair) for pair in pairs],
-        "base": str(base),
-        "settings": settings,
-        "out": str(folder / "never"),
-        "work": str(folder / "work"),
-        "die_at": step,
-    }
-    (folder / "job.json").write_text(json.dumps(job))
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(folder / "job.json")])
-    assert child.wait(timeout=240) == -signal.SIGKILL
+    """Runs a training in a copy of this process that is killed after a step, and returns its folder of checkpoints."""
+
+    def die_at(done: int, steps: int, loss: float) -> None:
+        if done >= step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def training() -> None:
+        finetune(
+            pairs, base=base, direction="forward", model=ModelSettings(name=str(base), device="cpu", max_tokens=256),
+            settings=TrainSettings(**settings), tags=TagSettings(), seed=0, out=folder / "never", work=folder / "work",
+            progress=die_at,
+        )  # fmt: skip
+
+    child = Fork(training)
+    printed, _ = child.communicate()
+    assert child.returncode == -signal.SIGKILL, printed.decode()
     _wait_for_orphans(folder)
     assert not (folder / "never").exists()
     return folder / "work"

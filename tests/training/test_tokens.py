@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from humpback.config import TagSettings
 from humpback.models.template import Example, Template
 from humpback.records import Dropped, Pair
 from humpback.training.tokens import Rendered, open_tokens, tokenise, write_tokens
+from tests.killing import Fork
 
 from .rendering import build_examples
 
@@ -113,25 +112,21 @@ def test_what_was_not_used_for_longest_makes_room(pairs: list[Pair], tokenizer: 
 
 def test_a_hundred_thousand_examples_are_read_without_being_held(tmp_path: Path) -> None:
     """In a process of its own: writing and reading 80 MB of tokens takes little memory of the process's own."""
-    script = """
-import resource, sys
-from pathlib import Path
-from humpback.training.tokens import Rendered, open_tokens, write_tokens
-from humpback.models.template import Example
 
-def own():
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+    def own() -> int:
+        with Path("/proc/self/status").open() as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
-before = own()
-examples = (Example(tuple(range(n % 7, n % 7 + 200)), 50) for n in range(100_000))
-write_tokens((Rendered(example, True) for example in examples), Path(sys.argv[1]))
-tokens = open_tokens(Path(sys.argv[1]))
-total = sum(tokens.example(index).ids[0] for index in range(0, 100_000, 100))
-print((own() - before) // 1024, len(tokens), total)
-"""
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
-    grown, count, total = map(int, done.stdout.split())
+    def work() -> None:
+        before = own()
+        examples = (Example(tuple(range(n % 7, n % 7 + 200)), 50) for n in range(100_000))
+        write_tokens((Rendered(example, True) for example in examples), tmp_path)
+        tokens = open_tokens(tmp_path)
+        total = sum(tokens.example(index).ids[0] for index in range(0, 100_000, 100))
+        print((own() - before) // 1024, len(tokens), total)
+
+    printed, _ = Fork(work).communicate()
+    grown, count, total = map(int, printed.split())
     assert (count, total) == (100_000, sum(n % 7 for n in range(0, 100_000, 100)))
     assert (tmp_path / "tokens.arrow").stat().st_size > 80_000_000
     assert grown < 60

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from humpback.data_access.atomic import atomic_file
+from humpback.data_access.storable import storable
 from humpback.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,13 +65,7 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:  # half a surrogate pair: no file can hold it
-        return pa.array([_storable(value) for value in values], kind)
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_storable, value))
-    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+        return pa.array(storable(values), kind)
 
 
 def records_of(table: pa.Table, kind: type[Record]) -> Iterator[Record]:

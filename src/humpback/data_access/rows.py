@@ -188,7 +188,7 @@ def rows_of_file(file: SourceFile) -> Iterator[Row]:
             yield row
 
 
-def file_digest(name: str) -> str:
+def input_digest(name: str) -> str:
     """The digest of a file that settings name, of which all bytes count; of other sources that of all their files.
 
     Raises:

@@ -19,11 +19,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx2
 
 from humpback.config import ServerSettings
+from humpback.data_access.storable import storable
 from humpback.engines.replies import Json, error_text, read_body, retry_after
 from humpback.errors import ConfigError, EngineError
 
@@ -238,7 +239,7 @@ class Server:
             content = read_body(reply.body)
             if content.get("error") and "choices" not in content:
                 raise ValueError(f"an error in place of an answer: {error_text(reply.body)}")
-            result = read(_storable(content) if b"\\ud" in reply.body.lower() else content)
+            result = read(storable(content) if b"\\ud" in reply.body.lower() else content)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _Failed(self._clean(f"a damaged answer: {error}")) from None
         self._answered_at = time.monotonic()
@@ -288,15 +289,6 @@ class Server:
         """One line that does not hold the key."""
         line = " ".join(text.split())
         return (line.replace(self._key, "***") if self._key else line)[:_SHOWN_CHARS]
-
-
-def _storable(value: Any) -> Any:
-    """JSON values without halves of surrogate pairs, which no file can hold."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _key(name: str) -> str:

@@ -30,6 +30,7 @@ from humpback.engines.vllm_layout import arguments_for
 from humpback.errors import EngineError, ModelError, UnsupportedError
 from humpback.models.loading import load_template, longest_sequence
 from humpback.models.template import TooLong
+from humpback.models.weights import check_weights
 from humpback.records import (
     Completion,
     Embedding,
@@ -60,11 +61,12 @@ class VllmEngine:
 
     Raises:
         EngineError: vLLM runs on another device than the settings ask for.
-        ModelError: It cannot open the model.
+        ModelError: It cannot open the model, or its weights are not those that its config asks for.
     """
 
     def __init__(self, path: Path, identity: str, settings: ModelSettings) -> None:
         self._identity = identity
+        check_weights(path, trust=settings.trust_remote_code)
         self.template, self._max_tokens = load_template(path, settings), longest_sequence(path, settings)
         arguments = arguments_for(path, settings, self._max_tokens)
         self._asked = 0

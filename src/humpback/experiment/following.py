@@ -14,7 +14,7 @@ from humpback import prompts
 from humpback.config import Config
 from humpback.config.experiment import IfEvalSettings
 from humpback.config.flat import flat_settings
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError
 from humpback.evaluation.answers import EvalPrompt
@@ -77,7 +77,7 @@ class IfEval:
             with inputs.engine(called) as engine:
                 yield lambda shard: follow(shard, tasks, engine, config, self.settings)
 
-        content = {"ifeval.content": file_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
+        content = {"ifeval.content": input_digest(self.settings.prompts), "ifeval.limit": self.settings.limit}
         prompt_stage = read_rows(
             "prompts.ifeval", read, EvalPrompt, config, content | flat_settings(config, "run.seed")
         )

@@ -12,7 +12,7 @@ from humpback import models, prompts
 from humpback.config import Config
 from humpback.config.experiment import WinRateSettings
 from humpback.config.flat import flat_settings
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.engines.base import Engine
 from humpback.errors import ConfigError, StageError
 from humpback.evaluation.answers import Answering, EvalPrompt
@@ -73,7 +73,7 @@ class WinRateOf:
             baseline = _baseline(self.settings, config.run.seed)
             return [EvalPrompt(output.instruction, output.dataset) for output in baseline]
 
-        settings = {"winrate.content": file_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
+        settings = {"winrate.content": input_digest(self.settings.baseline), "winrate.limit": self.settings.limit}
         return read_rows("prompts.winrate", read, EvalPrompt, config, settings | flat_settings(config, "run.seed"))
 
     def _answers(self, config: Config, prompt_stage: Stage, model: Stage | None, name: str) -> Stage:

@@ -14,7 +14,7 @@ from humpback.config.neutral import unset_seed_settings
 from humpback.corpus.reading.sources import list_files, parts
 from humpback.corpus.survey import file_counts, lacking, lacking_in_words
 from humpback.data_access.data_sets import is_data_set
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.method.decontamination import contamination, contamination_settings
 from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
@@ -78,7 +78,7 @@ def cut_segments(config: Config) -> Stage:
     )
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate", "corpus.choose")
     settings = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
-    settings["corpus.urls.blocklists"] = [file_digest(name) for name in config.corpus.urls.blocklists]
+    settings["corpus.urls.blocklists"] = [input_digest(name) for name in config.corpus.urls.blocklists]
     digests = [source.whole_digest() for source in sources]
     settings["corpus.all_bytes"] = content_id(*digests) if any(digests) else None
     for name in ("corpus.documents", "corpus.exclude"):

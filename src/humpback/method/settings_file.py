@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import reduce
+from copy import deepcopy
+from functools import lru_cache, reduce
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -236,8 +237,15 @@ class _Loader(yaml.SafeLoader):
 
 def _read_yaml(text: str) -> tuple[Any, list[str]]:
     """The content of a YAML text, and what is named twice in it."""
+    return deepcopy(_read_once(text))
+
+
+@lru_cache(maxsize=8)
+def _read_once(text: str) -> tuple[Any, list[str]]:
     loader = _Loader(text)
     try:
         return loader.get_single_data(), loader.repeated
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise yaml.YAMLError(f"a value cannot be read: {error}") from None  # '2024-99-99', '!!int a', [[[[...
     finally:
         loader.dispose()

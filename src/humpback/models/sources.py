@@ -12,6 +12,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from humpback.models.packages import PackagedModel, installed_model
 from humpback.models.template_trial import fault_of
 
 _BLOCK = 1 << 20
+_SHA_256 = re.compile("[0-9a-f]{64}")
 _GGUF = b"GGUF"
 """How such a file begins."""
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md"]
@@ -136,6 +138,7 @@ def resolve(settings: ModelSettings) -> ModelFolder:
     folder = path if path.is_dir() else _from_hub(settings)
     _check(folder, name, settings.trust_remote_code)
     if not path.is_dir():
+        _check_snapshot(folder)
         identity = f"{name}@{folder.name}"
     return ModelFolder(folder, name, identity)
 
@@ -259,6 +262,14 @@ def _from_hub(settings: ModelSettings, patterns: list[str] = _HUB_FILES) -> Path
         raise ModelError(f"no model {name} on the hub", "check the name, or log in if it is private") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise ModelError(f"{name} cannot be fetched ({_line(error)})", "give a folder or a GGUF file") from None
+
+
+def _check_snapshot(folder: Path) -> None:
+    """The hub's cache calls a large file by its SHA-256: so the commit, a model's identity, holds for its weights."""
+    for path in sorted(folder.rglob("*")):
+        file = path.resolve()
+        if _SHA_256.fullmatch(file.name) and _digest(file) != file.name:
+            raise ModelError(f"{path} is not as it was fetched", f"delete {file} and run it again")
 
 
 def _check(folder: Path, name: str, trust: bool) -> None:

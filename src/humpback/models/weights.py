@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
 from humpback.errors import HumpbackError, ModelError
@@ -16,6 +18,9 @@ from humpback.models.loading import cannot_load
 from humpback.models.sources import without_progress_bars
 
 _NAMED = 2
+_BROKEN = "hold values that are not numbers"
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Numbers of fewer bits are looked at by who unpacks them."""
 
 
 def load_network(path: Path, *, trust: bool, **options: Any) -> Any:
@@ -47,23 +52,41 @@ def load_network(path: Path, *, trust: bool, **options: Any) -> Any:
     return network
 
 
+def check_weights(path: Path, *, trust: bool) -> None:
+    """Refuses what `load_network` refuses, for an engine that loads weights by itself; they are read one at a time.
+
+    Names and shapes are those of the files only where transformers has the model and no weights are quantised.
+
+    Raises:
+        ModelError: As there.
+    """
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=trust)
+        if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not hasattr(config, "quantization_config"):
+            load_network(path, trust=trust, device_map="meta")
+        for file in sorted(path.glob("*.safetensors")):
+            with safe_open(file, "pt") as weights:
+                _refuse(path, [name for name in weights.offset_keys() if _has_nan(weights.get_tensor(name))], _BROKEN)
+    except HumpbackError:
+        raise
+    except Exception as error:
+        raise cannot_load(path, error) from None
+
+
 def _check(path: Path, network: Any, loaded: dict[str, Any]) -> None:
-    missing = sorted(loaded["missing_keys"])
+    _refuse(path, sorted(loaded["missing_keys"]), "are missing")
     shapes = sorted(str(item[0]) for item in loaded["mismatched_keys"])
+    _refuse(path, shapes, "have another shape than config.json says")
     # A model of pictures and text has weights that its text part does not ask for.
-    is_part = type(network).__name__ not in (network.config.architectures or [])
-    left_over = [] if is_part else sorted(loaded["unexpected_keys"])
-    broken = [name for name, weight in network.named_parameters() if weight.is_floating_point() and _has_nan(weight)]
-    for names, what in (
-        (missing, "are missing"),
-        (shapes, "have another shape than config.json says"),
-        (left_over, "are not asked for by config.json"),
-        (broken, "hold values that are not numbers"),
-    ):
-        if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            raise ModelError(f"{path}: weights {what}: {', '.join(names[:_NAMED])}{more}",
-                             "fetch or train the model again")  # fmt: skip
+    if type(network).__name__ in (network.config.architectures or []):
+        _refuse(path, sorted(loaded["unexpected_keys"]), "are not asked for by config.json")
+    _refuse(path, [name for name, weight in network.named_parameters() if _has_nan(weight)], _BROKEN)
+
+
+def _refuse(path: Path, names: list[str], what: str) -> None:
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        raise ModelError(f"{path}: weights {what}: {', '.join(names[:_NAMED])}{more}", "fetch or train the model again")
 
 
 @contextmanager
@@ -78,7 +101,7 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _has_nan(weight: torch.Tensor) -> bool:
-    if weight.is_meta or not weight.numel():
+    if weight.is_meta or not weight.numel() or weight.dtype not in _FLOATS:
         return False
     low, high = torch.aminmax(weight.detach())
     return not bool(torch.isfinite(low) & torch.isfinite(high))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -163,8 +164,9 @@ class _StageRunner:
         scratch = self._inputs.scratch(stage.name)
         out = scratch / "out"
         facts = folder.trained()
-        # A kill between the end of the training and the manifest must not train again.
-        if facts is None:
+        # A kill between the end of the training and the manifest must not train again. A cut of power may have lost the
+        # model from both folders that its rename changes.
+        if facts is None or not (out.exists() or folder.model_path.exists()):
             since = time.monotonic()
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir(parents=True)
@@ -218,6 +220,7 @@ def _reasons(counts: Counts) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in ordered) or "nothing came in"
 
 
+@cache
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in _LIBRARIES:

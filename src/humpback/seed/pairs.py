@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from humpback.config import SeedSettings
 from humpback.data_access import rows
+from humpback.data_access.storable import storable
 from humpback.data_access.urls import public
 from humpback.errors import InputError
 from humpback.records import Dropped, Outcome, Pair, content_id, record_rng_seed
@@ -165,9 +166,7 @@ def hold_out(pairs: Iterable[Pair], settings: SeedSettings, rng_seed: int) -> Sp
 
 def normal_text(text: str) -> str:
     """NFC, Unix line ends, no lone surrogates (Parquet cannot hold them), no white space at either end."""
-    # Through UTF-16 the halves of a pair of surrogates become one character, and a half alone becomes U+FFFD.
-    storable = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return unicodedata.normalize("NFC", storable.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return unicodedata.normalize("NFC", storable(text).replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def _checked(record: Conversation, settings: SeedSettings, to_learn: bool) -> list[Pair | Dropped]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from humpback.data_access.storable import storable
 from humpback.prompts.reasoning import split_reasoning
 from humpback.records import Dropped, Role, content_id
 
@@ -92,7 +93,7 @@ Exchange = tuple[Turn, Turn]
 
 def left_out(source: str, reason: str, detail: str, text: str) -> Dropped:
     """The ledger entry of what never became a pair; where it stands is part of its identity."""
-    seen, excerpt = (part.encode("utf-8", "replace").decode() for part in (detail, text[:_EXCERPT]))
+    seen, excerpt = storable((detail, text[:_EXCERPT]))
     return Dropped(content_id(source, text), reason, seen, source, excerpt)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from humpback.config import TagSettings
+from humpback.data_access.storable import storable
 from humpback.prompts import forward_messages
 from humpback.records import Completion, Message, Part, Request, Role, Sampling
 from humpback.seed.pairs import normal_text
@@ -85,7 +86,7 @@ class TextBody(_Body):
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         if len(prompts) != 1 or not prompts[0]:
             raise BadRequest("prompt: give one text")
-        return Request("text", (), self.sampling(longest), prompts[0].encode("utf-8", "replace").decode())
+        return Request("text", (), self.sampling(longest), storable(prompts[0]))
 
 
 def read_body(content: bytes, kind: type[ChatBody] | type[TextBody]) -> ChatBody | TextBody:

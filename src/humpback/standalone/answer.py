@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from humpback.config import Config
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.evaluation.answers import Answering, EvalPrompt, read_prompt_set
 from humpback.evaluation.comparisons import Output, write_outputs
 from humpback.method.evaluation import answer_prompts
@@ -38,7 +38,7 @@ def answer_files(
     """
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     generator = name or Path(model).name
-    content = {"content": file_digest(str(prompts))}
+    content = {"content": input_digest(str(prompts))}
     prompt_rows = read_rows("prompts", lambda: read_prompt_set(prompts), EvalPrompt, config, content)
     settings = {"generator": generator, **asdict(answering)}
     by = ExternalModel("model", config.model)

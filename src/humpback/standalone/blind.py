@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from humpback.config import Config
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.errors import InputError
 from humpback.evaluation.blind import blind, blind_result, read_key, unblind, write_key, write_sheet
 from humpback.evaluation.comparisons import paired_files, write_comparisons
@@ -38,7 +38,7 @@ def blind_files(
         left_out = f"; {alone} outputs without a partner are left out" if alone else ""
         return [f"wrote {sheet}: {len(questions)} pairs to fill in, and {key}, which says who is who{left_out}"]
 
-    decides = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
+    decides = {"outputs": input_digest(str(outputs)), "baseline": input_digest(str(baseline))}
     decides |= {"count": str(count), "seed": str(seed)}
     return carry_out(Command([], Config(), sheet, write, (sheet, key), (outputs, baseline), decides), how)
 
@@ -58,5 +58,5 @@ def unblind_files(answers: Path, key: Path, out: Path | None, seed: int, how: Ho
         write_comparisons(target, comparisons)
         return [*lines, f"wrote {target}"]
 
-    decides = {"answers": file_digest(str(answers)), "key": file_digest(str(key))}
+    decides = {"answers": input_digest(str(answers)), "key": input_digest(str(key))}
     return carry_out(Command([], Config(), target, write, (target,), (answers, key), decides), how)

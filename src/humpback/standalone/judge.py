@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from humpback.config import Config
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
 from humpback.errors import ConfigError, InputError, StageError
 from humpback.evaluation.comparisons import (
     Comparison,
@@ -63,7 +63,7 @@ def judge_files(
     """
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     pairs, alone = paired_files(outputs, baseline, max_unjudged)
-    digests = {"outputs": file_digest(str(outputs)), "baseline": file_digest(str(baseline))}
+    digests = {"outputs": input_digest(str(outputs)), "baseline": input_digest(str(baseline))}
     read = read_rows("pairs", lambda: _with_verdicts(pairs, out), Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
     settings |= {"prompts": prompt_digest("judge", own=config.prompts)}

@@ -15,7 +15,7 @@ from humpback.config.flat import flat_settings
 from humpback.curate.findings import low_signs
 from humpback.curate.learning import learned_sentence
 from humpback.data_access.atomic import output_file
-from humpback.data_access.rows import file_digest, file_rows
+from humpback.data_access.rows import file_rows, input_digest
 from humpback.errors import ConfigError, InputError, in_one_line
 from humpback.method.auto import resolve_auto
 from humpback.method.corpus import read_seed
@@ -122,7 +122,7 @@ def select_files(
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Rating]]]:
         yield lambda shard: Outcome(tuple(by_id[pair.id] for pair in shard), (), len(shard))
 
-    digests = {"ratings": file_digest(str(ratings))}
+    digests = {"ratings": input_digest(str(ratings))}
     read = candidates_stage(pairs, config, rated, digests)
     join = Stage(
         "ratings", "join the ratings", (read.name,), digests, MapShards(((read.name, Candidate),), opened), Rating
@@ -196,7 +196,7 @@ def _known_calibration(path: Path, by: ExternalModel) -> Stage:
         if not done:
             yield Outcome(scales, (), len(scales))
 
-    digest = {"calibration": file_digest(str(path))}
+    digest = {"calibration": input_digest(str(path))}
     return Stage("calibration-1", f"read {path.name}", (), digest, Produce(shards), SignScale)
 
 

@@ -14,7 +14,7 @@ from humpback.config import Config
 from humpback.config.flat import flat_settings
 from humpback.config.neutral import unset_seed_settings
 from humpback.data_access.record_tables import TableWriter
-from humpback.data_access.rows import Values, file_digest, file_rows
+from humpback.data_access.rows import Values, file_rows, input_digest
 from humpback.errors import InputError
 from humpback.method.rows import read_rows
 from humpback.records import Candidate, Curated, Dropped, Pair, Segment, content_id
@@ -45,13 +45,13 @@ def candidates_stage(
         name: What to call the stage.
     """
     layout = [*_LAYOUT, *({"seed.system"} - {f"seed.{name}" for name in unset_seed_settings(config.seed)})]
-    deciding = {"content": file_digest(str(path)), **flat_settings(config, *layout), **(settings or {})}
+    deciding = {"content": input_digest(str(path)), **flat_settings(config, *layout), **(settings or {})}
     return read_rows(name, read or (lambda: read_candidates(path, config)), Candidate, config, deciding)
 
 
 def segments_stage(path: Path, config: Config) -> Stage:
     """A table with a text column, as segments."""
-    settings = {"content": file_digest(str(path)), "corpus.text_column": config.corpus.text_column}
+    settings = {"content": input_digest(str(path)), "corpus.text_column": config.corpus.text_column}
     return read_rows("segments", lambda: read_segments(path, config), Segment, config, settings)
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from humpback.data_access.rows import file_digest
+from humpback.data_access.rows import input_digest
+from humpback.data_access.storable import storable
 from humpback.evaluation.comparisons import read_outputs
 from humpback.method.record import PlanRecord, read_record
 from humpback.records import Candidate, Pair, Segment, content_id
@@ -121,7 +122,7 @@ class Index:
             for name in self.plan.stages
             for stage in [self.run.stage(name)]
         ]
-        return json.dumps([VERSION, stages, [(str(path), file_digest(str(path))) for path in self.outputs]])
+        return json.dumps([VERSION, stages, [(str(path), input_digest(str(path))) for path in self.outputs]])
 
     def _open(self) -> sqlite3.Connection:
         folder, identity = self.run.view_path, self._identity()
@@ -261,13 +262,6 @@ def _insert(database: sqlite3.Connection, batch: Sequence[dict[str, Any]], colum
     database.executemany(f"INSERT INTO records (rowid, {', '.join(columns)}) VALUES ({marks})", records)  # noqa: S608
     database.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", texts)
     database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
-
-
-def storable(value: Any) -> Any:
-    """SQLite's texts hold no lone surrogates."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _count_documents(database: sqlite3.Connection) -> None:

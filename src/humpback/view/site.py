@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from humpback.data_access.decisions import Decisions
+from humpback.data_access.storable import storable
 from humpback.errors import InputError
 from humpback.reasons import in_words
 from humpback.runs.store import Run
-from humpback.view.index import KINDS, Index, storable
+from humpback.view.index import KINDS, Index
 from humpback.view.query import PAGE
 from humpback.view.texts import as_markdown, diff, visible
 
@@ -90,7 +91,7 @@ class Site:
     def render(self, template: str, **values: Any) -> str:
         """The HTML of a page, always encodable."""
         html = self.templates.get_template(template).render({"static": False, "number": None, "undoes": "", **values})
-        return html.encode("utf-8", "replace").decode("utf-8")
+        return storable(html)
 
     def refused(self, request: Request, error: Exception) -> Response:
         """A mistake in an address or a form, as a page."""

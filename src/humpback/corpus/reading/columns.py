@@ -9,6 +9,7 @@ from humpback.config import CorpusSettings
 from humpback.corpus.reading.decode import Undecodable, decode
 from humpback.corpus.reading.documents import as_document, as_dropped
 from humpback.corpus.reading.format_guess import guess_format
+from humpback.data_access.storable import storable
 from humpback.errors import InputError
 from humpback.records import Document, DocumentFormat, Dropped
 
@@ -97,7 +98,7 @@ def choose_columns(
 
 def _plain(name: str) -> str:
     """A name on one line, no longer than names are, that can be stored."""
-    return " ".join(name[:_LONGEST_NAME].split()).encode("utf-8", "replace").decode("utf-8")
+    return storable(" ".join(name[:_LONGEST_NAME].split()))
 
 
 def _first(usual_names: Sequence[str], names: Sequence[str]) -> str:

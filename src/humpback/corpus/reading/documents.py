@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from humpback.config import CorpusSettings
 from humpback.corpus.parsing.sections import excerpt
+from humpback.data_access.storable import storable
 from humpback.records import Document, DocumentFormat, Dropped, content_id
 
 
@@ -15,27 +16,18 @@ def as_document(
         return as_dropped(source, "document too long", f"{len(text)} characters", text)
     if not text or text.isspace():
         return as_dropped(source, "empty document", f"{len(text)} characters", "")
-    source, (text, stored) = nameable(source), _storable(text)
-    if b"\x00" in stored:  # in a text with wide characters the search takes sixty times as long
+    source, text = nameable(source), storable(text)
+    if b"\x00" in text.encode():  # in a text with wide characters the search takes sixty times as long
         return as_dropped(source, "not text", "holds NUL characters", text)
-    return Document(content_id(source, text), source, form, _storable(title)[0], text)
+    return Document(content_id(source, text), source, form, storable(title), text)
 
 
 def as_dropped(source: str, reason: str, detail: str, text: str) -> Dropped:
     """An entry of the drop ledger for what could not be read, with the beginning of its text."""
-    source, detail, shown_text = nameable(source), nameable(detail), excerpt(_storable(text)[0])
+    source, detail, shown_text = nameable(source), nameable(detail), excerpt(storable(text))
     return Dropped(content_id(source, reason, detail, shown_text), reason, detail[:200], source, shown_text)
 
 
 def nameable(source: str) -> str:
     """The name of a source as it can be stored: bytes of a file name that are no UTF-8 are escapes in it."""
     return source.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _storable(text: str) -> tuple[str, bytes]:
-    """A text and its bytes, without halves of surrogate pairs, which no file can hold."""
-    try:
-        return text, text.encode("utf-8")
-    except UnicodeEncodeError:
-        stored = text.encode("utf-8", "replace")
-        return stored.decode("utf-8"), stored

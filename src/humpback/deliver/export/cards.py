@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -126,6 +127,12 @@ def model_card(facts: CardFacts) -> str:
 
 
 def _card(template: str, front: dict[str, object], facts: CardFacts) -> str:
+    text = _templates().get_template(template).render(facts=facts)
+    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{text}"
+
+
+@cache
+def _templates() -> Environment:
     # Markdown, not HTML: escaping is by filters that know where a value stands.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("humpback.deliver.export", "templates"),
@@ -135,8 +142,7 @@ def _card(template: str, front: dict[str, object], facts: CardFacts) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(count="{:,}".format, line=line, code=code, quote=quote, python=_python)
-    text = environment.get_template(template).render(facts=facts)
-    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{text}"
+    return environment
 
 
 def line(text: str) -> str:

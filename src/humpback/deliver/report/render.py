@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import get_args
 
@@ -62,6 +63,35 @@ def render(data: ReportData) -> str:
     Returns:
         The HTML, always encodable as UTF-8.
     """
+    html = (
+        _templates()
+        .get_template("report.html")
+        .render(
+            data=data,
+            verdict=verdict(data),
+            forward=[row for row in data.losses if row.direction == "forward"],
+            backward=[row for row in data.losses if row.direction == "backward"],
+            differences=difference_rows(data.losses, data.seed_model),
+            movements=[movement_table(item) for item in data.movements],
+            instruction_charts=_length_charts(data, "instruction"),
+            response_charts=_length_charts(data, "response"),
+            rating_charts=[(charts.rating_chart(item), charts.rating_close_up(item)) for item in data.ratings],
+            cascades=[(item, text) for item in data.ratings if (text := cascade_sentence(item))],
+            rating_states=rating_states(data.ratings),
+            directions=[direction_sentence(item) for item in data.directions],
+            curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
+            samples=sample_groups(data.samples[:MAX_SAMPLES]),
+            funnel=funnel(data),
+            tiles=_tiles(data),
+            long_text=LONG_TEXT,
+        )
+    )
+    # Control characters and lone surrogates cannot be shown, and the latter cannot even be written.
+    return _UNPRINTABLE.sub("\ufffd", html)
+
+
+@cache
+def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("humpback.deliver.report", "templates"),
         autoescape=True,
@@ -69,38 +99,9 @@ def render(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        count="{:,}".format,
-        number=_number,
-        share=_share,
-        duration=duration,
-        model=data.name_of,
-        signed=signed,
-        words=in_words,
-        clip=clip,
-        at="{:.2f}".format,
-    )
-    html = environment.get_template("report.html").render(
-        data=data,
-        verdict=verdict(data),
-        forward=[row for row in data.losses if row.direction == "forward"],
-        backward=[row for row in data.losses if row.direction == "backward"],
-        differences=difference_rows(data.losses, data.seed_model),
-        movements=[movement_table(item) for item in data.movements],
-        instruction_charts=_length_charts(data, "instruction"),
-        response_charts=_length_charts(data, "response"),
-        rating_charts=[(charts.rating_chart(item), charts.rating_close_up(item)) for item in data.ratings],
-        cascades=[(item, text) for item in data.ratings if (text := cascade_sentence(item))],
-        rating_states=rating_states(data.ratings),
-        directions=[direction_sentence(item) for item in data.directions],
-        curves=[(item, charts.loss_chart(item), charts.rate_chart(item)) for item in data.curves],
-        samples=sample_groups(data.samples[:MAX_SAMPLES]),
-        funnel=funnel(data),
-        tiles=_tiles(data),
-        long_text=LONG_TEXT,
-    )
-    # Control characters and lone surrogates cannot be shown, and the latter cannot even be written.
-    return _UNPRINTABLE.sub("\ufffd", html)
+    filters = {"count": "{:,}".format, "number": _number, "share": _share, "duration": duration, "signed": signed}
+    environment.filters.update(filters, words=in_words, clip=clip, at="{:.2f}".format)
+    return environment
 
 
 def difference_rows(losses: Sequence[LossSummary], seed_model: str) -> tuple[DifferenceRow, ...]:
