@@ -3,7 +3,7 @@
 # make test   the tests that a change needs: WORKERS at a time, each of which takes up to 2 GiB
 # make test-slow, make test-benchmarks   those that make test leaves out: long ones, and the scripts of benchmarks/
 # make torture   faults of the disk at every operation of a run, power cuts, kills, flipped bytes, fuzzing: hours; EVERY=10
-#             takes each tenth operation, KILLS=20 kills a real run 20 times
+#             takes each tenth operation, KILLS=20 kills a real run 20 times, RESULTS=torture.json keeps the counts
 # make test-vllm   the tests of the vLLM engine, on its build for CPUs, in an environment of their own
 # make docs   the documents as a site, in build/site: settings and commands from the code, every link checked
 PYTHON ?= python3
@@ -14,6 +14,7 @@ DOCS   ?=
 WORKERS ?= 2
 EVERY  ?= 1
 KILLS  ?= 200
+RESULTS ?=
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
@@ -32,7 +33,7 @@ test-benchmarks: $(VENV)/.dev
 	$(PYTEST) -m benchmark
 
 torture: $(VENV)/.dev
-	EVERY=$(EVERY) KILLS=$(KILLS) $(PYTEST) tests/torture --hypothesis-profile=torture
+	EVERY=$(EVERY) KILLS=$(KILLS) RESULTS=$(RESULTS) $(PYTEST) tests/torture --hypothesis-profile=torture
 
 test-vllm: $(VLLM)/.done
 	VLLM_CPU_OMP_THREADS_BIND=nobind $(VLLM)/bin/python -m pytest tests/engines/test_vllm.py
