@@ -1,0 +1,118 @@
+"""What the answers of servers cost a run, kept as it grows, and what they may cost at most."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from humpback.errors import ConfigError, EngineError
+
+
+class Spending:
+    """What a run has spent on servers since it began. Several threads may use it.
+
+    Args:
+        folder: Where it is kept, a small file for each process that asked.
+        money: What all answers may cost, in the currency of the prices; None sets no limit.
+        tokens: What all answers may take, read and written; None sets no limit.
+    """
+
+    def __init__(self, folder: Path, money: float | None = None, tokens: int | None = None) -> None:
+        self._folder, self._money, self._tokens = folder, money, tokens
+        before = [_read(path) for path in folder.glob("*.txt")] if folder.is_dir() else []
+        self._before = sum(tokens for tokens, _ in before), sum(cost for _, cost in before)
+        self._by_engine: dict[str, tuple[int, float]] = {}
+        self._answers = self._reserved = 0
+        self._changed = threading.Condition()
+        self._path = folder / f"{uuid4().hex}.txt"
+
+    @property
+    def tokens(self) -> int:
+        """Read and written so far, by the servers' count."""
+        return self._before[0] + sum(tokens for tokens, _ in self._by_engine.values())
+
+    @property
+    def cost(self) -> float:
+        """In the currency of the prices."""
+        return self._before[1] + sum(cost for _, cost in self._by_engine.values())
+
+    def check_prices(self, model: str, *, priced: bool) -> None:
+        """Refuses a model whose answers would seem to cost nothing.
+
+        Raises:
+            ConfigError: There is a budget in money, and no price.
+        """
+        if self._money is not None and not priced:
+            raise ConfigError(
+                f"run.budget is in money, and what {model} costs is not given",
+                "set price_read and price_written of its server, to 0 if it is free, or set run.budget_tokens",
+            )
+
+    def reserve(self) -> bool:
+        """Sets aside what one more answer is likely to take; False where the budget does not cover it.
+
+        What answers take is known from those of this session: until there is one, one is asked for at a time.
+        """
+        with self._changed:
+            covered = self._covers(self._reserved + 1)
+            self._reserved += covered
+            return covered
+
+    def release(self, count: int = 1) -> None:
+        """Takes back what was set aside for so many answers: they are there, or will not be asked for."""
+        with self._changed:
+            self._reserved -= count
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Waits until an answer that is under way says more of what they take.
+
+        Raises:
+            EngineError: None is: the budget is used up.
+        """
+        with self._changed:
+            if self._reserved:
+                self._changed.wait()
+                return
+        spent = [
+            f"{self.cost:.4f} of {self._money:g} spent" if self._money is not None else "",
+            f"{self.tokens:,} of {self._tokens:,} tokens read and written" if self._tokens is not None else "",
+        ]
+        name = "budget" if self._money is not None else "budget_tokens"
+        raise EngineError(
+            f"the budget is used up: {', '.join(filter(None, spent))}",
+            f"raise run.{name} and run the command again to continue",
+            retryable=True,
+        )
+
+    def note(self, engine: str, tokens: int, cost: float) -> None:
+        """Writes down what one engine of this process has taken so far: one answer more than before."""
+        with self._changed:
+            self._answers += 1
+            self._by_engine[engine] = tokens, cost
+            here = self.tokens - self._before[0], self.cost - self._before[1]
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_CREAT | os.O_WRONLY)
+            try:  # as many bytes each time, over those before: a kill cannot cut them short
+                os.pwrite(file, f"{here[0]:20d} {here[1]:20.8f}\n".encode(), 0)
+            finally:
+                os.close(file)
+
+    def _covers(self, answers: int) -> bool:
+        limits = ((self._tokens, self.tokens, self._before[0]), (self._money, self.cost, self._before[1]))
+        for limit, spent, before in limits:
+            likely = answers * (spent - before) / self._answers if self._answers else 0.0
+            if limit is not None and (spent >= limit or spent + likely > limit):
+                return False
+        unlimited = self._tokens is None and self._money is None
+        return unlimited or answers == 1 or self._answers > 0
+
+
+def _read(path: Path) -> tuple[int, float]:
+    with suppress(OSError, ValueError):
+        tokens, cost = path.read_text().split()
+        return int(tokens), float(cost)
+    return 0, 0.0
