@@ -7,7 +7,8 @@ _MOST = 512
 """Half of the files that a process may usually have open."""
 
 _ROUNDS = 2
-"""A measurement is of so many answers for each request that may be under way."""
+"""A measurement is of so many answers for each request that may be under way; while the number doubles, of one. Those
+of the first round after a change are left out: the server is still between the two numbers."""
 
 _GAIN = 1.05
 """More requests at a time pay if the server then answers so much faster."""
@@ -38,7 +39,7 @@ class Limit:
         self._most = given or _MOST
         self.size = given or _FIRST
         """The number now, 1 or more."""
-        self._doubles = given is None
+        self._finds = self._doubles = given is None
         self._ceiling = self._most + 1
         """The least number that was refused."""
         self._refuses = given is not None
@@ -49,7 +50,8 @@ class Limit:
         """The number before the one that is tried now; 0 while none is tried."""
         self._speed = 0.0
         self._measurements = 0
-        self._answers, self._seconds = 0, 0.0
+        self._answers = self._settling = 0
+        self._seconds = 0.0
         self.changes = 0
         """Changes of the number so far. What was sent before the last one says nothing about it."""
 
@@ -63,12 +65,20 @@ class Limit:
         if changes != self.changes:
             return
         self._answers += 1
-        self._seconds += seconds
-        if self._answers >= _ROUNDS * self.size:
-            speed = self.size * self._answers / max(self._seconds, 1e-9)
-            self._answers, self._seconds = 0, 0.0
+        if self._answers > self._settling:
+            self._seconds += seconds
+        rounds = 1 if self._doubles else _ROUNDS
+        if self._answers >= (max(self.size, _FIRST) if self._refuses else self._settling + rounds * self.size):
+            speed = rounds * self.size**2 / max(self._seconds, 1e-9)
+            self._answers = self._settling = 0
+            self._seconds = 0.0
             self._held = self.size
-            self._climb() if self._refuses else self._compare(speed)
+            if self._finds and self.size >= self._ceiling:  # it does not refuse any more: from here on by speed
+                self._refuses, self._speed, self._ceiling = False, 0.0, self._most + 1
+            elif self._refuses:
+                self._climb()
+            else:
+                self._compare(speed)
 
     def refused(self, changes: int) -> None:
         """The server had no time for a request; `changes` as for `answered`."""
@@ -84,7 +94,7 @@ class Limit:
     def _climb(self) -> None:
         """Towards the ceiling by quarters of the way; there, once in a while, one more."""
         if self.size >= self._ceiling:
-            self._ceiling = int(self.size * _STEP) + 1
+            self._ceiling = self._most + 1
         if (gap := self._ceiling - 1 - self.size) > 0:
             self._set(self.size + max(1, gap // 4))
         elif self._is_due():
@@ -99,19 +109,21 @@ class Limit:
                 self._set(self.size * 2)
         elif self._before:
             before, self._before = self._before, 0
-            pays = speed > self._speed * _GAIN if self.size > before else speed * _LOSS > self._speed
-            if pays:
+            if speed > self._speed * _GAIN if self.size > before else speed * _LOSS > self._speed:
                 self._speed = speed
+                self._try(more=self.size > before)  # it pays: further the same way
             else:
                 self._set(before)
         else:
             slower = speed * _STEP < self._speed
             self._speed = speed
             if self._is_due() or slower:
-                before = self.size
-                more = not slower and self._measurements // _PATIENCE % 2 == 0
-                self._set(max(before + 1, int(before * _STEP)) if more else min(before - 1, int(before / _STEP)))
-                self._before = before
+                self._try(more=not slower and self._measurements // _PATIENCE % 2 == 1)
+
+    def _try(self, *, more: bool) -> None:
+        before = self.size
+        self._set(max(before + 1, int(before * _STEP)) if more else min(before - 1, int(before / _STEP)))
+        self._before = before if self.size != before else 0
 
     def _is_due(self) -> bool:
         self._measurements += 1
@@ -119,5 +131,5 @@ class Limit:
 
     def _set(self, size: int) -> None:
         self.size = min(max(size, 1), self._most)
-        self._answers, self._seconds = 0, 0.0
+        self._answers, self._settling, self._seconds = 0, self.size, 0.0
         self.changes += 1

@@ -91,10 +91,11 @@ class Spending:
     def note(self, engine: str, tokens: int, cost: float) -> None:
         """Writes down what one engine of this process has taken so far: one answer more than before."""
         with self._changed:
+            if not self._answers:
+                self._folder.mkdir(parents=True, exist_ok=True)
             self._answers += 1
             self._by_engine[engine] = tokens, cost
             here = self.tokens - self._before[0], self.cost - self._before[1]
-            self._folder.mkdir(parents=True, exist_ok=True)
             file = os.open(self._path, os.O_CREAT | os.O_WRONLY)
             try:  # as many bytes each time, over those before: a kill cannot cut them short
                 os.pwrite(file, f"{here[0]:20d} {here[1]:20.8f}\n".encode(), 0)
