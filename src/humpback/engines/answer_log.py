@@ -120,7 +120,7 @@ class AnswerLog:
     ) -> Iterator[Answer]:
         # Those that begin alike one after the other: a server reads what they share once.
         ordered = sorted(requests, key=lambda request: [message.text for message in request.messages])
-        keys = {r.id: content_id(self.model, type(r).__name__, _as_json(r)) for r in ordered}
+        keys: dict[str, str] = {r.id: content_id(self.model, type(r).__name__, _as_json(r)) for r in ordered}
         waiting = deque(request for request in ordered if keys[request.id] not in self._answers)
         self._here.used = [*self._here.used, *(key for key in keys.values() if key in self._answers)]
         for request in ordered:

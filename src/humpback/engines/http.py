@@ -243,7 +243,7 @@ class Server:
             if failed.lost:
                 self._turns.lose(address, unreachable=failed.lost == "unreachable")
             if failed.busy or failed.lost == "late":
-                address.limit.refused(changes)
+                address.limit.refused(changes, holds=failed.wait > 0)
             address.hold(failed.wait)
             raise
         address.lost, address.down = 0, False

@@ -16,6 +16,9 @@ _GAIN = 1.05
 _LOSS = 1.01
 """Fewer at a time do if it answers no slower than by this."""
 
+_TOLERANCE = 32
+"""One refusal is let pass for so many requests that may be under way."""
+
 _STEP = 1.25
 _PATIENCE = 8
 """Measurements between two tries of another number."""
@@ -50,7 +53,7 @@ class Limit:
         """The number before the one that is tried now; 0 while none is tried."""
         self._speed = 0.0
         self._measurements = 0
-        self._answers = self._settling = 0
+        self._answers = self._settling = self._refusals = 0
         self._seconds = 0.0
         self.changes = 0
         """Changes of the number so far. What was sent before the last one says nothing about it."""
@@ -70,7 +73,7 @@ class Limit:
         rounds = 1 if self._doubles else _ROUNDS
         if self._answers >= (max(self.size, _FIRST) if self._refuses else self._settling + rounds * self.size):
             speed = rounds * self.size**2 / max(self._seconds, 1e-9)
-            self._answers = self._settling = 0
+            self._answers = self._settling = self._refusals = 0
             self._seconds = 0.0
             self._held = self.size
             if self._finds and self.size >= self._ceiling:  # it does not refuse any more: from here on by speed
@@ -80,9 +83,18 @@ class Limit:
             else:
                 self._compare(speed)
 
-    def refused(self, changes: int) -> None:
-        """The server had no time for a request; `changes` as for `answered`."""
+    def refused(self, changes: int, *, holds: bool = False) -> None:
+        """The server had no time for a request.
+
+        Args:
+            changes: As for `answered`.
+            holds: Whether it wants to be left alone for a while. Where it does not, a few refusals do no harm: they
+                come of requests that are on their way.
+        """
         if changes != self.changes:
+            return
+        self._refusals += 1
+        if not holds and self._refusals <= self.size // _TOLERANCE:
             return
         if self._held or not self._refuses:
             self._ceiling = self.size
@@ -131,5 +143,5 @@ class Limit:
 
     def _set(self, size: int) -> None:
         self.size = min(max(size, 1), self._most)
-        self._answers, self._settling, self._seconds = 0, self.size, 0.0
+        self._answers, self._settling, self._refusals, self._seconds = 0, self.size, 0, 0.0
         self.changes += 1

@@ -94,7 +94,8 @@ class Spending:
             if not self._answers:
                 self._folder.mkdir(parents=True, exist_ok=True)
             self._answers += 1
-            self._by_engine[engine] = tokens, cost
+            before = self._by_engine.get(engine, (0, 0.0))
+            self._by_engine[engine] = max(tokens, before[0]), max(cost, before[1])  # another thread may know of more
             here = self.tokens - self._before[0], self.cost - self._before[1]
             file = os.open(self._path, os.O_CREAT | os.O_WRONLY)
             try:  # as many bytes each time, over those before: a kill cannot cut them short
