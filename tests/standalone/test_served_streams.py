@@ -134,7 +134,7 @@ def test_spending_outlives_the_process_and_a_damaged_account_counts_nothing(tmp_
     first.note("b", 10, 0.0)
     (tmp_path / "x.txt").write_text("half of")
     again = Spending(tmp_path)
-    assert (again.tokens, again.cost) == (160, 0.75)
+    assert again.total == (160, 0.75)
 
 
 def test_ctrl_c_ends_a_command_that_waits_for_a_server(pairs):

@@ -255,7 +255,7 @@ class Server:
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _Failed(self._clean(f"a damaged answer: {error}")) from None
         self._answered_at = time.monotonic()
-        if self._turns.any_waits:
+        if self._turns.waiting:
             address.limit.answered(self._answered_at - sent, changes)
         return result
 

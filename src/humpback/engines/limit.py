@@ -42,29 +42,18 @@ class Limit:
         self._most = given or _MOST
         self.size = given or _FIRST
         """The number now, 1 or more."""
-        self._finds = self._doubles = given is None
-        self._ceiling = self._most + 1
-        """The least number that was refused."""
-        self._refuses = given is not None
-        """Whether refusals say what the limit is, and not speed."""
-        self._held = 0
-        """The last number at which nothing was refused; 0 while the one after a refusal is not measured yet."""
-        self._before = 0
-        """The number before the one that is tried now; 0 while none is tried."""
-        self._speed = 0.0
-        self._measurements = 0
-        self._answers = self._settling = self._refusals = 0
-        self._seconds = 0.0
         self.changes = 0
         """Changes of the number so far. What was sent before the last one says nothing about it."""
+        self._finds = self._doubles = given is None
+        self._refuses = given is not None  # whether refusals say what the limit is, and not speed
+        self._ceiling = self._most + 1  # the least number that was refused
+        self._held = 0  # the last number without a refusal; 0 while the one after a refusal is not measured yet
+        self._before = 0  # the number before the one that is tried now; 0 while none is tried
+        self._answers = self._settling = self._refusals = self._measurements = 0
+        self._seconds = self._speed = 0.0
 
     def answered(self, seconds: float, changes: int) -> None:
-        """A request was answered while others waited.
-
-        Args:
-            seconds: From when it was sent.
-            changes: What `changes` was then.
-        """
+        """A request was answered while others waited: so many seconds after it was sent, when `changes` was this."""
         if changes != self.changes:
             return
         self._answers += 1
@@ -84,12 +73,9 @@ class Limit:
                 self._compare(speed)
 
     def refused(self, changes: int, *, holds: bool = False) -> None:
-        """The server had no time for a request.
+        """The server had no time for a request; where it `holds` it wants to be left alone for a while.
 
-        Args:
-            changes: As for `answered`.
-            holds: Whether it wants to be left alone for a while. Where it does not, a few refusals do no harm: they
-                come of requests that are on their way.
+        Else a few refusals do no harm: they come of requests that are on their way.
         """
         if changes != self.changes:
             return

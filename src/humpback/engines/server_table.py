@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,8 @@ from humpback.config import ModelSettings
 from humpback.config.base import Positive, Settings
 from humpback.config.mistakes import mistakes
 from humpback.errors import ConfigError
+
+_SHIPPED = Path(__file__).with_name("servers.yaml")
 
 
 class _Entry(Settings):
@@ -35,41 +36,27 @@ class _Table(Settings):
 def with_table(settings: ModelSettings) -> ModelSettings:
     """The settings with what the tables say of the server, where the settings themselves say nothing.
 
-    The variable of a key is only taken where it is set, as nobody has asked for it.
-
     Raises:
         ConfigError: The user's table has a mistake.
     """
-    address = settings.server.addresses[0].partition("://")[2]
-    facts: dict[str, object] = {}
-    for entry in _entries():
+    named = os.environ.get("HUMPBACK_SERVERS")
+    own = Path(named or Path.home() / ".config" / "humpback" / "servers.yaml")
+    address, facts = settings.server.addresses[0].partition("://")[2], dict[str, object]()
+    for entry in (*(_read(own) if named or own.exists() else ()), *_read(_SHIPPED)):
         if fnmatchcase(address, entry.address) and fnmatchcase(settings.name, entry.model):
-            given = entry.model_dump(exclude={"address", "model", "source"}, exclude_none=True)
-            if given.get("api_key_env", "") not in os.environ:
-                given.pop("api_key_env", None)
-            facts = given | facts
+            values = entry.model_dump(exclude={"address", "model", "source"}, exclude_none=True)
+            # Nobody has asked for a key that is not set.
+            facts = {n: v for n, v in values.items() if n != "api_key_env" or v in os.environ} | facts
     changes = {name: value for name, value in facts.items() if name not in settings.server.model_fields_set}
     return settings.model_copy(update={"server": settings.server.model_copy(update=changes)})
 
 
-def _entries() -> tuple[_Entry, ...]:
-    own = Path(os.environ.get("HUMPBACK_SERVERS") or Path.home() / ".config" / "humpback" / "servers.yaml")
-    shipped = _read(files("humpback.engines").joinpath("servers.yaml").read_text(encoding="utf-8"), "servers.yaml")
+def _read(path: Path) -> tuple[_Entry, ...]:
     try:
-        return (*_read(own.read_text(encoding="utf-8"), str(own)), *shipped)
-    except FileNotFoundError:
-        if "HUMPBACK_SERVERS" in os.environ:
-            raise ConfigError(f"{own}, which HUMPBACK_SERVERS names, is not there", "correct the path") from None
-        return shipped
-
-
-def _read(text: str, name: str) -> tuple[_Entry, ...]:
-    try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name} is not YAML: {' '.join(str(error).split())}", "correct the file") from None
-    if not isinstance(table, dict):
-        raise ConfigError(f"{name} holds no table", "write 'servers:' and entries below it, as docs/engines.md shows")
-    if found := mistakes(table, _Table):
-        raise ConfigError(f"{name}: {'; '.join(found)}", "docs/engines.md shows what an entry can hold")
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read ({' '.join(str(error).split())})", "correct the table") from None
+    found = mistakes(table, _Table) if isinstance(table, dict) else ["it holds no 'servers:' with entries below it"]
+    if found:
+        raise ConfigError(f"{path}: {'; '.join(found)}", "docs/engines.md shows what an entry can hold")
     return _Table.model_validate(table).servers

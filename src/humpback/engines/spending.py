@@ -30,21 +30,13 @@ class Spending:
         self._path = folder / f"{uuid4().hex}.txt"
 
     @property
-    def tokens(self) -> int:
-        """Read and written so far, by the servers' count."""
-        return self._before[0] + sum(tokens for tokens, _ in self._by_engine.values())
-
-    @property
-    def cost(self) -> float:
-        """In the currency of the prices."""
-        return self._before[1] + sum(cost for _, cost in self._by_engine.values())
+    def total(self) -> tuple[int, float]:
+        """Tokens read and written so far by the servers' count, and what they cost."""
+        tokens, costs = zip(self._before, *self._by_engine.values(), strict=True)
+        return sum(tokens), sum(costs)
 
     def check_prices(self, model: str, *, priced: bool) -> None:
-        """Refuses a model whose answers would seem to cost nothing.
-
-        Raises:
-            ConfigError: There is a budget in money, and no price.
-        """
+        """Raises ConfigError where there is a budget in money and the answers of a model would seem to cost nothing."""
         if self._money is not None and not priced:
             raise ConfigError(
                 f"run.budget is in money, and what {model} costs is not given",
@@ -68,25 +60,17 @@ class Spending:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Waits until an answer that is under way says more of what they take.
-
-        Raises:
-            EngineError: None is: the budget is used up.
-        """
+        """Waits until an answer that is under way says more; raises EngineError where none is: that was the budget."""
         with self._changed:
             if self._reserved:
                 self._changed.wait()
                 return
-        spent = [
-            f"{self.cost:.4f} of {self._money:g} spent" if self._money is not None else "",
-            f"{self.tokens:,} of {self._tokens:,} tokens read and written" if self._tokens is not None else "",
-        ]
-        name = "budget" if self._money is not None else "budget_tokens"
-        raise EngineError(
-            f"the budget is used up: {', '.join(filter(None, spent))}",
-            f"raise run.{name} and run the command again to continue",
-            retryable=True,
-        )
+        tokens, cost = self.total
+        name, spent = "budget", f"{cost:.4f} of {self._money:g} spent" if self._money is not None else ""
+        if self._tokens is not None and not (self._money is not None and cost >= self._money):
+            name, spent = "budget_tokens", f"{tokens:,} of {self._tokens:,} tokens read and written"
+        hint = f"raise run.{name} and run the command again to continue"
+        raise EngineError(f"the budget is used up: {spent}", hint, retryable=True)
 
     def note(self, engine: str, tokens: int, cost: float) -> None:
         """Writes down what one engine of this process has taken so far: one answer more than before."""
@@ -96,7 +80,7 @@ class Spending:
             self._answers += 1
             before = self._by_engine.get(engine, (0, 0.0))
             self._by_engine[engine] = max(tokens, before[0]), max(cost, before[1])  # another thread may know of more
-            here = self.tokens - self._before[0], self.cost - self._before[1]
+            here = [total - before for total, before in zip(self.total, self._before, strict=True)]
             file = os.open(self._path, os.O_CREAT | os.O_WRONLY)
             try:  # as many bytes each time, over those before: a kill cannot cut them short
                 os.pwrite(file, f"{here[0]:20d} {here[1]:20.8f}\n".encode(), 0)
@@ -104,13 +88,13 @@ class Spending:
                 os.close(file)
 
     def _covers(self, answers: int) -> bool:
-        limits = ((self._tokens, self.tokens, self._before[0]), (self._money, self.cost, self._before[1]))
-        for limit, spent, before in limits:
-            likely = answers * (spent - before) / self._answers if self._answers else 0.0
-            if limit is not None and (spent >= limit or spent + likely > limit):
+        for limit, spent, before in zip((self._tokens, self._money), self.total, self._before, strict=True):
+            if limit is None:
+                continue
+            likely = answers * (spent - before) / max(1, self._answers)
+            if spent >= limit or spent + likely > limit or (answers > 1 and not self._answers):
                 return False
-        unlimited = self._tokens is None and self._money is None
-        return unlimited or answers == 1 or self._answers > 0
+        return True
 
 
 def _read(path: Path) -> tuple[int, float]:

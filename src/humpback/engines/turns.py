@@ -75,18 +75,13 @@ class Turns:
     def __init__(self, urls: Iterable[str], given: int | None, spacing: float, first_pause: float) -> None:
         self.addresses = [Address(url, Limit(given)) for url in urls]
         self._spacing, self._first_pause = spacing, first_pause
-        self._waiting: list[_Waiting] = []
+        self.waiting: list[_Waiting] = []
         self._wakes_at = 0.0
 
     @property
     def size(self) -> int:
         """How many requests may be under way in all."""
         return sum(address.limit.size for address in self.addresses)
-
-    @property
-    def any_waits(self) -> bool:
-        """Whether a request waits for its turn."""
-        return bool(self._waiting)
 
     def pause(self, tries: int) -> float:
         """Exponential, and by chance up to half shorter, so that many requests do not come back at once."""
@@ -100,7 +95,7 @@ class Turns:
             beginning: The same number for requests that begin alike; 0 for one that begins like no other.
         """
         waiting = _Waiting(place.get(), beginning, asyncio.get_running_loop().create_future())
-        insort(self._waiting, waiting)
+        insort(self.waiting, waiting)
         self._give()
         try:
             return await waiting.turn
@@ -122,14 +117,17 @@ class Turns:
             address.hold(self.pause(address.lost))
 
     def _give(self) -> None:
-        while self._waiting:
+        while self.waiting:
             now = time.monotonic()
             free = [address for address in self.addresses if address.slots > 0 and address.free_at <= now]
             if not free:
-                self._wake_at(min((a.free_at for a in self.addresses if a.slots > 0), default=self._wakes_at))
+                later = min((a.free_at for a in self.addresses if a.slots > 0), default=self._wakes_at)
+                if later != self._wakes_at:
+                    self._wakes_at = later
+                    asyncio.get_running_loop().call_later(later - now, self._wake)
                 return
             index, address = self._next(free)
-            waiting = self._waiting.pop(index)
+            waiting = self.waiting.pop(index)
             if not waiting.turn.done():
                 address.under_way += 1
                 address.hold(self._spacing)
@@ -139,15 +137,10 @@ class Turns:
         """The first request that may go where those that begin alike go; else the first, where most slots are free."""
         up = [address for address in self.addresses if not address.down]
         if len(up) > 1:
-            for index, waiting in enumerate(self._waiting):
+            for index, waiting in enumerate(self.waiting):
                 if waiting.beginning and (address := up[waiting.beginning % len(up)]) in free:
                     return index, address
         return 0, max(free, key=lambda address: address.slots)
-
-    def _wake_at(self, moment: float) -> None:
-        if moment != self._wakes_at:
-            self._wakes_at = moment
-            asyncio.get_running_loop().call_later(moment - time.monotonic(), self._wake)
 
     def _wake(self) -> None:
         self._wakes_at = 0.0

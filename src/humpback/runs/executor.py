@@ -53,7 +53,7 @@ def execute(
     inputs = RunInputs(run, config, plan)
     workers = workers_of(config)
     progress = progress or NoProgress()
-    meter = Meter(run, progress, cost=lambda: inputs.spending.cost)
+    meter = Meter(run, progress, cost=lambda: inputs.spending.total[1])
     inputs.on_answer = meter.answered
     runner = _StageRunner(inputs, workers, meter)
     pending = [item for item in status(plan, run) if item.state != "done"]

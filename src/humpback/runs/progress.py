@@ -198,12 +198,9 @@ class Meter:
     def _tell(self, now: float) -> None:
         self._told = now
         self._current = replace(
-            self._current,
-            seconds=round(now - self._begun, 1),
-            answers=self._answers,
-            tokens=self._tokens,
+            self._current, seconds=round(now - self._begun, 1), answers=self._answers, tokens=self._tokens,
             cost=self._cost(),
-        )
+        )  # fmt: skip
         self._progress.advance(self._current)
         if now - self._saved >= _SAVE_SECONDS:
             self._saved = now
