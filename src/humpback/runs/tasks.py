@@ -82,7 +82,6 @@ class MapShardsJob:
         folder = self.inputs.run.stage(self.stage.name)
         inputs = self.inputs.of_stage(self.stage.name)
         with self.work.open(inputs) as step:
-
             committed = 0.0
 
             def do(index: int) -> None:
