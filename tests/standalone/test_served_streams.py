@@ -84,7 +84,7 @@ PRICES = ["model.server.price_read=1000", "model.server.price_written=2500"]
     ("setting", "limit", "prices", "said"),
     [
         ("run.budget_tokens", 15 * TOKENS, [], "225 of 225 tokens read and written"),
-        ("run.budget", 15 * (10 * 0.001 + 5 * 0.0025), PRICES, "0.3375 of 0.3375 spent"),
+        ("run.budget", 0.338, PRICES, "0.3375 of 0.338 spent"),  # each takes 10 * .001 + 5 * .0025
     ],
 )
 def test_a_budget_stops_a_command_that_goes_on_with_a_higher_one(pairs, setting, limit, prices, said):

@@ -23,9 +23,10 @@ class Spending:
     def __init__(self, folder: Path, money: float | None = None, tokens: int | None = None) -> None:
         self._folder, self._money, self._tokens = folder, money, tokens
         before = [_read(path) for path in folder.glob("*.txt")] if folder.is_dir() else []
-        self._before = sum(tokens for tokens, _ in before), sum(cost for _, cost in before)
+        self._before = sum(tokens for tokens, _, _ in before), sum(cost for _, cost, _ in before)
+        self._answers = self._answers_before = sum(answers for _, _, answers in before)
         self._by_engine: dict[str, tuple[int, float]] = {}
-        self._answers = self._reserved = 0
+        self._reserved = 0
         self._changed = threading.Condition()
         self._path = folder / f"{uuid4().hex}.txt"
 
@@ -46,7 +47,7 @@ class Spending:
     def reserve(self) -> bool:
         """Sets aside what one more answer is likely to take; False where the budget does not cover it.
 
-        What answers take is known from those of this session: until there is one, one is asked for at a time.
+        What answers take is known from those before: until there is one, one is asked for at a time.
         """
         with self._changed:
             covered = self._covers(self._reserved + 1)
@@ -75,30 +76,31 @@ class Spending:
     def note(self, engine: str, tokens: int, cost: float) -> None:
         """Writes down what one engine of this process has taken so far: one answer more than before."""
         with self._changed:
-            if not self._answers:
+            if not self._by_engine:
                 self._folder.mkdir(parents=True, exist_ok=True)
             self._answers += 1
             before = self._by_engine.get(engine, (0, 0.0))
             self._by_engine[engine] = max(tokens, before[0]), max(cost, before[1])  # another thread may know of more
-            here = [total - before for total, before in zip(self.total, self._before, strict=True)]
+            tokens, cost = self.total[0] - self._before[0], self.total[1] - self._before[1]
+            answers = self._answers - self._answers_before
             file = os.open(self._path, os.O_CREAT | os.O_WRONLY)
             try:  # as many bytes each time, over those before: a kill cannot cut them short
-                os.pwrite(file, f"{here[0]:20d} {here[1]:20.8f}\n".encode(), 0)
+                os.pwrite(file, f"{tokens:20d} {cost:20.8f} {answers:20d}\n".encode(), 0)
             finally:
                 os.close(file)
 
     def _covers(self, answers: int) -> bool:
-        for limit, spent, before in zip((self._tokens, self._money), self.total, self._before, strict=True):
+        for limit, spent in zip((self._tokens, self._money), self.total, strict=True):
             if limit is None:
                 continue
-            likely = answers * (spent - before) / max(1, self._answers)
+            likely = answers * spent / max(1, self._answers)
             if spent >= limit or spent + likely > limit or (answers > 1 and not self._answers):
                 return False
         return True
 
 
-def _read(path: Path) -> tuple[int, float]:
+def _read(path: Path) -> tuple[int, float, int]:
     with suppress(OSError, ValueError):
-        tokens, cost = path.read_text().split()
-        return int(tokens), float(cost)
-    return 0, 0.0
+        tokens, cost, answers = path.read_text().split()
+        return int(tokens), float(cost), int(answers)
+    return 0, 0.0, 0

@@ -15,7 +15,7 @@ from humpback.engines.limit import Limit
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries, at most, where the server names none."""
 
-_MAX_LOST = 8
+_MAX_LOST = 3
 """Tries in a row that end without any answer: then one of several servers is taken to be down."""
 
 place: ContextVar[tuple[int, int]] = ContextVar("place", default=(-1, 0))
