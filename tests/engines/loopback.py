@@ -79,8 +79,8 @@ class Loopback(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, respond: Respond, models: object = None, status: int = 200) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, respond: Respond, models: object = None, status: int = 200, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
         self.respond = respond
         self.models = (status, models or {"data": [{"id": "m", "owned_by": "me"}]})
         self.bodies: list[Json] = []
@@ -141,7 +141,7 @@ def given(answer: object) -> Respond:
     return lambda handler, body: handler.send_json(200, answer)
 
 
-def settings(url: str, **server: object) -> ModelSettings:
+def settings(url: str | list[str], **server: object) -> ModelSettings:
     """Settings for a server on this machine."""
     chosen = {"base_url": url, "retries": 3, "timeout": 20.0} | server
     return ModelSettings.model_validate({"name": "m", "engine": "openai", "server": chosen})

@@ -60,7 +60,7 @@ def test_the_name_of_the_limit_is_learned():
     with serving(Loopback(respond)) as server:
         found = answers(server, 6, concurrency=1)
     assert all(answer.text == "Fine." for answer in found.values())
-    assert len(server.bodies) == 7
+    assert 7 <= len(server.bodies) <= 8, "the one under way, and perhaps one that was ready"
     assert server.bodies[-1]["max_completion_tokens"] == 8
 
 

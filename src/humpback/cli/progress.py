@@ -96,7 +96,7 @@ class ProgressDisplay:
         self._progress = progress
         if self._task is not None:
             loss = "" if progress.loss is None else f"loss {progress.loss:.3f}"
-            note = f"{progress.answers:,} answers, {progress.tokens:,} tokens" if progress.answers else loss
+            note = progress.answers_in_words() if progress.answers else loss
             self._bars.update(self._task, completed=progress.completed, total=progress.total, note=note)
 
     def end(self, stage: Stage, counts: Counts) -> None:

@@ -98,6 +98,16 @@ class RunSettings(Settings):
     """Workers for the stages that need no model; 0 takes one for each core. No number of them changes a result."""
     price_per_hour: Annotated[float, Field(ge=0)] = 0.0
     """What an hour of the machine costs, in any currency: `humpback plan` then says what each stage costs."""
+    budget: Annotated[float, Field(gt=0)] | None = None
+    """What the answers of all servers may cost together, in the currency of their prices. When it is used up the run
+    ends and keeps every answer; with a higher budget it goes on."""
+    budget_tokens: Positive | None = None
+    """The same in tokens, read and written."""
+
+    def contradictions(self) -> Iterator[str]:
+        """A budget needs one account."""
+        if self.executor == "ray" and (self.budget or self.budget_tokens):
+            yield "executor is ray, whose workers each keep an account of their own: remove budget and budget_tokens"
 
 
 class Config(Settings):

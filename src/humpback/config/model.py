@@ -19,14 +19,16 @@ from humpback.config.paths import path_in
 class ServerSettings(Settings):
     """The server that answers, where `model.engine` is 'openai': vLLM, llama.cpp, Ollama, a hosted one."""
 
-    base_url: str = ""
-    """Its address up to and with '/v1', such as http://localhost:8000/v1."""
+    base_url: str | tuple[str, ...] = ""
+    """Its address up to and with '/v1', such as http://localhost:8000/v1. A list of several that serve the same model:
+    they share the requests, and what one that is down does not answer, the others do. Records name the first."""
     api_key_env: str = ""
     """Name of the environment variable that holds the key; empty sends none. The key itself is never written down."""
-    concurrency: Positive = 32
-    """Requests under way at a time."""
+    concurrency: Positive | None = None
+    """Requests under way at a time at each address: so many, and fewer only while the server refuses some. If not
+    given, as many as make it faster, found out on the way."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
-    """No more requests than this in a minute, spread evenly, further tries included; 0 sets no limit."""
+    """No more requests than this in a minute to each address, spread evenly, further tries included; 0: no limit."""
     timeout: Annotated[float, Field(gt=0)] = 300.0
     """Seconds that one try may take, to the last byte of the answer."""
     retries: Annotated[int, Field(ge=0)] = 6
@@ -47,19 +49,19 @@ class ServerSettings(Settings):
     """Fields to add to each request or put in the place of ours; null leaves one out. Not for secrets: settings are
     kept with the results."""
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses; none where none is given."""
+        return (self.base_url,) if isinstance(self.base_url, str) and self.base_url else tuple(self.base_url)
+
     @field_validator("base_url")
     @classmethod
-    def _address(cls, url: str) -> str:
-        """Messages never show the address: a key may have been put into it."""
-        if not url:
-            return url
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("is no address: write it like http://localhost:8000/v1")
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-            raise ValueError("may hold no name, password or query: put the key into an environment variable and name "
-                             "it in api_key_env")  # fmt: skip
-        return url.rstrip("/")
+    def _addresses(cls, urls: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if isinstance(urls, str):
+            return _address(urls) if urls else urls
+        if len(set(urls)) < len(urls):
+            raise ValueError("names an address twice")
+        return tuple(map(_address, urls))
 
     @field_validator("api_key_env")
     @classmethod
@@ -75,6 +77,18 @@ class ServerSettings(Settings):
         if ours := sorted({"model", "messages", "n", "stream"} & set(body)):
             raise ValueError(f"cannot change {', '.join(ours)}")
         return body
+
+
+def _address(url: str) -> str:
+    """Messages never show the address: a key may have been put into it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no address: write it like http://localhost:8000/v1")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "may hold no name, password or query: put the key into an environment variable and name it in api_key_env"
+        )
+    return url.rstrip("/")
 
 
 class VllmSettings(Settings):
@@ -130,7 +144,7 @@ class ModelSettings(Settings):
 
     def contradictions(self) -> Iterator[str]:
         """What a server needs."""
-        if self.engine_spec.is_server and not self.server.base_url:
+        if self.engine_spec.is_server and not self.server.addresses:
             yield f"engine '{self.engine}' needs server.base_url, such as http://localhost:8000/v1"
         if self.engine_spec.is_server and self.name.startswith("package:"):
             yield f"engine '{self.engine}' needs in name what the server calls the model"

@@ -32,6 +32,7 @@ RESULT_NEUTRAL: Mapping[str, str] = {
     "run.executor": "says where stages are carried out; random numbers follow from records",
     "run.workers": "says how many do it; random numbers follow from records",
     "run.price_per_hour": "is a figure that plan multiplies by",
+    **dict.fromkeys(("run.budget", "run.budget_tokens"), "says when a run stops, and it goes on from there"),
     **dict.fromkeys(
         (f"model.server.{name}" for name in (
             "base_url", "api_key_env", "concurrency", "requests_per_minute", "timeout", "retries", "logprobs",

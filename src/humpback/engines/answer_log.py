@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from uuid import uuid4
 
 from humpback.engines.base import Engine
+from humpback.engines.spending import Spending
 from humpback.records import (
     Completion,
     Embedding,
@@ -35,22 +37,40 @@ _SYNC_SECONDS = 1.0
 this often: what a power cut can cost."""
 
 
+class _Writing(threading.local):
+    """What one thread has written down for the shard that it works on."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.file: IO[str] | None = None
+        self.used: list[str] = []
+        self.synced = 0.0
+
+
 class AnswerLog:
-    """An engine that looks an answer up before it asks.
+    """An engine that looks an answer up before it asks, and asks no more than the budget covers.
+
+    Several threads may use it, each for a shard of its own.
 
     Args:
         engine: Who is asked.
         folder: Where answers are kept until the shard that they are for is committed. Several processes may share it:
-            each writes a file of its own.
+            each writes files of its own.
+        spending: Is told what the answers take.
+
+    Raises:
+        ConfigError: There is a budget in money, and the answers have no price.
     """
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path, spending: Spending) -> None:
         self._engine = engine
         self._folder = folder
+        self._spending = spending
+        spending.check_prices(engine.model, priced=getattr(self.spent, "priced", True))
         self._answers = _read(folder)
-        self._path = folder / f"{uuid4().hex}.jsonl"
-        self._file: IO[str] | None = None
-        self._synced = 0.0
+        self._name = uuid4().hex
+        self._here = _Writing()
+        self._files: list[IO[str]] = []
 
     @property
     def model(self) -> str:
@@ -58,7 +78,7 @@ class AnswerLog:
         return self._engine.model
 
     @property
-    def spent(self) -> object:
+    def spent(self) -> Any:
         """What the answers of a server took."""
         return getattr(self._engine, "spent", "")
 
@@ -76,18 +96,21 @@ class AnswerLog:
 
     def close(self) -> None:
         """Frees the model. What is written down stays."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
         self._engine.close()
+        for file in list(self._files):
+            file.close()
 
     def forget(self) -> None:
-        """Throws away what this process has written down: its shard is committed."""
-        self._answers.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            self._path.unlink(missing_ok=True)
+        """Throws away what this thread has written down or looked up: its shard is committed."""
+        here = self._here
+        for key in here.used:
+            self._answers.pop(key, None)
+        here.used.clear()
+        if here.file is not None and here.path is not None:
+            here.file.close()
+            self._files.remove(here.file)
+            here.path.unlink(missing_ok=True)
+            here.file = None
 
     def _answered(
         self,
@@ -95,35 +118,66 @@ class AnswerLog:
         ask: Callable[[Iterable[Asked]], Iterator[Answer]],
         restore: Callable[[dict[str, Any]], Answer],
     ) -> Iterator[Answer]:
-        keys: dict[str, str] = {}
-        logged: list[Answer] = []
+        # Those that begin alike one after the other: a server reads what they share once.
+        ordered = sorted(requests, key=lambda request: [message.text for message in request.messages])
+        keys: dict[str, str] = {r.id: content_id(self.model, type(r).__name__, _as_json(r)) for r in ordered}
+        waiting = deque(request for request in ordered if keys[request.id] not in self._answers)
+        self._here.used = [*self._here.used, *(key for key in keys.values() if key in self._answers)]
+        for request in ordered:
+            if keys[request.id] in self._answers:
+                yield restore(self._answers[keys[request.id]])
+        while waiting:
+            asked = len(waiting)
+            yield from self._asked(waiting, ask, keys)
+            if len(waiting) == asked:
+                self._spending.wait()
 
-        def missing() -> Iterator[Asked]:
-            for request in requests:
-                key = content_id(self.model, type(request).__name__, json.dumps(asdict(request)))
-                if key in self._answers:
-                    logged.append(restore(self._answers[key]))
-                else:
-                    keys[request.id] = key
-                    yield request
+    def _asked(
+        self,
+        waiting: deque[Asked],
+        ask: Callable[[Iterable[Asked]], Iterator[Answer]],
+        keys: Mapping[str, str],
+    ) -> Iterator[Answer]:
+        """Asks for as many as the budget covers, as far as can be said now."""
+        under_way = 0
 
-        for answer in ask(missing()):
-            # A request that failed has cost nothing that is worth keeping, and may succeed at the next try.
-            if not answer.error:
-                self._write(keys[answer.id], asdict(answer))
-            yield answer
-        yield from logged
+        def covered() -> Iterator[Asked]:
+            nonlocal under_way
+            while waiting and self._spending.reserve():
+                under_way += 1
+                yield waiting.popleft()
 
-    def _write(self, key: str, answer: dict[str, Any]) -> None:
-        if self._file is None:
+        try:
+            for answer in ask(covered()):
+                # A request that failed is worth keeping no answer of, and may succeed at the next try.
+                if not answer.error:
+                    self._write(keys[answer.id], answer)
+                if spent := self.spent:
+                    self._spending.note(self._name, spent.read + spent.written, spent.cost)
+                under_way -= 1
+                self._spending.release()
+                yield answer
+        finally:
+            self._spending.release(under_way)
+
+    def _write(self, key: str, answer: Completion | Likelihood) -> None:
+        here = self._here
+        if here.file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8")
+            here.path = self._folder / f"{uuid4().hex}.jsonl"
+            here.file = here.path.open("a", encoding="utf-8")
+            self._files.append(here.file)
         # A lone surrogate in an answer is written as an escape, which UTF-8 could not hold.
-        self._file.write(json.dumps({"key": key, "answer": answer}) + "\n")
-        self._file.flush()
-        if time.monotonic() - self._synced > _SYNC_SECONDS:
-            os.fsync(self._file.fileno())
-            self._synced = time.monotonic()
+        here.file.write(_as_json({"key": key, "answer": answer}) + "\n")
+        here.file.flush()
+        if time.monotonic() - here.synced > _SYNC_SECONDS:
+            os.fsync(here.file.fileno())
+            here.synced = time.monotonic()
+
+
+def _as_json(content: object) -> str:
+    """Records as objects; four times as fast as by way of `asdict`."""
+    return json.dumps(content, default=lambda record: {name: getattr(record, name) for name in record.__slots__})
 
 
 def _read(folder: Path) -> dict[str, dict[str, Any]]:

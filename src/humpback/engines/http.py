@@ -1,9 +1,10 @@
-"""A server spoken to over HTTP: a bounded number of requests at a time, each tried again as long as that may help.
+"""A server spoken to over HTTP, or several as one: as many requests at a time as it bears, tried again if that helps.
 
 Sends JSON bodies, and gives what a reader makes of the JSON that comes back. An event loop in a thread of its own waits
-for the server; callers see a plain iterator. There are three kinds of failure: `Refused`, the fault of one request;
-`EngineError`, the fault of the server or of the settings; and a failure that another try may repair, which becomes one
-of the other two when no try is left. The key is never part of any of them, nor of a log.
+for the server; callers, who may be in several threads, see plain iterators. There are three kinds of failure:
+`Refused`, the fault of one request; `EngineError`, the fault of the server or of the settings; and a failure that
+another try may repair, which becomes one of the other two when no try is left. The key is never part of any of them,
+nor of a log.
 """
 
 from __future__ import annotations
@@ -12,24 +13,23 @@ import asyncio
 import concurrent.futures
 import json
 import os
-import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import count
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-import httpx2
+import aiohttp
 
 from humpback.config import ServerSettings
 from humpback.data_access.storable import storable
 from humpback.engines.replies import Json, error_text, read_body, retry_after
+from humpback.engines.turns import Address, Turns, place
 from humpback.errors import ConfigError, EngineError
-
-_LONGEST_WAIT = 60.0
-"""Seconds between two tries, at most, where the server names none."""
 
 _LONGEST_RETRY_AFTER = 600.0
 """A server that asks for a longer wait is taken to be closed."""
@@ -44,6 +44,9 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+_Lost = Literal["", "late", "broken off", "unreachable"]
+
+
 class Refused(Exception):
     """The server will not answer this one request."""
 
@@ -55,22 +58,25 @@ class _Failed(Exception):
         reason: What was seen.
         wait: Seconds that the server asks for.
         busy: Whether the server says that it has no time, so that the request cannot be to blame.
+        lost: Whether no answer came back at all, and why.
     """
 
-    def __init__(self, reason: str, wait: float = 0.0, *, busy: bool = False) -> None:
+    def __init__(self, reason: str, wait: float = 0.0, *, busy: bool = False, lost: _Lost = "") -> None:
         super().__init__(reason)
-        self.wait, self.busy = wait, busy
+        self.wait, self.busy, self.lost = wait, busy, lost
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
     status: int
-    headers: httpx2.Headers
+    headers: Mapping[str, str]
     body: bytes
 
 
 class Server:
-    """One server.
+    """One server, or several with the same model.
+
+    What one of several that is down does not answer, the others do; it is tried again later.
 
     Args:
         settings: Where it is and how it is to be treated.
@@ -82,14 +88,14 @@ class Server:
 
     def __init__(self, settings: ServerSettings, *, first_wait: float = 0.5) -> None:
         self._settings = settings
-        self._first_wait = first_wait
         self._key = _key(settings.api_key_env)
-        self._spacing = 60 / settings.requests_per_minute if settings.requests_per_minute else 0.0
-        self._next_turn = self._hold = 0.0
+        spacing = 60 / settings.requests_per_minute if settings.requests_per_minute else 0.0
+        self._turns = Turns(settings.addresses, settings.concurrency, spacing, first_wait)
+        self._calls = count()
         self._answered_at = float("-inf")
         self.tries = 0
         self._closed = False
-        self._client = self._open_client()
+        self._submitting = threading.Lock()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="humpback-server", daemon=True)
         self._thread.start()
@@ -97,9 +103,10 @@ class Server:
 
     def close(self) -> None:
         """Gives up what is under way. Calling it twice does no harm."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._submitting:
+            if self._closed:
+                return
+            self._closed = True
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
@@ -111,17 +118,18 @@ class Server:
         Raises:
             EngineError: The server cannot be worked with, or is closed.
         """
-        waiting = iter(items)
+        call, waiting = next(self._calls), enumerate(items)
         running: set[concurrent.futures.Future[Out]] = set()
         finished: SimpleQueue[concurrent.futures.Future[Out]] = SimpleQueue()
 
         def fill() -> None:
-            while len(running) < self._settings.concurrency:
+            # As many wait as are under way, so that a request is at hand when another ends.
+            while len(running) < 2 * self._turns.size:
                 try:
-                    item = next(waiting)
+                    number, item = next(waiting)
                 except StopIteration:
                     return
-                future = self._submit(item, work)
+                future = self._submit(item, work, (call, number))
                 running.add(future)
                 future.add_done_callback(finished.put)
 
@@ -141,29 +149,33 @@ class Server:
         future = self._submit(path, lambda path: self._ask("GET", path, None, read))
         return self._result(future)
 
-    async def post(self, path: str, body: Json, read: Callable[[Json], Out]) -> Out:
+    async def post(self, path: str, body: Json, read: Callable[[Json], Out], beginning: int = 0) -> Out:
         """Sends a body until the reader can read the answer.
 
         Args:
             path: Behind the base URL.
             body: What to send, as JSON.
             read: Makes something of the answer; ValueError, KeyError, TypeError and IndexError say that it is damaged.
+            beginning: The same number for bodies that begin alike; 0 for those that do not.
 
         Raises:
             Refused: The server will not answer this request.
             EngineError: It answers none, or the settings are wrong.
         """
         # Half a surrogate pair, which documents do hold, survives as an escape; what is made of it is the server's.
-        return await self._ask("POST", path, json.dumps(body).encode(), read)
+        return await self._ask("POST", path, json.dumps(body).encode(), read, beginning)
 
-    def _submit(self, item: In, work: Callable[[In], Awaitable[Out]]) -> concurrent.futures.Future[Out]:
-        if self._closed:
-            raise EngineError("the engine is closed", "open a new one")
-
+    def _submit(
+        self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int] = (-1, 0)
+    ) -> concurrent.futures.Future[Out]:
         async def run() -> Out:
+            place.set(order)
             return await work(item)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop)
+        with self._submitting:  # what is submitted before the end is seen by it
+            if self._closed:
+                raise EngineError("the engine is closed", "open a new one")
+            return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
     def _result(self, future: concurrent.futures.Future[Out]) -> Out:
         try:
@@ -171,17 +183,19 @@ class Server:
         except concurrent.futures.CancelledError:
             raise EngineError("the engine is closed", "open a new one") from None
 
-    def _open_client(self) -> httpx2.AsyncClient:
-        settings = self._settings
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        limits = httpx2.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
+    def _open_client(self) -> aiohttp.ClientSession:
         # One try has one deadline, set in `_try`; those of the client start again with every byte that drips in.
-        timeout = httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, settings.timeout))
-        return httpx2.AsyncClient(headers=headers, limits=limits, timeout=timeout)
+        return aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT_SECONDS, self._settings.timeout)),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=bool(urllib.request.getproxies()),
+        )
 
     async def _serve(self) -> None:
-        async with self._client:
-            self._loop, self._stop, self._large = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        self._loop, self._stop, self._large = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        async with self._open_client() as self._client:
             self._ready.set()
             await self._stop.wait()
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -189,52 +203,51 @@ class Server:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]) -> Out:
+    async def _ask(
+        self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out], beginning: int = 0
+    ) -> Out:
         failed = _Failed("")
-        for attempt in range(self._settings.retries + 1):
+        attempts = tries = 0
+        while attempts <= self._settings.retries:
             since = time.monotonic()
-            if attempt:
-                await asyncio.sleep(max(failed.wait, self._pause(attempt)))
-            await self._wait_for_turn()
+            if tries and not (failed.lost and len(self._turns.addresses) > 1):  # another server may answer at once
+                await asyncio.sleep(self._turns.pause(max(1, attempts)))
+            address = await self._turns.take(beginning)
             try:
-                return await self._try(method, path, body, read)
+                return await self._try(address, method, path, body, read)
             except _Failed as error:
                 failed = error
-                self._hold = max(self._hold, time.monotonic() + failed.wait)
-        tried = f"{failed}; tried {self._settings.retries + 1} times"
+            finally:
+                self._turns.end(address)
+            tries += 1
+            # A server that is too busy for this request and answers others has found its limit: that uses up no try.
+            attempts += not failed.busy or self._answered_at < since
+        tried = f"{failed}; tried {tries} times"
         if not failed.busy and self._answered_at > since:
             raise Refused(f"no answer, while others are answered ({tried})")
         raise EngineError(
-            f"no answer from {self._settings.base_url} ({tried})",
+            f"no answer from {', '.join(self._settings.addresses)} ({tried})",
             "check that the server runs, then run the command again to continue; or raise model.server.retries",
             retryable=True,
         )
 
-    def _pause(self, attempt: int) -> float:
-        """Exponential, and by chance up to half shorter, so that many requests do not come back at once."""
-        longest = min(self._first_wait * 2.0 ** (attempt - 1), _LONGEST_WAIT)
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - decides no result
-
-    async def _wait_for_turn(self) -> None:
-        """Waits until another request may be sent: not above the rate, and not while the server asks for quiet."""
-        if self._spacing:
-            turn = max(time.monotonic(), self._next_turn, self._hold)
-            self._next_turn = turn + self._spacing
-            await asyncio.sleep(turn - time.monotonic())
-        while (wait := self._hold - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
-
-    async def _try(self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]) -> Out:
+    async def _try(
+        self, address: Address, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]
+    ) -> Out:
         self.tries += 1
+        sent, changes = time.monotonic(), address.limit.changes
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                reply = await self._exchange(method, path, body)
-        except TimeoutError:
-            raise _Failed(f"no whole answer within {self._settings.timeout:g} s") from None
-        except httpx2.HTTPError as error:
-            raise _Failed(self._clean(f"{type(error).__name__}: {error}")) from None
-        if reply.status != 200:
-            raise self._error_of_status(reply)
+            reply = await self._exchange(f"{address.url}/{path}", method, body)
+            if reply.status != 200:
+                raise self._error_of_status(address.url, reply)
+        except _Failed as failed:
+            if failed.lost:
+                self._turns.lose(address, unreachable=failed.lost == "unreachable")
+            if failed.busy or failed.lost == "late":
+                address.limit.refused(changes, holds=failed.wait > 0)
+            address.hold(failed.wait)
+            raise
+        address.lost, address.down = 0, False
         try:
             content = read_body(reply.body)
             if content.get("error") and "choices" not in content:
@@ -243,15 +256,31 @@ class Server:
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _Failed(self._clean(f"a damaged answer: {error}")) from None
         self._answered_at = time.monotonic()
+        if self._turns.waiting:
+            address.limit.answered(self._answered_at - sent, changes)
         return result
 
-    async def _exchange(self, method: str, path: str, body: bytes | None) -> _Reply:
-        url = f"{self._settings.base_url}/{path}"
+    async def _exchange(self, url: str, method: str, body: bytes | None) -> _Reply:
+        """One try, with what went wrong on the way."""
+        timeout = self._settings.timeout
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._read(url, method, body)
+        except TimeoutError:
+            raise _Failed(f"no whole answer within {timeout:g} s", lost="late") from None
+        except (aiohttp.ClientError, OSError) as error:
+            reason = self._clean(f"{type(error).__name__}: {error}")
+            unreachable = isinstance(error, aiohttp.ClientConnectorError)
+            raise _Failed(reason, lost="unreachable" if unreachable else "broken off") from None
+
+    async def _read(self, url: str, method: str, body: bytes | None) -> _Reply:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         async with AsyncExitStack() as stack:
-            response = await stack.enter_async_context(self._client.stream(method, url, content=body, headers=headers))
+            response = await stack.enter_async_context(
+                self._client.request(method, url, data=body, headers=headers, allow_redirects=False)
+            )
             pieces, size, large = [], 0, False
-            async for piece in response.aiter_bytes():
+            async for piece in response.content.iter_any():
                 size += len(piece)
                 if size > _LARGE_ANSWER_BYTES and not large:  # one at a time: endless answers share this memory
                     await stack.enter_async_context(self._large)
@@ -259,13 +288,12 @@ class Server:
                 if size > _MAX_ANSWER_BYTES:
                     raise _Failed(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MiB")
                 pieces.append(piece)
-            return _Reply(response.status_code, response.headers, b"".join(pieces))
+            return _Reply(response.status, response.headers, b"".join(pieces))
 
-    def _error_of_status(self, reply: _Reply) -> Exception:
+    def _error_of_status(self, url: str, reply: _Reply) -> Exception:
         """What a status other than 200 means."""
         status, words = reply.status, self._clean(error_text(reply.body))
         summary = f"status {status}" + (f": {words}" if words else "")
-        url = self._settings.base_url
         if status in _ONE_REQUEST:
             return Refused(words or summary)
         if status == 429 and "insufficient_quota" in reply.body.decode(errors="replace"):

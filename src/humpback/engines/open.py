@@ -60,8 +60,3 @@ def _opener(spec: EngineSpec) -> Opener:
             f"pip install 'humpback-align[{spec.extra}]', or set model.engine to transformers",
         ) from None
     return opener
-
-
-def account(engine: Engine) -> str:
-    """What the answers of a server took; empty where a model is on this machine, whose time is all it takes."""
-    return str(getattr(engine, "spent", ""))

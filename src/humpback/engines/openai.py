@@ -24,6 +24,7 @@ from humpback.config import ModelSettings
 from humpback.engines import replies
 from humpback.engines.http import Refused, Server
 from humpback.engines.replies import ChatReply, Json, Prompt
+from humpback.engines.server_table import with_table
 from humpback.errors import EngineError, UnsupportedError
 from humpback.models.sources import identify
 from humpback.records import (
@@ -67,6 +68,7 @@ class ServerUsage:
         read: Tokens read, by the server's count.
         written: Tokens generated, by the server's count.
         cost: What those tokens cost at the prices in the settings.
+        priced: Whether the settings give any.
     """
 
     requests: int = 0
@@ -74,6 +76,7 @@ class ServerUsage:
     read: int = 0
     written: int = 0
     cost: float = 0.0
+    priced: bool = False
 
     def __str__(self) -> str:
         sent = f" ({self.tries:,} sent)" if self.tries > self.requests else ""
@@ -98,7 +101,7 @@ class OpenAIEngine:
         self._name = settings.name
         self._length_field = "max_tokens"
         self._refused = 0
-        self._spent = ServerUsage()
+        self._spent = ServerUsage(priced=bool({"price_read", "price_written"} & settings.server.model_fields_set))
         self._server = Server(settings.server, first_wait=first_wait)
         try:
             models = self._list_models()
@@ -251,10 +254,11 @@ class OpenAIEngine:
 
     async def _ask(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
         """Sends a conversation; one that is too long, with less and less of what may be cut."""
+        beginning = hash(messages[:-1]) if len(messages) > 1 else 0
         for _ in range(_CUTS):
             body = self._body(messages, prefix, fields)
             try:
-                answer = await self._server.post(_CHAT, body, read)
+                answer = await self._server.post(_CHAT, body, read, beginning)
             except Refused as refused:
                 if "max_tokens" in body and "max_completion_tokens" in str(refused):
                     self._length_field = "max_completion_tokens"  # what newer models call it
@@ -313,7 +317,7 @@ class OpenAIEngine:
 
 def open_model(path: Path, identity: str, settings: ModelSettings) -> OpenAIEngine:
     """The model that the settings name on their server, which says itself what it is."""
-    return OpenAIEngine(settings)
+    return OpenAIEngine(with_table(settings))
 
 
 def _is_about_logprobs(refused: Refused) -> bool:

@@ -73,7 +73,7 @@ def identify(settings: ModelSettings, recorded: str = "") -> str:
     if settings.engine_spec.dry_run:
         return "fake"
     if settings.engine_spec.is_server:
-        return f"{settings.name}@{urlsplit(settings.server.base_url).netloc}"
+        return f"{settings.name}@{urlsplit(settings.server.addresses[0]).netloc}"
     name = settings.name
     if name.startswith("package:"):
         packaged = installed_model(name)

@@ -7,7 +7,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import cache
 from importlib import metadata
@@ -54,7 +54,7 @@ def execute(
     inputs = RunInputs(run, config, plan)
     workers = workers_of(config)
     progress = progress or NoProgress()
-    meter = Meter(run, progress)
+    meter = Meter(run, progress, cost=lambda: inputs.spending.total[1])
     inputs.on_answer = meter.answered
     runner = _StageRunner(inputs, workers, meter)
     pending = [item for item in status(plan, run) if item.state != "done"]
@@ -152,9 +152,10 @@ class _StageRunner:
         for job in steps:
             pending = job.pending()
             unit = f"{type(job).__name__.removesuffix('Job').lower()} tasks" if len(steps) > 1 else ""
-            for completed, task in enumerate(self._workers.run(job, pending, model=stage.model), 1):
-                self._meter.advance(completed, len(pending), unit=unit)
-                yield task
+            with closing(self._workers.run(job, pending, model=stage.model, waits=stage.waits)) as finished:
+                for completed, task in enumerate(finished, 1):
+                    self._meter.advance(completed, len(pending), unit=unit)
+                    yield task
 
     def _train(self, work: Train, stage: Stage, folder: StageFolder) -> tuple[Counts, dict[str, Any]]:
         """Trains into a folder that appears under its name when it is whole; checkpoints stay until then."""

@@ -14,7 +14,8 @@ from humpback.config import Config, ModelSettings
 from humpback.engines.answer_log import AnswerLog
 from humpback.engines.base import Engine
 from humpback.engines.counted import CountedEngine
-from humpback.engines.open import account, open_engine
+from humpback.engines.open import open_engine
+from humpback.engines.spending import Spending
 from humpback.prompts import use_texts
 from humpback.records import content_id
 from humpback.runs.recipe import Recipe
@@ -47,7 +48,8 @@ class RunInputs:
         """Called with the tokens of each answer that a model gives in this process."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"on_answer": None}  # a worker in another process has nobody to tell
+        # A worker in another process has nobody to tell, and keeps an account of its own.
+        return {name: value for name, value in self.__dict__.items() if name != "spending"} | {"on_answer": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -56,7 +58,7 @@ class RunInputs:
     def of_stage(self, stage: str) -> RunInputs:
         """The same for the work of one stage: answers of a server are written down in its folder as they arrive."""
         inputs = copy(self)
-        inputs._stage, inputs._logs, inputs.on_answer = stage, [], self.on_answer
+        inputs._stage, inputs._logs, inputs.on_answer, inputs.spending = stage, [], self.on_answer, self.spending
         return inputs
 
     def records(self, stage: str, kind: type[R]) -> Iterator[R]:
@@ -77,6 +79,14 @@ class RunInputs:
         if not is_remote(folder.path):
             return folder.work_path
         return models.cache_folder() / "runs" / content_id(str(self.run.path), self._recipes[stage].fingerprint)
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What the run has spent on servers."""
+        folder = self.run.path / "spent"
+        if is_remote(folder):
+            folder = models.cache_folder() / "runs" / content_id(str(self.run.path)) / "spent"
+        return Spending(folder, self._config.run.budget, self._config.run.budget_tokens)
 
     @cached_property
     def _base(self) -> models.ModelFolder:
@@ -100,17 +110,17 @@ class RunInputs:
                 yield CountedEngine(logged, self.on_answer) if self.on_answer else logged
             finally:
                 logged.close()
-                if spent := account(engine):
+                if spent := str(getattr(engine, "spent", "")):  # a model on this machine takes nothing but its time
                     self.run.log("spent", stage=self._stage, model=engine.model, spent=spent)
 
     def forget_answers(self) -> None:
-        """Throws away the answers that were written down for a shard: it is committed."""
+        """Throws away the answers that this thread has written down for a shard: it is committed."""
         for log in self._logs:
             log.forget()
 
     def _logged(self, engine: Engine, settings: ModelSettings) -> Engine:
         if not settings.engine_spec.keeps_answers or not self._stage:
             return engine
-        log = AnswerLog(engine, self.scratch(self._stage) / "answers")
+        log = AnswerLog(engine, self.scratch(self._stage) / "answers", self.spending)
         self._logs.append(log)
         return log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,7 @@ class StageProgress:
         loss: Of a training: the last mean loss per target token.
         answers: What the model of this process has answered.
         tokens: Tokens that it read and wrote for that.
+        cost: What the answers of servers have cost the run so far.
     """
 
     stage: str
@@ -45,6 +47,7 @@ class StageProgress:
     loss: float | None = None
     answers: int = 0
     tokens: int = 0
+    cost: float = 0.0
 
     @property
     def seconds_left(self) -> float | None:
@@ -62,8 +65,13 @@ class StageProgress:
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
         if self.answers:
-            parts.append(f"{self.answers:,} answers, {self.tokens:,} tokens")
+            parts.append(self.answers_in_words())
         return ", ".join(parts)
+
+    def answers_in_words(self) -> str:
+        """What was answered, what it took and what all has cost."""
+        cost = f", cost {self.cost:.4f}" if self.cost else ""
+        return f"{self.answers:,} answers, {self.tokens:,} tokens{cost}"
 
 
 def duration(seconds: float) -> str:
@@ -123,10 +131,19 @@ class Meter:
         run: The run folder.
         progress: Whom to tell.
         clock: Seconds.
+        cost: What the answers of servers have cost the run so far.
     """
 
-    def __init__(self, run: Run, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        run: Run,
+        progress: Progress,
+        clock: Callable[[], float] = time.monotonic,
+        cost: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._run = run
+        self._cost = cost
+        self._lock = threading.Lock()
         self._progress = progress
         self._clock = clock
         self._current = StageProgress("")
@@ -163,11 +180,12 @@ class Meter:
         self._tell(now)
 
     def answered(self, tokens: int) -> None:
-        """A model of this process has answered."""
-        self._answers += 1
-        self._tokens += tokens
-        if (now := self._clock()) - self._told >= _TELL_SECONDS:
-            self._tell(now)
+        """A model of this process has answered; any thread may say so."""
+        with self._lock:
+            self._answers += 1
+            self._tokens += tokens
+            if (now := self._clock()) - self._told >= _TELL_SECONDS:
+                self._tell(now)
 
     def end(self, stage: Stage, counts: Counts) -> None:
         """A stage is done."""
@@ -180,8 +198,9 @@ class Meter:
     def _tell(self, now: float) -> None:
         self._told = now
         self._current = replace(
-            self._current, seconds=round(now - self._begun, 1), answers=self._answers, tokens=self._tokens
-        )
+            self._current, seconds=round(now - self._begun, 1), answers=self._answers, tokens=self._tokens,
+            cost=self._cost(),
+        )  # fmt: skip
         self._progress.advance(self._current)
         if now - self._saved >= _SAVE_SECONDS:
             self._saved = now

@@ -155,6 +155,11 @@ class Stage:
     check: Callable[[Inputs], None] = field(default=lambda inputs: None)
     """Raises StageError where the result must not be used."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether its work is to wait for a server."""
+        return any(model.settings.engine_spec.keeps_answers for model in self.external)
+
 
 def names_of(*inputs: Stage | ExternalModel) -> tuple[str, ...]:
     """What `Stage.needs` says of these inputs: the names of the stages among them."""

@@ -82,11 +82,15 @@ class MapShardsJob:
         folder = self.inputs.run.stage(self.stage.name)
         inputs = self.inputs.of_stage(self.stage.name)
         with self.work.open(inputs) as step:
+            committed = 0.0
 
             def do(index: int) -> None:
+                nonlocal committed
                 since = time.monotonic()
                 outcome = step(*(inputs.run.stage(name).shard(index, kind) for name, kind in self.work.over))
-                commit(self.stage, folder, index, outcome, since)
+                # Shards that wait for a server together share the time.
+                commit(self.stage, folder, index, outcome, max(since, committed))
+                committed = time.monotonic()
                 inputs.forget_answers()
 
             yield do

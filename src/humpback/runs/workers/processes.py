@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -41,11 +41,11 @@ class ProcessWorkers:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         self._workers = workers or cores
 
-    def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: bool = False) -> Generator[int]:
         """Runs every task; starts no process where one worker is enough."""
         workers = min(self._workers or 1, len(tasks))
         if model or workers <= 1 or len(tasks) < job.min_parallel_tasks:
-            yield from InProcess().run(job, tasks, model=model)
+            yield from InProcess().run(job, tasks, model=model, waits=waits)
             return
         pending = list(tasks)
         deaths = 0

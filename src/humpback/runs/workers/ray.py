@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,8 @@ class RayWorkers:
         self._gpus = gpus
         self._pool: _ActorPool | None = None
 
-    def run(self, job: Job, tasks: Sequence[int], *, model: bool) -> Iterator[int]:
-        """Runs every task."""
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: bool = False) -> Generator[int]:
+        """Runs every task; several actors wait for a server at a time anyway."""
         pool = self._pool_for(model)
         pool.set_job(cloudpickle.dumps(job))
         pending = list(reversed(tasks))
