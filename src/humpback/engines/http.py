@@ -47,6 +47,10 @@ class Refused(Exception):
     """The server will not answer this one request."""
 
 
+class Unanswered(EngineError):
+    """No try brought an answer, nor to other requests meanwhile; the server or the request may be to blame."""
+
+
 class _Failed(Exception):
     """A try that failed, and that another may repair.
 
@@ -87,6 +91,7 @@ class Server:
         self._next_turn = self._hold = 0.0
         self._answered_at = float("-inf")
         self.tries = 0
+        self.has_answered = False
         self._closed = False
         self._client = self._open_client()
         self._ready = threading.Event()
@@ -150,7 +155,7 @@ class Server:
 
         Raises:
             Refused: The server will not answer this request.
-            EngineError: It answers none, or the settings are wrong.
+            EngineError: It answers none (`Unanswered` where it did not call itself busy), or the settings are wrong.
         """
         # Half a surrogate pair, which documents do hold, survives as an escape; what is made of it is the server's.
         return await self._ask("POST", path, json.dumps(body).encode(), read)
@@ -203,7 +208,7 @@ class Server:
         tried = f"{failed}; tried {self._settings.retries + 1} times"
         if not failed.busy and self._answered_at > since:
             raise Refused(f"no answer, while others are answered ({tried})")
-        raise EngineError(
+        raise (EngineError if failed.busy else Unanswered)(
             f"no answer from {self._settings.base_url} ({tried})",
             "check that the server runs, then run the command again to continue; or raise model.server.retries",
             retryable=True,
@@ -265,7 +270,7 @@ class Server:
         status, words = reply.status, self._clean(error_text(reply.body))
         summary = f"status {status}" + (f": {words}" if words else "")
         url = self._settings.base_url
-        if status in _ONE_REQUEST:
+        if status in _ONE_REQUEST or (status == 403 and self.has_answered):  # a text that may not be sent, not the key
             return Refused(words or summary)
         if status == 429 and "insufficient_quota" in reply.body.decode(errors="replace"):
             return EngineError(f"{url} says that the quota is used up", "see the account that the key belongs to")
