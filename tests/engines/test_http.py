@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from itertools import count
 
 import pytest
@@ -143,6 +144,40 @@ def test_a_server_that_refuses_everything_is_not_asked_for_ever():
         with pytest.raises(EngineError, match=r"refuses every request \(unknown field 'seed'\)"):
             answers(server, 100, concurrency=4)
         assert len(server.bodies) < 30
+
+
+def after(answered: int, then: Respond) -> Respond:
+    """Answers so many questions as it should, and then each in one way."""
+
+    def respond(handler: Handler, body: Json) -> None:
+        good = len(handler.server.bodies) <= answered
+        handler.send_json(200, reply()) if good else then(handler, body)
+
+    return respond
+
+
+def test_a_server_that_begins_to_refuse_everything_is_not_asked_for_ever_either():
+    with serving(Loopback(after(5, status(400, "no such adapter")))) as server:
+        with pytest.raises(EngineError, match=r"refuses every request \(no such adapter\)"):
+            answers(server, 100, concurrency=1)
+        assert len(server.bodies) < 50
+
+
+@pytest.mark.parametrize("fault", [status(400, "content_filter: hate"), status(403, "flagged by moderation")])
+def test_texts_that_a_filter_stops_say_nothing_of_the_others(fault):
+    with serving(Loopback(after(1, fault))) as server:
+        found = answers(server, 60, concurrency=1)
+    assert Counter(bool(answer.error) for answer in found.values()) == {True: 59, False: 1}
+
+
+def test_the_only_request_that_is_left_fails_alone_too():
+    def respond(handler: Handler, body: Json) -> None:
+        handler.send_json(*((500, {"error": "assertion failed"}) if "Question" in str(body) else (200, reply())))
+
+    with serving(Loopback(respond)) as server:
+        found = answers(server, 1, retries=1)
+    assert "assertion failed" in found["r0"].error
+    assert len(server.bodies) == 3
 
 
 @pytest.mark.parametrize("fault", [reset, hang, status(500), status(429), truncated])

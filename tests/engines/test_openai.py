@@ -13,7 +13,7 @@ from humpback.errors import EngineError
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES
 from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling
 from tests.engines.contract import TEXTS, EngineContract, ask
-from tests.engines.loopback import Json, Loopback, Model, open_on, reply, serving, settings
+from tests.engines.loopback import Json, Loopback, Model, choice, open_on, reply, serving, settings
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,28 @@ def test_a_server_without_top_logprobs_names_the_scorer_that_works():
     bare["choices"][0]["logprobs"] = None
     with pytest.raises(EngineError, match=r"top_logprobs.*curate.scorer to rating"):
         weigh(bare)
+
+
+@pytest.mark.parametrize(
+    ("odd", "expected"),
+    [
+        ({"finish_reason": "content_filter", "message": {"content": None}, "logprobs": None}, "content_filter"),
+        ({"message": {"content": ""}, "logprobs": {"content": []}}, "the reply is empty"),
+        ({"message": {"content": "Sorry."}, "logprobs": None}, "does not come to an answer"),
+    ],
+)
+def test_one_reply_without_a_distribution_says_nothing_of_the_server(odd, expected):
+    def respond(handler, body):
+        fine = "0" in str(body["messages"])
+        handler.send_json(200, places({"4": 0.9}) if fine else choice(**odd))
+
+    with serving(Loopback(respond)) as server:
+        engine = open_on(server, concurrency=1, prefill="none")
+        asked = [LikelihoodRequest(f"{i}", ask(f"Rate {i}."), GRADES) for i in (0, 1)]
+        errors = {answer.id: answer.error for answer in engine.loglikelihood(asked)}
+        engine.close()
+    assert errors["0"] == ""
+    assert expected in errors["1"]
 
 
 def test_a_server_without_likelihoods_of_texts_names_the_scorers_that_work():

@@ -6,19 +6,23 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from humpback.augment import Examples
-from humpback.config import Config, ExampleSettings
+from humpback.augment import Examples, instruct
+from humpback.config import AugmentSettings, Config, ExampleSettings
+from humpback.engines.fake import FakeEngine
 from humpback.errors import InputError
 from humpback.method.plan import plan
-from humpback.records import Pair, Segment
+from humpback.records import Pair, Rating, Segment
+from humpback.runs.store import Run
 from tests.command import humpback, mistake
-from tests.engines.loopback import Handler, Loopback, reply, serving
+from tests.engines.loopback import Handler, Loopback, choice, reply, serving
+from tests.engines.test_openai import places
 
 
 @pytest.fixture
@@ -65,8 +69,16 @@ def test_a_run_without_a_training_ends_at_the_curated_set(served, server, tmp_pa
     assert len(rows) == 12
     assert all(row["messages"][0]["content"].startswith("What should I know about") for row in rows)
     assert not (out / "export" / "model").exists()
-    assert "big" in (out / "export/dataset/README.md").read_text()
-    assert "No held-out comparison was made" in (out / "report.html").read_text()
+    card, report = (out / "export/dataset/README.md").read_text(), (out / "report.html").read_text()
+    assert "written by `big`" in card
+    assert "| rated by | `big` |" in card
+    assert "The licence of `big` is not known" in card
+    assert "base model's" not in card
+    assert "\n\n## Load" in card
+    assert "No held-out comparison was made" in report
+    assert "<span>written by big</span>" in report
+    assert "<dt>Rated by</dt><dd>big</dd>" in report
+    assert "<span>base" not in report
     status = humpback("status", out).stdout
     assert "backward" not in status
     assert "forward" not in status
@@ -91,6 +103,54 @@ def test_no_answer_is_asked_for_twice(served, server, tmp_path):
     assert asked == 48
     assert run(served, tmp_path).returncode == 0
     assert len(server.bodies) == asked
+
+
+ODD = [
+    lambda handler: handler.send_json(400, {"error": {"message": "no thanks"}}),
+    lambda handler: handler.send_json(400, {"error": {"message": "This model's maximum context length is 3 tokens."}}),
+    lambda handler: handler.send_json(403, {"error": {"message": "flagged by moderation"}}),
+    lambda handler: handler.send_json(200, choice(finish_reason="content_filter", message={"content": None})),
+    lambda handler: handler.send_json(200, choice(message={"content": None, "refusal": "I will not."})),
+    lambda handler: handler.send_json(200, choice(message={"content": ""}, logprobs={"content": []})),
+    lambda handler: handler.send_json(200, choice(message={"content": "I cannot help with that."}, logprobs=None)),
+    lambda handler: handler.send_json(200, choice(message={"content": "<think>Hm."}, finish_reason="length")),
+    lambda handler: handler.send_json(500, {"error": "assertion failed"}),
+]
+"""What a server says to one request, whatever it says to others."""
+
+
+def test_requests_that_fail_are_counted_and_the_run_goes_on(served, server, tmp_path):
+    """Every second request fails for good, each in another way, until all ways were seen: writing, and rating."""
+    fates: dict[str, Any] = {}
+    ways = {rates: chain.from_iterable(zip(repeat(None), ODD)) for rates in (True, False)}
+
+    def respond(handler: Handler, body: dict[str, Any]) -> None:
+        asked = "".join(turn["content"] for turn in body["messages"])
+        if asked == "Hi.":
+            handler.send_json(200, reply())
+        elif fate := fates.setdefault(asked, next(ways["Score:" in asked], None)):
+            fate(handler)
+        elif "top_logprobs" in body:
+            handler.send_json(200, places({"4": 0.6, "3": 0.4}))
+        else:
+            usual(handler, body)
+
+    usual, server.respond = server.respond, respond
+    served["models"]["writer"]["server"] |= {"retries": 1, "concurrency": 1}
+    curate = {"scorer": "expected-rating", "select": {"top_share": 0.5}, "max_unrated_share": 0.8}
+    done = run(served | {"curate": curate}, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    folder = Run(tmp_path / "run")
+    dropped = list(folder.stage("candidates").dropped())
+    assert Counter(row.reason for row in dropped) == {
+        "generation failed": 5, "empty": 1, "did not end": 1, "refusal": 1
+    }  # fmt: skip
+    failed = " | ".join(row.detail for row in dropped if row.reason == "generation failed")
+    for words in ("no thanks", "moderation", "content_filter", "I will not", "another request gets one"):
+        assert words in failed
+    unrated = [rating.reply for rating in folder.stage("ratings-1").records(Rating) if rating.score is None]
+    assert len(unrated) == 7
 
 
 def test_the_last_model_alone_is_trained(served, server, tmp_path, tiny_model):
@@ -149,6 +209,24 @@ def test_examples_do_not_depend_on_what_else_is_asked():
     for by in ("rotation", "likeness"):
         first, second = (Examples(order, ExampleSettings(count=3, by=by), 5) for order in (pairs(10), pairs(10)[::-1]))
         assert first.of(segment("word2 of all")) == second.of(segment("word2 of all"))
+
+
+def test_no_more_sets_rotate_than_the_settings_say_and_a_set_is_asked_for_in_one_go():
+    asked: list[tuple[str, ...]] = []
+
+    class Listening(FakeEngine):
+        def generate(self, requests):
+            requests = list(requests)
+            asked.extend(tuple(message.text for message in request.messages[:-1]) for request in requests)
+            return super().generate(requests)
+
+    examples = Examples(pairs(40), ExampleSettings(count=2, sets=3), 0)
+    segments = [segment(f"Text number {index} says what a reader wants to know.") for index in range(30)]
+    outcome = instruct(segments, Listening("big"), AugmentSettings(), 0, "candidates", examples)
+    assert len(asked) == 30
+    assert len(set(asked)) == len(list(groupby(asked))) == 3
+    kept = [candidate.segment_id for candidate in outcome.kept]
+    assert kept == [one.id for one in segments if one.id in kept], "the records stay in their order"
 
 
 def test_long_pairs_are_not_shown():

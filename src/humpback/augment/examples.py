@@ -42,6 +42,6 @@ class Examples:
             shares = [len(here & there) / max(1, len(here | there)) for there in self._words]
             best = sorted(range(len(shares)), key=lambda index: -shares[index])[:count]
             return tuple(self._pairs[index] for index in reversed(best))
-        sets = len(self._pairs) // count
+        sets = min(self._settings.sets, len(self._pairs) // count)
         start = count * (record_rng_seed(self._rng_seed, "examples", segment.id) % sets)
         return tuple(self._pairs[start : start + count])

@@ -57,9 +57,11 @@ def instruct(
     """
     most = settings.per_segment if settings.reads_drafts else settings.keep
     pairs_of = {segment.id: examples.of(segment) if examples else () for segment in segments}
+    # Those that see the same pairs together: a server's prefix cache then holds them.
+    in_order = sorted(segments, key=lambda segment: [pair.id for pair in pairs_of[segment.id]])
     requests = [
         _request(segment, k, settings, seed, stage, pairs_of[segment.id])
-        for segment in segments
+        for segment in in_order
         for k in range(settings.per_segment)
     ]
     completions = answers(engine, requests)

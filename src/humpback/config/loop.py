@@ -146,8 +146,11 @@ class ExampleSettings(Settings):
     count: Annotated[int, Field(ge=0, le=32)] = 4
     """Pairs shown with each segment; 0 shows none, for a model that was trained to write instructions."""
     by: Literal["rotation", "likeness"] = "rotation"
-    """Which. rotation: fixed sets of pairs, one drawn for each segment, so that a server reads each set once.
-    likeness: those whose response has most words in common with the segment."""
+    """Which. rotation: one of `sets` fixed sets of pairs, drawn for each segment. likeness: those whose response has
+    most words in common with the segment."""
+    sets: Positive = 32
+    """Sets of pairs that rotate, at most. Segments of a shard that see the same set are asked for together, so that a
+    server with a prefix cache reads the set once; more sets show more of the seed."""
     max_chars: Positive = 1500
     """Pairs with a longer response are not shown."""
 

@@ -79,8 +79,8 @@ def _card_facts(results: Results) -> CardFacts:
         tag_augmented=config.tags.augmented if config.tags.enabled else "",
         languages=config.corpus.segment.languages,
         base_hub_id=results.plan.base.hub_id,
-        writer=results.plan.writer,
-        rater=results.plan.rater,
+        writer=facts.writer,
+        rater=facts.rater,
         stages=tuple(results.stage_facts()),
         losses=results.losses(),
         settings={

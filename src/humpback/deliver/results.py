@@ -80,11 +80,13 @@ class Results:
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name or "none",
+            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name,
             base_identity=self.plan.base.identity,
             base_licence=self.plan.base.licence,
             machine=str(last["machine"]),
             seconds=sum(float(m["counts"]["seconds"]) for m in self.manifests.values()),
+            writer=self.plan.writer,
+            rater=self.plan.rater,
         )
 
     def seed_pairs(self) -> seed.Split:

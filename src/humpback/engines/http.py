@@ -51,6 +51,10 @@ class Refused(Exception):
     """The server will not answer this one request."""
 
 
+class Unanswered(EngineError):
+    """No try brought an answer, nor to other requests meanwhile; the server or the request may be to blame."""
+
+
 class _Failed(Exception):
     """A try that failed, and that another may repair.
 
@@ -94,6 +98,7 @@ class Server:
         self._calls = count()
         self._answered_at = float("-inf")
         self.tries = 0
+        self.has_answered = False
         self._closed = False
         self._submitting = threading.Lock()
         self._ready = threading.Event()
@@ -160,7 +165,7 @@ class Server:
 
         Raises:
             Refused: The server will not answer this request.
-            EngineError: It answers none, or the settings are wrong.
+            EngineError: It answers none (`Unanswered` where it did not call itself busy), or the settings are wrong.
         """
         # Half a surrogate pair, which documents do hold, survives as an escape; what is made of it is the server's.
         return await self._ask("POST", path, json.dumps(body).encode(), read, beginning)
@@ -225,7 +230,7 @@ class Server:
         tried = f"{failed}; tried {tries} times"
         if not failed.busy and self._answered_at > since:
             raise Refused(f"no answer, while others are answered ({tried})")
-        raise EngineError(
+        raise (EngineError if failed.busy else Unanswered)(
             f"no answer from {', '.join(self._settings.addresses)} ({tried})",
             "check that the server runs, then run the command again to continue; or raise model.server.retries",
             retryable=True,
@@ -294,7 +299,7 @@ class Server:
         """What a status other than 200 means."""
         status, words = reply.status, self._clean(error_text(reply.body))
         summary = f"status {status}" + (f": {words}" if words else "")
-        if status in _ONE_REQUEST:
+        if status in _ONE_REQUEST or (status == 403 and self.has_answered):  # a text that may not be sent, not the key
             return Refused(words or summary)
         if status == 429 and "insufficient_quota" in reply.body.decode(errors="replace"):
             return EngineError(f"{url} says that the quota is used up", "see the account that the key belongs to")

@@ -13,8 +13,10 @@ vLLM's. (The older way, `echo` of text completions, would leave the chat templat
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ from typing import TypeVar
 
 from humpback.config import ModelSettings
 from humpback.engines import replies
-from humpback.engines.http import Refused, Server
+from humpback.engines.http import Refused, Server, Unanswered
 from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.engines.server_table import with_table
 from humpback.errors import EngineError, UnsupportedError
@@ -43,8 +45,11 @@ _CHAT = "chat/completions"
 _CUTS = 12
 """Times that a prompt is sent again with less of what may be cut."""
 
-_REFUSALS = 16
-"""After so many refused requests, and none answered, it is not the requests."""
+_REFUSALS, _LATER_REFUSALS = 16, 32
+"""After so many refused requests in a row it is not the requests: where none was answered yet, and where some were."""
+
+_FILTERED = re.compile(r"content.?(?:filter|management|polic)|moderation|flagged", re.I)
+"""How a server says that it refuses a text for what it says. Documents of one place may all be so."""
 
 _ANSWER_TOKENS = 8
 """Tokens in which an answer that we could not begin has to come to its point."""
@@ -101,6 +106,7 @@ class OpenAIEngine:
         self._name = settings.name
         self._length_field = "max_tokens"
         self._refused = 0
+        self._has_given_top = False
         self._spent = ServerUsage(priced=bool({"price_read", "price_written"} & settings.server.model_fields_set))
         self._server = Server(settings.server, first_wait=first_wait)
         try:
@@ -216,10 +222,13 @@ class OpenAIEngine:
         try:
             reply = await self._ask(request.messages, request.answer_prefix, fields, replies.read_completion)
         except Refused as refused:
-            if not _is_about_logprobs(refused):
+            if not _is_about_logprobs(refused) or self._has_given_top:
                 raise
             reply = None
-        if reply is None or not any(position.top for position in reply.positions):
+        if reply and (reply.error or not (reply.text or reply.positions)):
+            return Likelihood(request.id, prompt_tokens=reply.prompt_tokens, error=reply.error or "the reply is empty")
+        self._has_given_top |= reply is not None and any(position.top for position in reply.positions)
+        if reply is None or not self._has_given_top:
             raise UnsupportedError("the server gives no distribution over the next token (top_logprobs)",
                               "set curate.scorer to rating, which needs none")  # fmt: skip
         values, error = replies.score_answers(reply.positions, request, continued=continued)
@@ -269,9 +278,25 @@ class OpenAIEngine:
                     raise
                 messages = shorter
                 continue
+            except Unanswered as error:
+                if not await self._answers_another():
+                    raise
+                alone = Refused(f"no answer, and another request gets one ({error})")
+                self._count_refusal(alone)
+                raise alone from None
             self._count_usage(answer)
             return answer
         raise Refused("the prompt is too long, however much is cut")
+
+    async def _answers_another(self) -> bool:
+        """Whether the server answers a request that nothing can be wrong with: then it was the one before."""
+        body = self._body((Message("user", (Part("Hi."),)),), "", {self._length_field: 1})
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                await self._server.post(_CHAT, body, replies.read_completion)
+        except (Refused, EngineError, TimeoutError):
+            return False
+        return True
 
     def _body(self, messages: tuple[Message, ...], prefix: str, fields: Json) -> Json:
         turns = [{"role": message.role, "content": message.text} for message in messages]
@@ -287,6 +312,8 @@ class OpenAIEngine:
 
     def _count_usage(self, answer: object) -> None:
         self._spent.requests += 1
+        self._server.has_answered = True
+        self._refused = 0
         if isinstance(answer, ChatReply):
             self._spent.read += answer.prompt_tokens
             self._spent.written += answer.completion_tokens
@@ -295,8 +322,8 @@ class OpenAIEngine:
             self._spent.written += 1
 
     def _count_refusal(self, refused: Refused) -> None:
-        self._refused += 1
-        if not self._spent.requests and self._refused >= _REFUSALS:
+        self._refused += not _FILTERED.search(str(refused))
+        if self._refused >= (_LATER_REFUSALS if self._spent.requests else _REFUSALS):
             raise EngineError(
                 f"the server refuses every request ({refused})", "check model.name and model.server.extra_body"
             ) from None

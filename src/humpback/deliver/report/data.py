@@ -34,7 +34,7 @@ class RunFacts:
     version: str
     """Version of humpback."""
     base_model: str
-    """Name of the base model, as the settings give it."""
+    """Name of the base model, as the settings give it; empty where nothing is trained."""
     base_identity: str
     """Content identity or revision of its files."""
     base_licence: str
@@ -42,6 +42,16 @@ class RunFacts:
     """One line: processor, memory, accelerator."""
     seconds: float
     """Of all stages together."""
+    writer: str = ""
+    """The model that wrote in place of M_yx."""
+    rater: str = ""
+    """The model that rated in place of M_{t-1}."""
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """What models did, and their names: the base that was trained, who wrote and who rated in place of it."""
+        roles = (("base", self.base_model), ("written by", self.writer), ("rated by", self.rater))
+        return [(does, model) for does, model in roles if model]
 
 
 @dataclass(frozen=True, slots=True)
