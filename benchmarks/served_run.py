@@ -187,7 +187,7 @@ def run_through(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "answered_and_asked_again": proxy.asked_twice,
         "tokens": dict(proxy.tokens),
         "seconds": round(time.perf_counter() - began),
-        "run": outcome(folder / "run"),
+        "run": outcome(folder / "run") if code == 0 else {},
     }
 
 

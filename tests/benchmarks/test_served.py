@@ -33,7 +33,7 @@ def test_a_run_whose_server_and_itself_are_killed_asks_for_nothing_twice(tmp_pat
             f"About {topic} there is much to say, and line {line} says it for number {number}." for line in range(6)
         )
         (documents / f"{topic}.txt").write_text(" ".join(lines))
-    sizes = ("--documents", documents, "--segments", 6, "--shard-rows", 2, "--new-tokens", 12, "--down", 1)
+    sizes = ("--documents", documents, "--segments", 6, "--shard-rows", 2, "--new-tokens", 64, "--down", 1)
     found = figures("served_run.py", tmp_path, *sizes, "--work", tmp_path / "work")
     assert found["exit_code"] == 0
     assert found["answered_and_asked_again"] == 0

@@ -190,6 +190,8 @@ def _write(
     settings |= {"prompts": prompts.prompt_digest("backward", own=config.prompts), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
     hint = "see the reasons; train the backward model longer or with a higher learning rate"
+    if isinstance(by, ExternalModel):
+        hint = "see the reasons; raise augment.max_new_tokens, or name another models.writer"
     writer = by.settings.name if isinstance(by, ExternalModel) else "M_yx"
     needs = names_of(segments, by, *([examples] if examples else []))
     return Stage(
