@@ -291,6 +291,7 @@ class Server:
                     await stack.enter_async_context(self._large)
                     large = True
                 if size > _MAX_ANSWER_BYTES:
+                    pieces.clear()  # the error's traceback would keep them
                     raise _Failed(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MiB")
                 pieces.append(piece)
             return _Reply(response.status, response.headers, b"".join(pieces))
