@@ -284,7 +284,8 @@ class Server:
             response = await stack.enter_async_context(
                 self._client.request(method, url, data=body, headers=headers, allow_redirects=False)
             )
-            pieces, size, large = [], 0, False
+            pieces: list[bytes] = []
+            size, large = 0, False
             async for piece in response.content.iter_any():
                 size += len(piece)
                 if size > _LARGE_ANSWER_BYTES and not large:  # one at a time: endless answers share this memory
