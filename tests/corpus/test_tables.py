@@ -96,7 +96,7 @@ def test_names_that_cannot_be_stored_are_made_so(tmp_path: Path):
     (tmp_path / "a.jsonl").write_text(json.dumps({"url": "https://e.org/\ud800\n" + "x" * 5000, "text": "Flour."}))
     (found,) = read(tmp_path)
     assert isinstance(found, Document)
-    assert found.source.startswith("https://e.org/? xxx")
+    assert found.source.startswith("https://e.org/\ufffd xxx")
     assert len(found.source) <= 1000
 
 

@@ -147,7 +147,7 @@ def test_requests_that_fail_are_counted_and_the_run_goes_on(served, server, tmp_
         "generation failed": 5, "empty": 1, "did not end": 1, "refusal": 1
     }  # fmt: skip
     failed = " | ".join(row.detail for row in dropped if row.reason == "generation failed")
-    for words in ("no thanks", "moderation", "content_filter", "I will not", "another request gets one"):
+    for words in ("no thanks", "moderation", "content_filter", "I will not", "while others are answered"):
         assert words in failed
     unrated = [rating.reply for rating in folder.stage("ratings-1").records(Rating) if rating.score is None]
     assert len(unrated) == 7
