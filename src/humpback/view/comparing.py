@@ -58,7 +58,9 @@ class Comparing:
         if len(choices) < 2:
             raise InputError("there are no two ratings to compare", "open a run of two iterations, or two runs")
         fields, names = request.query_params, list(choices)
-        left, right, move = fields.get("left", names[0]), fields.get("right", names[-1]), fields.get("move", "")
+        # What candidates were selected by, not what a member of an ensemble said of them.
+        deciding = next((name for name in names if choices[name].stage.startswith("ratings-")), names[0])
+        left, right, move = fields.get("left", deciding), fields.get("right", names[-1]), fields.get("move", "")
         if left not in choices or right not in choices or move not in MOVES:
             raise InputError("there are no such ratings to compare", "choose two on the page 'What moved'")
         first, second = choices[left], choices[right]
