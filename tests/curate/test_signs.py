@@ -127,3 +127,9 @@ def test_what_cannot_be_read_says_why():
 
     assert "too long" in found.error
     assert not found.values
+
+
+def test_white_space_alone_is_no_response():
+    (found,) = read_signs([pair("a", "\r")], FakeEngine(), NO_TAGS, follow_up=False)[0]
+
+    assert found.error == "nothing of the response was read"

@@ -90,7 +90,7 @@ def _signs(pair: Pair | Candidate, first: Likelihood | None, second: Likelihood 
     assert second is not None
     # In the order of `forward_request`: for each sentence its tokens and then its first token.
     instruction, opening, end_of_turn, *starts = first.spans
-    if not opening.tokens:
+    if not any(start.tokens for start in starts):
         return Signs({}, "nothing of the response was read")
     values = {
         "opening": _mean([opening]),
