@@ -52,6 +52,8 @@ def test_a_small_base_model_decides_for_the_scorer_that_suits_it(tiny_model, tmp
     assert scorer(tiny_model) == "two-questions"
     config = Config.model_validate({"model": {"name": str(tiny_model)}})
     assert resolve_auto(config, written_here=False).curate.scorer == "calibrated", "for pairs that no M_yx has written"
+    assert scorer(tiny_model, cascade={"share": 0.5}) == "calibrated", "ranks have no use for a cascade"
+    assert scorer(tiny_model, labels=True) == "calibrated", "which alone learns from labels"
     assert scorer("someone/not-fetched-yet") == "rating"
     assert scorer(tiny_model, scorer="expected-rating") == "expected-rating"
     large = shutil.copytree(tiny_model, tmp_path / "large")

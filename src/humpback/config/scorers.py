@@ -15,8 +15,7 @@ from humpback.records import PromptName
 
 SingleScorer = Literal[
     "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
-    "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "stored-likelihood", "length",
-    "random",
+    "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "stored-likelihood", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble", "two-questions"]

@@ -1,4 +1,4 @@
-"""The scorer `calibrated`: eight signs read in two passes, weighed by what they are on the seed's own pairs."""
+"""The scorer `calibrated`: four signs read in two passes, weighed by what they are on the seed's own pairs."""
 
 from __future__ import annotations
 

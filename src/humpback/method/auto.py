@@ -16,13 +16,17 @@ def resolve_auto(config: Config, *, written_here: bool = True) -> Config:
 
     Args:
         config: Any configuration; one without `auto` comes back as it is.
-        written_here: Whether it is kept how likely M_yx found the instructions, which no server says.
+        written_here: Whether it is kept how likely M_yx found the instructions, which no server says. Without that, and
+            where settings are given that only one scorer obeys (a cascade, labels of people), small models get
+            `calibrated`.
     """
     if config.curate.scorer != "auto":
         return config
     rater = config.models.rater or config.model
     size = None if rater.engine_spec.is_server else parameters(rater)
-    small: ScorerName = "two-questions" if written_here and not _by_a_server(config) else "calibrated"
+    for_one = config.curate.labels or config.curate.cascade.share < 1
+    by_ranks = written_here and not for_one and not _by_a_server(config)
+    small: ScorerName = "two-questions" if by_ranks else "calibrated"
     scorer = small if size is not None and size < SMALL else "rating"
     return config.model_copy(update={"curate": config.curate.model_copy(update={"scorer": scorer})})
 

@@ -20,7 +20,7 @@ from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SeedDirection, SignScale
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
 
-FEWEST_UNSEEN = 16
+_FEWEST_UNSEEN = 16
 """Held-out pairs from which on a calibration reads them in place of those that the model was trained on."""
 
 Rate = Callable[..., Outcome[Rating]]
@@ -86,7 +86,7 @@ def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, b
         from humpback.curate.learning import learn
 
         split = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed)
-        enough = sum(pair.stands_alone for pair in split.heldout) >= FEWEST_UNSEEN
+        enough = sum(pair.stands_alone for pair in split.heldout) >= _FEWEST_UNSEEN
         good = split.heldout if enough and isinstance(by, Stage) else split.train
         asked = config.tags, config.curate, config.run.seed
         if not done:
