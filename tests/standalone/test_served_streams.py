@@ -137,6 +137,15 @@ def test_spending_outlives_the_process_and_a_damaged_account_counts_nothing(tmp_
     assert again.total == (160, 0.75)
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A job behind a shell is started without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_ends_a_command_that_waits_for_a_server(pairs):
     stopped = []
 
