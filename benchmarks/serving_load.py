@@ -5,12 +5,15 @@
 The server answers after a fixed time, so many requests at once and no more (429), and fails a share of them (500). It
 runs in a process of its own and counts what it answered. Asked are: the engine, which is not told the limit; the whole
 of `humpback rate` on as many pairs; and a plain asyncio client with the best of some numbers of requests at a time.
+With `--peers data-designer=ITS/python curator=ITS/python` other tools are asked too (pip install data-designer,
+bespokelabs-curator, each into an environment of its own): as they come, and told the server's limit.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import resource
@@ -199,6 +202,21 @@ def ask_plainly(url: str, count: int, best: float, prompt: str, at_once: int) ->
     return {"at_once": at_once} | measured(url, count, best, since, cpu)
 
 
+def ask_peer(url: str, count: int, best: float, peer: str, at_once: int) -> dict[str, Any]:
+    """Another tool with an interpreter of its own; 0 requests at a time are its own choice."""
+    tool, _, python = peer.partition("=")
+    spent = os.times()
+    since, cpu = time.monotonic(), time.process_time()
+    words = [python, str(Path(__file__).parent / "peers" / "served.py"), tool, url, str(count), str(at_once)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    answers = int(ended.stdout.split()[-1])
+    result = measured(url, count, best, since, cpu)
+    after = os.times()
+    children = after.children_user + after.children_system - spent.children_user - spent.children_system
+    result["client_cpu_ms_per_request"] = round(children / count * 1000, 3)
+    return {"at_once": at_once, "answers": answers} | result
+
+
 def resident_mib() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return round(pages * resource.getpagesize() / 2**20, 1)
@@ -213,6 +231,7 @@ def main() -> None:
     parser.add_argument("--fails", type=int, default=50, help="one request in so many fails; 0: none")
     parser.add_argument("--plain", type=int, nargs="*", default=[56, 62, 64, 66], help="at once, by the plain client")
     parser.add_argument("--plain-requests", type=int, default=4_000, help="for choosing the best of these")
+    parser.add_argument("--peers", nargs="*", default=[], metavar="TOOL=PYTHON")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.serve:
@@ -245,6 +264,11 @@ def main() -> None:
             results["plain"] = show("plain", ask_plainly(url, given.requests, best, prompt, chosen))
         results["plain_tries"] = tries
         results["engine_beside_plain"] = round(results["engine"]["per_second"] / results["plain"]["per_second"], 3)
+    results["peers"] = {}
+    for peer, at_once in itertools.product(given.peers, (0, given.limit)):
+        with simulated(*server) as url:
+            name = f"{peer.partition('=')[0]}, {at_once or 'its own number'} at once"
+            results["peers"][name] = show(name, ask_peer(url, given.plain_requests, best, peer, at_once))
     if given.out:
         given.out.write_text(json.dumps(results, indent=2) + "\n")
 
