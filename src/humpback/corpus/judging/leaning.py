@@ -198,7 +198,7 @@ _LOST = re.compile(
 _HOLE = re.compile(r" (?:\[\])?[,.;)](?= |$)", re.MULTILINE)
 _BEFORE_A_HOLE = re.compile(r"[a-z] (?:in|see|by|from|at|on|with|via)$")
 _AS_SHOWN_IN = Phrases(
-    (" in,", " by,", " at,", " on,", " from,"), re.compile(rf"\b[Aa]s {_SAID} (?:in|by|at|on|from),")
+    dict.fromkeys((" in,", " by,", " at,", " on,", " from,"), re.compile(rf"\b[Aa]s {_SAID} (?:in|by|at|on|from),"))
 )
 """What stands in front of a link or a reference that is gone."""
 _FENCED_END = ("```", "~~~", "|")
@@ -266,7 +266,11 @@ def _numbered(languages: tuple[str, ...]) -> tuple[Phrases, re.Pattern[str], re.
     words = words_of(languages, "things") + words_of(languages, "parts")
     numbered = rf"(?:(?P<thing>{things})|(?P<part>{parts}))(?! ?(?:{other}))"
     lead = rf"(?:(?P<see>{see})|{within})[ ,:]{{0,2}}(?:\w{{1,15}} ){{0,2}}$"
-    return Phrases(words, re.compile(numbered)), re.compile(lead), re.compile(rf"\)?.{{0,2}}?(?:{shows})")
+    return (
+        Phrases(dict.fromkeys(words, re.compile(numbered))),
+        re.compile(lead),
+        re.compile(rf"\)?.{{0,2}}?(?:{shows})"),
+    )
 
 
 def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:

@@ -70,20 +70,26 @@ def pattern_of(languages: tuple[str, ...], section: str) -> str:
 
 @cache
 def rule(languages: tuple[str, ...], section: str) -> Phrases:
-    """The phrases of a section, ready for a search."""
-    return Phrases(words_of(languages, section), re.compile(pattern_of(languages, section)))
+    """The phrases of a section, ready for a search: around each word, only those that have it."""
+    by_word = _by_word(languages, section)
+    return Phrases({word: re.compile("|".join(map(_pattern, phrases))) for word, phrases in by_word.items()})
+
+
+def words_of(languages: tuple[str, ...], section: str) -> tuple[str, ...]:
+    """Words of which each phrase of a section has one, few and long."""
+    return tuple(_by_word(languages, section))
 
 
 @cache
-def words_of(languages: tuple[str, ...], section: str) -> tuple[str, ...]:
-    """Words of which each phrase of a section has one, few and long."""
-    words: set[str] = set()
+def _by_word(languages: tuple[str, ...], section: str) -> dict[str, list[str]]:
+    rarest: list[tuple[str, str]] = []
     for phrase in phrases_of(languages, section):
         tokens = [re.sub("[#@*]", "", token).split("|") for token in phrase.split()]
         if written := [ways for ways in tokens if all(ways)]:
-            rarest: list[str] = max(written, key=_rarity)
-            words.update(rarest)
-    return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+            rarest.extend((word, phrase) for word in max(written, key=_rarity))
+    words = {word for word, _ in rarest}
+    least = sorted(word for word in words if not any(other in word for other in words - {word}))
+    return {word: list(dict.fromkeys(phrase for whole, phrase in rarest if word in whole)) for word in least}
 
 
 def _rarity(ways: list[str]) -> tuple[bool, int]:

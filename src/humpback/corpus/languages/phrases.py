@@ -7,7 +7,7 @@ search for a few plain words, and most texts contain none of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _BEFORE = 80
@@ -17,11 +17,10 @@ _AFTER = 80
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """A pattern for lower-case text."""
+    """Patterns for lower-case text."""
 
-    hold: tuple[str, ...]
-    """Each match contains one of these."""
-    pattern: re.Pattern[str]
+    patterns: Mapping[str, re.Pattern[str]]
+    """What is searched, by a word that each match of it contains."""
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
         """A match in a lower-case text, or None. Time is linear in the text's length."""
@@ -30,16 +29,16 @@ class Phrases:
     def matches(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
         """All matches, by the word that each holds; one that holds two of the words comes twice."""
         end = len(text) if end is None else end
-        for word in self.hold:
+        for word, pattern in self.patterns.items():
             at = text.find(word, start, end)
             while at >= 0:
                 begin, stop = max(start, at - _BEFORE), at
                 while 0 <= at <= stop:
                     stop = at + len(word) + _AFTER
                     at = text.find(word, at + len(word), end)
-                yield from self.pattern.finditer(text, begin, min(stop, end))
+                yield from pattern.finditer(text, begin, min(stop, end))
 
 
 def phrases(hold: str, *patterns: str) -> Phrases:
     """Phrases from words separated by commas, and alternative patterns."""
-    return Phrases(tuple(hold.split(",")), re.compile("|".join(patterns), re.MULTILINE))
+    return Phrases(dict.fromkeys(hold.split(","), re.compile("|".join(patterns), re.MULTILINE)))
