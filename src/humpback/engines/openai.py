@@ -17,13 +17,14 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from humpback.config import ModelSettings
 from humpback.engines import replies
+from humpback.engines.batches import Batches
 from humpback.engines.http import Refused, Server, Unanswered
 from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.engines.server_table import with_table
@@ -109,6 +110,8 @@ class OpenAIEngine:
         self._has_given_top = False
         self._spent = ServerUsage(priced=bool({"price_read", "price_written"} & settings.server.model_fields_set))
         self._server = Server(settings.server, first_wait=first_wait)
+        self._batches = Batches(self._server, first_wait) if settings.server.batch else None
+        self._first = asyncio.Lock()
         try:
             models = self._list_models()
         except BaseException:
@@ -162,6 +165,11 @@ class OpenAIEngine:
         """A server does not show hidden states."""
         raise UnsupportedError("a server does not show a model's hidden states",
                                "set corpus.choose.by to words, or use an embedded engine")  # fmt: skip
+
+    def remember_in(self, folder: Path, tell: Callable[[str], None]) -> None:
+        """Keeps in a folder what batches are under way, to take their answers later, and tells it in words."""
+        if self._batches and self._batches.remember_in(folder, tell):
+            self._server.has_answered = True  # the first request may be in one of them
 
     def close(self) -> None:
         """Gives up what is under way, and the connections."""
@@ -262,12 +270,21 @@ class OpenAIEngine:
         return prompt
 
     async def _ask(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
-        """Sends a conversation; one that is too long, with less and less of what may be cut."""
+        """Sends a conversation. The first one never goes in a batch: what is wrong shows today, and not tomorrow."""
+        if self._batches and not self._server.has_answered:
+            async with self._first:
+                if not self._server.has_answered:
+                    return await self._send(messages, prefix, fields, read)
+        return await self._send(messages, prefix, fields, read)
+
+    async def _send(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
+        """One that is too long is sent again, with less and less of what may be cut."""
+        post = self._batches.post if self._batches and self._server.has_answered else self._server.post
         beginning = hash(messages[:-1]) if len(messages) > 1 else 0
         for _ in range(_CUTS):
             body = self._body(messages, prefix, fields)
             try:
-                answer = await self._server.post(_CHAT, body, read, beginning)
+                answer = await post(_CHAT, body, read, beginning)
             except Refused as refused:
                 if "max_tokens" in body and "max_completion_tokens" in str(refused):
                     self._length_field = "max_completion_tokens"  # what newer models call it
@@ -331,15 +348,15 @@ class OpenAIEngine:
     def _list_models(self) -> dict[str, Json]:
         """What the server says of its models; nothing where it does not say."""
         try:
-            return self._server.get("models", replies.read_models)
+            return next(
+                self._server.each(["models"], lambda path: self._server.ask("GET", path, None, replies.read_models))
+            )
         except Refused:
             return {}
         except EngineError as error:
             if error.retryable:
                 raise
             return {}
-        finally:
-            self._server.tries = 0
 
 
 def open_model(path: Path, identity: str, settings: ModelSettings) -> OpenAIEngine:
