@@ -157,11 +157,6 @@ class BatchServer(Loopback):
         return {"status": status, "request_counts": counts, **names}
 
 
-def ended(status: str, lost: int = 0) -> Callable[[BatchServer, list[Json]], Json]:
-    """A batch that ends so, with so many lines that were never asked."""
-    return lambda server, lines: server.complete(lines, status, lost)
-
-
 def failed(code: str, message: str, line: int | None = None) -> Callable[[list[Json]], Json]:
     """A batch that the server does not take."""
     errors = {"object": "list", "data": [{"code": code, "message": message, "line": line, "param": None}]}

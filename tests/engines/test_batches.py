@@ -95,16 +95,15 @@ def test_a_failed_line_is_one_request_that_fails():
     assert max(server.answered.values()) == 1
 
 
-@pytest.mark.parametrize("status", ["expired", "cancelled", "completed"])
-def test_what_a_batch_does_not_answer_is_sent_again(status):
+def test_what_a_batch_does_not_answer_is_sent_again():
     with serving(BatchServer(answer)) as server:
         server.endings = [
-            partial(server.complete, status=status, lost=8),
-            partial(server.complete, status=status, lost=3),
+            partial(server.complete, status=status, lost=lost)
+            for status, lost in (("expired", 8), ("cancelled", 5), ("completed", 3))
         ]
         completions = answers(server)
     assert not any(completion.error for completion in completions.values())
-    assert server.sizes == [19, 8, 3]
+    assert server.sizes == [19, 8, 5, 3]
     assert set(server.answered.values()) == {1}
 
 

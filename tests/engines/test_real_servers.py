@@ -118,6 +118,15 @@ def refused_unless(possible):
     return contextlib.nullcontext() if possible else pytest.raises(UnsupportedError, match="prompt_logprobs")
 
 
+def test_a_rating_that_is_held_to_a_form_can_be_read(served):
+    structured = served.model_copy(update={"server": served.server.model_copy(update={"structured": True})})
+    scorer = make_scorer(CurateSettings(scorer="rating", ask_again=False, max_new_tokens=200), 0, 1, "ratings-1")
+    with open_engine(structured) as engine:
+        ratings = scorer.score(CANDIDATES, engine).kept
+    assert all(rating.reply.startswith('{"reasons"') for rating in ratings)
+    assert all(rating.state == "scored" for rating in ratings if rating.finish_reason == "stop")
+
+
 def test_grades_are_those_of_the_embedded_engine(served, reads_texts):
     """llama.cpp multiplies in four bits, so its grades are near."""
     scorer = make_scorer(CurateSettings(scorer="expected-rating"), 0, 1, "ratings-1")

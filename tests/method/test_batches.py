@@ -56,6 +56,8 @@ def test_a_run_in_batches_makes_what_one_without_makes(served, server, tmp_path)
     assert len(server.bodies) == 96
 
 
+@pytest.mark.kill
+@pytest.mark.slow
 def test_a_run_that_is_killed_between_upload_and_download_pays_once(served, server, tmp_path):
     path, out = config(served, tmp_path), tmp_path / "run"
     server.open.clear()
@@ -71,10 +73,10 @@ def test_a_run_that_is_killed_between_upload_and_download_pays_once(served, serv
     assert len(made(out)[0]) == 24
 
 
+@pytest.mark.slow
 def test_a_signal_says_what_is_under_way_and_status_too(served, server, tmp_path):
     path, out = config(served, tmp_path), tmp_path / "run"
     server.open.clear()
-
     process = typed("run", path, "--out", out)
     while not any("GET /v1/batches/" in line for line in server.asked):
         assert process.poll() is None

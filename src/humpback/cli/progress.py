@@ -98,7 +98,8 @@ class ProgressDisplay:
         self._progress = progress
         if self._task is not None:
             loss = "" if progress.loss is None else f"loss {progress.loss:.3f}"
-            note = ", ".join(filter(None, (progress.answers and progress.answers_in_words(), progress.batches))) or loss
+            note = progress.answers_in_words() if progress.answers else loss
+            note = ", ".join(filter(None, (note, progress.batches)))
             self._bars.update(self._task, completed=progress.completed, total=progress.total, note=note)
 
     def end(self, stage: Stage, counts: Counts) -> None:

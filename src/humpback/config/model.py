@@ -48,6 +48,9 @@ class ServerSettings(Settings):
     """Price of a million tokens read, in any currency: for the account at the end."""
     price_written: Annotated[float, Field(ge=0)] = 0.0
     """Price of a million tokens written."""
+    structured: bool = False
+    """Hold ratings and verdicts to an object of JSON: reasons, then the score or the verdict (`response_format`). A
+    server that refuses that is asked in words."""
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields to add to each request or put in the place of ours; null leaves one out. Not for secrets: settings are
     kept with the results."""

@@ -36,7 +36,7 @@ RESULT_NEUTRAL: Mapping[str, str] = {
     **dict.fromkeys(
         (f"model.server.{name}" for name in (
             "base_url", "api_key_env", "concurrency", "requests_per_minute", "batch", "timeout", "retries",
-            "logprobs", "prefill", "price_read", "price_written", "extra_body",
+            "logprobs", "structured", "prefill", "price_read", "price_written", "extra_body",
         )), _SERVER,
     ),
     **dict.fromkeys(

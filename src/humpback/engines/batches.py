@@ -25,9 +25,8 @@ from humpback.records import content_id
 _MOST_BYTES = 190_000_000  # of one file; the protocol's limit is 200 MB
 _ENDED = {"completed", "failed", "expired", "cancelled"}
 _FULL = "token_limit_exceeded"  # why a server does not take a batch beside others, or one so large
-_LONGEST_PAUSE, _LONGEST_SILENCE = 60.0, 3600.0
-"""Seconds between two looks at a batch, and without an answer until the server is taken to be gone: a wait of a day
-outlives a short failure."""
+_LONGEST_PAUSE = 60.0  # seconds between two looks at a batch
+_LONGEST_SILENCE = 3600.0  # seconds without an answer: a wait of a day outlives a short failure
 
 Out = TypeVar("Out")
 
@@ -35,12 +34,10 @@ Out = TypeVar("Out")
 @dataclass(slots=True, eq=False)
 class _Batch:
     keys: list[str]
-    file: str = ""
-    """The server's name of its file; '' while it is not uploaded."""
+    file: str = ""  # the server's name of it, and of the batch
     name: str = ""
     path: Path | None = None
-    requests: dict[str, bytes] = field(default_factory=dict)
-    """Those that have no answer yet, by key."""
+    requests: dict[str, bytes] = field(default_factory=dict)  # those that have no answer yet
     completed: int = 0
 
     def save(self) -> None:
@@ -121,7 +118,7 @@ class Batches:
         for key in [key for key in requests if key in self._earlier]:  # what has no answer there is sent anew
             batches.setdefault(self._earlier.pop(key), {})[key] = requests.pop(key)
         if len(requests) == 1:
-            self._answer(requests, *requests, None)
+            self._answer(requests, next(iter(requests)), None)
         size, part = 0, dict[str, bytes]()
         for key, body in requests.items():
             size += len(_line(key, body))
@@ -143,7 +140,7 @@ class Batches:
         try:
             try:
                 await self._finish(batch)
-            except (Missing, Refused):
+            except Missing:
                 if is_new:
                     raise
                 batch.file, batch.name, batch.keys = "", "", list(batch.requests)  # the server has thrown it away
@@ -152,7 +149,7 @@ class Batches:
             hint = "set model.server.batch to false"
             self._settle(batch, EngineError(f"the server takes no batches ({error.what})", hint))
         except Refused as refused:
-            self._settle(batch, EngineError(f"the server takes no batch of these requests ({refused})"))
+            self._settle(batch, EngineError(f"a batch cannot be brought to its end ({refused})", retryable=True))
         except Exception as error:
             self._settle(batch, error)
         self._under_way.discard(batch)  # one that is cancelled is under way still
@@ -165,7 +162,10 @@ class Batches:
             batch.path = self._folder and self._folder / f"{time.time_ns():020d}-{uuid4().hex[:8]}.json"
             batch.save()  # before the server can begin it
         if not batch.name:
-            batch.name = await self._server.repeat(partial(self._begin, batch.file))
+            try:
+                batch.name = await self._server.repeat(partial(self._begin, batch.file))
+            except Refused as refused:
+                raise Missing(f"{refused}") from None
             batch.save()
         state = await self._ended(batch)
         for file in filter(None, (state.get("output_file_id"), state.get("error_file_id"))):

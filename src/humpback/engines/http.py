@@ -193,7 +193,7 @@ class Server:
             self._turns.end(address)
 
     def _submit(
-        self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int] = (-1, 0)
+        self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int]
     ) -> concurrent.futures.Future[Out]:
         async def run() -> Out:
             place.set(order)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -58,10 +59,19 @@ _ANSWER_TOKENS = 8
 _UNSTABLE = {"vllm", "llamacpp"}
 """Servers that say of every model that it was made this second."""
 
+_STATED: dict[str, Json] = {
+    "rating": {"score": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
+    "verdict": {"verdict": {"type": "string", "enum": ["A", "B", "tie"]}},
+}
+"""What a reply of each form states behind its reasons."""
+
+_STRUCTURED = re.compile(r"response.?format|json.?schema|structured|guided|grammar", re.I)
+
 _PREFILL = {"vllm": "continue", "llamacpp": "trailing", "library": "trailing"}
 """How a server goes on with an answer, by who it says owns its models; 'library' is Ollama."""
 
 Out = TypeVar("Out")
+_log = logging.getLogger("humpback")
 
 
 @dataclass(slots=True)
@@ -112,6 +122,7 @@ class OpenAIEngine:
         self._server = Server(settings.server, first_wait=first_wait)
         self._batches = Batches(self._server, first_wait) if settings.server.batch else None
         self._first = asyncio.Lock()
+        self._structured = settings.server.structured
         try:
             models = self._list_models()
         except BaseException:
@@ -121,7 +132,7 @@ class OpenAIEngine:
         if not described and len(models) == 1:
             described = next(iter(models.values()))  # llama.cpp has one, by whatever name it is asked for
         digest = _digest(described)
-        self._identity = identify(settings) + (f"+{digest}" if digest else "")
+        self._identity = "+".join(filter(None, (identify(settings), digest, "structured" * self._structured)))
         self._owner = str(described.get("owned_by", ""))
         detected = _PREFILL.get(self._owner, "none")
         self._prefill = detected if settings.server.prefill == "auto" else settings.server.prefill
@@ -187,6 +198,8 @@ class OpenAIEngine:
         }
         if self._settings.logprobs:
             fields["logprobs"] = True
+        if request.form and self._structured:
+            fields["response_format"] = _response_format(request.form)
         prefix = request.answer_prefix
         try:
             reply = await self._ask(request.messages, prefix, fields, replies.read_completion)
@@ -289,6 +302,11 @@ class OpenAIEngine:
                 if "max_tokens" in body and "max_completion_tokens" in str(refused):
                     self._length_field = "max_completion_tokens"  # what newer models call it
                     continue
+                if "response_format" in fields and _STRUCTURED.search(str(refused)):
+                    if self._structured:
+                        _log.warning("the server refuses response_format and is asked in words: %s", refused)
+                    self._structured, fields = False, {n: v for n, v in fields.items() if n != "response_format"}
+                    continue
                 shorter = replies.cut_longest(messages, str(refused))
                 if shorter is None:
                     self._count_refusal(refused)
@@ -362,6 +380,14 @@ class OpenAIEngine:
 def open_model(path: Path, identity: str, settings: ModelSettings) -> OpenAIEngine:
     """The model that the settings name on their server, which says itself what it is."""
     return OpenAIEngine(with_table(settings))
+
+
+def _response_format(form: str) -> Json:
+    """An object with reasons, so that a model thinks first, and then what is asked for."""
+    properties: Json = {"reasons": {"type": "string"}, **_STATED[form]}
+    schema: Json = {"type": "object", "properties": properties, "required": list(properties)}
+    schema["additionalProperties"] = False
+    return {"type": "json_schema", "json_schema": {"name": form, "strict": True, "schema": schema}}
 
 
 def _is_about_logprobs(refused: Refused) -> bool:
