@@ -230,7 +230,7 @@ def test_damaged_lines_answer_nobody():
         state = server.complete(lines)
         good = server.files[state["output_file_id"]].splitlines(keepends=True)
         server.files[state["output_file_id"]] = b"".join(
-            [*good[:-3], good[-3][:40] + b"\n", b"[]\n", b'{"custom_id": 3}']
+            [*good[:-3], good[-3][:40] + b"\n", b"[]\n", b'{"custom_id": [3], "response": 4}']
         )
         return state
 
@@ -243,3 +243,12 @@ def test_damaged_lines_answer_nobody():
 def test_batches_are_at_one_server():
     with pytest.raises(ValueError, match=r"goes with one server\.base_url"):
         settings(["http://a/v1", "http://b/v1"], batch=True)
+
+
+def test_what_a_server_says_of_a_batch_may_be_odd():
+    def odd_words(lines: list[Json]) -> Json:
+        return server.complete(lines) | {"request_counts": "many", "errors": [3], "status": "completed"}
+
+    with serving(BatchServer(answer)) as server:
+        server.endings = [lambda lines: {"request_counts": ["x"], "errors": "none"}, odd_words]
+        assert not any(completion.error for completion in answers(server).values())

@@ -177,14 +177,15 @@ class Batches:
         after, more = "", True
         while more:
             try:
-                page: Any = await self._server.ask("GET", f"batches?limit=100{after}", None, dict)
+                page = await self._server.ask("GET", f"batches?limit=100{after}", None, dict)
             except Missing:
                 break  # it gives no list
-            for entry in page.get("data") or ():
+            entries = _objects(page.get("data"))
+            for entry in entries:
                 if entry.get("input_file_id") == file:
                     return str(entry["id"])
-                after = f"&after={entry['id']}"
-            more = bool(page.get("has_more") and page.get("data"))
+                after = f"&after={entry.get('id')}"
+            more = bool(page.get("has_more") and entries)
         body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         return await self._server.once("POST", "batches", json.dumps(body).encode(), _name)
 
@@ -194,17 +195,18 @@ class Batches:
         while True:
             await asyncio.sleep(min(_LONGEST_PAUSE, max(self._pause, (time.monotonic() - begun) / 5)))
             try:
-                state: Any = await self._server.ask("GET", f"batches/{batch.name}", None, dict)
+                state = await self._server.ask("GET", f"batches/{batch.name}", None, dict)
             except (EngineError, Refused) as error:
                 if isinstance(error, EngineError) and not error.retryable:
                     raise
                 if time.monotonic() - heard > _LONGEST_SILENCE:
                     raise EngineError(str(error), retryable=True) from None
                 continue
-            if state.get("status") in _ENDED:
-                return dict(state)
-            heard, counts = time.monotonic(), state.get("request_counts") or {}
-            batch.completed = (counts.get("completed") or 0) + (counts.get("failed") or 0)
+            if str(state.get("status")) in _ENDED:
+                return state
+            heard = time.monotonic()
+            for counts in _objects([state.get("request_counts")]):
+                batch.completed = sum(n for name in ("completed", "failed") if isinstance(n := counts.get(name), int))
             self._show()
 
     async def _take(self, path: str, batch: _Batch) -> None:
@@ -212,17 +214,16 @@ class Batches:
         async for line in self._server.lines(path):
             try:
                 row: Any = json.loads(line or b"{}")
-                response = row.get("response")
+                key, response = str(row.get("custom_id")), row.get("response")
                 # Where there is no response it was never asked, so that another try may help.
                 status, body = (int(response["status_code"]), response["body"]) if response else (503, row.get("error"))
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue  # a damaged line answers nobody
-            self._answer(batch.requests, row.get("custom_id"), Reply(status, json.dumps(body).encode()))
+            self._answer(batch.requests, key, Reply(status, json.dumps(body).encode()))
 
     def _why_unanswered(self, batch: _Batch, state: Json) -> Failed:
         """What becomes of requests without a line. Those that the server found a fault with are refused here."""
-        errors: Any = state.get("errors") or {}
-        faults = [fault for fault in errors.get("data") or () if isinstance(fault, dict)]
+        faults = [fault for errors in _objects([state.get("errors")]) for fault in _objects(errors.get("data"))]
         others = len(self._under_way) - 1
         if is_full := any(fault.get("code") == _FULL for fault in faults):
             self._most_under_way = others or self._most_under_way
@@ -256,6 +257,10 @@ class Batches:
 
 def _line(key: str, body: bytes) -> bytes:
     return b'{"custom_id":"%s","method":"POST","url":"/v1/chat/completions","body":%s}\n' % (key.encode(), body)
+
+
+def _objects(values: object) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def _name(reply: Json) -> str:
