@@ -13,7 +13,7 @@ import yaml
 
 from humpback.records import Rating
 from humpback.runs.store import Run
-from tests.command import humpback, mistake
+from tests.command import humpback
 from tests.engines.batch_server import BatchServer
 from tests.engines.loopback import serving
 from tests.killing import appeared, kill_when, typed
@@ -89,10 +89,3 @@ def test_a_signal_says_what_is_under_way_and_status_too(served, server, tmp_path
     assert "1 batch under way, 0 of 23 requests done: running it again takes their answers" in printed
     assert "stopped" in humpback("status", out).stdout
     assert appeared(out / "stages/candidates/work/batches", "*.json")
-
-
-def test_a_server_without_batches_is_one_line_that_names_the_setting(served, server, tmp_path):
-    server.without = 404
-    line = mistake("run", config(served, tmp_path), "--out", tmp_path / "run")
-    assert "takes no batches" in line
-    assert "set model.server.batch to false" in line

@@ -23,9 +23,9 @@ R = TypeVar("R")
 Step = Callable[[int, int, float], None]
 """Called in a training with the step, the number of steps and the loss, which is not a number before it is known."""
 
-_AT_ONCE, _GATHERED = 16, 512
+_AT_ONCE, _GATHERED = 16, 256
 """Tasks that wait for a server at a time: the next ones fill what the slowest requests of the first leave free. Where
-requests are gathered for batches, as many as bring together what fills one."""
+requests are gathered for batches there are more; each takes about 50 KiB of memory."""
 
 
 class Inputs(Protocol):
