@@ -187,7 +187,7 @@ class Batches:
                 after = f"&after={entry.get('id')}"
             more = bool(page.get("has_more") and entries)
         body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
-        return await self._server.once("POST", "batches", json.dumps(body).encode(), _name)
+        return await self._server.once("POST", "batches", json.dumps(body).encode(), _name, 0)
 
     async def _ended(self, batch: _Batch) -> Json:
         """Waits until a batch has ended; what the server says of it then."""

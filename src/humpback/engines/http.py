@@ -158,14 +158,18 @@ class Server:
                 future = finished.get()
                 running.discard(future)
                 fill()
-                yield self._result(future)
+                try:
+                    answer = future.result()
+                except concurrent.futures.CancelledError:
+                    raise EngineError("the engine is closed", "open a new one") from None
+                yield answer
         finally:
             for future in running:
                 future.cancel()
 
-    async def ask(self, method: str, path: str, body: bytes | None, read: Reader[Out]) -> Out:
+    async def ask(self, method: str, path: str, body: bytes | None, read: Reader[Out], beginning: int = 0) -> Out:
         """Sends a request until the reader can read the answer; raises what `post` does."""
-        return await self.repeat(lambda: self.once(method, path, body, read))
+        return await self.repeat(lambda: self.once(method, path, body, read, beginning))
 
     async def post(self, path: str, body: Json, read: Reader[Out], beginning: int = 0) -> Out:
         """Sends a body until the reader can read the answer.
@@ -181,10 +185,9 @@ class Server:
             EngineError: It answers none (`Unanswered` where it did not call itself busy), or the settings are wrong.
         """
         # Half a surrogate pair, which documents do hold, survives as an escape; what is made of it is the server's.
-        content = json.dumps(body).encode()
-        return await self.repeat(lambda: self.once("POST", path, content, read, beginning))
+        return await self.ask("POST", path, json.dumps(body).encode(), read, beginning)
 
-    async def once(self, method: str, path: str, body: bytes | None, read: Reader[Out], beginning: int = 0) -> Out:
+    async def once(self, method: str, path: str, body: bytes | None, read: Reader[Out], beginning: int) -> Out:
         """Sends a request once, when it is its turn; raises `Failed` where another try may help."""
         address = await self._turns.take(beginning)
         try:
@@ -203,12 +206,6 @@ class Server:
             if self._closed:
                 raise EngineError("the engine is closed", "open a new one")
             return asyncio.run_coroutine_threadsafe(run(), self._loop)
-
-    def _result(self, future: concurrent.futures.Future[Out]) -> Out:
-        try:
-            return future.result()
-        except concurrent.futures.CancelledError:
-            raise EngineError("the engine is closed", "open a new one") from None
 
     def _open_client(self) -> aiohttp.ClientSession:
         # One try has one deadline, set in `_try`; those of the client start again with every byte that drips in.
