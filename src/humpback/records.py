@@ -316,6 +316,8 @@ class Request:
     sampling: Sampling
     answer_prefix: str = ""
     """How the assistant's turn begins; not repeated in the completion."""
+    form: Literal["", "rating", "verdict"] = ""
+    """What the reply has to state, for servers that can be held to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,10 @@ class Loopback(ThreadingHTTPServer):
     """A server whose chat completions are answered by a function."""
 
     daemon_threads = True
+    handler: type[Handler] = Handler
 
     def __init__(self, respond: Respond, models: object = None, status: int = 200, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), self.handler)
         self.respond = respond
         self.models = (status, models or {"data": [{"id": "m", "owned_by": "me"}]})
         self.bodies: list[Json] = []

@@ -1,19 +1,24 @@
 """The engine for servers keeps the contract against a real model behind HTTP, and reads from it what is there."""
 
+import json
 import math
 from collections.abc import Iterator
 
 import pytest
 
-from humpback.config import ENGINES, ModelSettings
+from humpback.config import ENGINES, CurateSettings, ModelSettings
 from humpback.curate.scorers import make_scorer
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError
+from humpback.evaluation.winrate import Judging, judge
+from humpback.method.external import identities
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling
+from humpback.records import Candidate, LikelihoodRequest, Message, Part, Request, Sampling
+from humpback.runs.stage import ExternalModel
 from tests.engines.contract import TEXTS, EngineContract, ask
 from tests.engines.loopback import Json, Loopback, Model, choice, open_on, reply, serving, settings
+from tests.evaluation.test_winrate import comparison
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +274,62 @@ def test_the_settings_open_it_and_both_scorers_rate_with_it():
             assert [rating.score for rating in outcome.kept] == pytest.approx([expected] * 5, abs=1e-6)
             assert {rating.model for rating in outcome.kept} == {engine.model}
             assert outcome.usage.read == 50
+
+
+PAIR = Candidate("c", "", "", "", (), "Why do whales sing?", "To find one another.", "m", 0.0)
+
+
+def in_json(handler, body):
+    """Holds a reply to the form that is asked for, as servers do that can; others have rambled on."""
+    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {"properties": {}})
+    values = {"reasons": "A Score: 2 would be unfair.", "score": 4, "verdict": "B"}
+    object_ = json.dumps({name: values[name] for name in schema["properties"]})
+    handler.send_json(200, reply(object_ if len(object_) > 2 else "Well."))
+
+
+def rated(server, **options):
+    engine = open_on(server, **options)
+    try:
+        (rating,) = make_scorer(CurateSettings(scorer="rating", ask_again=False), 0, 1, "r").score([PAIR], engine).kept
+        (verdict,) = judge([comparison()], engine, Judging(tries=1))
+    finally:
+        engine.close()
+    return rating, verdict.verdicts
+
+
+def test_ratings_and_verdicts_are_held_to_a_form_where_that_is_set():
+    with serving(Loopback(in_json)) as server:
+        rating, verdicts = rated(server, structured=True)
+        assert (rating.state, rating.score, rating.model.endswith("+structured")) == ("scored", 4.0, True)
+        assert verdicts == ("2", "1")
+        schemas = [body["response_format"]["json_schema"]["schema"] for body in server.bodies]
+        assert [schema["required"] for schema in schemas] == [["reasons", "score"], *[["reasons", "verdict"]] * 2]
+        rating, verdicts = rated(server)
+        assert (rating.state, verdicts) == ("unparsed", ("unparsed", "unparsed"))
+        assert not any("response_format" in body for body in server.bodies[3:])
+
+
+def test_a_server_that_refuses_the_form_is_asked_in_words_from_there_on(caplog):
+    def respond(handler, body):
+        if "response_format" in body:
+            handler.send_json(400, {"error": {"message": "Unknown field: response_format"}})
+        else:
+            handler.send_json(200, reply("Fine.\nScore: 4\nVerdict: A"))
+
+    with serving(Loopback(respond)) as server:
+        rating, verdicts = rated(server, structured=True)
+    assert (rating.score, verdicts) == (4.0, ("1", "2"))
+    assert ["response_format" in body for body in server.bodies] == [True, False, False, False]
+    assert [record.message for record in caplog.records] == [
+        "the server refuses response_format and is asked in words: Unknown field: response_format"
+    ]
+
+
+def test_what_is_written_is_free_and_the_form_is_in_the_recipe():
+    with serving(Loopback(in_json)) as server:
+        engine = open_on(server, structured=True)
+        list(engine.generate([Request("r", ask("Why?"), Sampling(8))]))
+        engine.close()
+        assert "response_format" not in server.bodies[0]
+    plain, held = (identities(ExternalModel("rater", settings(server.url, structured=on))) for on in (False, True))
+    assert held == plain | {"model.rater.server.structured": True}

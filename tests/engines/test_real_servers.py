@@ -1,6 +1,7 @@
 """Real servers, started here with a small model: llama.cpp's (make test-served) and vLLM's (make test-vllm)."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -116,6 +117,16 @@ class TestContract(EngineContract):
 
 def refused_unless(possible):
     return contextlib.nullcontext() if possible else pytest.raises(UnsupportedError, match="prompt_logprobs")
+
+
+def test_a_rating_that_is_held_to_a_form_can_be_read(served):
+    structured = served.model_copy(update={"server": served.server.model_copy(update={"structured": True})})
+    scorer = make_scorer(CurateSettings(scorer="rating", ask_again=False, max_new_tokens=200), 0, 1, "ratings-1")
+    with open_engine(structured) as engine:
+        ratings = scorer.score(CANDIDATES, engine).kept
+    assert all(rating.reply.startswith("{") for rating in ratings)
+    whole = [rating for rating in ratings if rating.finish_reason == "stop"]
+    assert all(rating.state == "scored" and list(json.loads(rating.reply)) == ["reasons", "score"] for rating in whole)
 
 
 def test_grades_are_those_of_the_embedded_engine(served, reads_texts):

@@ -25,26 +25,30 @@ from tests.engines.loopback import Handler, Loopback, choice, reply, serving
 from tests.engines.test_openai import places
 
 
+def respond(handler: Handler, body: dict[str, Any]) -> None:
+    """Writes an instruction that names what a text is about, and rates by the length of the pair."""
+    asked = body["messages"][-1]["content"]
+    if "Score:" in asked:
+        handler.send_json(200, reply(f"It reads well.\nScore: {4 + len(asked) % 2}"))
+    else:
+        topic = re.findall(r"For (\w+)", asked)[-1]
+        handler.send_json(200, reply(f"What should I know about {topic} number {len(asked)}?"))
+
+
 @pytest.fixture
 def server() -> Iterator[Loopback]:
-    """Writes an instruction that names what a text is about, and rates by the length of the pair."""
-
-    def respond(handler: Handler, body: dict[str, Any]) -> None:
-        asked = body["messages"][-1]["content"]
-        if "Score:" in asked:
-            handler.send_json(200, reply(f"It reads well.\nScore: {4 + len(asked) % 2}"))
-        else:
-            topic = re.findall(r"For (\w+)", asked)[-1]
-            handler.send_json(200, reply(f"What should I know about {topic} number {len(asked)}?"))
-
     with serving(Loopback(respond)) as it:
         yield it
 
 
 @pytest.fixture
 def served(settings: dict, server: Loopback) -> dict:
+    return untrained(settings, {"base_url": server.url})
+
+
+def untrained(settings: dict, server: dict[str, Any]) -> dict[str, Any]:
     """The settings of a run that trains nothing."""
-    model = {"name": "big", "engine": "openai", "server": {"base_url": server.url}}
+    model = {"name": "big", "engine": "openai", "server": server}
     changes = {
         "run": {"shard_rows": 4, "iterations": 1, "train": "none"},
         "model": {"name": "package:no-such-model"},

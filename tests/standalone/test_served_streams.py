@@ -17,6 +17,7 @@ from humpback.method.settings_file import parse_config, with_changes
 from humpback.runs.progress import NoProgress
 from humpback.standalone.rate import rate_files
 from humpback.standalone.work import How
+from tests.engines.batch_server import BatchServer
 from tests.engines.loopback import Handler, Json, Loopback, reply, serving
 
 PAIRS = 40
@@ -96,6 +97,16 @@ def test_a_budget_stops_a_command_that_goes_on_with_a_higher_one(pairs, setting,
         rate(pairs, server, f"{setting}={1000 * limit}", *prices)
     assert scores(pairs) == [4.0] * PAIRS
     assert len(server.asked) == len(set(server.asked)) == PAIRS, "every answer that was paid for is kept"
+
+
+def test_a_budget_holds_for_batches_too(pairs):
+    with serving(BatchServer(lambda handler, body: handler.send_json(200, reply("It is fine.\nScore: 4")))) as server:
+        with pytest.raises(EngineError, match="225 of 225 tokens"):
+            rate(pairs, server, "model.server.batch=true", f"run.budget_tokens={15 * TOKENS}")
+        assert server.sizes == [14], "until the first is answered nobody knows what one takes"
+        rate(pairs, server, "model.server.batch=true")
+        assert scores(pairs) == [4.0] * PAIRS
+        assert len({str(body) for body in server.bodies}) == len(server.bodies) == PAIRS
 
 
 def test_a_budget_in_money_needs_prices(pairs):

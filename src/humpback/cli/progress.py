@@ -75,6 +75,8 @@ class ProgressDisplay:
         self._ended.set()
         self._thread.join()
         self._bars.stop()
+        if kind and self._progress and self._progress.batches:
+            output.say(f"humpback: {self._progress.batches}: running it again takes their answers", error=True)
 
     def prepare(self, stages: int, completed: int) -> None:
         """A plan of so many stages is carried out, of which so many are done already: for '3/14'."""
@@ -97,6 +99,7 @@ class ProgressDisplay:
         if self._task is not None:
             loss = "" if progress.loss is None else f"loss {progress.loss:.3f}"
             note = progress.answers_in_words() if progress.answers else loss
+            note = ", ".join(filter(None, (note, progress.batches)))
             self._bars.update(self._task, completed=progress.completed, total=progress.total, note=note)
 
     def end(self, stage: Stage, counts: Counts) -> None:

@@ -29,6 +29,9 @@ class ServerSettings(Settings):
     given, as many as make it faster, found out on the way."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
     """No more requests than this in a minute to each address, spread evenly, further tries included; 0: no limit."""
+    batch: bool = False
+    """Send the requests of a stage as batches (`/v1/batches`), which cost half at some servers and may take a day.
+    Ended and run again, a command takes the answers of its batches. `concurrency` does not count then."""
     timeout: Annotated[float, Field(gt=0)] = 300.0
     """Seconds that one try may take, to the last byte of the answer."""
     retries: Annotated[int, Field(ge=0)] = 6
@@ -45,6 +48,9 @@ class ServerSettings(Settings):
     """Price of a million tokens read, in any currency: for the account at the end."""
     price_written: Annotated[float, Field(ge=0)] = 0.0
     """Price of a million tokens written."""
+    structured: bool = False
+    """Hold ratings and verdicts to an object of JSON: reasons, then the score or the verdict (`response_format`). A
+    server that refuses that is asked in words."""
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields to add to each request or put in the place of ours; null leaves one out. Not for secrets: settings are
     kept with the results."""
@@ -146,6 +152,8 @@ class ModelSettings(Settings):
         """What a server needs."""
         if self.engine_spec.is_server and not self.server.addresses:
             yield f"engine '{self.engine}' needs server.base_url, such as http://localhost:8000/v1"
+        if self.server.batch and len(self.server.addresses) > 1:
+            yield "server.batch goes with one server.base_url, as a batch is at one server"
         if self.engine_spec.is_server and self.name.startswith("package:"):
             yield f"engine '{self.engine}' needs in name what the server calls the model"
 

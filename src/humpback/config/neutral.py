@@ -35,8 +35,8 @@ RESULT_NEUTRAL: Mapping[str, str] = {
     **dict.fromkeys(("run.budget", "run.budget_tokens"), "says when a run stops, and it goes on from there"),
     **dict.fromkeys(
         (f"model.server.{name}" for name in (
-            "base_url", "api_key_env", "concurrency", "requests_per_minute", "timeout", "retries", "logprobs",
-            "prefill", "price_read", "price_written", "extra_body",
+            "base_url", "api_key_env", "concurrency", "requests_per_minute", "batch", "timeout", "retries",
+            "logprobs", "structured", "prefill", "price_read", "price_written", "extra_body",
         )), _SERVER,
     ),
     **dict.fromkeys(

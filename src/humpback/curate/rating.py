@@ -66,7 +66,9 @@ class RatingScorer:
         settings = self.settings
         rng_seed = record_rng_seed(self.rng_seed, self.stage, candidate.id)
         sampling = Sampling(settings.max_new_tokens, settings.temperature, settings.top_p, rng_seed)
-        return Request(candidate.id, rating_messages(candidate.instruction, candidate.response), sampling)
+        return Request(
+            candidate.id, rating_messages(candidate.instruction, candidate.response), sampling, form="rating"
+        )
 
     def _rating(self, record_id: str, answer: Completion | None, model: str) -> Rating:
         if error := error_of(answer):

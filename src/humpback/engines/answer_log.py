@@ -176,8 +176,10 @@ class AnswerLog:
 
 
 def _as_json(content: object) -> str:
-    """Records as objects; four times as fast as by way of `asdict`."""
-    return json.dumps(content, default=lambda record: {name: getattr(record, name) for name in record.__slots__})
+    """Records as objects, without the form that a reply is held to; four times as fast as by way of `asdict`."""
+    return json.dumps(
+        content, default=lambda record: {name: getattr(record, name) for name in record.__slots__ if name != "form"}
+    )
 
 
 def _read(folder: Path) -> dict[str, dict[str, Any]]:

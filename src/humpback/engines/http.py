@@ -16,9 +16,10 @@ import os
 import threading
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import count
 from queue import SimpleQueue
 from typing import Literal, TypeVar
@@ -27,7 +28,7 @@ import aiohttp
 
 from humpback.config import ServerSettings
 from humpback.data_access.storable import storable
-from humpback.engines.replies import Json, error_text, read_body, retry_after
+from humpback.engines.replies import Json, Reader, error_text, read_body, retry_after
 from humpback.engines.turns import Address, Turns, place
 from humpback.errors import ConfigError, EngineError
 
@@ -36,9 +37,12 @@ _LONGEST_RETRY_AFTER = 600.0
 
 _CONNECT_SECONDS = 10.0
 _LARGE_ANSWER_BYTES, _MAX_ANSWER_BYTES = 1 << 20, 64 << 20
-_RETRYABLE = {408, 409, 425, 429}
+RETRYABLE = {408, 409, 425, 429}
 _ONE_REQUEST = {400, 413, 422}
 _SHOWN_CHARS = 300
+
+BATCH = 50_000
+"""Requests that are gathered for batches at a time: as many as the protocol has room for in one."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -55,7 +59,11 @@ class Unanswered(EngineError):
     """No try brought an answer, nor to other requests meanwhile; the server or the request may be to blame."""
 
 
-class _Failed(Exception):
+class Missing(EngineError):
+    """The server has nothing at this address."""
+
+
+class Failed(Exception):
     """A try that failed, and that another may repair.
 
     Args:
@@ -71,10 +79,16 @@ class _Failed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class Reply:
+    """What came back for a request, whatever it is."""
+
     status: int
-    headers: Mapping[str, str]
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Upload(bytes):
+    """The requests of a batch, as the content of a file to upload."""
 
 
 class Server:
@@ -129,7 +143,7 @@ class Server:
 
         def fill() -> None:
             # As many wait as are under way, so that a request is at hand when another ends.
-            while len(running) < 2 * self._turns.size:
+            while len(running) < (BATCH if self._settings.batch else 2 * self._turns.size):
                 try:
                     number, item = next(waiting)
                 except StopIteration:
@@ -144,17 +158,20 @@ class Server:
                 future = finished.get()
                 running.discard(future)
                 fill()
-                yield self._result(future)
+                try:
+                    answer = future.result()
+                except concurrent.futures.CancelledError:
+                    raise EngineError("the engine is closed", "open a new one") from None
+                yield answer
         finally:
             for future in running:
                 future.cancel()
 
-    def get(self, path: str, read: Callable[[Json], Out]) -> Out:
-        """Asks for something and waits for it; otherwise like `post`."""
-        future = self._submit(path, lambda path: self._ask("GET", path, None, read))
-        return self._result(future)
+    async def ask(self, method: str, path: str, body: bytes | None, read: Reader[Out], beginning: int = 0) -> Out:
+        """Sends a request until the reader can read the answer; raises what `post` does."""
+        return await self.repeat(lambda: self.once(method, path, body, read, beginning))
 
-    async def post(self, path: str, body: Json, read: Callable[[Json], Out], beginning: int = 0) -> Out:
+    async def post(self, path: str, body: Json, read: Reader[Out], beginning: int = 0) -> Out:
         """Sends a body until the reader can read the answer.
 
         Args:
@@ -168,10 +185,18 @@ class Server:
             EngineError: It answers none (`Unanswered` where it did not call itself busy), or the settings are wrong.
         """
         # Half a surrogate pair, which documents do hold, survives as an escape; what is made of it is the server's.
-        return await self._ask("POST", path, json.dumps(body).encode(), read, beginning)
+        return await self.ask("POST", path, json.dumps(body).encode(), read, beginning)
+
+    async def once(self, method: str, path: str, body: bytes | None, read: Reader[Out], beginning: int) -> Out:
+        """Sends a request once, when it is its turn; raises `Failed` where another try may help."""
+        address = await self._turns.take(beginning)
+        try:
+            return await self._try(address, method, path, body, read)
+        finally:
+            self._turns.end(address)
 
     def _submit(
-        self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int] = (-1, 0)
+        self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int]
     ) -> concurrent.futures.Future[Out]:
         async def run() -> Out:
             place.set(order)
@@ -181,12 +206,6 @@ class Server:
             if self._closed:
                 raise EngineError("the engine is closed", "open a new one")
             return asyncio.run_coroutine_threadsafe(run(), self._loop)
-
-    def _result(self, future: concurrent.futures.Future[Out]) -> Out:
-        try:
-            return future.result()
-        except concurrent.futures.CancelledError:
-            raise EngineError("the engine is closed", "open a new one") from None
 
     def _open_client(self) -> aiohttp.ClientSession:
         # One try has one deadline, set in `_try`; those of the client start again with every byte that drips in.
@@ -208,22 +227,18 @@ class Server:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(
-        self, method: str, path: str, body: bytes | None, read: Callable[[Json], Out], beginning: int = 0
-    ) -> Out:
-        failed = _Failed("")
+    async def repeat(self, once: Callable[[], Awaitable[Out]]) -> Out:
+        """Tries something until it does not fail; raises what `post` does."""
+        failed = Failed("")
         attempts = tries = 0
         while attempts <= self._settings.retries:
             since = time.monotonic()
             if tries and not (failed.lost and len(self._turns.addresses) > 1):  # another server may answer at once
                 await asyncio.sleep(self._turns.pause(max(1, attempts)))
-            address = await self._turns.take(beginning)
             try:
-                return await self._try(address, method, path, body, read)
-            except _Failed as error:
+                return await once()
+            except Failed as error:
                 failed = error
-            finally:
-                self._turns.end(address)
             tries += 1
             # A server that is too busy for this request and answers others has found its limit: that uses up no try.
             attempts += not failed.busy or self._answered_at < since
@@ -236,16 +251,14 @@ class Server:
             retryable=True,
         )
 
-    async def _try(
-        self, address: Address, method: str, path: str, body: bytes | None, read: Callable[[Json], Out]
-    ) -> Out:
-        self.tries += 1
+    async def _try(self, address: Address, method: str, path: str, body: bytes | None, read: Reader[Out]) -> Out:
+        self.tries += method == "POST" and path not in ("files", "batches")
         sent, changes = time.monotonic(), address.limit.changes
         try:
             reply = await self._exchange(f"{address.url}/{path}", method, body)
             if reply.status != 200:
                 raise self._error_of_status(address.url, reply)
-        except _Failed as failed:
+        except Failed as failed:
             if failed.lost:
                 self._turns.lose(address, unreachable=failed.lost == "unreachable")
             if failed.busy or failed.lost == "late":
@@ -253,36 +266,66 @@ class Server:
             address.hold(failed.wait)
             raise
         address.lost, address.down = 0, False
+        result = self.read_answer(reply, read)
+        if self._turns.waiting:
+            address.limit.answered(self._answered_at - sent, changes)
+        return result
+
+    def read_answer(self, reply: Reply, read: Reader[Out]) -> Out:
+        """What the reader makes of an answer; raises `Failed` where it is damaged."""
         try:
             content = read_body(reply.body)
             if content.get("error") and "choices" not in content:
                 raise ValueError(f"an error in place of an answer: {error_text(reply.body)}")
             result = read(storable(content) if b"\\ud" in reply.body.lower() else content)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-            raise _Failed(self._clean(f"a damaged answer: {error}")) from None
+            raise Failed(self.clean(f"a damaged answer: {error}")) from None
         self._answered_at = time.monotonic()
-        if self._turns.waiting:
-            address.limit.answered(self._answered_at - sent, changes)
         return result
 
-    async def _exchange(self, url: str, method: str, body: bytes | None) -> _Reply:
+    async def _exchange(self, url: str, method: str, body: bytes | None) -> Reply:
         """One try, with what went wrong on the way."""
-        timeout = self._settings.timeout
-        try:
-            async with asyncio.timeout(timeout):
+        with self._faults():
+            async with asyncio.timeout(self._settings.timeout):
                 return await self._read(url, method, body)
-        except TimeoutError:
-            raise _Failed(f"no whole answer within {timeout:g} s", lost="late") from None
-        except (aiohttp.ClientError, OSError) as error:
-            reason = self._clean(f"{type(error).__name__}: {error}")
-            unreachable = isinstance(error, aiohttp.ClientConnectorError)
-            raise _Failed(reason, lost="unreachable" if unreachable else "broken off") from None
 
-    async def _read(self, url: str, method: str, body: bytes | None) -> _Reply:
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise Failed(f"no whole answer within {self._settings.timeout:g} s", lost="late") from None
+        except (aiohttp.ClientError, OSError) as error:
+            reason = self.clean(f"{type(error).__name__}: {error}")
+            unreachable = isinstance(error, aiohttp.ClientConnectorError)
+            raise Failed(reason, lost="unreachable" if unreachable else "broken off") from None
+
+    async def lines(self, path: str) -> AsyncIterator[bytes]:
+        """The lines of a file of the server, one at a time, however large it is."""
+        url, before = f"{self._turns.addresses[0].url}/{path}", b""
+        patience = aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=self._settings.timeout)
+        with self._faults():
+            async with self._client.get(url, timeout=patience, allow_redirects=False) as response:
+                if response.status != 200:
+                    begin = await response.content.read(_LARGE_ANSWER_BYTES)
+                    raise self._error_of_status(url, Reply(response.status, begin, response.headers))
+                async for piece in response.content.iter_any():
+                    *whole, before = (before + piece).split(b"\n")
+                    if len(before) > _MAX_ANSWER_BYTES:
+                        raise Failed(f"a line of more than {_MAX_ANSWER_BYTES >> 20} MiB")
+                    for line in whole:
+                        yield line
+        yield before
+
+    async def _read(self, url: str, method: str, body: bytes | None) -> Reply:
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        data: bytes | aiohttp.FormData | None = body
+        if isinstance(body, Upload):
+            headers, data = {}, aiohttp.FormData({"purpose": "batch"})
+            data.add_field("file", BytesIO(body), filename="requests.jsonl", content_type="application/jsonl")
         async with AsyncExitStack() as stack:
             response = await stack.enter_async_context(
-                self._client.request(method, url, data=body, headers=headers, allow_redirects=False)
+                self._client.request(method, url, data=data, headers=headers, allow_redirects=False)
             )
             pieces: list[bytes] = []
             size, large = 0, False
@@ -293,34 +336,35 @@ class Server:
                     large = True
                 if size > _MAX_ANSWER_BYTES:
                     pieces.clear()  # the error's traceback would keep them
-                    raise _Failed(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MiB")
+                    raise Failed(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MiB")
                 pieces.append(piece)
-            return _Reply(response.status, response.headers, b"".join(pieces))
+            return Reply(response.status, b"".join(pieces), response.headers)
 
-    def _error_of_status(self, url: str, reply: _Reply) -> Exception:
+    def _error_of_status(self, url: str, reply: Reply) -> Exception:
         """What a status other than 200 means."""
-        status, words = reply.status, self._clean(error_text(reply.body))
+        status, words = reply.status, self.clean(error_text(reply.body))
         summary = f"status {status}" + (f": {words}" if words else "")
         if status in _ONE_REQUEST or (status == 403 and self.has_answered):  # a text that may not be sent, not the key
             return Refused(words or summary)
         if status == 429 and "insufficient_quota" in reply.body.decode(errors="replace"):
             return EngineError(f"{url} says that the quota is used up", "see the account that the key belongs to")
-        if status in _RETRYABLE or status >= 500:
+        if status in RETRYABLE or status >= 500:
             wait = retry_after(reply.headers.get("retry-after", ""))
             if wait > _LONGEST_RETRY_AFTER:
                 return EngineError(
                     f"{url} asks to come back in {wait:.0f} s", "run the command again then", retryable=True
                 )
-            return _Failed(summary, wait, busy=status in _RETRYABLE or status == 503)
+            return Failed(summary, wait, busy=status in RETRYABLE or status == 503)
         if status in (401, 403):
             name = self._settings.api_key_env
             hint = f"the key in {name} is not right for it" if name else "name the key's variable in api_key_env"
             return EngineError(f"{url} lets nobody in (status {status})", hint)  # what it says may hold the key
         if status == 402:
             return EngineError(f"{url} wants to be paid ({summary})", "see the account that the key belongs to")
-        return EngineError(f"{url} does not do that ({summary})", "check model.server.base_url and model.name")
+        kind = Missing if status in (404, 405) else EngineError
+        return kind(f"{url} does not do that ({summary})", "check model.server.base_url and model.name")
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
         """One line that does not hold the key."""
         line = " ".join(text.split())
         return (line.replace(self._key, "***") if self._key else line)[:_SHOWN_CHARS]

@@ -16,14 +16,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from humpback.config import ModelSettings
 from humpback.engines import replies
+from humpback.engines.batches import Batches
 from humpback.engines.http import Refused, Server, Unanswered
 from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.engines.server_table import with_table
@@ -57,10 +59,19 @@ _ANSWER_TOKENS = 8
 _UNSTABLE = {"vllm", "llamacpp"}
 """Servers that say of every model that it was made this second."""
 
+_STATED: dict[str, Json] = {
+    "rating": {"score": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
+    "verdict": {"verdict": {"type": "string", "enum": ["A", "B", "tie"]}},
+}
+"""What a reply of each form states behind its reasons."""
+
+_STRUCTURED = re.compile(r"response.?format|json.?schema|structured|guided|grammar", re.I)
+
 _PREFILL = {"vllm": "continue", "llamacpp": "trailing", "library": "trailing"}
 """How a server goes on with an answer, by who it says owns its models; 'library' is Ollama."""
 
 Out = TypeVar("Out")
+_log = logging.getLogger("humpback")
 
 
 @dataclass(slots=True)
@@ -109,6 +120,9 @@ class OpenAIEngine:
         self._has_given_top = False
         self._spent = ServerUsage(priced=bool({"price_read", "price_written"} & settings.server.model_fields_set))
         self._server = Server(settings.server, first_wait=first_wait)
+        self._batches = Batches(self._server, first_wait) if settings.server.batch else None
+        self._first = asyncio.Lock()
+        self._structured = settings.server.structured
         try:
             models = self._list_models()
         except BaseException:
@@ -118,7 +132,7 @@ class OpenAIEngine:
         if not described and len(models) == 1:
             described = next(iter(models.values()))  # llama.cpp has one, by whatever name it is asked for
         digest = _digest(described)
-        self._identity = identify(settings) + (f"+{digest}" if digest else "")
+        self._identity = "+".join(filter(None, (identify(settings), digest, "structured" * self._structured)))
         self._owner = str(described.get("owned_by", ""))
         detected = _PREFILL.get(self._owner, "none")
         self._prefill = detected if settings.server.prefill == "auto" else settings.server.prefill
@@ -163,6 +177,11 @@ class OpenAIEngine:
         raise UnsupportedError("a server does not show a model's hidden states",
                                "set corpus.choose.by to words, or use an embedded engine")  # fmt: skip
 
+    def remember_in(self, folder: Path, tell: Callable[[str], None]) -> None:
+        """Keeps in a folder what batches are under way, to take their answers later, and tells it in words."""
+        if self._batches and self._batches.remember_in(folder, tell):
+            self._server.has_answered = True  # the first request may be in one of them
+
     def close(self) -> None:
         """Gives up what is under way, and the connections."""
         self._server.close()
@@ -179,6 +198,8 @@ class OpenAIEngine:
         }
         if self._settings.logprobs:
             fields["logprobs"] = True
+        if request.form and self._structured:
+            fields["response_format"] = _response_format(request.form)
         prefix = request.answer_prefix
         try:
             reply = await self._ask(request.messages, prefix, fields, replies.read_completion)
@@ -262,15 +283,29 @@ class OpenAIEngine:
         return prompt
 
     async def _ask(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
-        """Sends a conversation; one that is too long, with less and less of what may be cut."""
+        """Sends a conversation. The first one never goes in a batch: what is wrong shows today, and not tomorrow."""
+        if self._batches and not self._server.has_answered:
+            async with self._first:
+                if not self._server.has_answered:
+                    return await self._send(messages, prefix, fields, read)
+        return await self._send(messages, prefix, fields, read)
+
+    async def _send(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
+        """One that is too long is sent again, with less and less of what may be cut."""
+        post = self._batches.post if self._batches and self._server.has_answered else self._server.post
         beginning = hash(messages[:-1]) if len(messages) > 1 else 0
         for _ in range(_CUTS):
             body = self._body(messages, prefix, fields)
             try:
-                answer = await self._server.post(_CHAT, body, read, beginning)
+                answer = await post(_CHAT, body, read, beginning)
             except Refused as refused:
                 if "max_tokens" in body and "max_completion_tokens" in str(refused):
                     self._length_field = "max_completion_tokens"  # what newer models call it
+                    continue
+                if "response_format" in fields and _STRUCTURED.search(str(refused)):
+                    if self._structured:
+                        _log.warning("the server refuses response_format and is asked in words: %s", refused)
+                    self._structured, fields = False, {n: v for n, v in fields.items() if n != "response_format"}
                     continue
                 shorter = replies.cut_longest(messages, str(refused))
                 if shorter is None:
@@ -331,20 +366,28 @@ class OpenAIEngine:
     def _list_models(self) -> dict[str, Json]:
         """What the server says of its models; nothing where it does not say."""
         try:
-            return self._server.get("models", replies.read_models)
+            return next(
+                self._server.each(["models"], lambda path: self._server.ask("GET", path, None, replies.read_models))
+            )
         except Refused:
             return {}
         except EngineError as error:
             if error.retryable:
                 raise
             return {}
-        finally:
-            self._server.tries = 0
 
 
 def open_model(path: Path, identity: str, settings: ModelSettings) -> OpenAIEngine:
     """The model that the settings name on their server, which says itself what it is."""
     return OpenAIEngine(with_table(settings))
+
+
+def _response_format(form: str) -> Json:
+    """An object with reasons, so that a model thinks first, and then what is asked for."""
+    properties: Json = {"reasons": {"type": "string"}, **_STATED[form]}
+    schema: Json = {"type": "object", "properties": properties, "required": list(properties)}
+    schema["additionalProperties"] = False
+    return {"type": "json_schema", "json_schema": {"name": form, "strict": True, "schema": schema}}
 
 
 def _is_about_logprobs(refused: Refused) -> bool:

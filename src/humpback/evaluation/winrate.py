@@ -151,7 +151,8 @@ def _request(comparison: Comparison, index: int, order: int, settings: Judging) 
     messages = judge_messages(comparison.instruction, outputs[order], outputs[1 - order])
     seed = record_rng_seed(settings.seed, _STAGE, f"{comparison.id}/{order}/{comparison.tries}")
     temperature = settings.temperature if comparison.tries else 0.0
-    return Request(f"{index}/{order}", messages, Sampling(settings.max_new_tokens, temperature, settings.top_p, seed))
+    sampling = Sampling(settings.max_new_tokens, temperature, settings.top_p, seed)
+    return Request(f"{index}/{order}", messages, sampling, form="verdict")
 
 
 def _with(comparison: Comparison, order: int, answer: Completion | None) -> Comparison:

@@ -41,5 +41,7 @@ def identities(*inputs: Stage | ExternalModel) -> dict[str, Any]:
         deciding = _DECIDING_ON_A_SERVER if item.settings.engine_spec.is_server else _DECIDING
         flat = flat_settings(item.settings, *deciding)
         settings |= {f"model.{item.name}.{name}": value for name, value in flat.items()}
+        if item.settings.server.structured:  # else left out, so that no run that was made before is stale
+            settings[f"model.{item.name}.server.structured"] = True
         settings |= {f"model.{item.name}.date": day for day in date_settings(item.settings).values()}
     return settings

@@ -55,7 +55,7 @@ def execute(
     workers = workers_of(config)
     progress = progress or NoProgress()
     meter = Meter(run, progress, cost=lambda: inputs.spending.total[1])
-    inputs.on_answer = meter.answered
+    inputs.on_answer, inputs.on_batches = meter.answered, meter.under_way
     runner = _StageRunner(inputs, workers, meter)
     pending = [item for item in status(plan, run) if item.state != "done"]
     progress.prepare(len(plan), len(plan) - len(pending))

@@ -46,10 +46,13 @@ class RunInputs:
         self._logs: list[AnswerLog] = []
         self.on_answer: Callable[[int], None] | None = None
         """Called with the tokens of each answer that a model gives in this process."""
+        self.on_batches: Callable[[str], None] | None = None
+        """Called with what batches of requests are under way, in words; '' where none is."""
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker in another process has nobody to tell, and keeps an account of its own.
-        return {name: value for name, value in self.__dict__.items() if name != "spending"} | {"on_answer": None}
+        state = {name: value for name, value in self.__dict__.items() if name != "spending"}
+        return state | {"on_answer": None, "on_batches": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -58,7 +61,8 @@ class RunInputs:
     def of_stage(self, stage: str) -> RunInputs:
         """The same for the work of one stage: answers of a server are written down in its folder as they arrive."""
         inputs = copy(self)
-        inputs._stage, inputs._logs, inputs.on_answer, inputs.spending = stage, [], self.on_answer, self.spending
+        inputs._stage, inputs._logs, inputs.spending = stage, [], self.spending
+        inputs.on_answer, inputs.on_batches = self.on_answer, self.on_batches
         return inputs
 
     def records(self, stage: str, kind: type[R]) -> Iterator[R]:
@@ -121,6 +125,8 @@ class RunInputs:
     def _logged(self, engine: Engine, settings: ModelSettings) -> Engine:
         if not settings.engine_spec.keeps_answers or not self._stage:
             return engine
+        if remember_in := getattr(engine, "remember_in", None):
+            remember_in(self.scratch(self._stage) / "batches", self.on_batches or (lambda words: None))
         log = AnswerLog(engine, self.scratch(self._stage) / "answers", self.spending)
         self._logs.append(log)
         return log

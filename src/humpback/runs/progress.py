@@ -36,6 +36,7 @@ class StageProgress:
         answers: What the model of this process has answered.
         tokens: Tokens that it read and wrote for that.
         cost: What the answers of servers have cost the run so far.
+        batches: What batches of requests are under way at servers, in words.
     """
 
     stage: str
@@ -48,6 +49,7 @@ class StageProgress:
     answers: int = 0
     tokens: int = 0
     cost: float = 0.0
+    batches: str = ""
 
     @property
     def seconds_left(self) -> float | None:
@@ -66,7 +68,7 @@ class StageProgress:
             parts.append(f"loss {self.loss:.3f}")
         if self.answers:
             parts.append(self.answers_in_words())
-        return ", ".join(parts)
+        return ", ".join(filter(None, (*parts, self.batches)))
 
     def answers_in_words(self) -> str:
         """What was answered, what it took and what all has cost."""
@@ -186,6 +188,12 @@ class Meter:
             self._tokens += tokens
             if (now := self._clock()) - self._told >= _TELL_SECONDS:
                 self._tell(now)
+
+    def under_way(self, batches: str) -> None:
+        """So much is under way in batches; any thread may say so."""
+        with self._lock:
+            self._current = replace(self._current, batches=batches)
+            self._tell(self._clock())
 
     def end(self, stage: Stage, counts: Counts) -> None:
         """A stage is done."""

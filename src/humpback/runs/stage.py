@@ -23,6 +23,10 @@ R = TypeVar("R")
 Step = Callable[[int, int, float], None]
 """Called in a training with the step, the number of steps and the loss, which is not a number before it is known."""
 
+_AT_ONCE, _GATHERED = 16, 256
+"""Tasks that wait for a server at a time: the next ones fill what the slowest requests of the first leave free. Where
+requests are gathered for batches there are more; each takes about 50 KiB of memory."""
+
 
 class Inputs(Protocol):
     """What a stage may read: the results of the stages it names, and models."""
@@ -156,9 +160,10 @@ class Stage:
     """Raises StageError where the result must not be used."""
 
     @property
-    def waits(self) -> bool:
-        """Whether its work is to wait for a server."""
-        return any(model.settings.engine_spec.keeps_answers for model in self.external)
+    def waits(self) -> int:
+        """How many tasks at a time wait for a server; 0 where its work is another."""
+        servers = [model.settings.server for model in self.external if model.settings.engine_spec.keeps_answers]
+        return 0 if not servers else _GATHERED if any(server.batch for server in servers) else _AT_ONCE
 
 
 def names_of(*inputs: Stage | ExternalModel) -> tuple[str, ...]:

@@ -12,14 +12,11 @@ from humpback.runs.tasks import Job
 DEATHS = 3
 """Workers that may die in a row, with no task finished in between, before the stage fails."""
 
-_AT_ONCE = 16
-"""Tasks that wait for a server at a time: the next ones fill what the slowest requests of the first leave free."""
-
 
 class Workers(Protocol):
     """Workers that share the tasks of a job."""
 
-    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: bool = False) -> Generator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: int = 0) -> Generator[int]:
         """Runs every task, in any order, and yields the number of each when it is finished.
 
         A worker that dies costs what it was doing, which another one does again.
@@ -28,7 +25,7 @@ class Workers(Protocol):
             job: What is done; it travels to the workers.
             tasks: Numbers of the tasks.
             model: Whether a worker holds a model, so that there must not be more of them than devices.
-            waits: Whether a task does little but wait for a server, so that several may do so at a time.
+            waits: Tasks that do little but wait for a server: how many may do so at a time; 0 for others.
 
         Raises:
             HumpbackError: What a task raised.
@@ -44,7 +41,7 @@ class Workers(Protocol):
 class InProcess:
     """This process: one task after the other, or several that wait for a server at a time."""
 
-    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: bool = False) -> Generator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: int = 0) -> Generator[int]:
         """Does every task. Where one fails, those under way are brought to their end."""
         if not waits:
             with job.open() as do:
@@ -53,9 +50,9 @@ class InProcess:
                     yield task
             return
         # The job closes first, which ends what waits for a server; then the pool waits for its threads.
-        with ThreadPoolExecutor(_AT_ONCE) as pool, job.open() as do:
+        with ThreadPoolExecutor(waits) as pool, job.open() as do:
             queue, failures = iter(tasks), list[BaseException]()
-            running = {pool.submit(do, task): task for task in islice(queue, _AT_ONCE)}
+            running = {pool.submit(do, task): task for task in islice(queue, waits)}
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     task = running.pop(future)

@@ -41,7 +41,7 @@ class ProcessWorkers:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         self._workers = workers or cores
 
-    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: bool = False) -> Generator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: int = 0) -> Generator[int]:
         """Runs every task; starts no process where one worker is enough."""
         workers = min(self._workers or 1, len(tasks))
         if model or workers <= 1 or len(tasks) < job.min_parallel_tasks:

@@ -53,7 +53,7 @@ class RayWorkers:
         self._gpus = gpus
         self._pool: _ActorPool | None = None
 
-    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: bool = False) -> Generator[int]:
+    def run(self, job: Job, tasks: Sequence[int], *, model: bool, waits: int = 0) -> Generator[int]:
         """Runs every task; several actors wait for a server at a time anyway."""
         pool = self._pool_for(model)
         pool.set_job(cloudpickle.dumps(job))
