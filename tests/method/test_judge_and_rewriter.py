@@ -16,13 +16,15 @@ import yaml
 from humpback import models, open_run
 from humpback.augment.rewrite import rewrite
 from humpback.config import Config, RewriteSettings
-from humpback.data_access.decisions import Decisions
+from humpback.data_access.decisions import Decisions, Opinion
 from humpback.deliver.exporting import write_export
 from humpback.engines.fake import FakeEngine
 from humpback.method.plan import plan
 from humpback.records import Completion, Curated, Rewritten
 from humpback.runs.status import recipes
 from humpback.runs.store import Run
+from humpback.view.site import Site
+from humpback.view.story import story
 from tests.command import humpback, mistake
 from tests.engines.loopback import Handler, Loopback, reply, serving
 
@@ -73,6 +75,14 @@ def run(settings: dict, folder: Path, *options: str) -> Any:
     return humpback("run", path, "--out", folder / "run", *options)
 
 
+def viewed(folder: Run, row: Rewritten) -> str:
+    """The page of a candidate in `humpback view`."""
+    site = Site([folder])
+    shown = {"static": True, "annotator": "", "notice": "", "here": "", "number": None, "index": site.indexes[0]}
+    told = {"story": story(site.indexes[0], "candidate", row.id), "mine": Opinion(), "others": {}, "queue": ()}
+    return site.render("record.html", **shown, **told)
+
+
 def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
     server.verdicts = False
     failed = run(named, tmp_path)
@@ -106,7 +116,7 @@ def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
     for page in pages:
         assert rewriting in page
         assert "big prefers the answers of M₂ to those of M₀ on" in page
-        assert "It gave no verdict on 0 of 4 (0%)" in page
+        assert "It gave no verdict on 0 of 4 (0 %)" in page
         assert re.search(r"Answers of M₂ have \d+ characters on average, those of M₀ \d+\.", page)
     assert "| responses rewritten by | `big` |" in pages[2]
     assert json.loads(humpback("status", tmp_path / "run", "--json").stdout)["findings"][0].startswith(rewriting)
@@ -117,15 +127,20 @@ def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
         assert outputs[row.id]["output"] == row.response
         assert outputs[row.id]["original_response"] == (None if row in bees else row.original)
     assert len(open_run(tmp_path / "run").rewritten()) == len(rows)
+    taken = next(row for row in rows if row not in bees)
+    page = viewed(folder, taken)
+    assert '<h2 id="rewritten">Rewritten response</h2>' in page
+    assert f"In short: {taken.original[:30]}" in page
+    assert "Not rewritten: no answer" in viewed(folder, bees[0])
 
     asked = len(server.bodies)
     assert run(named, tmp_path).returncode == 0
     assert len(server.bodies) == asked
-    Decisions(tmp_path / "run" / "decisions").record("anna", [rows[0].id], {"response": "Mended by Anna."})
+    Decisions(tmp_path / "run" / "decisions").record("anna", [taken.id], {"response": "Mended by Anna."})
     write_export(folder)
     mended = (tmp_path / "run/export/dataset/alpaca/train.jsonl").read_text().splitlines()
     assert {row["output"] for row in map(json.loads, mended)} == {"Mended by Anna."} | {
-        row.response for row in rows[1:]
+        row.response for row in rows if row is not taken
     }
 
 

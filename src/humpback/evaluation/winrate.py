@@ -125,11 +125,13 @@ def in_sentences(rate: WinRate, model: str, baseline: str, judge: str) -> str:
     total, low, high = rate.n_total + rate.unjudged, rate.interval.low, rate.interval.high
     unsure = ", which is no clear difference from 50 %" if low <= 50 <= high else ""
     interval = "no interval: one prompt" if math.isnan(low) else f"95 % interval {low:.1f} to {high:.1f}{unsure}"
-    agreement = "" if rate.agreement is None else f" Its verdicts in both orders agree on {rate.agreement:.0%} of them."
+    agreement = (
+        "" if rate.agreement is None else f" Its verdicts in both orders agree on {100 * rate.agreement:.0f} % of them."
+    )
     return (
         f"{judge} prefers the answers of {model} to those of {baseline} on {rate.win_rate:.1f} % of {rate.n_total:,} "
         f"prompts, a tie counting half ({interval}).{agreement} It gave no verdict on {rate.unjudged:,} of {total:,} "
-        f"({rate.unjudged / max(1, total):.0%}). Answers of {model} have {rate.avg_length:,.0f} characters on average, "
+        f"({100 * rate.unjudged / max(1, total):.0f} %). Answers of {model} have {rate.avg_length:,.0f} characters on average, "
         f"those of {baseline} {rate.avg_length_base:,.0f}."
     )
 

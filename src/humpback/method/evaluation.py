@@ -175,17 +175,9 @@ def enough_verdicts(name: str, settings: WinRateSettings) -> Callable[[Inputs], 
 def compare_models(
     config: Config, base: str, models: Sequence[Stage], pairs: Stage, judge: ExternalModel
 ) -> tuple[Stage, ...]:
-    """The last model answers held-out instructions, and so does M_0, or the base without M_0; a judge compares. Ours.
+    """The last model answers instructions of the seed, as does M_0, or the base without M_0; a judge compares. Ours.
 
-    Args:
-        config: The run's settings.
-        base: Identity of the base model.
-        models: M_0, M_1, ..., or the last one alone.
-        pairs: The seed.
-        judge: Who compares.
-
-    Returns:
-        The prompts, the answers of both, and the verdicts.
+    The last stage has the verdicts; before it are the prompts, which nothing was trained on, and the answers of both.
     """
     settings, rng_seed = config.evaluate.winrate, config.run.seed
     how, both, asked = Answering(rng_seed, settings.max_new_tokens), [], _heldout_prompts(config, pairs)

@@ -18,7 +18,6 @@ from humpback.deliver.export.layouts import (
     PREFERENCE,
     PROVENANCE,
     Layout,
-    Preference,
     Row,
     preference,
     provenance,
@@ -32,14 +31,10 @@ ROW_GROUP = 1000
 _SEPARATORS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
 
 
-RatingLookup = Callable[[str], Sequence[Rating]]
-"""From a candidate's id to its ratings, earliest iteration first. Empty where none are known."""
-
-
 def export_data(
     rows: Iterable[Curated],
     seed_pairs: Iterable[Pair],
-    ratings: RatingLookup,
+    ratings: Callable[[str], Sequence[Rating]],
     out: Path,
     card: str,
     heldout: Iterable[Pair] = (),
@@ -52,7 +47,7 @@ def export_data(
     Args:
         rows: The curated set.
         seed_pairs: The seed pairs that were trained on; they go into the layout 'training' alone, before the others.
-        ratings: Every rating of a row, by its id.
+        ratings: Gives the ratings of a row by its id, the earliest iteration first.
         out: The data set's folder, which is made or replaced as a whole.
         card: Its README.md, from `data_card`.
         heldout: The seed pairs that no model was trained on: `validation.parquet` and `validation.jsonl`, where any.
@@ -76,7 +71,7 @@ def export_data(
                 if rejected and preferences:
                     passage = row.original if isinstance(row, Rewritten) else row.response
                     for other in rejected(row):
-                        preferences.add({**preference(Preference(passage, row.instruction, other)), **beside})
+                        preferences.add({**preference(passage, row.instruction, other), **beside})
                 curated += 1
         if not curated:
             raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")

@@ -105,21 +105,12 @@ LAYOUTS: tuple[Layout, ...] = (
 """All layouts; the first is what is loaded by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """Two instructions that M_yx wrote for one passage: the one that was kept, and one that was not."""
-
-    passage: str
-    chosen: str
-    rejected: str
-
-
-def preference(row: Preference) -> Row:
-    """What M_yx is asked and its two replies, as TRL's trainers of preferences read them."""
+def preference(passage: str, chosen: str, rejected: str) -> Row:
+    """A passage and two instructions that M_yx wrote for it, as TRL's trainers of preferences read them."""
     return {
-        "prompt": [{"role": "user", "content": backward_messages(row.passage)[0].text}],
-        "chosen": [{"role": "assistant", "content": row.chosen}],
-        "rejected": [{"role": "assistant", "content": row.rejected}],
+        "prompt": [{"role": "user", "content": backward_messages(passage)[0].text}],
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
     }
 
 
