@@ -20,6 +20,7 @@ from humpback.data_access.decisions import Decisions, Opinion
 from humpback.deliver.exporting import write_export
 from humpback.engines.fake import FakeEngine
 from humpback.method.plan import plan
+from humpback.prompts import rewrite_messages
 from humpback.records import Completion, Curated, Rewritten
 from humpback.runs.status import recipes
 from humpback.runs.store import Run
@@ -241,3 +242,17 @@ def test_what_the_source_has_itself_is_no_fault():
         '{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6} is the text to send; what is not specified stays as it was.'
     )
     assert rewritten(code.replace("to send", "you send"), code).fault == ""
+
+
+def test_words_of_documents_are_not_taken_for_talk_of_the_source():
+    code = (
+        "Set the timeout in the source file. If it is not set, the server waits for thirty seconds and then gives up."
+    )
+    text = "Set the timeout in the source file; if none is specified, the server waits for thirty seconds and gives up."
+    assert rewritten(text, code).fault == ""
+
+
+def test_the_response_is_never_cut_to_fit():
+    (message,) = rewrite_messages("How?", SOURCE)
+    assert SOURCE in [part.text for part in message.parts]
+    assert not any(part.cut for part in message.parts)

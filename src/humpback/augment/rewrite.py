@@ -31,8 +31,8 @@ _CHATTER = re.compile(
 )
 _WHOLE = re.compile(r"```(?:text|markdown)\s*\n(.*?)\n?```|<(?:response|reply|text)>(.*)</\w+>", re.DOTALL)
 _SOURCE = re.compile(
-    r"\b(?:the|this) (?:(?:above|provided|given|source) )?(?:text|passage|excerpt|source)\b|</?(?:text|instruction)\b"
-    r"|\bnot (?:provided|mentioned|specified|stated)\b",
+    r"\b(?:the|this) (?:(?:above|provided|given|source) )?(?:text|passage|excerpt)\b|</?(?:text|instruction)\b"
+    r"|\b(?:is|are|was|were) not (?:provided|mentioned|specified|stated)\b",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"^[\s*_#>]*\d{1,2}[.):]|\bstep \d{1,2}\b", re.IGNORECASE | re.MULTILINE)
@@ -69,7 +69,7 @@ def _unusable(reply: Completion) -> str:
 
 def _fault(text: str, row: Curated, settings: RewriteSettings, language: Language) -> str:
     """Why a reply is not taken, in words; empty where it is."""
-    source, share = row.response, len(text) / len(row.response)
+    source, share = row.response, len(text) / max(1, len(row.response))
     checks, limits, asked = dict(CHECKS), AugmentSettings(), " ".join(words(row.instruction))
     languages = {code for code, probability in map(language, (text, source)) if probability >= _SURE}
     faults = {

@@ -131,8 +131,8 @@ def in_sentences(rate: WinRate, model: str, baseline: str, judge: str) -> str:
     return (
         f"{judge} prefers the answers of {model} to those of {baseline} on {rate.win_rate:.1f} % of {rate.n_total:,} "
         f"prompts, a tie counting half ({interval}).{agreement} It gave no verdict on {rate.unjudged:,} of {total:,} "
-        f"({100 * rate.unjudged / max(1, total):.0f} %). Answers of {model} have {rate.avg_length:,.0f} characters on average, "
-        f"those of {baseline} {rate.avg_length_base:,.0f}."
+        f"({100 * rate.unjudged / max(1, total):.0f} %). Answers of {model} have {rate.avg_length:,.0f} characters "
+        f"on average, those of {baseline} {rate.avg_length_base:,.0f}."
     )
 
 
