@@ -134,9 +134,6 @@ def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
     assert f"In short: {taken.original[:30]}" in page
     assert "Not rewritten: no answer" in viewed(folder, bees[0])
 
-    asked = len(server.bodies)
-    assert run(named, tmp_path).returncode == 0
-    assert len(server.bodies) == asked
     Decisions(tmp_path / "run" / "decisions").record("anna", [taken.id], {"response": "Mended by Anna."})
     write_export(folder)
     mended = (tmp_path / "run/export/dataset/alpaca/train.jsonl").read_text().splitlines()
