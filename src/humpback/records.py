@@ -23,7 +23,9 @@ checked: scored although the cascade would have left it out, a sample that shows
 Three have no score. skipped: left out by the cascade. unparsed: the reply states none, or the engine gave no answer.
 truncated: the reply ends before it."""
 
-PromptName = Literal["backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge"]
+PromptName = Literal[
+    "backward", "forward", "rating", "expected-rating", "yes-no", "additive", "follow-up", "judge", "rewrite"
+]
 """The prompts, each a text file in `humpback.prompts`."""
 
 FinishReason = Literal["stop", "length", "error"]
@@ -242,6 +244,22 @@ class Curated:
     iteration: int
     scorer: str
     rated_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten(Curated):
+    """A curated pair whose response was rewritten; where that could not be taken, with its own response."""
+
+    original: str
+    """The response as it was rated."""
+    rewritten_by: str = ""
+    """Identity of the model that wrote the response; empty where it is the original."""
+    fault: str = ""
+    """Why the rewrite was not taken, in words; empty where it was."""
+    reply: str = ""
+    """What the model wrote, or why it wrote nothing."""
+    reasoning: str = ""
+    """What it thought first, where it marks that."""
 
 
 @dataclass(frozen=True, slots=True)

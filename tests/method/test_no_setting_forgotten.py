@@ -61,6 +61,8 @@ def values(folder: Path) -> dict[str, Any]:
         "model.server.api_key_env": "KEY",
         "models.writer": {"name": "other/writer"},
         "models.rater": {"name": "other/rater"},
+        "models.rewriter": {"name": "other/rewriter"},
+        "models.judge": {"name": "other/judge"},
     }
 
 
@@ -93,6 +95,7 @@ def cases(folder: Path) -> list[Case]:
             "models": {"writer": {"name": "some/writer"}, "rater": {"name": "some/rater"}},
             "curate": {"scorer": "rating"},
         },
+        {"models": {"rewriter": {"name": "some/rewriter"}, "judge": {"name": "some/judge"}}},
     ]
     configs = [Config.model_validate(settings | change) for change in changes]
     return [(config, fingerprints(config)) for config in configs]

@@ -169,6 +169,7 @@ def test_every_template_has_its_slots_and_no_loose_ends(name):
         "additive": {"instruction", "response", "fence"},
         "follow-up": set(),
         "judge": {"instruction", "first", "second", "fence"},
+        "rewrite": {"instruction", "response", "fence"},
     }
 
     assert slots == expected[name]

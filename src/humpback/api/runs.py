@@ -20,7 +20,7 @@ from humpback.method.plan import plan
 from humpback.method.record import base_identity, record_of, save_record
 from humpback.method.settings_file import in_full, read_config, refuse_unnamed, resolved, with_decisions, with_groups
 from humpback.method.start_checks import check_start, plan_or_refuse
-from humpback.records import Candidate, Curated, Pair, Rating, Segment
+from humpback.records import Candidate, Curated, Pair, Rating, Rewritten, Segment
 from humpback.runs.executor import execute, refuse_stale
 from humpback.runs.progress import Progress
 from humpback.runs.run_status import DELIVERY
@@ -79,6 +79,12 @@ class RunFolder:
     def curated(self, iteration: int = -1) -> Records[Curated]:
         """What an iteration kept, counted from 1; -1 is the last one."""
         return self._records(self._of_iteration(self._results.plan.curated, iteration), Curated)
+
+    def rewritten(self) -> Records[Rewritten]:
+        """The last curated set with its responses rewritten, where `models.rewriter` is named."""
+        if not self._results.plan.rewritten:
+            raise StoreError(f"{self.path} has no rewritten responses", "name models.rewriter, or read curated()")
+        return self._records(self._results.plan.rewritten, Rewritten)
 
     def model(self, number: int | Literal["backward"] = -1) -> Path:
         """The folder of M_0, M_1, ... or of the backward model M_yx; -1 is the last one."""

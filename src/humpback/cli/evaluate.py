@@ -72,7 +72,7 @@ def judge_(
 
     Example: humpback evaluate judge m-2.json m-0.json --model judge --out annotations.json
     """
-    from humpback.evaluation.winrate import Judging
+    from humpback.evaluation.comparisons import Judging
     from humpback.standalone.judge import judge_files
 
     judging = Judging(seed, max_new_tokens, tries)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -24,9 +23,6 @@ from humpback.runs.run_status import run_status
 from humpback.runs.stage import Stage
 from humpback.runs.status import status
 from humpback.runs.store import Run, path_of
-
-if TYPE_CHECKING:
-    pass
 
 _GIB = 1 << 30
 
@@ -89,12 +85,17 @@ def show_status(folder: str, *, as_json: bool = False) -> None:
     """Prints where a run is, from its own files alone."""
     run = Run(path_of(folder))
     standing = run_status(run, stage_names(run))
+    findings: tuple[str, ...] = ()
+    if any(stage.state == "done" and stage.name.startswith(("winrate", "rewritten-")) for stage in standing.stages):
+        from humpback.deliver.results import Results  # which loads numpy
+
+        findings = Results(run).findings()
     if as_json:
-        print_json({"run": folder, **standing.values()})
+        print_json({"run": folder, **standing.values(), "findings": findings})
     else:
         *stages, whole = standing.lines()
         manifests = filter(None, (run.stage(stage.name).manifest() for stage in standing.stages))
-        print_lines((*stages, *filter(None, map(file_line, manifests)), whole))
+        print_lines(filter(None, (*stages, *map(file_line, manifests), *findings, whole)))
 
 
 def _folder(name: str, out: str) -> Path:

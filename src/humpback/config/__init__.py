@@ -32,6 +32,7 @@ from humpback.config.loop import (
     ExampleSettings,
     ForwardSettings,
     LoraSettings,
+    RewriteSettings,
     SelectSettings,
     TagSettings,
     TrainSettings,
@@ -63,6 +64,7 @@ __all__ = [
     "LoraSettings",
     "ModelSettings",
     "PromptSettings",
+    "RewriteSettings",
     "RoleSettings",
     "RunSettings",
     "ScorerName",
@@ -128,6 +130,7 @@ class Config(Settings):
     """The trainings of M_0, M_1, ..., M_T, each from the base model."""
     augment: AugmentSettings = AugmentSettings()
     curate: CurateSettings = CurateSettings()
+    rewrite: RewriteSettings = RewriteSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
     def contradictions(self) -> Iterator[str]:
@@ -140,6 +143,8 @@ class Config(Settings):
         writer, by_gain = self.models.writer, {"stored-gain"} & {self.curate.scorer, *self.curate.first}
         if writer and by_gain and not writer.engine_spec.reads_spans:
             yield f"curate.scorer {self.curate.scorer} needs the stored gain, which a writer on a server does not give"
+        if self.models.judge and self.run.train == "none":
+            yield "models.judge compares models that are trained, and run.train is none: leave models.judge out"
         if self.run.train != "all" and self.augment.reads_drafts:
             yield "augment.best_by is forward, and M_0 is not trained: set it to backward"
 

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator
 
 from humpback.config import Config, ModelSettings, ScorerName, SeedSettings
-from humpback.config.base import Positive, Settings, Share
+from humpback.config.base import Positive, Settings
+from humpback.config.loop import WinRateSettings
 from humpback.config.paths import FileName, OneOrMore, Source
 
 Size = Positive | Literal["all"]
@@ -113,21 +114,13 @@ class IfEvalSettings(Settings):
     """Longest answer, in tokens. The benchmark's own limit is 1,280, which small models mostly fill with repetition."""
 
 
-class WinRateSettings(Settings):
+class BaselineSettings(WinRateSettings):
     """Answers compared with a baseline's by a judge (paper, section 3.2)."""
 
     baseline: FileName = ""
     """The baseline's outputs, in AlpacaEval's form; what models answer are their prompts."""
-    limit: Annotated[int, Field(ge=0)] = 0
-    """Take this many of the prompts, a seeded sample; 0 takes all."""
-    max_new_tokens: Positive = 512
-    """Longest answer, in tokens; drawn as in the paper."""
     judge: ModelSettings = ModelSettings()
     """The model that judges, here or on a server."""
-    judge_tokens: Positive = 512
-    """Longest reply of the judge, which ends with its verdict."""
-    max_unjudged: Share = 0.2
-    """Fail where the judge gives no verdict on more than this part of the answers."""
 
 
 class ExperimentSettings(Settings):
@@ -148,7 +141,7 @@ class ExperimentSettings(Settings):
     IFEval's instructions that its answers follow; needs the extra `suites`. winrate: how often a judge prefers its
     answers to a baseline's."""
     ifeval: IfEvalSettings = IfEvalSettings()
-    winrate: WinRateSettings = WinRateSettings()
+    winrate: BaselineSettings = BaselineSettings()
     recover: RecoverSettings | None = None
     """Plant answers with hidden instructions in the corpus, and measure the recovered gain. `corpus.documents` is not
     read then."""

@@ -328,8 +328,33 @@ class CurateSettings(Settings):
             yield f"select.threshold {threshold:g} is above the highest score, {GRADES[1]:g}: it keeps nothing"
 
 
+class RewriteSettings(Settings):
+    """Rewritten responses, where `models.rewriter` is named. Not in the paper (Nguyen et al. 2024)."""
+
+    max_new_tokens: Positive = 1024
+    """Longest rewrite, in tokens; one that has no end by then is not taken."""
+    shortest: Annotated[float, Field(ge=0)] = 0.2
+    """Shortest rewrite that is taken, as a part of the original's characters."""
+    longest: Annotated[float, Field(gt=0)] = 2.0
+    """Longest, in the same way."""
+
+
+class WinRateSettings(Settings):
+    """Answers compared by a judge (paper, section 3.2), where one is named: those of the last M_t with those of M_0."""
+
+    limit: Annotated[int, Field(ge=0)] = 0
+    """Take this many of the prompts, a seeded sample; 0 takes all. In a run they are those of the held-out pairs."""
+    max_new_tokens: Positive = 512
+    """Longest answer, in tokens; drawn as in the paper."""
+    judge_tokens: Positive = 512
+    """Longest reply of the judge, which ends with its verdict."""
+    max_unjudged: Share = 0.2
+    """Fail where the judge gives no verdict on more than this part of the answers."""
+
+
 class EvaluateSettings(Settings):
     """The held-out measures."""
 
     heldout: bool = True
     """Loss of every model on the held-out seed pairs: base and M_t forwards, base and M_yx backwards."""
+    winrate: WinRateSettings = WinRateSettings()

@@ -172,3 +172,7 @@ class RoleSettings(Settings):
     """Writes the instructions in place of M_yx. It sees pairs of the seed (`augment.examples`)."""
     rater: ModelSettings | None = None
     """Rates in place of M_{t-1}, once: `run.iterations` is 1 then."""
+    rewriter: ModelSettings | None = None
+    """Rewrites each curated response of the last iteration, so that it answers its instruction (`rewrite`)."""
+    judge: ModelSettings | None = None
+    """Says at the end how often the answers of the last M_t are better than those of M_0 (`evaluate.winrate`)."""

@@ -48,7 +48,7 @@ RESULT_NEUTRAL: Mapping[str, str] = {
     "model.trust_remote_code": "loads or fails; what it loads is in the model's identity",
     "corpus.memory_mib": "bounds memory; more passes over the same keys give the same result",
     **{f"{part}.{name}": reason for part in ("backward", "forward") for name, reason in _TRAINING.items()},
-    "curate.max_unrated_share": "fails or does not",
+    **dict.fromkeys(("curate.max_unrated_share", "evaluate.winrate.max_unjudged"), "fails or does not"),
 }  # fmt: skip
 """Each with the reason why no result depends on it."""
 

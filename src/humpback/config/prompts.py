@@ -13,7 +13,7 @@ from humpback.config.base import Settings
 from humpback.config.paths import FileName
 
 SLOT = re.compile(r"\{\{([a-z]+)\}\}")
-NAMES = ("additive", "backward", "expected-rating", "follow-up", "judge", "rating", "rubric", "yes-no")
+NAMES = ("additive", "backward", "expected-rating", "follow-up", "judge", "rating", "rewrite", "rubric", "yes-no")
 """The prompts that may be put in other words. Those of `forward` are the settings `tags`."""
 
 

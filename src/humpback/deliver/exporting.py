@@ -19,7 +19,7 @@ from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.record import PlanRecord
 from humpback.method.settings_file import with_decisions
-from humpback.records import Candidate, Curated, Rating
+from humpback.records import Candidate, Curated, Rating, Rewritten
 from humpback.runs.store import Run, local_copy, local_output
 
 
@@ -34,7 +34,7 @@ def write_export(run: Run) -> dict[str, Path]:
     """
     results = Results(run)
     final = results.plan.models[-1:]
-    if not results.done(results.plan.curated[-1], *final):
+    if not results.done(results.plan.pairs[0], *final):
         raise StoreError(f"{results.run.path} is not finished", "let 'humpback run' come to its end first")
     facts, rulings = _card_facts(results), _rulings(results)
     data = results.run.export_path / "dataset"
@@ -79,8 +79,12 @@ def _card_facts(results: Results) -> CardFacts:
         tag_augmented=config.tags.augmented if config.tags.enabled else "",
         languages=config.corpus.segment.languages,
         base_hub_id=results.plan.base.hub_id,
-        writer=facts.writer,
-        rater=facts.rater,
+        writer=results.plan.writer,
+        rater=results.plan.rater,
+        rewriter=results.plan.rewriter,
+        rewriting=results.rewriting(),
+        judge=results.plan.judge,
+        win_rate=results.win_rate(),
         stages=tuple(results.stage_facts()),
         losses=results.losses(),
         settings={
@@ -126,6 +130,7 @@ class _CuratedRows:
         written = "drafts" if "drafts" in plan.stages else plan.candidates
         self._written = [run.stage(written)] if preferences else []
         self._candidates = run.stage(plan.candidates)
+        self._rewritten = run.stage(plan.rewritten) if plan.rewritten else None
         self._rulings = rulings
         self._ratings_of: dict[str, list[Rating]] = {}
         self._others_of: dict[str, list[str]] = {}
@@ -137,6 +142,9 @@ class _CuratedRows:
             if self._rulings is not None:
                 candidates, ratings = self._candidates.shard(index, Candidate), self._ratings[-1].shard(index, Rating)
                 rows = decided_since(rows, candidates, ratings, self._rulings)
+            if self._rewritten is not None:
+                written_anew = {row.id: row for row in self._rewritten.shard(index, Rewritten)}
+                rows = [_with_rewrite(row, written_anew.get(row.id)) for row in rows]
             self._ratings_of = {row.id: [] for row in rows}
             self._others_of = {row.segment_id: [] for row in rows}
             for stage in self._ratings:
@@ -155,3 +163,11 @@ class _CuratedRows:
     def rejected(self, row: Curated) -> list[str]:
         """The other instructions for the row's segment: valid, and not kept."""
         return self._others_of[row.segment_id]
+
+
+def _with_rewrite(row: Curated, rewritten: Rewritten | None) -> Curated:
+    """A pair with its rewritten response, unless people have mended that response since."""
+    if rewritten is None or rewritten.original != row.response:
+        return row
+    values = {name: getattr(row, name) for name in ("instruction", "score", "scorer", "rated_by")}
+    return replace(rewritten, **values)

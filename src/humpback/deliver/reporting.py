@@ -9,11 +9,11 @@ from humpback.deliver.report.data import LengthSummary, Movement, ReportData, Sa
 from humpback.deliver.report.render import render
 from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
 from humpback.deliver.report.statistics import length_summary, movement
-from humpback.deliver.results import Results
+from humpback.deliver.results import Results, model_names
 from humpback.errors import StoreError
 from humpback.method.record import PlanRecord
 from humpback.method.settings_file import resolved
-from humpback.records import Candidate, Curated, Dropped, Pair, Rating
+from humpback.records import Candidate, Curated, Dropped, Pair, Rating, Rewritten
 from humpback.runs.store import Run, write_text
 
 _SAMPLES = 12
@@ -49,9 +49,10 @@ def _report(results: Results) -> ReportData:
         ratings=tuple(results.rating_summary(t) for t in results.iterations()),
         movements=tuple(_movement(results, t - 1, t) for t in results.iterations() if t > 1),
         losses=results.losses(),
+        findings=results.findings(),
         curves=tuple(_curves(results)),
         samples=tuple(_samples(results)),
-        model_names=_model_names(results),
+        model_names=model_names(results.plan),
         seed_model=next((name for name in results.plan.models if name.endswith("-0")), ""),
         settings=resolved(results.config),
         notes=notes if results.config.model.engine_spec.dry_run else (),
@@ -65,19 +66,14 @@ def _path(plan: PlanRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*plan.filters, plan.segments, *writing, plan.curated[-1])))
 
 
-def _model_names(results: Results) -> dict[str, str]:
-    """Each model as the paper writes it, by the name of its stage."""
-    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-    forwards = {stage: f"M{stage.rpartition('-')[2]}".translate(subscripts) for stage in results.plan.models}
-    return {results.plan.backward: "M_yx", **forwards}
-
-
 def _lengths(results: Results) -> Iterator[LengthSummary]:
     for name, kind in ((results.plan.seed, Pair), (results.plan.candidates, Candidate)):
         if results.done(name):
             yield length_summary(name, results.run.stage(name).records(kind))
     for t in results.iterations():
         yield length_summary(results.curated(t).name, results.curated(t).records(Curated))
+    if results.done(results.plan.rewritten):
+        yield length_summary(results.plan.rewritten, results.run.stage(results.plan.rewritten).records(Rewritten))
 
 
 def _movement(results: Results, first: int, second: int) -> Movement:
@@ -106,10 +102,10 @@ def _curves(results: Results) -> Iterator[TrainingCurve]:
 def _samples(results: Results) -> Iterator[Sample]:
     finished = results.iterations()
     if finished:
-        t = finished[-1]
-        rows = results.curated(t).records(Curated)
-        chosen_rows = choose(rows, _SAMPLES, key=lambda row: row.id)
-        yield from (from_curated(row, results.curated(t).name) for row in chosen_rows)
+        t, rewritten = finished[-1], results.plan.rewritten
+        name, kind = (rewritten, Rewritten) if results.done(rewritten) else (results.curated(t).name, Curated)
+        chosen_rows = choose(results.run.stage(name).records(kind), _SAMPLES, key=lambda row: row.id)
+        yield from (from_curated(row, name) for row in chosen_rows)
         yield from _rejected(results, t)
     for name in (*results.plan.filters, results.plan.candidates):
         if results.done(name):

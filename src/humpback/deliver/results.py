@@ -19,6 +19,8 @@ from humpback.deliver.facts import LossSummary, ReasonCount, StageFacts
 from humpback.deliver.report.data import DirectionSummary, RatingSummary, RunFacts, Unfinished, Unread
 from humpback.deliver.report.losses import loss_summaries
 from humpback.deliver.report.statistics import count_sources, rating_summary
+from humpback.evaluation.comparisons import Comparison
+from humpback.evaluation.winrate import in_sentences, win_rate
 from humpback.method.record import PlanRecord, read_record
 from humpback.method.settings_file import load_config
 from humpback.prompts import use_texts
@@ -27,9 +29,17 @@ from humpback.records import Curated, HeldOutLoss, Pair, Rating, SeedDirection, 
 from humpback.runs.store import Run, StageFolder
 
 
+def model_names(plan: PlanRecord) -> dict[str, str]:
+    """Each model as the paper writes it, by the name of its stage."""
+    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    forwards = {stage: f"M{stage.rpartition('-')[2]}".translate(subscripts) for stage in plan.models}
+    return {plan.backward: "M_yx", **forwards}
+
+
 def some_pairs(run: Run, count: int) -> list[Curated]:
     """The best-rated pairs of the last iteration."""
-    rows = run.stage(Results(run).plan.curated[-1]).records(Curated)
+    name, kind = Results(run).plan.pairs
+    rows = run.stage(name).records(kind)
     return heapq.nlargest(count, rows, key=lambda row: (row.score, row.id))
 
 
@@ -76,17 +86,19 @@ class Results:
     def facts(self) -> RunFacts:
         """Which run this is, on what and with what."""
         last = max(self.manifests.values(), key=lambda manifest: str(manifest["finished"]))
+        base, plan = "none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name, self.plan
+        roles = [("base", base), ("written by", plan.writer), ("rated by", plan.rater)]
+        roles += [("rewritten by", plan.rewriter), ("judged by", plan.judge)]
         return RunFacts(
             name=self.run.path.resolve().name,
             date=str(last["finished"])[:10],
             version=__version__,
-            base_model="none (dry run)" if self.config.model.engine_spec.dry_run else self.plan.base.name,
+            base_model=base,
             base_identity=self.plan.base.identity,
             base_licence=self.plan.base.licence,
             machine=str(last["machine"]),
             seconds=sum(float(m["counts"]["seconds"]) for m in self.manifests.values()),
-            writer=self.plan.writer,
-            rater=self.plan.rater,
+            roles=tuple((does, model) for does, model in roles if model),
         )
 
     def seed_pairs(self) -> seed.Split:
@@ -181,6 +193,29 @@ class Results:
             self.run.stage(self.plan.evaluation).records(HeldOutLoss),
             order=tuple(filter(None, (self.plan.backward, *self.plan.models))),
         )
+
+    def rewriting(self) -> str:
+        """What the rewriter made of the curated responses, in words; empty where none is named, or is not done."""
+        if not self.done(self.plan.rewritten):
+            return ""
+        faults = Counter(self.run.stage(self.plan.rewritten).column("fault"))
+        rewritten, total = faults.pop("", 0), self.kept(self.plan.rewritten)
+        reasons = ", ".join(f"{fault} {count:,}" for fault, count in faults.most_common())
+        others = f" The other rewrites were not taken: {reasons}." if faults else ""
+        return f"{self.plan.rewriter} rewrote {rewritten:,} of {total:,} curated responses.{others}"
+
+    def win_rate(self) -> str:
+        """What the judge says of the last model's answers, in words; empty where none is named, or is not done."""
+        if not self.done(self.plan.winrate):
+            return ""
+        rows = list(self.run.stage(self.plan.winrate).records(Comparison))
+        names = model_names(self.plan) | {"base": "the base model"}
+        model, baseline = names[rows[0].generator_2], names[rows[0].generator_1]
+        return in_sentences(win_rate(rows, self.config.run.seed), model, baseline, self.plan.judge)
+
+    def findings(self) -> tuple[str, ...]:
+        """What rewriter and judge have come to, in words."""
+        return tuple(filter(None, (self.rewriting(), self.win_rate())))
 
     def _checked_kept(self, ratings: StageFolder, iteration: int) -> set[str]:
         """Ids that were kept of those a cascade would have left out: few, so that they may be held."""

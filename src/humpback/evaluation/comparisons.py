@@ -42,6 +42,18 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Judging:
+    """How to ask a judge."""
+
+    seed: int = 0
+    max_new_tokens: int = 512
+    tries: int = 2
+    """How often to ask about a pair without a verdict: the first time greedily, then drawn as below."""
+    temperature: float = 0.7
+    top_p: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two answers to one prompt, and which is preferred."""
 

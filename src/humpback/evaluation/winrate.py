@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 from humpback.engines.base import NO_ANSWER, Engine, answers
-from humpback.evaluation.comparisons import Comparison
+from humpback.evaluation.comparisons import Comparison, Judging
 from humpback.prompts import judge_messages, parse_verdict, prompt_digest
 from humpback.records import Completion, Request, Sampling, record_rng_seed
 from humpback.statistics.intervals import Interval, bootstrap_mean
@@ -23,18 +23,6 @@ _STAGE = "judge"
 _POINTS = {"1": 1.0, "2": 2.0, "tie": 1.5, "same": 1.5}
 _SHOWN = ({"first": "1", "second": "2"}, {"first": "2", "second": "1"})
 """The output that the judge means, in each order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judging:
-    """How to ask a judge."""
-
-    seed: int = 0
-    max_new_tokens: int = 512
-    tries: int = 2
-    """How often to ask about a pair without a verdict: the first time greedily, then drawn as below."""
-    temperature: float = 0.7
-    top_p: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +51,8 @@ class WinRate:
     """Why verdicts are missing, each with its count."""
     avg_length: float = math.nan
     """Characters of the model's answers."""
+    avg_length_base: float = math.nan
+    """Of the baseline's."""
 
 
 def annotator(engine: Engine, settings: Judging) -> str:
@@ -126,6 +116,23 @@ def win_rate(comparisons: Sequence[Comparison], rng_seed: int = 0) -> WinRate:
         first_share=sum(first) / len(first) if first else None,
         reasons=tuple(sorted(missing.items())),
         avg_length=fmean(len(row.output_2) for row in comparisons) if comparisons else math.nan,
+        avg_length_base=fmean(len(row.output_1) for row in comparisons) if comparisons else math.nan,
+    )
+
+
+def in_sentences(rate: WinRate, model: str, baseline: str, judge: str) -> str:
+    """What a judge says of a model's answers and a baseline's, for people."""
+    total, low, high = rate.n_total + rate.unjudged, rate.interval.low, rate.interval.high
+    unsure = ", which is no clear difference from 50 %" if low <= 50 <= high else ""
+    interval = "no interval: one prompt" if math.isnan(low) else f"95 % interval {low:.1f} to {high:.1f}{unsure}"
+    agreement = (
+        "" if rate.agreement is None else f" Its verdicts in both orders agree on {100 * rate.agreement:.0f} % of them."
+    )
+    return (
+        f"{judge} prefers the answers of {model} to those of {baseline} on {rate.win_rate:.1f} % of {rate.n_total:,} "
+        f"prompts, a tie counting half ({interval}).{agreement} It gave no verdict on {rate.unjudged:,} of {total:,} "
+        f"({100 * rate.unjudged / max(1, total):.0f} %). Answers of {model} have {rate.avg_length:,.0f} characters "
+        f"on average, those of {baseline} {rate.avg_length_base:,.0f}."
     )
 
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from humpback.config import Config, spec_of
+from humpback.config import Config, RoleSettings, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
 from humpback.errors import ConfigError
 from humpback.experiment.instructions import exchanged, read_instructions
@@ -126,7 +126,7 @@ def plan_experiment(experiment: ExperimentSettings, base: str) -> Grid:
         ConfigError: A setting of an arm is wrong.
     """
     config = experiment.settings
-    if config.models.writer or config.models.rater:
+    if config.models != RoleSettings():
         raise ConfigError("an experiment trains all models of the loop", "leave settings.models out")
     planted = plan_planted_corpus(experiment, experiment.recover) if experiment.recover else None
     seed = planted.seed if planted else read_seed(config)

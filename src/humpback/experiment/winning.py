@@ -10,15 +10,15 @@ from pathlib import Path
 
 from humpback import models, prompts
 from humpback.config import Config
-from humpback.config.experiment import WinRateSettings
+from humpback.config.experiment import BaselineSettings
 from humpback.config.flat import flat_settings
 from humpback.data_access.rows import input_digest
 from humpback.engines.base import Engine
-from humpback.errors import ConfigError, StageError
+from humpback.errors import ConfigError
 from humpback.evaluation.answers import Answering, EvalPrompt
-from humpback.evaluation.comparisons import Comparison, Output, read_outputs
-from humpback.evaluation.winrate import Judging, judge
-from humpback.method.evaluation import answer_prompts
+from humpback.evaluation.comparisons import Comparison, Judging, Output, read_outputs
+from humpback.evaluation.winrate import judge
+from humpback.method.evaluation import answer_prompts, enough_verdicts
 from humpback.method.rows import read_rows
 from humpback.records import Outcome, content_id, record_rng_seed
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage
@@ -43,7 +43,7 @@ class Judged:
 class WinRateOf:
     """How often a judge prefers the answers to a baseline's, in percent; a tie counts half."""
 
-    settings: WinRateSettings
+    settings: BaselineSettings
     name: str = "winrate"
     title: str = "win rate against the baseline, %"
     lower_is_better: bool = False
@@ -90,15 +90,7 @@ class WinRateOf:
             with inputs.engine(judge.name) as engine:
                 yield lambda shard: _judged(shard, baseline, engine, self.settings, config.run.seed)
 
-        def check(inputs: Inputs) -> None:
-            preferences = list(inputs.column(name, "preference"))
-            missing = sum(preference is None for preference in preferences)
-            if missing > self.settings.max_unjudged * len(preferences):
-                raise StageError(
-                    f"{name}: the judge gave no verdict on {missing} of {len(preferences)} answers",
-                    "take another judge, or raise winrate.judge_tokens or winrate.max_unjudged",
-                )
-
+        check = enough_verdicts(name, self.settings)
         settings = flat_settings(config, "run.seed")
         settings |= {
             "winrate.judge": models.identify(self.settings.judge),
@@ -112,7 +104,7 @@ class WinRateOf:
 
 
 def _judged(
-    answers: list[Output], baseline: dict[str, Output], engine: Engine, settings: WinRateSettings, seed: int
+    answers: list[Output], baseline: dict[str, Output], engine: Engine, settings: BaselineSettings, seed: int
 ) -> Outcome[Judged]:
     """One record for each answer, in order."""
     pairs = [
@@ -131,7 +123,7 @@ def _judged(
     return Outcome(tuple(rows), (), len(answers))
 
 
-def _baseline(settings: WinRateSettings, seed: int) -> list[Output]:
+def _baseline(settings: BaselineSettings, seed: int) -> list[Output]:
     """The baseline's outputs, or a seeded sample of them: never the first ones; of a prompt that recurs, one."""
     outputs = list({output.instruction: output for output in read_outputs(Path(settings.baseline))}.values())
     if not settings.limit:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import Any
 
 from humpback import prompts, seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
+from humpback.config.loop import WinRateSettings
 from humpback.config.neutral import batch_settings
+from humpback.errors import StageError
 from humpback.evaluation.answers import Answering, EvalPrompt
-from humpback.evaluation.comparisons import Comparison, Output
+from humpback.evaluation.comparisons import Comparison, Judging, Output, pair_up
 from humpback.method.external import identities
-from humpback.records import Direction, HeldOutLoss, Outcome, Pair
+from humpback.records import Direction, Dropped, HeldOutLoss, Outcome, Pair, content_id, record_rng_seed
 from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
-
-if TYPE_CHECKING:
-    from humpback.evaluation.winrate import Judging  # which loads numpy, and a plan must not wait for it
 
 
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
@@ -111,15 +111,23 @@ def answer_prompts(
     )  # fmt: skip
 
 
-def judge_pairs(name: str, pairs: Stage, judge: ExternalModel, how: Judging, settings: Mapping[str, Any]) -> Stage:
+def judge_pairs(
+    name: str,
+    compared: Sequence[Stage],
+    judge: ExternalModel,
+    how: Judging,
+    settings: Mapping[str, Any],
+    check: Callable[[Inputs], None] = lambda inputs: None,
+) -> Stage:
     """A judge compares two answers to each prompt, in both orders; where it gives no verdict there is none.
 
     Args:
         name: What to call the stage.
-        pairs: The stage of the comparisons; verdicts of the same judge in them stand.
+        compared: The stage of the comparisons, in which verdicts of the same judge stand; or the answers of two models.
         judge: Who compares.
         how: How it is asked.
         settings: What else decides the verdicts.
+        check: Raises StageError where the verdicts must not be used.
     """
 
     @contextmanager
@@ -128,12 +136,76 @@ def judge_pairs(name: str, pairs: Stage, judge: ExternalModel, how: Judging, set
 
         with inputs.engine(judge.name) as engine:
 
-            def step(shard: Sequence[Comparison]) -> Outcome[Comparison]:
-                return Outcome(tuple(compare(shard, engine, how)), (), len(shard))
+            def step(*shards: Any) -> Outcome[Comparison]:
+                pairs = pair_up(*shards)[0] if len(shards) > 1 else shards[0]
+                answered = {pair.instruction for pair in pairs}
+                dropped = tuple(
+                    Dropped(content_id(row.instruction), "one answer alone", row.generator, "", row.instruction[:200])
+                    for row in chain(*shards)
+                    if row.instruction not in answered
+                )
+                return Outcome(tuple(compare(pairs, engine, how)), dropped, len(pairs) + len(dropped))
 
             yield step
 
     deciding = {**settings, **identities(judge)}
-    work = MapShards(((pairs.name, Comparison),), opened)
+    work = MapShards(tuple((stage.name, stage.makes or Comparison) for stage in compared), opened)
     does = f"{judge.settings.name} compares the answers"
-    return Stage(name, does, names_of(pairs), deciding, work, Comparison, model=True, external=(judge,))
+    return Stage(
+        name, does, names_of(*compared), deciding, work, Comparison, model=True, external=(judge,), check=check,
+        hint="look at the answers of both models",
+    )  # fmt: skip
+
+
+def enough_verdicts(name: str, settings: WinRateSettings) -> Callable[[Inputs], None]:
+    """The check of a stage of verdicts: the judge may leave out no more than `max_unjudged` of the answers."""
+
+    def check(inputs: Inputs) -> None:
+        preferences = list(inputs.column(name, "preference"))
+        missing = sum(preference is None for preference in preferences)
+        if missing > settings.max_unjudged * len(preferences):
+            raise StageError(
+                f"{name}: the judge gave no verdict on {missing} of {len(preferences)} answers",
+                "take another judge, or raise judge_tokens or max_unjudged of winrate",
+            )
+
+    return check
+
+
+def compare_models(
+    config: Config, base: str, models: Sequence[Stage], pairs: Stage, judge: ExternalModel
+) -> tuple[Stage, ...]:
+    """The last model answers instructions of the seed, as does M_0, or the base without M_0; a judge compares. Ours.
+
+    The last stage has the verdicts; before it are the prompts, which nothing was trained on, and the answers of both.
+    """
+    settings, rng_seed = config.evaluate.winrate, config.run.seed
+    how, both, asked = Answering(rng_seed, settings.max_new_tokens), [], _heldout_prompts(config, pairs)
+    for model in (models[0] if len(models) > 1 else None, models[-1]):
+        generator = model.name if model else "base"
+        deciding: dict[str, Any] = {"winrate.max_new_tokens": how.max_new_tokens}
+        deciding |= {} if model else {"model.identity": base}
+        name = f"answers-{generator.rpartition('-')[2]}"
+        both.append(answer_prompts(config, name, asked, model, how, generator, deciding))
+    judging: dict[str, Any] = {"winrate.judge_tokens": settings.judge_tokens, "run.seed": rng_seed}
+    judging |= {"prompts": prompts.prompt_digest("judge", own=config.prompts)}
+    judging |= {"model.judge.max_tokens": judge.settings.max_tokens, **batch_settings(judge.settings)}
+    check, as_asked = enough_verdicts("winrate", settings), Judging(rng_seed, settings.judge_tokens)
+    return asked, *both, judge_pairs("winrate", both, judge, as_asked, judging, check)
+
+
+def _heldout_prompts(config: Config, pairs: Stage) -> Stage:
+    """The instructions of the held-out pairs, each once, or a seeded sample of them."""
+    rng_seed, size = config.run.seed, config.run.shard_rows
+
+    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[EvalPrompt]]:
+        heldout = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).heldout
+        order = sorted({pair.instruction for pair in heldout}, key=lambda it: record_rng_seed(rng_seed, "winrate", it))
+        rows = [EvalPrompt(instruction, "held out") for instruction in order[: config.evaluate.winrate.limit or None]]
+        for start in range(done * size, len(rows), size):
+            window = tuple(rows[start : start + size])
+            yield Outcome(window, (), len(window))
+
+    names = ("evaluate.winrate.limit", "run.seed", "run.shard_rows", "seed.holdout_share", "seed.holdout_min")
+    does, work = "the prompts that models are compared on", Produce(shards)
+    return Stage("prompts", does, names_of(pairs), flat_settings(config, *names), work, EvalPrompt)

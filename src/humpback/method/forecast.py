@@ -165,6 +165,8 @@ def _read(stage: Stage, plan: Plan, known: _Known) -> float | None:
         return None if None in curated else pairs - heldout + sum(size or 0 for size in curated)
     if plan.evaluation and stage.name == plan.evaluation.name:
         return heldout * (len(plan.models) + (3 if plan.backward else 1))
+    if stage.name == "prompts":
+        return min(heldout, known.config.evaluate.winrate.limit or heldout)
     if kind_of(stage) == "calibration":
         return min(known.config.curate.calibration_pairs, pairs - heldout)
     return known.kept.get(stage.needs[0]) if stage.name == "sample" else None

@@ -15,7 +15,7 @@ from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, date_setting
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.data_access.decisions import read_rulings, rulings_digest
 from humpback.errors import ConfigError
-from humpback.method.external import identities
+from humpback.method.external import identities, played_by
 from humpback.method.origins import origins
 from humpback.records import (
     Candidate,
@@ -24,6 +24,7 @@ from humpback.records import (
     Outcome,
     Pair,
     Rating,
+    Rewritten,
     Segment,
     record_rng_seed,
 )
@@ -249,6 +250,25 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
     return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, origins=named, hint=hint)
 
 
+def rewrite_curated(config: Config, curated: Stage, by: ExternalModel) -> Stage:
+    """Each curated response, rewritten so that it answers its instruction (Nguyen et al. 2024). Not in the paper."""
+
+    @contextmanager
+    def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Rewritten]]]:
+        from humpback.augment.rewrite import rewrite
+        from humpback.corpus.judging.language import identify
+
+        with inputs.engine(by.name) as engine:
+            yield lambda shard: rewrite(shard, engine, config.rewrite, identify)
+
+    config = played_by(by, config)
+    settings = flat_settings(config, "rewrite", "model.max_tokens", "model.engine") | batch_settings(config.model)
+    settings |= {"prompts": prompts.prompt_digest("rewrite", own=config.prompts), **identities(by)}
+    name, does = curated.name.replace("curated", "rewritten"), f"{by.settings.name} rewrites the responses"
+    work = MapShards(((curated.name, Curated),), opened)
+    return Stage(name, does, (curated.name,), settings, work, Rewritten, model=True, external=(by,))
+
+
 def _refuse_unreachable(curate: CurateSettings) -> None:
     """Before anything is computed: a rule of selection that the scorer's scores cannot meet, or hardly.
 
@@ -278,10 +298,9 @@ def _training_pairs(inputs: Inputs, config: Config, on: Sequence[Stage], seed_sh
             drawn = sorted(pairs, key=lambda pair: record_rng_seed(config.run.seed, "seed share", pair.id))[:count]
             ids = {pair.id for pair in drawn}
             yield from (pair for pair in pairs if pair.id in ids)
-        elif stage.makes is Curated:
-            yield from map(as_pair, inputs.records(stage.name, Curated))
-        elif stage.makes is Candidate:
-            yield from map(as_pair, inputs.records(stage.name, Candidate))
+        elif stage.makes in (Candidate, Curated, Rewritten):
+            rows: Iterator[Any] = inputs.records(stage.name, stage.makes)
+            yield from map(as_pair, rows)
 
 
 def as_pair(item: Candidate | Curated) -> Pair:

@@ -10,9 +10,9 @@ from humpback.config import Config
 from humpback.method.auto import resolve_auto
 from humpback.method.choosing import choose_segments
 from humpback.method.corpus import cut_segments, drop_duplicates, read_seed, sample, take_out_lines
-from humpback.method.evaluation import evaluate
+from humpback.method.evaluation import compare_models, evaluate
 from humpback.method.external import played_by, role
-from humpback.method.loop import finetune, select, self_augment
+from humpback.method.loop import finetune, rewrite_curated, select, self_augment
 from humpback.method.meaning import drop_same_meaning
 from humpback.method.rating import rate
 from humpback.records import Direction
@@ -65,7 +65,11 @@ class Plan(Sequence[Stage]):
     """By M_0, M_1, ..., M_{T-1}: those of iteration t stand at t - 1."""
     curated: tuple[Stage, ...]
     """A_k^(1), A_k^(2), ...: those of iteration t stand at t - 1."""
+    rewritten: Stage | None
+    """The last curated set with its responses rewritten; None where no rewriter is named."""
     evaluation: Stage | None
+    winrate: Stage | None
+    """What a judge says of the last model's answers; None where no judge is named."""
 
     @property
     def segments(self) -> Stage:
@@ -97,6 +101,7 @@ def plan(config: Config, base: str) -> Plan:
     # Self-curation: each model rates all candidates and trains its successor, always from the base.
     stages, models = list(start.stages), [model] if model else []
     all_ratings, all_curated = [], []
+    rewriter, rewritten = role("rewriter", config.models.rewriter), None
     for iteration in range(1, config.run.iterations + 1):
         rater = role("rater", config.models.rater) or model
         assert rater, "the settings name a rater where M_0 is not trained"
@@ -105,6 +110,9 @@ def plan(config: Config, base: str) -> Plan:
         stages += [*before, ratings, curated]
         all_ratings.append(ratings)
         all_curated.append(curated)
+        if rewriter and iteration == config.run.iterations:
+            curated = rewritten = rewrite_curated(config, curated, rewriter)
+            stages.append(rewritten)
         if config.run.train != "none":
             model = finetune(config, base, f"forward-{iteration}", "forward", on=[seed, curated])
             stages.append(model)
@@ -120,9 +128,13 @@ def plan(config: Config, base: str) -> Plan:
         measured += [("base", "forward"), *((model.name, "forward") for model in models)]
         evaluation = evaluate(config, measured, [seed, *backward, *models])
         stages.append(evaluation)
+    winrate = None
+    if judge := role("judge", config.models.judge):
+        *before, winrate = compare_models(config, base, models, seed, judge)
+        stages += [*before, winrate]
     return Plan(
         tuple(stages), seed, start.corpus, start.backward, candidates, tuple(models), tuple(all_ratings),
-        tuple(all_curated), evaluation,
+        tuple(all_curated), rewritten, evaluation, winrate,
     )  # fmt: skip
 
 

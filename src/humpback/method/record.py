@@ -17,7 +17,7 @@ from humpback.errors import StoreError
 from humpback.method.auto import resolve_auto
 from humpback.method.plan import Plan, plan
 from humpback.method.settings_file import load_config
-from humpback.records import SeedDirection, Segment
+from humpback.records import Curated, Rewritten, SeedDirection, Segment
 from humpback.runs.store import Run
 
 
@@ -64,6 +64,19 @@ class PlanRecord:
     """The model that writes in place of M_yx; empty where none does."""
     rater: str = ""
     """The model that rates in place of M_{t-1}; empty where none does."""
+    rewriter: str = ""
+    """The model that rewrites responses; empty where none does."""
+    rewritten: str = ""
+    """The stage of what it wrote."""
+    judge: str = ""
+    """The model that compares the last model's answers with those of M_0; empty where none does."""
+    winrate: str = ""
+    """The stage of its verdicts."""
+
+    @property
+    def pairs(self) -> tuple[str, type[Curated]]:
+        """The stage of the pairs that the run ends with, rewritten or not, and their type."""
+        return (self.rewritten, Rewritten) if self.rewritten else (self.curated[-1], Curated)
 
 
 def record_of(plan_: Plan, config: Config, identity: str = "") -> PlanRecord:
@@ -73,7 +86,7 @@ def record_of(plan_: Plan, config: Config, identity: str = "") -> PlanRecord:
         licence, hub_id = models.licence(config.model), config.model.name if models.is_hub_id(config.model) else ""
         identity = identity or models.identify(config.model)
         base = BaseModel(_without_folders(config.model.name), identity, licence.name, licence.notice, hub_id)
-    writer, rater = config.models.writer, config.models.rater
+    roles = {name: _without_folders(model.name) for name, model in config.models if model}
     return PlanRecord(
         stages=tuple(stage.name for stage in plan_),
         seed=plan_.seed.name,
@@ -92,8 +105,9 @@ def record_of(plan_: Plan, config: Config, identity: str = "") -> PlanRecord:
         seed_source=_without_folders(config.seed.source),
         documents=tuple(map(_without_folders, config.corpus.documents)),
         direction=next((stage.name for stage in plan_.corpus if stage.makes is SeedDirection), ""),
-        writer=_without_folders(writer.name) if writer else "",
-        rater=_without_folders(rater.name) if rater else "",
+        rewritten=plan_.rewritten.name if plan_.rewritten else "",
+        winrate=plan_.winrate.name if plan_.winrate else "",
+        **roles,
     )
 
 

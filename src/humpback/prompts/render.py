@@ -148,6 +148,12 @@ def judge_messages(instruction: str, first: str, second: str) -> tuple[Message, 
     return _conversation("judge", content, fence(instruction, first, second))
 
 
+def rewrite_messages(instruction: str, response: str) -> tuple[Message, ...]:
+    """Asks for a reply to an instruction, from a response as its only source, which may not be cut."""
+    content = {"instruction": Part(instruction), "response": Part(response)}
+    return _conversation("rewrite", content, fence(instruction, response))
+
+
 def use_texts(texts: Mapping[str, str]) -> None:
     """Asks in these words from now on, in this process; a prompt that has none is asked in the built-in ones."""
     global _own_texts

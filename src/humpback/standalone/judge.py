@@ -13,6 +13,7 @@ from humpback.data_access.rows import input_digest
 from humpback.errors import ConfigError, InputError, StageError
 from humpback.evaluation.comparisons import (
     Comparison,
+    Judging,
     only_model,
     paired_files,
     read_comparisons,
@@ -20,7 +21,7 @@ from humpback.evaluation.comparisons import (
 )
 from humpback.evaluation.leaderboard import read_difficulty, read_gamed, update_leaderboard
 from humpback.evaluation.length_control import FEWEST, Difficulty, LengthControlled, joint_difficulty, length_controlled
-from humpback.evaluation.winrate import Judging, WinRate, win_rate
+from humpback.evaluation.winrate import WinRate, win_rate
 from humpback.method.evaluation import judge_pairs
 from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes
@@ -67,7 +68,7 @@ def judge_files(
     read = read_rows("pairs", lambda: _with_verdicts(pairs, out), Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
     settings |= {"prompts": prompt_digest("judge", own=config.prompts)}
-    verdicts = judge_pairs("verdicts", read, ExternalModel("judge", config.model), judging, settings)
+    verdicts = judge_pairs("verdicts", [read], ExternalModel("judge", config.model), judging, settings)
 
     def rate(run: Run) -> WinRate:
         return win_rate(list(run.stage(verdicts.name).records(Comparison)), judging.seed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from humpback.curate.findings import finding
 from humpback.errors import InputError
-from humpback.records import Candidate, Pair, Rating, Segment
+from humpback.records import Candidate, Pair, Rating, Rewritten, Segment
 from humpback.view.index import KINDS, Index, spaced
 
 _PIECES = 60
@@ -31,6 +31,8 @@ class Story:
     """Whether each iteration kept it."""
     ratings: list[tuple[str, Rating, str]]
     """Stage, rating, and what it says in words."""
+    rewritten: Rewritten | None
+    """What became of its response; None where it was not rewritten."""
     siblings: list[sqlite3.Row]
     """Other candidates for the same segment."""
     nearest: list[sqlite3.Row]
@@ -60,7 +62,7 @@ def story(index: Index, kind: str, record_id: str) -> Story:
     return Story(
         row, instruction, response, tuple(getattr(record, "title_path", ())),
         {name: bool(row[f"k{number}"]) for number, name in enumerate(index.curated)} if is_candidate else {},
-        _ratings(index, row) if is_candidate else [],
+        _ratings(index, row) if is_candidate else [], _rewritten(index, row) if is_candidate else None,
         _rows(index, siblings, record_id, row["segment"]) if row["segment"] else [],
         _nearest(index, record_id, f"{instruction}\n{response}"),
         _whole(index, pieces[first : first + _PIECES]), max(0, len(pieces) - _PIECES),
@@ -106,6 +108,12 @@ def _ratings(index: Index, row: sqlite3.Row) -> list[tuple[str, Rating, str]]:
     # Ratings stand in the order of their candidates.
     ratings = ((name, index.run.stage(name).record(row["shard"], row["place"], Rating)) for name in index.scores)
     return [(name, it, finding(it)) for name, it in ratings if it is not None and it.id == row["id"]]
+
+
+def _rewritten(index: Index, row: sqlite3.Row) -> Rewritten | None:
+    stage = index.run.stage(index.plan.rewritten) if index.plan.rewritten else None
+    rows = stage.shard(row["shard"], Rewritten) if stage and stage.has(row["shard"]) else []
+    return next((rewritten for rewritten in rows if rewritten.id == row["id"]), None)
 
 
 def _nearest(index: Index, record_id: str, text: str) -> list[sqlite3.Row]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from humpback.deliver.export import LAYOUTS, CardFacts, collect_ratings, data_card, export_data
+from humpback.deliver.export import LAYOUTS, CardFacts, data_card, export_data
 from humpback.deliver.export import data as data_module
 from humpback.errors import StageError, StoreError
 from humpback.records import Curated, Dropped, Pair, Rating, content_id
@@ -30,10 +30,12 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(
     tmp_path: Path, curated: list[Curated], seed_pairs: list[Pair], ratings: list[Rating], facts: CardFacts
 ) -> Path:
-    found = collect_ratings(ratings, {row.id for row in curated})
     out = tmp_path / "export" / "dataset"
-    counts = export_data(iter(curated), iter(seed_pairs), lambda item: found.get(item, ()), out, data_card(facts))
-    assert (counts.curated, counts.seed) == (23, 5)
+
+    def of(record_id: str) -> list[Rating]:
+        return sorted((rating for rating in ratings if rating.id == record_id), key=lambda rating: rating.iteration)
+
+    export_data(iter(curated), iter(seed_pairs), of, out, data_card(facts))
     return out
 
 
@@ -49,8 +51,7 @@ def test_held_out_pairs_are_the_validation_split_of_every_layout(
     from datasets import load_dataset
 
     out, card = tmp_path / "dataset", data_card(replace(facts, heldout=2))
-    counts = export_data(curated, seed_pairs[2:], lambda item: (), out, card, seed_pairs[:2])
-    assert counts.heldout == 2
+    export_data(curated, seed_pairs[2:], lambda item: (), out, card, seed_pairs[:2])
     for name in NAMES:
         loaded = load_dataset(str(out), name, cache_dir=str(tmp_path / "cache"))
         assert [row["id"] for row in loaded["validation"]] == ["p0", "p1"]
@@ -176,12 +177,6 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path, curated: list[Curated
         export_data(curated, (), lambda item: (), tmp_path / name, "card")
     for path in sorted((tmp_path / "a").rglob("*.*")):
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
-
-
-def test_ratings_are_collected_for_the_wanted_rows_only(ratings: list[Rating]) -> None:
-    found = collect_ratings(ratings, {ratings[0].id})
-    assert list(found) == [ratings[0].id]
-    assert [line.iteration for line in found[ratings[0].id]] == [1, 2]
 
 
 def test_every_layout_reads_back_as_a_seed(folder: Path) -> None:

@@ -10,19 +10,10 @@ import numpy as np
 import pytest
 
 from humpback.deliver.facts import ReasonCount, StageFacts
-from humpback.deliver.report import (
-    ReportData,
-    RunFacts,
-    TrainingCurve,
-    choose,
-    from_curated,
-    from_dropped,
-    from_rating,
-    length_summary,
-    loss_summaries,
-    movement,
-    rating_summary,
-)
+from humpback.deliver.report.data import ReportData, RunFacts, TrainingCurve
+from humpback.deliver.report.losses import loss_summaries
+from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
+from humpback.deliver.report.statistics import length_summary, movement, rating_summary
 from humpback.records import Candidate, Curated, Direction, Dropped, HeldOutLoss, Pair, Rating, content_id
 
 TEXT = (
@@ -144,6 +135,7 @@ def make_run() -> RunFacts:
         base_licence="Gemma Terms of Use",
         machine="2 CPU cores, 8 GiB memory, no accelerator",
         seconds=4312.0,
+        roles=(("base", "package:gemma3-270m"),),
     )
 
 

@@ -10,9 +10,19 @@ from html.parser import HTMLParser
 import pytest
 
 from humpback.deliver.facts import Difference, LossSummary, ReasonCount, StageFacts
-from humpback.deliver.report import RatingSummary, ReportData, RunFacts, Sample, loss_summaries, render, verdict
-from humpback.deliver.report.data import DirectionSummary, Unfinished, Unread
+from humpback.deliver.report.data import (
+    DirectionSummary,
+    RatingSummary,
+    ReportData,
+    RunFacts,
+    Sample,
+    Unfinished,
+    Unread,
+)
 from humpback.deliver.report.funnel import funnel
+from humpback.deliver.report.losses import loss_summaries
+from humpback.deliver.report.render import render
+from humpback.deliver.report.verdict import verdict
 from tests.deliver.report.conftest import MODELS, make_losses
 
 HOSTILE = (
@@ -235,7 +245,7 @@ def test_one_iteration_renders(full: ReportData) -> None:
 
 
 def test_sets_and_ratings_without_rows_render(full: ReportData) -> None:
-    from humpback.deliver.report import length_summary, movement, rating_summary
+    from humpback.deliver.report.statistics import length_summary, movement, rating_summary
 
     nothing = rating_summary([], iteration=1, kept=0, threshold=4.5)
     page = render(
@@ -252,7 +262,7 @@ def test_sets_and_ratings_without_rows_render(full: ReportData) -> None:
 @pytest.mark.parametrize("scores", [(3.0,), (2.98, 3.013), (1.0, 5.0), (4.37,)])
 @pytest.mark.parametrize("threshold", [None, 1.0, 4.5, 5.0, 7.0])
 def test_any_spread_of_scores_is_drawn(full: ReportData, scores: tuple[float, ...], threshold: float | None) -> None:
-    from humpback.deliver.report import rating_summary
+    from humpback.deliver.report.statistics import rating_summary
     from humpback.records import Rating
 
     rows = [Rating(str(n), 1, "rating", "m", "scored", score, "", "stop") for n, score in enumerate(scores)]
@@ -316,7 +326,7 @@ def test_the_page_says_what_a_scorer_learned_from_decisions(full: ReportData) ->
 
 
 def test_the_page_warns_where_most_replies_were_asked_again(full: ReportData) -> None:
-    from humpback.deliver.report import rating_summary
+    from humpback.deliver.report.statistics import rating_summary
     from humpback.records import Rating
 
     def page(again: int) -> str:

@@ -11,19 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humpback.deliver.report import (
-    choose,
-    from_dropped,
-    length_summary,
-    loss_summaries,
-    movement,
-    paired_difference,
-    rating_summary,
-)
 from humpback.deliver.report.cascade import cascade_sentence
 from humpback.deliver.report.charts import length_charts, rating_chart
+from humpback.deliver.report.losses import loss_summaries, paired_difference
 from humpback.deliver.report.render import clip, duration
-from humpback.deliver.report.statistics import SCORE_EDGES, Tally
+from humpback.deliver.report.samples import choose, from_dropped
+from humpback.deliver.report.statistics import SCORE_EDGES, Tally, length_summary, movement, rating_summary
 from humpback.records import Candidate, Dropped, HeldOutLoss, Rating, RatingState
 
 

@@ -11,19 +11,15 @@ from humpback.deliver.export.cards import (
     data_card,
     model_card,
 )
-from humpback.deliver.export.data import ExportCounts, RatingLine, RatingLookup, collect_ratings, export_data
+from humpback.deliver.export.data import export_data
 from humpback.deliver.export.layouts import LAYOUTS, Layout
 from humpback.deliver.export.model import export_model
 
 __all__ = [
     "LAYOUTS",
     "CardFacts",
-    "ExportCounts",
     "Layout",
     "Licence",
-    "RatingLine",
-    "RatingLookup",
-    "collect_ratings",
     "data_card",
     "export_data",
     "export_model",

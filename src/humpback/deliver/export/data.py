@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,14 +18,12 @@ from humpback.deliver.export.layouts import (
     PREFERENCE,
     PROVENANCE,
     Layout,
-    Preference,
-    RatingLike,
     Row,
     preference,
     provenance,
 )
 from humpback.errors import StageError
-from humpback.records import Curated, Pair, Rating, RatingState
+from humpback.records import Curated, Pair, Rating, Rewritten
 
 ROW_GROUP = 1000
 
@@ -34,55 +31,15 @@ ROW_GROUP = 1000
 _SEPARATORS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
 
 
-@dataclass(frozen=True, slots=True)
-class RatingLine:
-    """A rating without its reply: what an export says of each iteration."""
-
-    iteration: int
-    scorer: str
-    model: str
-    state: RatingState
-    score: float | None
-
-
-RatingLookup = Callable[[str], Sequence[RatingLike]]
-"""From a candidate's id to its ratings, earliest iteration first. Empty where none are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportCounts:
-    """How many rows were written to each layout, and how many seed pairs to 'training' besides."""
-
-    curated: int
-    seed: int
-    heldout: int = 0
-    """Human pairs in the validation split of every layout."""
-
-
-def collect_ratings(ratings: Iterable[Rating], ids: Container[str]) -> dict[str, tuple[RatingLine, ...]]:
-    """The ratings of the rows that are to be exported, without the replies.
-
-    Args:
-        ratings: Of any iterations, in any order.
-        ids: Ids of the curated candidates; others are passed over, so that memory follows the curated set.
-    """
-    by_id: dict[str, list[RatingLine]] = {}
-    for row in ratings:
-        if row.id in ids:
-            line = RatingLine(row.iteration, row.scorer, row.model, row.state, row.score)
-            by_id.setdefault(row.id, []).append(line)
-    return {item: tuple(sorted(lines, key=lambda line: line.iteration)) for item, lines in by_id.items()}
-
-
 def export_data(
     rows: Iterable[Curated],
     seed_pairs: Iterable[Pair],
-    ratings: RatingLookup,
+    ratings: Callable[[str], Sequence[Rating]],
     out: Path,
     card: str,
     heldout: Iterable[Pair] = (),
     rejected: Callable[[Curated], Sequence[str]] | None = None,
-) -> ExportCounts:
+) -> None:
     """Writes the data set: one folder for each layout, with `train.parquet` and `train.jsonl`, and the card.
 
     Beside them lies `dataset_info.json`, by which LLaMA-Factory finds the data.
@@ -90,7 +47,7 @@ def export_data(
     Args:
         rows: The curated set.
         seed_pairs: The seed pairs that were trained on; they go into the layout 'training' alone, before the others.
-        ratings: Every rating of a row, by its id.
+        ratings: Gives the ratings of a row by its id, the earliest iteration first.
         out: The data set's folder, which is made or replaced as a whole.
         card: Its README.md, from `data_card`.
         heldout: The seed pairs that no model was trained on: `validation.parquet` and `validation.jsonl`, where any.
@@ -100,7 +57,7 @@ def export_data(
         StageError: There are no curated rows; nothing is written.
         StoreError: The folder cannot be written.
     """
-    curated = seed = 0
+    curated = 0
     with whole_folder(out) as folder:
         with ExitStack() as stack:
             writers = [stack.enter_context(_LayoutWriter(folder, layout)) for layout in LAYOUTS]
@@ -108,13 +65,13 @@ def export_data(
             preferences = stack.enter_context(_preferences(folder)) if rejected else None
             for pair in seed_pairs:
                 _write(training, pair, provenance(id=pair.id, source=pair.source))
-                seed += 1
             for row in rows:
                 beside = _provenance(row, ratings(row.id))
                 _write(writers, row, beside)
                 if rejected and preferences:
+                    passage = row.original if isinstance(row, Rewritten) else row.response
                     for other in rejected(row):
-                        preferences.add({**preference(Preference(row.response, row.instruction, other)), **beside})
+                        preferences.add({**preference(passage, row.instruction, other), **beside})
                 curated += 1
         if not curated:
             raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")
@@ -124,7 +81,6 @@ def export_data(
         (folder / "README.md").write_text(card, encoding="utf-8")
         index = json.dumps(_llama_factory(heldout=bool(heldout_pairs)), indent=2)
         (folder / "dataset_info.json").write_text(index + "\n", encoding="utf-8")
-    return ExportCounts(curated, seed, len(heldout_pairs))
 
 
 def _write_heldout(folder: Path, pairs: Sequence[Pair]) -> None:
@@ -148,7 +104,8 @@ def _write(writers: Sequence[_LayoutWriter], pair: Pair | Curated, beside: Row) 
         writer.add({**writer.layout.texts(pair), **mark, **beside})
 
 
-def _provenance(row: Curated, ratings: Sequence[RatingLike]) -> Row:
+def _provenance(row: Curated, ratings: Sequence[Rating]) -> Row:
+    rewritten = row if isinstance(row, Rewritten) and row.rewritten_by else None
     return provenance(
         id=row.id,
         source=row.source,
@@ -160,6 +117,8 @@ def _provenance(row: Curated, ratings: Sequence[RatingLike]) -> Row:
         score=row.score,
         scorer=row.scorer,
         rated_by=row.rated_by,
+        rewritten_by=rewritten.rewritten_by if rewritten else None,
+        original_response=rewritten.original if rewritten else None,
         ratings=ratings,
     )
 

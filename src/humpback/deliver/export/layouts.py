@@ -4,49 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from humpback.prompts import backward_messages, pair_turns
-from humpback.records import Pair
-
-
-class HasTexts(Protocol):
-    """A seed pair or a curated row."""
-
-    @property
-    def instruction(self) -> str:
-        """The instruction, x."""
-
-    @property
-    def response(self) -> str:
-        """The response, y."""
-
-
-class RatingLike(Protocol):
-    """What one model said of a candidate; a `Rating` is one."""
-
-    @property
-    def iteration(self) -> int:
-        """From 1."""
-
-    @property
-    def scorer(self) -> str:
-        """Such as 'rating'."""
-
-    @property
-    def model(self) -> str:
-        """Identity of the model that rated."""
-
-    @property
-    def state(self) -> str:
-        """scored, asked-again, checked, skipped, unparsed or truncated (see `humpback.records.RatingState`)."""
-
-    @property
-    def score(self) -> float | None:
-        """None where skipped, unparsed or truncated."""
-
+from humpback.records import Curated, Pair, Rating
 
 Row = dict[str, Any]
 
@@ -75,6 +38,8 @@ PROVENANCE = pa.schema(
         ("score", pa.float64()),
         ("scorer", pa.string()),
         ("rated_by", pa.string()),
+        ("rewritten_by", pa.string()),
+        ("original_response", pa.string()),
         ("ratings", pa.list_(_RATING)),
     ]
 )
@@ -90,7 +55,7 @@ class Layout:
     name: str
     schema: pa.Schema
     """Of the text columns."""
-    texts: Callable[[HasTexts], Row]
+    texts: Callable[[Pair | Curated], Row]
     with_seed: bool = False
     """Whether the seed pairs are in it too, before the curated rows, told apart by the column 'origin'."""
 
@@ -101,24 +66,24 @@ class Layout:
         return pa.schema([*self.schema, *extra, *PROVENANCE])
 
 
-def messages(pair: HasTexts) -> Row:
+def messages(pair: Pair | Curated) -> Row:
     """The turns of a conversation, as chat templates and TRL read them."""
     turns = pair_turns(pair) if isinstance(pair, Pair) else [("user", pair.instruction), ("assistant", pair.response)]
     return {"messages": [{"role": role, "content": text} for role, text in turns]}
 
 
-def prompt_completion(pair: HasTexts) -> Row:
+def prompt_completion(pair: Pair | Curated) -> Row:
     """The same turns in two columns: TRL then takes the loss on the last answer alone."""
     *prompt, completion = messages(pair)["messages"]
     return {"prompt": prompt, "completion": [completion]}
 
 
-def alpaca(pair: HasTexts) -> Row:
+def alpaca(pair: Pair | Curated) -> Row:
     """Stanford Alpaca's three columns; the input is always empty, as an instruction holds all it needs."""
     return {"instruction": pair.instruction, "input": "", "output": pair.response}
 
 
-def sharegpt(pair: HasTexts) -> Row:
+def sharegpt(pair: Pair | Curated) -> Row:
     """ShareGPT's turns."""
     turns = messages(pair)["messages"]
     return {"conversations": [{"from": _SHAREGPT_ROLES[turn["role"]], "value": turn["content"]} for turn in turns]}
@@ -140,21 +105,12 @@ LAYOUTS: tuple[Layout, ...] = (
 """All layouts; the first is what is loaded by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """Two instructions that M_yx wrote for one passage: the one that was kept, and one that was not."""
-
-    passage: str
-    chosen: str
-    rejected: str
-
-
-def preference(row: Preference) -> Row:
-    """What M_yx is asked and its two replies, as TRL's trainers of preferences read them."""
+def preference(passage: str, chosen: str, rejected: str) -> Row:
+    """A passage and two instructions that M_yx wrote for it, as TRL's trainers of preferences read them."""
     return {
-        "prompt": [{"role": "user", "content": backward_messages(row.passage)[0].text}],
-        "chosen": [{"role": "assistant", "content": row.chosen}],
-        "rejected": [{"role": "assistant", "content": row.rejected}],
+        "prompt": [{"role": "user", "content": backward_messages(passage)[0].text}],
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
     }
 
 
@@ -174,7 +130,9 @@ def provenance(
     score: float | None = None,
     scorer: str | None = None,
     rated_by: str | None = None,
-    ratings: Sequence[RatingLike] = (),
+    rewritten_by: str | None = None,
+    original_response: str | None = None,
+    ratings: Sequence[Rating] = (),
 ) -> Row:
     """The columns beside the texts; a seed pair has an id and a source and no more."""
     return {
@@ -188,6 +146,8 @@ def provenance(
         "score": score,
         "scorer": scorer,
         "rated_by": rated_by,
+        "rewritten_by": rewritten_by,
+        "original_response": original_response,
         "ratings": [
             {"iteration": r.iteration, "scorer": r.scorer, "model": r.model, "state": r.state, "score": r.score}
             for r in ratings

@@ -7,22 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from humpback.curate.separation import Separation
 from humpback.deliver.facts import LossSummary, StageFacts
 from humpback.records import RatingState
-
-
-class SeparationLike(Protocol):
-    """Whether a scorer tells candidates apart at all; any object with these two attributes will do."""
-
-    @property
-    def flat(self) -> bool:
-        """Whether nearly every candidate got the same score, so that a cut chooses by noise."""
-
-    @property
-    def sentence(self) -> str:
-        """The finding in one plain sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +30,8 @@ class RunFacts:
     """One line: processor, memory, accelerator."""
     seconds: float
     """Of all stages together."""
-    writer: str = ""
-    """The model that wrote in place of M_yx."""
-    rater: str = ""
-    """The model that rated in place of M_{t-1}."""
-
-    @property
-    def roles(self) -> list[tuple[str, str]]:
-        """What models did, and their names: the base that was trained, who wrote and who rated in place of it."""
-        roles = (("base", self.base_model), ("written by", self.writer), ("rated by", self.rater))
-        return [(does, model) for does, model in roles if model]
+    roles: tuple[tuple[str, str], ...] = ()
+    """What models did, and their names: the base that was trained, and those that the settings name for a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +81,7 @@ class RatingSummary:
     """Candidates that the iteration kept."""
     threshold: float | None = None
     """Lowest score kept, where the cut is a score."""
-    separation: SeparationLike | None = None
+    separation: Separation | None = None
     checked_kept: int = 0
     """Of those 'checked', the candidates that were kept."""
     learned: str = ""
@@ -253,6 +233,8 @@ class ReportData:
     ratings: tuple[RatingSummary, ...] = ()
     movements: tuple[Movement, ...] = ()
     losses: tuple[LossSummary, ...] = ()
+    findings: tuple[str, ...] = ()
+    """What rewriter and judge have come to, in words."""
     curves: tuple[TrainingCurve, ...] = ()
     samples: tuple[Sample, ...] = ()
     settings: str = ""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from humpback.curate.findings import finding
 from humpback.deliver.report.data import Sample
-from humpback.records import Candidate, Curated, Dropped, Rating, record_rng_seed
+from humpback.records import Candidate, Curated, Dropped, Rating, Rewritten, record_rng_seed
 
 Row = TypeVar("Row")
 
@@ -36,6 +36,7 @@ def from_curated(row: Curated, stage: str) -> Sample:
         source=row.source,
         title_path=row.title_path,
         score=row.score,
+        detail=f"Rewritten from: {row.original}" if isinstance(row, Rewritten) and row.rewritten_by else "",
         id=row.id,
     )
 

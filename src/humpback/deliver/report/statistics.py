@@ -14,14 +14,14 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from humpback.config import spec_of
-from humpback.deliver.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary, SeparationLike
-from humpback.records import Rating, RatingState
+from humpback.curate.separation import Separation
+from humpback.deliver.report.data import Distribution, Histogram, LengthSummary, Movement, RatingSummary
+from humpback.records import Candidate, Curated, Pair, Rating, RatingState
 from humpback.statistics.ranks import spearman
 
 BINS_PER_DECADE = 20
@@ -37,18 +37,6 @@ FREE_BINS = 400
 MOVEMENT_BINS = 9
 
 FloatArray = npt.NDArray[np.float64]
-
-
-class HasTexts(Protocol):
-    """A pair, a candidate or a curated row."""
-
-    @property
-    def instruction(self) -> str:
-        """The instruction, x."""
-
-    @property
-    def response(self) -> str:
-        """The response, y."""
 
 
 class Tally:
@@ -87,7 +75,7 @@ class Tally:
         return Distribution(self._n, self._mean, deviation, self._minimum, self._maximum, histogram)
 
 
-def length_summary(name: str, rows: Iterable[HasTexts]) -> LengthSummary:
+def length_summary(name: str, rows: Iterable[Pair | Candidate | Curated]) -> LengthSummary:
     """Lengths in characters of the instructions and responses of one set."""
     instruction, response = Tally(LENGTH_EDGES), Tally(LENGTH_EDGES)
     for row in rows:
@@ -102,7 +90,7 @@ def rating_summary(
     iteration: int,
     kept: int,
     threshold: float | None = None,
-    separation: SeparationLike | None = None,
+    separation: Separation | None = None,
     model: str = "",
     kept_ids: Container[str] = frozenset(),
 ) -> RatingSummary:
