@@ -34,6 +34,8 @@ _MAX_CELL = 300
 _MAX_COLUMNS = 12
 _PLAIN = words("a span font abbr ins u small big")
 """Elements that change nothing in a text."""
+_LABEL = 60
+"""Characters of a paragraph with a colon that is the title of what follows, at most."""
 _DIGITS = 6
 _NEAR = 4
 """Parts of a line that are looked at to tell what stands in front of raised text."""
@@ -51,6 +53,13 @@ _NO_DATA = (*HEADERS, "pre", "table")
 def blocks_of(root: etree._Element) -> list[Block]:
     """The headers and blocks of a tree, in reading order."""
     return _Writer().write(root)
+
+
+def leads_nowhere(block: Block, level: int = 0) -> bool:
+    """Whether a block is only the title of what was removed behind it: 'Read also:', or a header of a level."""
+    if isinstance(block, Header):
+        return block.level >= level
+    return len(block) <= _LABEL and block.endswith((":", ":**"))
 
 
 class _Writer:
@@ -73,6 +82,8 @@ class _Writer:
         self.group: list[str] = []
         """Lines of the outermost open list or quotation."""
         self.header: str = ""
+        self.gone = -1
+        """How many blocks stood in front of the last element that was removed between blocks."""
         self.behind_code = False
 
     def write(self, root: etree._Element) -> list[Block]:
@@ -129,6 +140,8 @@ class _Writer:
         elif tag == "br":
             self.line.append(_BREAK)
         elif tag == REMOVED:
+            if not self.line or "".join(self.line).isspace():
+                self.gone = len(self.blocks)
             self.line.append(" ")
         elif tag == "img":
             self._picture(element)
@@ -212,6 +225,9 @@ class _Writer:
             self._emit([f"**{title}**"] if title else [])
         else:
             self._close_group()
+            while self.gone == len(self.blocks) and self.blocks and leads_nowhere(self.blocks[-1], _LEVELS[tag]):
+                self.gone -= 1
+                self.blocks.pop()
             self.blocks.append(Header(_LEVELS[tag], title))
 
     def _raise(self, element: etree._Element) -> None:

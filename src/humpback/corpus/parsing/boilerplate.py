@@ -47,9 +47,17 @@ class Says:
     HIDDEN = 256
     UNSEEN = 512
     """It is hidden if its name means what it says."""
+    RELATED = 1024
+    """It leads to other pages of the kind, however much text it holds."""
+    TEASER = 2048
+    """It leads to another page, or is the lead of this one."""
+    PICTURE = 4096
+    """It holds a picture and what is written below it."""
+    DATE = 8192
+    """It says when something was published."""
 
 
-_ALL = 2 * Says.UNSEEN - 1
+_ALL = 2 * Says.DATE - 1
 
 
 _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
@@ -59,6 +67,8 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
         words(
             "nav navbar navigation navigator menu submenu breadcrumb breadcrumbs crumbs sidebar footer share "
             "sharing sharebar shares social sociable related recommended recommendation recommendations newsletter "
+            "disclaimer disclosure affiliate utility infobox factbox linkbox contact postmeta postmetadata postinfo "
+            "entrymeta entryfooter postfooter "
             "subscribe subscription signup promo promotion promoted advert adverts advertisement advertising ad ads "
             "adsense sponsor sponsored cookie cookies consent gdpr popup modal overlay pagination pager toc widget "
             "widgets toolbar tags tagcloud byline copyright skip masthead taboola outbrain trending popular "
@@ -67,19 +77,32 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
         ),
     ),
     (Says.UNSEEN, words("hidden")),
-    (Says.COMMENTS, words("comment comments commentlist disqus respond")),
+    (
+        Says.COMMENTS,
+        words("comment comments commentlist nocomments disqus respond kommentar kommentare comentarios commentaires"),
+    ),
     (Says.MARK, words("headerlink editsection anchorjs permalink anchor")),
     (Says.CAPTION, words("caption credit")),
     (Says.NOTE, words("note tip warning caution danger important admonition callout info hint")),
     (Says.EMBEDDED, words("embed embedded")),
+    (
+        Says.RELATED,
+        words("related recommended recommendation recommendations taboola outbrain relacionadas relacionados"),
+    ),
+    (Says.TEASER, words("teaser teasers")),
+    (Says.PICTURE, words("image img photo picture bild foto")),
+    (Says.DATE, words("date dateline datum pubdate timestamp datetime published")),
 )
-_OWNER, _PLACE, _SEEN, _UNSEEN = 1 << 16, 1 << 17, 1 << 18, 1 << 19
+_OWNER, _PLACE, _SEEN, _UNSEEN, _OTHER, _PAGES, _BELOW = (1 << bit for bit in range(16, 23))
 """Words with a meaning only in pairs: 'article' and 'body', 'screen' and 'only'."""
 _LISTS += (
     (_OWNER, words("article post story entry main blog news")),
     (_PLACE, words("body content text")),
     (_SEEN, words("visually sr screen")),
     (_UNSEEN, words("hidden only reader")),
+    (_OTHER, words("next prev previous latest similar")),
+    (_PAGES, words("post posts article articles story stories news")),
+    (_BELOW, words("subtitle description descriptif legend copyright source credits")),
 )
 _SAYS = {word: sum(flag for flag, listed in _LISTS if word in listed) for _, names in _LISTS for word in names}
 _READ = words("class id style role hidden aria-hidden itemprop")
@@ -131,4 +154,8 @@ def names_say(label: str) -> int:
         says |= Says.BODY
     if says & _SEEN and says & _UNSEEN:
         says |= Says.MARK
+    if says & _OTHER and says & _PAGES:
+        says |= Says.RELATED | Says.FURNITURE
+    if says & Says.PICTURE and says & _BELOW:
+        says |= Says.CAPTION | Says.FURNITURE
     return says & _ALL

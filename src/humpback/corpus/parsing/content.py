@@ -32,7 +32,7 @@ _MUCH = 0.1
 """nor is one with more than this part that is called an article, a post or the content."""
 _NEARLY_EVERYTHING = 0.9
 """The same for comments, which can be longer than what they are about."""
-_FEW = 300
+_FEW = 200
 _LITTLE = 0.2
 """If fewer characters than this and less than this part of all paragraphs remain, too much was removed."""
 _NEARLY_ALL = 0.8
@@ -62,11 +62,21 @@ _TITLE = 200
 _UNIT = 300
 _ROW = 3
 """So many elements of a kind with a linked header and fewer characters than this in each are cards of other pages."""
+_BESIDE_TEXT = Says.DATE | Says.PICTURE | Says.TEASER
+_DATE = 60
+"""Characters of a date with its time, at most;"""
+_LABEL = 50
+"""and of what stands in front of a link to another page, as 'Read also:' does."""
 _LEAD = 40
+_LEAD_OUTSIDE = 160
+"""Characters of a lead in the header of the content, and of one in front of it, at least."""
 _LEADS = re.compile(
-    r"(?<![a-z])(?:dek|deck|standfirst|lead|lede|sub-?title|sub-?head\w*|summary|intro|excerpt|description|abstract)(?![a-z])",
+    r"(?<![a-z])(?:dek|deck|standfirst|lead(?:er|in)?|lede|sub-?title|sub-?head\w*|summary|intro|excerpt|description|abstract"
+    r"|teaser|preface|vorspann|chap(?:o|eau)|bajada|copete|entradilla|ingress)(?:-?te?xto?)?(?![a-z])",
     re.IGNORECASE,
 )
+_LEADS_CHARS = 1_200
+"""Leads in front of the content have no more characters than this together."""
 _WORDS = 5
 """Characters of text around a button that is a word of it."""
 
@@ -91,8 +101,33 @@ def main_content(root: etree._Element) -> etree._Element:
             break
     remaining = _without_cards(tree, remaining)
     content = _smallest(tree, remaining)
+    leads = _leads(tree, remaining, content)
     _clear(tree, remaining, content)
-    return tree.elements[content]
+    found = tree.elements[content]
+    for index in reversed(leads):
+        lead = tree.elements[index]
+        lead.tag, lead.tail, found.text = ("p" if lead.tag in HEADERS else lead.tag), found.text, None
+        found.insert(0, lead)
+    return found
+
+
+def _leads(tree: Tree, sums: Sums, content: int) -> list[int]:
+    """What stands as a lead between the title of the page and its content, outside of both."""
+    headers = [at for at in range(1, content) if tree.tags[at] in ("h1", "h2", "h3") and not tree.removed[at]]
+    title = next((at for at in reversed(headers) if tree.tags[at] == "h1"), headers[-1] if headers else content)
+    above = {content}
+    while content > 0:
+        content = tree.parents[content]
+        above.add(content)
+    leads: list[int] = []
+    passed = {title}
+    for index in range(title + 1, max(above)):
+        if tree.removed[index] or tree.parents[index] in passed:
+            passed.add(index)
+        elif index not in above and tree.tags[index] not in INLINE and _is_lead(tree, sums, index, whole=True):
+            leads.append(index)
+            passed.add(index)
+    return leads if sum(sums.text[index] for index in leads) <= _LEADS_CHARS else []
 
 
 def _show_panels(tree: Tree, sums: Sums) -> None:
@@ -163,7 +198,9 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
             # Of the header of a page or an article its headers and its lead stay, not the date and the author.
             header = index if tag == "header" else in_header[parent]
-            if sums.text[header] <= _MOST * sums.text[0]:
+            if sums.text[header] <= _MOST * sums.text[0] and not (
+                header == index and next(tree.elements[index].iter(*SECTIONS), None) is not None
+            ):
                 if tag in HEADERS:
                     titled.add(header)
                 removed[index] = not (sums.headers[index] or (header in titled and _is_lead(tree, sums, index)))
@@ -188,6 +225,8 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return (tag != "aside" or bool(away & Says.FURNITURE)) and rest >= sums.paragraphs[index] * (
             1 if holds_page else _MUCH
         )
+    if away & Says.FURNITURE and (tag == "time" or says & _BESIDE_TEXT) and _is_beside_text(tree, sums, index):
+        return True
     if tag in INLINE:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
@@ -199,17 +238,29 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return False
     if any(inner.tag == "pre" for inner in tree.elements[index][:LOOK]):
         return False
-    if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
+    if part > _MUCH and says & Says.CONTENT and not says & (Says.COMMENTS | Says.RELATED):
         return False
-    return part <= (_NEARLY_EVERYTHING if reasons & Says.COMMENTS else _MOST)
+    return part <= (_NEARLY_EVERYTHING if says & (Says.COMMENTS | Says.RELATED) else _MOST)
 
 
-def _is_lead(tree: Tree, sums: Sums, index: int) -> bool:
-    """Whether an element of a header is a standfirst, or may hold one."""
+def _is_beside_text(tree: Tree, sums: Sums, index: int) -> bool:
+    """Whether it is a date by itself, a picture with what is written below it, or a teaser of another page."""
+    tag, says, text, parent = tree.tags[index], tree.says[index], sums.text[index], tree.parents[index]
+    if tag in _PARTS or tree.tags[parent] in _PARTS:
+        return False
+    if tag == "time" or says & Says.DATE:
+        return text <= _DATE and tree.direct[parent] < _WORDS
+    if says & Says.PICTURE and text <= _UNIT:
+        return next(tree.elements[index].iter("img"), None) is not None
+    return bool(says & Says.TEASER and sums.linked[index] and text <= _MUCH * sums.text[0])
+
+
+def _is_lead(tree: Tree, sums: Sums, index: int, *, whole: bool = False) -> bool:
+    """Whether an element is a standfirst, or may hold one where it need not be one as a whole."""
     element, text = tree.elements[index], sums.text[index]
-    if text < _LEAD or sums.linked[index] > _HALF * text:
+    if text < (_LEAD_OUTSIDE if whole else _LEAD) or sums.linked[index] > _HALF * text or element.tag == "figcaption":
         return False
-    if tree.direct[index] < _LEAD and len(element) and tree.tags[index] not in PARAGRAPHS:
+    if tree.direct[index] < _LEAD and len(element) and tree.tags[index] not in PARAGRAPHS and not whole:
         return True
     names = f"{element.get('class', '')} {element.get('itemprop', '')}"
     return bool(_LEADS.search(names)) or "".join(element.itertext()).rstrip().endswith((".", "!", "?", "…", '."', ".”"))
@@ -290,7 +341,11 @@ def _companions(
     beside = [child for child in children[tree.parents[best]] if child != best and paragraphs[child] >= RUN]
     companions = set()
     for child in beside:
-        if sums.cards[child] or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best]):
+        if (
+            tree.tags[child] == "header"
+            or sums.cards[child]
+            or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best])
+        ):
             continue
         is_section = sums.headers[child] and sums.linked[child] < _BESIDE * sums.text[child]
         if (within and is_section and paragraphs[child] > 2 * RUN) or (
@@ -359,13 +414,25 @@ def _clear(tree: Tree, sums: Sums, content: int) -> None:
 
 def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
     tag, text = tree.tags[index], sums.text[index]
-    if tag in INLINE or tag in HEADERS:
+    if tag in INLINE or tag in ("h1", "h2"):
         return False
+    if tag in HEADERS:
+        return sums.linked[index] > _HALF * text and _is_label(tree, index, text - sums.linked[index])
     if sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
         return False
     if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
         return False
+    if sums.linked[index] > _HALF * text and _is_label(tree, index, text - sums.linked[index]):
+        return True
     if sums.linked[index] > (_LINKED_PARAGRAPH if tag in PARAGRAPHS else _LINKED) * text:
         return True
     cards = sums.cards[index]
     return cards >= 2 and text < _CARD * cards and text < _MOST * sums.text[content]
+
+
+def _is_label(tree: Tree, index: int, chars: int) -> bool:
+    """Whether all that stands outside of its links is a few words with a colon in front of them: 'Read also: ...'."""
+    if not 0 < chars <= _LABEL:
+        return False
+    before, parted, behind = "".join(tree.elements[index].itertext()).partition(":")
+    return bool(parted) and chars - len(before.strip()) <= 2 and bool(behind.strip())
