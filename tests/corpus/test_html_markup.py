@@ -56,6 +56,7 @@ def test_a_sentence_reads_as_on_the_page(markup: str, read: str):
             "$c^2=\\frac{E}{m}$",
         ),
         ("<math><msqrt><msubsup><mi>x</mi><mi>ij</mi><mn>2</mn></msubsup></msqrt></math>", "$\\sqrt{x_{ij}^2}$"),
+        ("<m:math><m:mfrac><m:mi>a</m:mi><m:mi>b</m:mi></m:mfrac></m:math>", "$\\frac{a}{b}$"),
         ("<math><mfenced><mi>a</mi><mi>b</mi></mfenced></math>", "$(a, b)$"),
         ("<img class=tex src=f.png alt='E = mc^2'>", "$E = mc^2$"),
         ("<img src='/latex.php?x' alt='a+b'>", "$a+b$"),
@@ -70,6 +71,21 @@ def test_a_sentence_reads_as_on_the_page(markup: str, read: str):
             "<mjx-container><svg></svg><mjx-assistive-mml><math><mi>E</mi></math></mjx-assistive-mml></mjx-container>",
             "$E$",
         ),
+        (
+            "<mjx-container><mjx-math><mjx-msup><mjx-mi><mjx-c class='mjx-c1D465 TEX-I'></mjx-c></mjx-mi><mjx-script>"
+            "<mjx-mn><mjx-c class='mjx-c32'></mjx-c></mjx-mn></mjx-script></mjx-msup></mjx-math></mjx-container>",
+            "$x^2$",
+        ),
+        (
+            "<mjx-container><svg><g data-mml-node=math><g data-mml-node=mfrac><g data-mml-node=mi>"
+            "<use data-c=1D44E /></g><g data-mml-node=msqrt><g data-mml-node=mn><use data-c=32 /></g><g data-mml-node=mo>"
+            "<use data-c=221A /></g><rect /></g><rect /></g></g></svg></mjx-container>",
+            "$\\frac{a}{\\sqrt{2}}$",
+        ),
+        ("<mjx-container><mjx-math data-latex='a_i'><mjx-c class=mjx-c61></mjx-c></mjx-math></mjx-container>", "$a_i$"),
+        ("<mjx-container><mjx-msqrt><mjx-sqrt>x</mjx-sqrt></mjx-msqrt></mjx-container>", "[formula]"),
+        ("<mjx-container><svg><path d='M0 0' /></svg></mjx-container>", "[formula]"),
+        ("<img src='/latex.php?x'>", "[formula]"),
     ],
 )
 def test_a_formula_is_tex_whatever_it_was(markup: str, tex: str):
@@ -82,6 +98,10 @@ def test_a_formula_is_tex_whatever_it_was(markup: str, tex: str):
         ("<ol start=7><li>mix<li>wait<li value=12>bake</ol>", "7. mix\n8. wait\n12. bake"),
         ("<ol reversed><li>mix<li>wait</ol>", "2. mix\n1. wait"),
         ("<ol start=0><li>mix<ul><li value=4>salt</ul><li>bake</ol>", "0. mix\n   - salt\n1. bake"),
+        ("<ol type=a><li>mix<li>wait<li value=40>bake</ol>", "a. mix\nb. wait\n40. bake"),
+        ("<ol type=I start=4><li>mix</ol>", "IV. mix"),
+        ("<ol type=i start=19><li>mix<li>bake</ol>", "xix. mix\nxx. bake"),
+        ("<ol type=A><li>mix<ol><li>wait</ol></ol>", "A. mix\n   1. wait"),
         ("<ol start=x><li value=''>mix</ol>", "1. mix"),
     ],
 )

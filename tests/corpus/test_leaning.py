@@ -248,3 +248,16 @@ def test_a_listing_that_is_announced_must_follow(following: str, missing: bool):
 
 def test_code_that_reads_like_an_announcement_is_none():
     assert misses_something(first(f"{BREAD_TEXT}\n\n```yaml\nimage:\nName it.\n```\n\n{TIDES_TEXT}"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "missing"),
+    [
+        ("The list begins with ``, and each item is an `` tag.", True),
+        ("The law [formula] holds for all loaves.", True),
+        ("A mark of code is written as `` ` `` in a line.", False),
+        ("Two marks, ``like these``, are code too.", False),
+    ],
+)
+def test_a_sentence_without_its_code_or_its_formula_misses_something(sentence: str, missing: bool):
+    assert bool(misses_something(first(f"{BREAD_TEXT} {sentence}"), SETTINGS)) is missing

@@ -16,6 +16,7 @@ from humpback.corpus.cutting.asides import DOTTED, is_legal
 from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.languages import pattern_of, rule, words_of
 from humpback.corpus.languages.phrases import Phrases, phrases
+from humpback.corpus.parsing.formulas import UNREADABLE
 
 _EDGE = 250
 """Characters at the beginning of a piece in which a reference to earlier text leads out of the piece."""
@@ -197,6 +198,9 @@ _LOST = re.compile(
 """A sentence without its subject, which was a reference."""
 _HOLE = re.compile(r" (?:\[\])?[,.;)](?= |$)", re.MULTILINE)
 _BEFORE_A_HOLE = re.compile(r"[a-z] (?:in|see|by|from|at|on|with|via)$")
+_EMPTY_CODE = re.compile(r"(?<![`\w])``(?![`\w<])")
+_MARKED_CODE = re.compile(r"``[^`\n]+`[^`\n]+``")
+"""Two marks stand around code that holds one."""
 _AS_SHOWN_IN = Phrases(
     (" in,", " by,", " at,", " on,", " from,"), re.compile(rf"\b[Aa]s {_SAID} (?:in|by|at|on|from),")
 )
@@ -270,8 +274,10 @@ def _numbered(languages: tuple[str, ...]) -> tuple[Phrases, re.Pattern[str], re.
 
 
 def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It announces a picture or a listing that is not there: 'It looks like this:' and then other text."""
+    """It announces a picture or a listing that is not there, or lost a formula, or its code: 'The `` tag'."""
     text = piece.prose
+    if UNREADABLE in text or ("``" in text and _EMPTY_CODE.search(_MARKED_CODE.sub("", text))):
+        return "a formula or code is gone"
     holes = (at for at in _HOLE.finditer(text) if _BEFORE_A_HOLE.search(text, max(0, at.start() - 8), at.start()))
     lost = _LOST.search(text) or _AS_SHOWN_IN.search(text) or next(holes, None)
     if lost:

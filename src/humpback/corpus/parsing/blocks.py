@@ -7,6 +7,7 @@ tables of data and code keep their form.
 from __future__ import annotations
 
 import re
+from string import ascii_lowercase
 
 from lxml import etree
 
@@ -36,6 +37,7 @@ _PLAIN = words("a span font abbr ins u small big")
 """Elements that change nothing in a text."""
 _LABEL = 60
 """Characters of a paragraph with a colon that is the title of what follows, at most."""
+_ROMAN = ("", *(f"{ten}{one}" for ten in ("", "X", "XX") for one in "I II III IV V VI VII VIII IX X".split()))
 _DIGITS = 6
 _NEAR = 4
 """Parts of a line that are looked at to tell what stands in front of raised text."""
@@ -77,8 +79,8 @@ class _Writer:
         """Open lists, quotations: the mark of the next block and of the blocks after it. At most so many."""
         self.deeper = 0
         """How many more are open."""
-        self.lists: list[tuple[int, int]] = []
-        """For each open list the number of its next item and the step to the one behind it, 0 for bullets."""
+        self.lists: list[tuple[int, int, str]] = []
+        """For each open list the number of its next item, the step to the one behind it (0: bullets), its type."""
         self.group: list[str] = []
         """Lines of the outermost open list or quotation."""
         self.header: str = ""
@@ -169,15 +171,16 @@ class _Writer:
         tag = element.tag
         if tag == "ol":
             step = 1 if element.get("reversed") is None else -1
-            self.lists.append((_number(element.get("start"), 1 if step > 0 else len(element.findall("li"))), step))
+            start = _number(element.get("start"), 1 if step > 0 else len(element.findall("li")))
+            self.lists.append((start, step, element.get("type", "1")))
         elif tag == "ul":
-            self.lists.append((0, 0))
+            self.lists.append((0, 0, ""))
         elif tag == "li":
-            number, step = self.lists[-1] if self.lists else (0, 0)
+            number, step, kind = self.lists[-1] if self.lists else (0, 0, "")
             number = _number(element.get("value"), number) if step else 0
-            mark = f"{number}. " if step else "- "
+            mark = f"{_counted(number, kind)}. " if step else "- "
             if step:
-                self.lists[-1] = (number + step, step)
+                self.lists[-1] = (number + step, step, kind)
             self._indent(mark, " " * len(mark))
         elif tag == "blockquote":
             self._indent("> ", "> ")
@@ -303,6 +306,15 @@ class _Writer:
         if self.group:
             self.blocks.append("\n".join(self.group))
             self.group = []
+
+
+def _counted(number: int, kind: str) -> str:
+    """The number of an item as its list writes it: a letter, a Roman numeral or a number."""
+    if kind in ("a", "A") and 0 < number <= len(ascii_lowercase):
+        return chr(ord(kind) + number - 1)
+    if kind in ("i", "I") and 0 < number < len(_ROMAN):
+        return _ROMAN[number].lower() if kind == "i" else _ROMAN[number]
+    return str(number)
 
 
 def _number(text: str | None, otherwise: int) -> int:

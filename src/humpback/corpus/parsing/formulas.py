@@ -7,6 +7,7 @@ as TeX. What a script has drawn beside it goes.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from lxml import etree
 
@@ -32,11 +33,18 @@ _FORMS = {
     "mroot": "\\sqrt[{1}]{{{0}}}",
 }
 _BARE = ("mfrac", "mroot")
+_GLYPH = re.compile(r"\bmjx-c([0-9A-F]{2,6})\b")
+_UNORDERED = ("msubsup", "munderover", "mroot", "mtable")
+"""Elements whose parts MathJax draws in another order, in SVG;"""
+_NESTED = (*_UNORDERED, "mfrac", "mover", "msqrt", "menclose")
+"""and those that it draws as boxes in boxes, in HTML."""
+UNREADABLE = "[formula]"
+"""Stands for a formula that is only drawn, so that its segment is dropped."""
 
 
 def write_formulas(root: etree._Element) -> None:
     """Puts the TeX of each formula in its place."""
-    found = list(root.iter("script", *_MATHML))
+    found = list(root.iter("script", "mjx-container", *_MATHML))
     for script in found:
         if script.tag != "script" or not script.get("type", "").startswith("math/"):
             continue
@@ -55,17 +63,22 @@ def write_formulas(root: etree._Element) -> None:
             # MathML beside a picture of the formula is hidden from those who see.
             parent.attrib.pop("style", None)
         _write(_drawn_around(formula), tex)
+    for drawn in found:
+        if drawn.tag == "mjx-container":
+            sources = (tex for node in drawn.iter() if (tex := node.get("data-latex")))
+            tex = next(sources, "") or _tex(drawn)
+            _write(drawn, tex if tex and UNREADABLE not in tex else UNREADABLE)
 
 
 def pictured(picture: etree._Element) -> str:
-    """The TeX of a picture of a formula between dollar signs, or nothing."""
+    """The TeX of a picture of a formula between dollar signs, or nothing if it is none."""
     text = picture.get("alt", "")[:_LONGEST]
-    is_formula = text and (
+    is_formula = (
         _SURELY_TEX.fullmatch(text)
         or _PICTURED.search(picture.get("class", ""))
         or _PICTURE.search(picture.get("src", "")[:_LONGEST])
     )
-    return _in_dollars(text) if is_formula else ""
+    return _in_dollars(text or UNREADABLE) if is_formula else ""
 
 
 def _drawn_around(formula: etree._Element) -> etree._Element:
@@ -88,18 +101,22 @@ def _write(element: etree._Element, tex: str) -> None:
 
 def _in_dollars(tex: str) -> str:
     tex = _STYLE.sub(r"\1", " ".join(tex[:_LONGEST].split()).strip("$ "))
-    return f"${tex}$" if tex else ""
+    return f"${tex}$" if tex not in ("", UNREADABLE) else tex
 
 
 def _tex(element: etree._Element, depth: int = 0) -> str:
-    """MathML as TeX."""
-    tag = element.tag.rpartition(":")[2] if isinstance(element.tag, str) else ""
+    """MathML, or what MathJax has drawn of it, as TeX."""
+    name = element.get("data-mml-node") or (element.tag if isinstance(element.tag, str) else "")
+    tag = name.rpartition(":")[2].removeprefix("mjx-")
+    if (name.startswith("mjx-") and tag in _NESTED) or (name != element.tag and tag in _UNORDERED):
+        return UNREADABLE
     if depth > _DEEPEST or tag in ("mi", "mn", "mo", "mtext", "ms"):
-        text = "".join(element.itertext()).strip()
+        text = "".join(element.itertext()).strip() or _glyphs(element)
         return f"{text} " if tag in ("mi", "mtext") and len(text) > 1 else text
     if not tag or tag.startswith("annotation") or tag == "mphantom":
         return ""
-    parts = [_tex(child, depth + 1).strip() if tag in _FORMS else _tex(child, depth + 1) for child in element]
+    inside = [child for child in element if child.tag != "rect"]
+    parts = [_tex(child, depth + 1).strip() if tag in _FORMS else _tex(child, depth + 1) for child in inside]
     if tag in _FORMS and len(parts) == _FORMS[tag].count("{0}") + _FORMS[tag].count("{1}") + _FORMS[tag].count("{2}"):
         return _FORMS[tag].format(*(parts if tag in _BARE else map(_braced, parts)))
     if tag == "msqrt":
@@ -107,6 +124,12 @@ def _tex(element: etree._Element, depth: int = 0) -> str:
     if tag == "mfenced":
         return f"{element.get('open', '(')}{', '.join(parts)}{element.get('close', ')')}"
     return {"mtable": r" \\ ", "mtr": " & "}.get(tag, "").join(parts)
+
+
+def _glyphs(element: etree._Element) -> str:
+    """The characters of what is drawn, without the sign of a root."""
+    glyphs = (node.get("data-c") or "".join(_GLYPH.findall(node.get("class", ""))) for node in element.iter())
+    return unicodedata.normalize("NFKC", "".join(chr(int(glyph, 16)) for glyph in glyphs if glyph)).replace("√", "")
 
 
 def _braced(part: str) -> str:
