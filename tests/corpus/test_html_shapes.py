@@ -85,7 +85,6 @@ SLIDES = "".join(
         f"<main>{paragraphs(0, 4)}<div class=image-box><img src=a.png><p>GONE: a loaf.</p></div>{paragraphs(4, 6)}"
         f"<p class=photo-description>GONE</p><div class=teaser><a href='/c'>GONE</a> GONE</div>"
         f"{paragraphs(6, 8)}</main>",
-        f"<main><p>3 May 2026, 12:30</p>{paragraphs(0, 8)}<p><em>Photo by GONE</em></p><p>(© GONE)</p></main>",
         f"<article>{MAIN}{cards(3)}</article>",
         f"<article>{MAIN}<ul>{cards(3, 'li')}</ul></article>",
     ],

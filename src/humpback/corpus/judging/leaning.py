@@ -76,6 +76,12 @@ _NEVER_LATER = re.compile(
     r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
 )
 """Beginnings that are fine at the start of a document only."""
+_SPEAKER = re.compile(r"[\"“][^\n]{1,400},[\"”] (?:(?:said|says|added) [A-Z]\w+|[A-Z]\w+ (?:said|says|added))\b")
+"""Somebody who was introduced before speaks;"""
+_PRONOUN = re.compile(
+    r"It (?!is\b|was\b|takes?\b|seems?\b|(?:can|may|might|would|could|will) be\b|(?:turns|makes|helps)\b)\w"
+)
+"""or something that was named before is spoken of."""
 _LATER_HEADER = re.compile(
     r"\b(?:of|to|for|with|the) (?:the )?(?:above|previous)\b|\bcont(?:inued|['’]d|\.)?\)?$", re.IGNORECASE
 )
@@ -169,12 +175,13 @@ _SHOWN_ABOVE = phrases(
 """References to a figure or a listing directly before them."""
 _LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
 _BACK = phrases(
-    "above,earlier,before,previous,preceding,last ,our example,this table,this list,this example,same example",
+    "above,earlier,before,previous,preceding,last ,like this,our example,this table,this list,this example,"
+    "same example",
     r"\b(?:in|into|from|of|to|with) (?:our|this|the same) (?:example|table|list)\b(?! of)",
     rf"\b{_SAID} (?:above|earlier|before|previously)\b",
-    r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b",
+    r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b|\blike this,",
     r"\b(?:the|this|that|these|our|your) above\b",
-    r"\babove (?:example|code|section|list|table|step|command|paragraph)s?\b",
+    r"\babove (?:example|code|section|list|table|step|command|paragraph|query|script|function|output|method)s?\b",
     r"\b(?:example|code|section|list|table|step|command|snippet|script|output|query)s? above\b",
     r"\b(?:previous|preceding|last) (?:section|paragraph|example|exercise|page)s?\b",
 )
@@ -212,9 +219,11 @@ def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     """It opens in the middle of a train of thought: 'However,', 'This also', 'As we saw above'."""
     if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
         return f"header {piece.header[:80]!r}"
-    if piece.begins_at == "list item":
+    if piece.begins_at == "list item" or (piece.part > 1 and piece.text.startswith("  ")):
         return "opens with a later item of a list"
     start = _beginning(piece.spoken)
+    if piece.part > 1 and (_SPEAKER.match(piece.text) or _PRONOUN.match(piece.spoken, start)):
+        return f"opens with {piece.text[:40]!r}"
     openings = [(_NEVER_FIRST, "never first"), (_NEVER_LATER, "never later")][: 1 if piece.opens else 2]
     match = None
     for english, section in openings:

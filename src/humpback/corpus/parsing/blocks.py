@@ -7,7 +7,6 @@ tables of data and code keep their form.
 from __future__ import annotations
 
 import re
-from string import ascii_lowercase
 
 from lxml import etree
 
@@ -33,12 +32,13 @@ _MAX_MARKS = 4
 """Deeper lists and emphasis are written as if they were this deep: the work on a line stays bounded."""
 _MAX_CELL = 300
 _MAX_COLUMNS = 12
+_BOXES = words("note tip hint warning caution important danger")
+"""The title of a box in a text: what follows the box does not belong to it."""
 _PLAIN = words("a span font abbr ins u small big")
 """Elements that change nothing in a text."""
 _LABEL = 60
 """Characters of a paragraph with a colon that is the title of what follows, at most."""
-_ROMAN = ("", *(f"{ten}{one}" for ten in ("", "X", "XX") for one in "I II III IV V VI VII VIII IX X".split()))
-_DIGITS = 6
+_DIGITS, _LETTERS = 6, 26
 _NEAR = 4
 """Parts of a line that are looked at to tell what stands in front of raised text."""
 _NO_TEXT = words("script style svg head rt rp rtc")
@@ -178,7 +178,8 @@ class _Writer:
         elif tag == "li":
             number, step, kind = self.lists[-1] if self.lists else (0, 0, "")
             number = _number(element.get("value"), number) if step else 0
-            mark = f"{_counted(number, kind)}. " if step else "- "
+            in_letters = kind in ("a", "A") and 0 < number <= _LETTERS
+            mark = f"{chr(ord(kind) + number - 1) if in_letters else number}. " if step else "- "
             if step:
                 self.lists[-1] = (number + step, step, kind)
             self._indent(mark, " " * len(mark))
@@ -224,7 +225,7 @@ class _Writer:
     def _end_header(self, tag: str) -> None:
         title = without_references(" ".join("".join(self.line).replace(_BREAK, " ").split()))
         self.line, self.marks, self.marked, self.header = [], [], (-1, ""), ""
-        if self.indents:
+        if self.indents or title.lower() in _BOXES:
             self._emit([f"**{title}**"] if title else [])
         else:
             self._close_group()
@@ -308,15 +309,6 @@ class _Writer:
             self.group = []
 
 
-def _counted(number: int, kind: str) -> str:
-    """The number of an item as its list writes it: a letter, a Roman numeral or a number."""
-    if kind in ("a", "A") and 0 < number <= len(ascii_lowercase):
-        return chr(ord(kind) + number - 1)
-    if kind in ("i", "I") and 0 < number < len(_ROMAN):
-        return _ROMAN[number].lower() if kind == "i" else _ROMAN[number]
-    return str(number)
-
-
 def _number(text: str | None, otherwise: int) -> int:
     text = (text or "").strip()
     return int(text) if text.removeprefix("-").isdecimal() and len(text) <= _DIGITS else otherwise
@@ -338,7 +330,7 @@ def _data_rows(element: etree._Element) -> list[str]:
             text = _cell(column)
             if text is None:
                 return []
-            own += bool(text)
+            own += any(map(str.isalnum, text))
             _fill(texts, spanned)
             width, height = column.get("colspan"), column.get("rowspan")
             if width is None and height is None:

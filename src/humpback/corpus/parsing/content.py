@@ -75,8 +75,6 @@ _LEADS = re.compile(
     r"|teaser|preface|vorspann|chap(?:o|eau)|bajada|copete|entradilla|ingress)(?:-?te?xto?)?(?![a-z])",
     re.IGNORECASE,
 )
-_LEADS_CHARS = 1_200
-"""Leads in front of the content have no more characters than this together."""
 _WORDS = 5
 """Characters of text around a button that is a word of it."""
 
@@ -127,7 +125,7 @@ def _leads(tree: Tree, sums: Sums, content: int) -> list[int]:
         elif index not in above and tree.tags[index] not in INLINE and _is_lead(tree, sums, index, whole=True):
             leads.append(index)
             passed.add(index)
-    return leads if sum(sums.text[index] for index in leads) <= _LEADS_CHARS else []
+    return leads[:_ROW]
 
 
 def _show_panels(tree: Tree, sums: Sums) -> None:
@@ -338,14 +336,14 @@ def _companions(
         says_so: Whether the best one, or something in it, says that it is the content.
     """
     paragraphs = sums.paragraphs
-    beside = [child for child in children[tree.parents[best]] if child != best and paragraphs[child] >= RUN]
+    beside = [
+        child
+        for child in children[tree.parents[best]]
+        if child != best and paragraphs[child] >= RUN and tree.tags[child] != "header"
+    ]
     companions = set()
     for child in beside:
-        if (
-            tree.tags[child] == "header"
-            or sums.cards[child]
-            or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best])
-        ):
+        if sums.cards[child] or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best]):
             continue
         is_section = sums.headers[child] and sums.linked[child] < _BESIDE * sums.text[child]
         if (within and is_section and paragraphs[child] > 2 * RUN) or (
@@ -416,14 +414,12 @@ def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
     tag, text = tree.tags[index], sums.text[index]
     if tag in INLINE or tag in ("h1", "h2"):
         return False
-    if tag in HEADERS:
-        return sums.linked[index] > _HALF * text and _is_label(tree, index, text - sums.linked[index])
-    if sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
+    if tag not in _PARTS and sums.linked[index] > _HALF * text and _is_label(tree, index, text - sums.linked[index]):
+        return True
+    if tag in HEADERS or sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
         return False
     if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
         return False
-    if sums.linked[index] > _HALF * text and _is_label(tree, index, text - sums.linked[index]):
-        return True
     if sums.linked[index] > (_LINKED_PARAGRAPH if tag in PARAGRAPHS else _LINKED) * text:
         return True
     cards = sums.cards[index]
@@ -432,7 +428,5 @@ def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
 
 def _is_label(tree: Tree, index: int, chars: int) -> bool:
     """Whether all that stands outside of its links is a few words with a colon in front of them: 'Read also: ...'."""
-    if not 0 < chars <= _LABEL:
-        return False
     before, parted, behind = "".join(tree.elements[index].itertext()).partition(":")
-    return bool(parted) and chars - len(before.strip()) <= 2 and bool(behind.strip())
+    return bool(parted and behind.strip()) and 0 <= chars - len(before.strip()) <= 2 and 0 < chars <= _LABEL

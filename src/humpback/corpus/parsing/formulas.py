@@ -7,7 +7,6 @@ as TeX. What a script has drawn beside it goes.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from lxml import etree
 
@@ -33,11 +32,6 @@ _FORMS = {
     "mroot": "\\sqrt[{1}]{{{0}}}",
 }
 _BARE = ("mfrac", "mroot")
-_GLYPH = re.compile(r"\bmjx-c([0-9A-F]{2,6})\b")
-_UNORDERED = ("msubsup", "munderover", "mroot", "mtable")
-"""Elements whose parts MathJax draws in another order, in SVG;"""
-_NESTED = (*_UNORDERED, "mfrac", "mover", "msqrt", "menclose")
-"""and those that it draws as boxes in boxes, in HTML."""
 UNREADABLE = "[formula]"
 """Stands for a formula that is only drawn, so that its segment is dropped."""
 
@@ -65,9 +59,7 @@ def write_formulas(root: etree._Element) -> None:
         _write(_drawn_around(formula), tex)
     for drawn in found:
         if drawn.tag == "mjx-container":
-            sources = (tex for node in drawn.iter() if (tex := node.get("data-latex")))
-            tex = next(sources, "") or _tex(drawn)
-            _write(drawn, tex if tex and UNREADABLE not in tex else UNREADABLE)
+            _write(drawn, next((node.get("data-latex") for node in drawn.iter() if node.get("data-latex")), UNREADABLE))
 
 
 def pictured(picture: etree._Element) -> str:
@@ -105,18 +97,14 @@ def _in_dollars(tex: str) -> str:
 
 
 def _tex(element: etree._Element, depth: int = 0) -> str:
-    """MathML, or what MathJax has drawn of it, as TeX."""
-    name = element.get("data-mml-node") or (element.tag if isinstance(element.tag, str) else "")
-    tag = name.rpartition(":")[2].removeprefix("mjx-")
-    if (name.startswith("mjx-") and tag in _NESTED) or (name != element.tag and tag in _UNORDERED):
-        return UNREADABLE
+    """MathML as TeX."""
+    tag = element.tag.rpartition(":")[2] if isinstance(element.tag, str) else ""
     if depth > _DEEPEST or tag in ("mi", "mn", "mo", "mtext", "ms"):
-        text = "".join(element.itertext()).strip() or _glyphs(element)
+        text = "".join(element.itertext()).strip()
         return f"{text} " if tag in ("mi", "mtext") and len(text) > 1 else text
     if not tag or tag.startswith("annotation") or tag == "mphantom":
         return ""
-    inside = [child for child in element if child.tag != "rect"]
-    parts = [_tex(child, depth + 1).strip() if tag in _FORMS else _tex(child, depth + 1) for child in inside]
+    parts = [_tex(child, depth + 1).strip() if tag in _FORMS else _tex(child, depth + 1) for child in element]
     if tag in _FORMS and len(parts) == _FORMS[tag].count("{0}") + _FORMS[tag].count("{1}") + _FORMS[tag].count("{2}"):
         return _FORMS[tag].format(*(parts if tag in _BARE else map(_braced, parts)))
     if tag == "msqrt":
@@ -124,12 +112,6 @@ def _tex(element: etree._Element, depth: int = 0) -> str:
     if tag == "mfenced":
         return f"{element.get('open', '(')}{', '.join(parts)}{element.get('close', ')')}"
     return {"mtable": r" \\ ", "mtr": " & "}.get(tag, "").join(parts)
-
-
-def _glyphs(element: etree._Element) -> str:
-    """The characters of what is drawn, without the sign of a root."""
-    glyphs = (node.get("data-c") or "".join(_GLYPH.findall(node.get("class", ""))) for node in element.iter())
-    return unicodedata.normalize("NFKC", "".join(chr(int(glyph, 16)) for glyph in glyphs if glyph)).replace("√", "")
 
 
 def _braced(part: str) -> str:

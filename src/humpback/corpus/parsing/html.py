@@ -35,13 +35,6 @@ _MANY = 500
 """Only tags of this length are looked at, and only more attributes than this are too many."""
 _ANCHORS = " #¶§"
 """What links to a header look like behind it."""
-_REMARK = re.compile(
-    r"(?:[^\W\d]{2,12}\.?,? )?\d{1,4}[./ -] ?(?:\d{1,2}|[^\W\d]{3,10}\.?)[./ -] ?\d{2,4}"
-    r"(?:[,| -]+\d{1,2}[:.]\d{2}(?: Uhr| [ap]\.?m\.?)?)?"
-    r"|(?:©|(?:Titel|Beitrags)?[Bb]ild(?:er|quelle|nachweis)?:|[Cc]r[eé]dits?(?: photos?)?\s?:"
-    r"|[FP]h?oto(?:s|grafía)?(?: credit| by|:)|Image(?: credit| courtesy|:)).*"
-)
-_REMARK_CHARS = 60
 _POOR = 1_000
 _RICHER = 3
 """A page with fewer characters is searched for text that it does not show; this times as many must be there."""
@@ -77,7 +70,7 @@ def _content(root: etree._Element) -> list[Block]:
     write_formulas(root)
     blocks = _cleaned(blocks_of(main_content(root)))
     if any(isinstance(block, str) for block in blocks):
-        while leads_nowhere(blocks[-1]):
+        while len(blocks) > 1 and leads_nowhere(blocks[-1]):
             # What stood under it was removed: links to other pages, the form for comments.
             blocks.pop()
     return blocks
@@ -104,12 +97,7 @@ def _cleaned(blocks: list[Block]) -> list[Block]:
     cleaned = (
         Header(b.level, clean(b.title)) if isinstance(b, Header) else b if b.isascii() else clean(b) for b in blocks
     )
-    return [block for block in cleaned if isinstance(block, Header) or (block.strip() and not _is_remark(block))]
-
-
-def _is_remark(block: str) -> bool:
-    """Whether a paragraph says no more than when something was written, or who made a picture."""
-    return len(block) <= _REMARK_CHARS and bool(_REMARK.fullmatch(block.strip("*_ ()[]")))
+    return [block for block in cleaned if isinstance(block, Header) or block.strip()]
 
 
 def _parse(text: str) -> etree._Element | None:
