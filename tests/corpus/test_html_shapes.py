@@ -85,6 +85,8 @@ SLIDES = "".join(
         f"<main>{paragraphs(0, 4)}<div class=image-box><img src=a.png><p>GONE: a loaf.</p></div>{paragraphs(4, 6)}"
         f"<p class=photo-description>GONE</p><div class=teaser><a href='/c'>GONE</a> GONE</div>"
         f"{paragraphs(6, 8)}</main>",
+        f"<div class='elementor-widget-wrap'><div class='elementor-widget elementor-widget-text-editor'>{MAIN}</div>"
+        f"</div><div class='comments'>{OTHERS}</div>",
         f"<article>{MAIN}{cards(3)}</article>",
         f"<article>{MAIN}<ul>{cards(3, 'li')}</ul></article>",
     ],

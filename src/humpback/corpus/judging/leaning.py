@@ -76,11 +76,9 @@ _NEVER_LATER = re.compile(
     r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
 )
 """Beginnings that are fine at the start of a document only."""
-_SPEAKER = re.compile(r"[\"“][^\n]{1,400},[\"”] (?:(?:said|says|added) [A-Z]\w+|[A-Z]\w+ (?:said|says|added))\b")
+_SPEAKER = re.compile(r"[\"“][^\n]{1,400},[\"”] (?:(?:said|says) [A-Z]\w+|[A-Z]\w+ (?:said|says))\b")
 """Somebody who was introduced before speaks;"""
-_PRONOUN = re.compile(
-    r"It (?!is\b|was\b|takes?\b|seems?\b|(?:can|may|might|would|could|will) be\b|(?:turns|makes|helps)\b)\w"
-)
+_PRONOUN = re.compile(r"It (?!(?:is|was|takes?|seems?|makes|helps|(?:can|may|will|would) be)\b)\w")
 """or something that was named before is spoken of."""
 _LATER_HEADER = re.compile(
     r"\b(?:of|to|for|with|the) (?:the )?(?:above|previous)\b|\bcont(?:inued|['’]d|\.)?\)?$", re.IGNORECASE
@@ -175,8 +173,7 @@ _SHOWN_ABOVE = phrases(
 """References to a figure or a listing directly before them."""
 _LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
 _BACK = phrases(
-    "above,earlier,before,previous,preceding,last ,like this,our example,this table,this list,this example,"
-    "same example",
+    "above,earlier,before,previous,preceding,last ,like this, example,this table,this list",
     r"\b(?:in|into|from|of|to|with) (?:our|this|the same) (?:example|table|list)\b(?! of)",
     rf"\b{_SAID} (?:above|earlier|before|previously)\b",
     r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b|\blike this,",

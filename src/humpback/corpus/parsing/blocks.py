@@ -59,9 +59,8 @@ def blocks_of(root: etree._Element) -> list[Block]:
 
 def leads_nowhere(block: Block, level: int = 0) -> bool:
     """Whether a block is only the title of what was removed behind it: 'Read also:', or a header of a level."""
-    if isinstance(block, Header):
-        return block.level >= level
-    return len(block) <= _LABEL and block.endswith((":", ":**"))
+    is_label = isinstance(block, str) and len(block) <= _LABEL and block.endswith((":", ":**"))
+    return is_label or (isinstance(block, Header) and block.level >= level)
 
 
 class _Writer:

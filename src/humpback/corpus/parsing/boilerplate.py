@@ -67,8 +67,7 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
         words(
             "nav navbar navigation navigator menu submenu breadcrumb breadcrumbs crumbs sidebar footer share "
             "sharing sharebar shares social sociable related recommended recommendation recommendations newsletter "
-            "disclaimer disclosure affiliate utility infobox factbox linkbox contact postmeta postmetadata postinfo "
-            "entrymeta entryfooter postfooter "
+            "disclaimer disclosure affiliate utility infobox factbox linkbox contact postmeta postmetadata entryfooter "
             "subscribe subscription signup promo promotion promoted advert adverts advertisement advertising ad ads "
             "adsense sponsor sponsored cookie cookies consent gdpr popup modal overlay pagination pager toc widget "
             "widgets toolbar tags tagcloud byline copyright skip masthead taboola outbrain trending popular "
@@ -111,6 +110,8 @@ _RESPONSIVE = re.compile(
     r"large|print|screen-\w+)(?![A-Za-z])\S*|(?<!\S)hidden(?=\s(?:.*\s)?(?:sm|md|lg|x?xl|2xl):(?:block|flex|grid|inline|table))"
 )
 """Classes that hide something on screens of one size, or on paper."""
+_BUILDER = re.compile(r"(?:elementor|siteorigin|so)-widget|(?<!\S)so-panel\s+widget(?:\s+widget_\S+)?")
+"""What page builders call all that they place."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONGEST = 400
 """Characters of a list of names that are read."""
@@ -142,6 +143,8 @@ def names_say(label: str) -> int:
     says = 0
     if "hid" in label:
         label = _RESPONSIVE.sub("", label)
+    if "widget" in label:
+        label = _BUILDER.sub("", label)
     for word in _WORD.findall(label):
         says |= _SAYS.get(word.lower(), 0)
     if says & _OWNER and says & _PLACE:
