@@ -25,6 +25,7 @@ INLINE = words(
 )
 HEADERS = words("h1 h2 h3 h4 h5 h6")
 SECTIONS = words("main article")
+PANELS = words("div section article li tr figure details")
 
 
 class Says:
@@ -112,6 +113,9 @@ _RESPONSIVE = re.compile(
 """Classes that hide something on screens of one size, or on paper."""
 _BUILDER = re.compile(r"(?:elementor|siteorigin|so)-widget|(?<!\S)so-panel\s+widget(?:\s+widget_\S+)?")
 """What page builders call all that they place."""
+_STATE = re.compile(
+    r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
+)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONGEST = 400
 """Characters of a list of names that are read."""
@@ -143,9 +147,7 @@ def names_say(label: str) -> int:
     says = 0
     if "hid" in label:
         label = _RESPONSIVE.sub("", label)
-    if "widget" in label:
-        label = _BUILDER.sub("", label)
-    for word in _WORD.findall(label):
+    for word in _WORD.findall(_BUILDER.sub("", label) if "widget" in label else label):
         says |= _SAYS.get(word.lower(), 0)
     if says & _OWNER and says & _PLACE:
         says |= Says.BODY
@@ -156,3 +158,11 @@ def names_say(label: str) -> int:
     if says & Says.PICTURE and says & _BELOW:
         says |= Says.CAPTION | Says.FURNITURE
     return says & _ALL
+
+
+def kind_of(element: etree._Element) -> str:
+    """The name that an element has in common with others: its classes without the state it is in, or its id."""
+    name = element.get("id", "")
+    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
+    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+    return "" if element.tag not in PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind

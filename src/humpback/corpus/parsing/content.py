@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, INLINE, SECTIONS, Says, names_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, INLINE, PANELS, SECTIONS, Says, kind_of, names_say
 from humpback.corpus.parsing.outline import LOOK, PARAGRAPHS, RUN, Sums, Tree, add_up, lay_out, take_out
 from humpback.corpus.parsing.sections import words
 
@@ -54,10 +54,6 @@ _CARD = 400
 """Headers that lead to other pages with fewer characters than this to each are cards."""
 
 _OUT_OF_SIGHT = Says.HIDDEN | Says.UNSEEN
-_PANELS = words("div section article li tr figure details")
-_STATE = re.compile(
-    r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
-)
 _TITLE = 200
 _UNIT = 300
 _ROW = 3
@@ -113,13 +109,12 @@ def _leads(tree: Tree, sums: Sums, content: int) -> list[int]:
     """What stands as a lead between the title of the page and its content, outside of both."""
     headers = [at for at in range(1, content) if tree.tags[at] in ("h1", "h2", "h3") and not tree.removed[at]]
     title = next((at for at in reversed(headers) if tree.tags[at] == "h1"), headers[-1] if headers else content)
-    above = {content}
-    while content > 0:
-        content = tree.parents[content]
-        above.add(content)
+    above = [content]
+    while above[-1] > 0:
+        above.append(tree.parents[above[-1]])
     leads: list[int] = []
     passed = {title}
-    for index in range(title + 1, max(above)):
+    for index in range(title + 1, content):
         if tree.removed[index] or tree.parents[index] in passed:
             passed.add(index)
         elif index not in above and tree.tags[index] not in INLINE and _is_lead(tree, sums, index, whole=True):
@@ -134,25 +129,17 @@ def _show_panels(tree: Tree, sums: Sums) -> None:
     It is one of several of a kind, of which another one is seen, or each of which has its title before it.
     """
     hidden = [index for index, says in enumerate(tree.says) if says & _OUT_OF_SIGHT and sums.paragraphs[index] >= RUN]
-    kinds = {kind: [0, 0] for index in hidden if (kind := _kind(tree.elements[index]))}
+    kinds = {kind: [0, 0] for index in hidden if (kind := kind_of(tree.elements[index]))}
     if not kinds:
         return
     for index, element in enumerate(tree.elements):
-        if tree.tags[index] in _PANELS and sums.paragraphs[index] >= RUN and (kind := _kind(element)) in kinds:
+        if tree.tags[index] in PANELS and sums.paragraphs[index] >= RUN and (kind := kind_of(element)) in kinds:
             kinds[kind][bool(tree.says[index] & _OUT_OF_SIGHT)] += 1
     for index in hidden:
         element = tree.elements[index]
-        kind = _kind(element)
+        kind = kind_of(element)
         if kind and (kinds[kind][0] or (kinds[kind][1] > 1 and _has_title_before(element))):
             tree.says[index] = names_say(kind)
-
-
-def _kind(element: etree._Element) -> str:
-    """The name that an element has in common with others: its classes without the state it is in, or its id."""
-    name = element.get("id", "")
-    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
-    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
-    return "" if element.tag not in _PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind
 
 
 def _has_title_before(element: etree._Element) -> bool:
@@ -166,7 +153,7 @@ def _without_cards(tree: Tree, sums: Sums) -> Sums:
     if sums.cards[0] < _ROW:
         return sums
     for index, cards in enumerate(sums.cards):
-        if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
+        if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in PANELS:
             kind = (tree.parents[index], *_tag_and_class(tree, index))
             groups.setdefault(kind, []).append(index)
     units = [index for group in groups.values() if len(group) >= _ROW for index in group]
@@ -196,9 +183,8 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
             # Of the header of a page or an article its headers and its lead stay, not the date and the author.
             header = index if tag == "header" else in_header[parent]
-            if sums.text[header] <= _MOST * sums.text[0] and not (
-                header == index and next(tree.elements[index].iter(*SECTIONS), None) is not None
-            ):
+            holds_page = header == index and next(tree.elements[index].iter(*SECTIONS), None) is not None
+            if sums.text[header] <= _MOST * sums.text[0] and not holds_page:
                 if tag in HEADERS:
                     titled.add(header)
                 removed[index] = not (sums.headers[index] or (header in titled and _is_lead(tree, sums, index)))
@@ -309,7 +295,7 @@ def _smallest(tree: Tree, sums: Sums) -> int:
         if companions:
             kinds = {_tag_and_class(tree, child) for child in (best, *companions)}
             for child in children[at]:
-                if child > best and paragraphs[child] < _SMALL * paragraphs[best] and tree.tags[child] in _PANELS:
+                if child > best and paragraphs[child] < _SMALL * paragraphs[best] and tree.tags[child] in PANELS:
                     tree.removed[child] = _tag_and_class(tree, child) not in kinds
             return at
         part = paragraphs[best] / paragraphs[at]
