@@ -10,6 +10,12 @@ F1. Speed is pages by seconds of process time on one core, from the decoded page
 
 `--unnumbered` takes the numbers of lists and the languages of code out of our Markdown, for gold without such marks. A
 column `kind` makes a second table, of the mean page F1 of each kind. `manuals.py` makes such pages.
+
+    python benchmarks/extraction.py --strings PAGES.jsonl.gz           # columns `html`, `with`, `without`
+
+`--strings` measures as trafilatura's own evaluation does: strings of each page that must be in the text (`with`) and
+that must not (`without`). Precision and recall are over all strings of all pages. White space, compatible characters
+(NFKC) and the marks of Markdown make no difference.
 """
 
 from __future__ import annotations
@@ -25,6 +31,7 @@ import re
 import statistics
 import sys
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +47,7 @@ PAGES = Path(__file__).parents[2] / "shared" / "data" / "html" / "scrapinghub_ar
 WORD = re.compile(r"\w+")
 RUN = 4
 NUMBERS = re.compile(r"^([ >]*(?:- )*)(?:\d+\. )+", re.MULTILINE)
+MARKS = re.compile(r"^(?:[ >|]|- |\d{1,4}\. |#+ |`{3,}[\w+#-]*$)+|[*`|\u00ad\u200b]|-{3,}", re.MULTILINE)
 LANGUAGES = re.compile(r"^([ >]*`{3,})[\w+#-]+$", re.MULTILINE)
 
 Extract = Callable[[str], str]
@@ -101,17 +109,45 @@ class Pages:
     """What is extracted, and what is wanted of it."""
 
     html: list[str]
-    wanted: list[Shingles]
+    wanted: list[Any]
+    """The shingles of each page's text, or its strings, those that must be there and those that must not."""
     kinds: list[str]
+    score: Callable[[list[str], list[Any]], dict[str, float]]
+    """The figures of texts, by what is wanted of each."""
 
 
-def read_pages(path: Path) -> Pages:
+def read_pages(path: Path, strings: bool) -> Pages:
     """Reads a file of JSON lines."""
     opening = gzip.open if path.suffix == ".gz" else open
     with opening(path, "rt", encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
-    wanted = [shingles(row["gold_text"]) for row in rows]
-    return Pages([row["html"] for row in rows], wanted, [row.get("kind", "") for row in rows])
+    wanted: list[Any] = (
+        [(row["with"], row["without"]) for row in rows] if strings else [shingles(row["gold_text"]) for row in rows]
+    )
+    kinds = [row.get("kind", "") for row in rows]
+    return Pages([row["html"] for row in rows], wanted, kinds, score_strings if strings else score)
+
+
+def plain(text: str) -> str:
+    """A text without the marks of Markdown, its white space and its compatible characters made one."""
+    return " ".join(unicodedata.normalize("NFKC", MARKS.sub("", text)).split())
+
+
+def score_strings(texts: list[str], wanted: list[tuple[list[str], list[str]]]) -> dict[str, float]:
+    """Precision and recall over the strings of all pages; `page_f1` is the mean of each page's own F1."""
+    pages = []
+    for text, (present, absent) in zip(map(plain, texts), wanted, strict=True):
+        found, false = (sum(plain(string) in text for string in strings) for strings in (present, absent))
+        pages.append((found, false, len(present)))
+    found, false, all_present = map(sum, zip(*pages, strict=True))
+    return {
+        "precision": found / max(1, found + false),
+        "recall": found / max(1, all_present),
+        "f1": 2 * found / max(1, found + false + all_present),
+        "page_f1": statistics.fmean(
+            2 * found / (found + false + present) for found, false, present in pages if present
+        ),
+    }
 
 
 def shingles(text: str) -> Shingles:
@@ -121,8 +157,9 @@ def shingles(text: str) -> Shingles:
     return Counter(run for run in runs if run)
 
 
-def score(found: list[Shingles], wanted: list[Shingles]) -> dict[str, float]:
+def score(texts: list[str], wanted: list[Shingles]) -> dict[str, float]:
     """Means over the pages. A page without any text wanted counts for precision only, and the other way round."""
+    found = list(map(shingles, texts))
     common = [(one & other).total() for one, other in zip(found, wanted, strict=True)]
     sizes = [(one.total(), other.total()) for one, other in zip(found, wanted, strict=True)]
     precision = statistics.fmean(both / size for both, (size, _) in zip(common, sizes, strict=True) if size)
@@ -136,13 +173,13 @@ def score(found: list[Shingles], wanted: list[Shingles]) -> dict[str, float]:
     }
 
 
-def by_kind(found: list[Shingles], pages: Pages) -> dict[str, float]:
+def by_kind(texts: list[str], pages: Pages) -> dict[str, float]:
     """The mean page F1 of each kind of page."""
     groups: dict[str, list[int]] = {}
     for place, kind in enumerate(pages.kinds):
         groups.setdefault(kind, []).append(place)
     return {
-        kind: round(score([found[at] for at in places], [pages.wanted[at] for at in places])["page_f1"], 4)
+        kind: round(pages.score([texts[at] for at in places], [pages.wanted[at] for at in places])["page_f1"], 4)
         for kind, places in groups.items()
     }
 
@@ -163,16 +200,15 @@ def measure(extract: Extract, pages: Pages, rounds: int) -> tuple[dict[str, floa
         before = time.process_time()
         texts = [attempt(extract, page) for page in pages.html]
         seconds.append(time.process_time() - before)
-    found = [shingles(text) for text in texts]
-    result = {name: round(value, 4) for name, value in score(found, pages.wanted).items()}
-    return {**result, "pages_per_second": round(len(texts) / min(seconds), 1)}, by_kind(found, pages)
+    result = {name: round(value, 4) for name, value in pages.score(texts, pages.wanted).items()}
+    return {**result, "pages_per_second": round(len(texts) / min(seconds), 1)}, by_kind(texts, pages)
 
 
 def main() -> None:
     """Measures every extractor that is installed."""
     arguments = _arguments()
     logging.disable(logging.CRITICAL)
-    pages = read_pages(arguments.pages)
+    pages = read_pages(arguments.pages, arguments.strings)
     if arguments.unnumbered:
         PEERS["humpback"] = ("humpback-align", lambda: ours_unnumbered)
     results: dict[str, dict[str, float]] = {}
@@ -215,6 +251,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", type=Path, nargs="?", default=PAGES)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--strings", action="store_true", help="pages with strings that must and must not be found")
     parser.add_argument("--unnumbered", action="store_true", help="ours without the numbers of lists")
     parser.add_argument("--json", type=Path, help="file to write")
     return parser.parse_args()

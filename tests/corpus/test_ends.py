@@ -20,6 +20,7 @@ from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT, document
         "*Image credit: the bakers' guild*",
         "[Back to top](#top)",
         "{{ video | embed }}",
+        "* * *",
     ],
 )
 def test_what_a_page_says_of_itself_is_taken_off_both_ends(paragraph: str):
@@ -32,6 +33,8 @@ def test_what_a_page_says_of_itself_is_taken_off_both_ends(paragraph: str):
         "***Follow the bakers on Facebook, Twitter and Instagram.***",
         "Sign up for our newsletter!",
         "Read more here.",
+        "If you enjoyed this loaf, please subscribe to our channel.",
+        "Additional reporting by Ann Baker",
         "Thank you for reading!",
         "Source: the bakers' guild",
         "Ann Baker and Bob Miller contributed to this report.",

@@ -56,6 +56,7 @@ def test_a_sentence_reads_as_on_the_page(markup: str, read: str):
             "$c^2=\\frac{E}{m}$",
         ),
         ("<math><msqrt><msubsup><mi>x</mi><mi>ij</mi><mn>2</mn></msubsup></msqrt></math>", "$\\sqrt{x_{ij}^2}$"),
+        ("<m:math><m:mfrac><m:mi>a</m:mi><m:mi>b</m:mi></m:mfrac></m:math>", "$\\frac{a}{b}$"),
         ("<math><mfenced><mi>a</mi><mi>b</mi></mfenced></math>", "$(a, b)$"),
         ("<img class=tex src=f.png alt='E = mc^2'>", "$E = mc^2$"),
         ("<img src='/latex.php?x' alt='a+b'>", "$a+b$"),
@@ -70,6 +71,10 @@ def test_a_sentence_reads_as_on_the_page(markup: str, read: str):
             "<mjx-container><svg></svg><mjx-assistive-mml><math><mi>E</mi></math></mjx-assistive-mml></mjx-container>",
             "$E$",
         ),
+        ("<mjx-container><mjx-math data-latex='a_i'><mjx-c class=mjx-c61></mjx-c></mjx-math></mjx-container>", "$a_i$"),
+        ("<mjx-container><mjx-msqrt><mjx-sqrt>x</mjx-sqrt></mjx-msqrt></mjx-container>", "[formula]"),
+        ("<mjx-container><svg><path d='M0 0' /></svg></mjx-container>", "[formula]"),
+        ("<img src='/latex.php?x'>", "[formula]"),
     ],
 )
 def test_a_formula_is_tex_whatever_it_was(markup: str, tex: str):
@@ -82,6 +87,8 @@ def test_a_formula_is_tex_whatever_it_was(markup: str, tex: str):
         ("<ol start=7><li>mix<li>wait<li value=12>bake</ol>", "7. mix\n8. wait\n12. bake"),
         ("<ol reversed><li>mix<li>wait</ol>", "2. mix\n1. wait"),
         ("<ol start=0><li>mix<ul><li value=4>salt</ul><li>bake</ol>", "0. mix\n   - salt\n1. bake"),
+        ("<ol type=a><li>mix<li>wait<li value=40>bake</ol>", "a. mix\nb. wait\n40. bake"),
+        ("<ol type=A><li>mix<ol><li>wait</ol></ol>", "A. mix\n   1. wait"),
         ("<ol start=x><li value=''>mix</ol>", "1. mix"),
     ],
 )
@@ -138,6 +145,8 @@ def test_a_note_laid_out_as_a_table_is_no_table(table: str):
         "<code>if rye:<br>&nbsp;&nbsp;&nbsp; bake()</code>",
         "<div class=syntaxhighlighter><table><tr><td class=gutter><div>1</div><div>2</div><td>"
         "<div>if rye:</div><div>&nbsp;&nbsp;&nbsp; bake()</div></table></div>",
+        "<div class=fragment><div class=line><span class=lineno>1</span>if rye:</div>"
+        "<div class=line>    bake()</div></div>",
         "<div class=code-toolbar><pre>if rye:\n    bake()</pre><div class=toolbar><button>Copy</button></div></div>",
         "<div class=box><div>Copy code</div><pre>if rye:\n    bake()</pre><span>Copy</span></div>",
     ],
@@ -145,6 +154,13 @@ def test_a_note_laid_out_as_a_table_is_no_table(table: str):
 def test_the_lines_of_code_stay_lines_without_numbers_and_buttons(markup: str):
     blocks = parse_html(f"<article><p>{TIDES[0]} {TIDES[1]}</p>{markup}</article>").blocks
     assert blocks[1:] == ("```\nif rye:\n    bake()\n```",)
+
+
+def test_what_only_looks_like_code_a_table_or_a_header_is_text():
+    assert last_block("<div class=fragment><p>mix</p></div>") == "mix"
+    assert last_block("<table><tr><td>“<td>mix it<tr><td>“<td>bake it</table>") == "bake it"
+    blocks = parse_html(f"<article><h1>Loaves</h1><p>{TIDES[0]}</p><h3>Tip</h3><p>{TIDES[1]}</p></article>").blocks
+    assert blocks == (Header(1, "Loaves"), TIDES[0], "**Tip**", TIDES[1])
 
 
 def test_an_empty_line_of_code_stays():

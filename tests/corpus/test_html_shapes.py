@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -29,6 +30,7 @@ def cards(count: int, tag: str = "div") -> str:
     return "".join(unit.format(tag, number) for number in range(count))
 
 
+OTHERS = "<p>GONE: another story of ours.</p>" * 60
 MAIN = f"<h1>Loaves</h1>{paragraphs(0, 8)}"
 LINKS = "<ul><li><a href='/'>GONE</a></li></ul>"
 JSON = json.dumps({"@graph": [{"@type": "NewsArticle", "articleBody": "\n\n".join(TEXTS)}]})
@@ -69,6 +71,22 @@ SLIDES = "".join(
         f"{paragraphs(1, 5)}</div><div class=post-body>{paragraphs(5, 8)}</div></div></div>",
         f"<div class=page><div class=content><div class=x><h2>Intro</h2>{paragraphs(0, 1)}</div><div class=y>"
         f"<div><h2>One</h2>{paragraphs(1, 2)}</div><div class=z>{paragraphs(2, 8)}</div></div></div></div>",
+        f"<header><article>{paragraphs(0, 3)}</article></header><header><article>{paragraphs(3, 6)}</article></header>"
+        f"<header><article>{paragraphs(6, 8)}</article></header>",
+        f"<div id=a><h1>Loaves</h1><div class=teaser-text><p>{TEXTS[0]}</p></div>"
+        f"<div class=text-wrap>{paragraphs(1, 8)}</div></div>",
+        f"<article><h1>Loaves</h1><h2>{TEXTS[0]}</h2><div>{paragraphs(1, 8)}</div><p class=date>GONE</p></article>",
+        f"<div id=story>{paragraphs(0, 8)}</div><div class=related-posts>{OTHERS}</div>",
+        f"<div id=story>{paragraphs(0, 8)}</div><div id=next-posts>{OTHERS}</div>",
+        f"<main><h1>Loaves</h1><time>GONE</time>{paragraphs(0, 4)}<p>GONE: <a href='/a'>why the oven is cold</a></p>"
+        f"<h3>GONE: <a href='/b'>why the oven is hot</a></h3>{paragraphs(4, 8)}</main>",
+        f"<main><h1>Loaves</h1>{paragraphs(0, 4)}<h2>GONE</h2><ul><li><a href='/a'>GONE</a></li></ul><h2>More</h2>"
+        f"{paragraphs(4, 8)}<p><b>GONE:</b></p><nav>{LINKS}</nav></main>",
+        f"<main>{paragraphs(0, 4)}<div class=image-box><img src=a.png><p>GONE: a loaf.</p></div>{paragraphs(4, 6)}"
+        f"<p class=photo-description>GONE</p><div class=teaser><a href='/c'>GONE</a> GONE</div>"
+        f"{paragraphs(6, 8)}</main>",
+        f"<div class='elementor-widget-wrap'><div class='elementor-widget elementor-widget-text-editor'>{MAIN}</div>"
+        f"</div><div class='comments'>{OTHERS}</div>",
         f"<article>{MAIN}{cards(3)}</article>",
         f"<article>{MAIN}<ul>{cards(3, 'li')}</ul></article>",
     ],
@@ -77,6 +95,16 @@ def test_all_of_the_content_is_found(body: str):
     found = text_of(body)
     assert [text for text in TEXTS if text not in found] == []
     assert "GONE" not in found
+
+
+@pytest.mark.parametrize(
+    "aside",
+    ["<p class=teaser>{}</p>", "<p>Needs: <a href='/a'>flour</a> and water</p>", "<h2>Dough</h2><h3>Rise</h3>"],
+)
+def test_what_only_looks_like_furniture_stays(aside: str):
+    aside = aside.format(TIDES[0])
+    found = text_of(f"<main><h1>Loaves</h1>{aside}{paragraphs(0, 8)}</main>")
+    assert all(text in found for text in re.findall(r">([^<>]+)<", aside))
 
 
 def test_a_short_text_beside_many_cards_is_the_content():

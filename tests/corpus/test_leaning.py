@@ -248,3 +248,32 @@ def test_a_listing_that_is_announced_must_follow(following: str, missing: bool):
 
 def test_code_that_reads_like_an_announcement_is_none():
     assert misses_something(first(f"{BREAD_TEXT}\n\n```yaml\nimage:\nName it.\n```\n\n{TIDES_TEXT}"), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "missing"),
+    [
+        ("The list begins with ``, and each item is an `` tag.", True),
+        ("The law [formula] holds for all loaves.", True),
+        ("A mark of code is written as `` ` `` in a line.", False),
+        ("Two marks, ``like these``, are code too.", False),
+    ],
+)
+def test_a_sentence_without_its_code_or_its_formula_misses_something(sentence: str, missing: bool):
+    assert bool(misses_something(first(f"{BREAD_TEXT} {sentence}"), SETTINGS)) is missing
+
+
+@pytest.mark.parametrize(
+    ("opening", "inside"),
+    [
+        ("It needs a warm place and a damp cloth.", True),
+        ("“It is the yeast,” Baker said, and turned to the oven.", True),
+        ("  **Salt**\n  - A pinch of it is enough.", True),
+        ("It is the yeast that makes a loaf rise.", False),
+        ("“It is the yeast,” say the bakers of the north.", False),
+    ],
+)
+def test_a_part_of_a_text_does_not_begin_with_what_was_named_before(opening: str, inside: bool):
+    part = replace(later(f"{opening} {BREAD_TEXT}"), part=2, parts=3)
+    assert bool(opens_inside(part, SETTINGS)) is inside
+    assert opens_inside(replace(part, part=1), SETTINGS) is None

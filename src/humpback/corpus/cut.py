@@ -88,7 +88,7 @@ def pieces_of(root: Section, document: Document, settings: CorpusSettings) -> li
     """The pieces of a document that was parsed, in reading order."""
 
     def opens_badly(text: str) -> bool:
-        beginning = Piece((), "", text, headed=True, opens=False)
+        beginning = Piece((), "", text, headed=True, opens=False, part=2)
         return opens_inside(beginning, settings.segment) is not None
 
     return pieces(root, document.format, settings.segment, opens_badly)

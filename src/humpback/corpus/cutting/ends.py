@@ -31,6 +31,8 @@ _LAST_END = (
     r"(?:please |you can )?(?:follow|like|find) (?:us|me|him|her|them|@\w{1,30}|[\w ]{1,40}) on "
     r"(?:twitter|facebook|instagram|linkedin|youtube|mastodon|x|pinterest|tiktok|github)\b",
     r"(?:subscribe|sign up|join)\b.{0,120}(?:newsletter|mailing list|email list|updates|channel|feed|podcast)\b",
+    r"(?:if you (?:enjoyed|liked)|for more)\b.{1,180}\b(?:subscribe|sign up|follow us|check out)\b",
+    r"(?:additional )?(?:reporting|editing) by\b",
     r"(?:share|like) this\b|stay tuned\b|check back\b",
     r"(?:read|see|learn|find out|know) more(?: here| about [^.]{1,60}| at [^ ]{1,60})?\.?$",
     r"(?:leave|post|add|write) (?:a|your) (?:comment|reply|review)\b",
@@ -69,4 +71,4 @@ def without_furniture(text: str) -> str:
 
 def _is_furniture(paragraph: str, pattern: re.Pattern[str]) -> bool:
     words = paragraph.strip(_MARKUP)
-    return "\n" not in words and bool(pattern.match(words) or _BYLINE.match(words))
+    return not words or ("\n" not in words and bool(pattern.match(words) or _BYLINE.match(words)))

@@ -16,6 +16,7 @@ from humpback.corpus.cutting.asides import DOTTED, is_legal
 from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.languages import pattern_of, rule, words_of
 from humpback.corpus.languages.phrases import Phrases, phrases
+from humpback.corpus.parsing.formulas import UNREADABLE
 
 _EDGE = 250
 """Characters at the beginning of a piece in which a reference to earlier text leads out of the piece."""
@@ -75,6 +76,10 @@ _NEVER_LATER = re.compile(
     r"|(?:[^\s.]{1,40} ){1,4}(?:also|too|as well(?! as))\b"
 )
 """Beginnings that are fine at the start of a document only."""
+_SPEAKER = re.compile(r"[\"“][^\n]{1,400},[\"”] (?:(?:said|says) [A-Z]\w+|[A-Z]\w+ (?:said|says))\b")
+"""Somebody who was introduced before speaks;"""
+_PRONOUN = re.compile(r"It (?!(?:is|was|takes?|seems?|makes|helps|(?:can|may|will|would) be)\b)\w")
+"""or something that was named before is spoken of."""
 _LATER_HEADER = re.compile(
     r"\b(?:of|to|for|with|the) (?:the )?(?:above|previous)\b|\bcont(?:inued|['’]d|\.)?\)?$", re.IGNORECASE
 )
@@ -168,12 +173,12 @@ _SHOWN_ABOVE = phrases(
 """References to a figure or a listing directly before them."""
 _LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    |\t)", re.MULTILINE)
 _BACK = phrases(
-    "above,earlier,before,previous,preceding,last ,our example,this table,this list,this example,same example",
+    "above,earlier,before,previous,preceding,last ,like this, example,this table,this list",
     r"\b(?:in|into|from|of|to|with) (?:our|this|the same) (?:example|table|list)\b(?! of)",
     rf"\b{_SAID} (?:above|earlier|before|previously)\b",
-    r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b",
+    r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b|\blike this,",
     r"\b(?:the|this|that|these|our|your) above\b",
-    r"\babove (?:example|code|section|list|table|step|command|paragraph)s?\b",
+    r"\babove (?:example|code|section|list|table|step|command|paragraph|query|script|function|output|method)s?\b",
     r"\b(?:example|code|section|list|table|step|command|snippet|script|output|query)s? above\b",
     r"\b(?:previous|preceding|last) (?:section|paragraph|example|exercise|page)s?\b",
 )
@@ -197,6 +202,9 @@ _LOST = re.compile(
 """A sentence without its subject, which was a reference."""
 _HOLE = re.compile(r" (?:\[\])?[,.;)](?= |$)", re.MULTILINE)
 _BEFORE_A_HOLE = re.compile(r"[a-z] (?:in|see|by|from|at|on|with|via)$")
+_EMPTY_CODE = re.compile(r"(?<![`\w])``(?![`\w<])")
+_MARKED_CODE = re.compile(r"``[^`\n]+`[^`\n]+``")
+"""Two marks stand around code that holds one."""
 _AS_SHOWN_IN = Phrases(
     dict.fromkeys((" in,", " by,", " at,", " on,", " from,"), re.compile(rf"\b[Aa]s {_SAID} (?:in|by|at|on|from),"))
 )
@@ -208,9 +216,11 @@ def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     """It opens in the middle of a train of thought: 'However,', 'This also', 'As we saw above'."""
     if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
         return f"header {piece.header[:80]!r}"
-    if piece.begins_at == "list item":
+    if piece.begins_at == "list item" or (piece.part > 1 and piece.text.startswith("  ")):
         return "opens with a later item of a list"
     start = _beginning(piece.spoken)
+    if piece.part > 1 and (_SPEAKER.match(piece.text) or _PRONOUN.match(piece.spoken, start)):
+        return f"opens with {piece.text[:40]!r}"
     openings = [(_NEVER_FIRST, "never first"), (_NEVER_LATER, "never later")][: 1 if piece.opens else 2]
     match = None
     for english, section in openings:
@@ -274,8 +284,10 @@ def _numbered(languages: tuple[str, ...]) -> tuple[Phrases, re.Pattern[str], re.
 
 
 def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It announces a picture or a listing that is not there: 'It looks like this:' and then other text."""
+    """It announces a picture or a listing that is not there, or lost a formula, or its code: 'The `` tag'."""
     text = piece.prose
+    if UNREADABLE in text or ("``" in text and _EMPTY_CODE.search(_MARKED_CODE.sub("", text))):
+        return "a formula or code is gone"
     holes = (at for at in _HOLE.finditer(text) if _BEFORE_A_HOLE.search(text, max(0, at.start() - 8), at.start()))
     lost = _LOST.search(text) or _AS_SHOWN_IN.search(text) or next(holes, None)
     if lost:

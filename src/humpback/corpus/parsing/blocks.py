@@ -32,9 +32,13 @@ _MAX_MARKS = 4
 """Deeper lists and emphasis are written as if they were this deep: the work on a line stays bounded."""
 _MAX_CELL = 300
 _MAX_COLUMNS = 12
+_BOXES = words("note tip hint warning caution important danger")
+"""The title of a box in a text: what follows the box does not belong to it."""
 _PLAIN = words("a span font abbr ins u small big")
 """Elements that change nothing in a text."""
-_DIGITS = 6
+_LABEL = 60
+"""Characters of a paragraph with a colon that is the title of what follows, at most."""
+_DIGITS, _LETTERS = 6, 26
 _NEAR = 4
 """Parts of a line that are looked at to tell what stands in front of raised text."""
 _NO_TEXT = words("script style svg head rt rp rtc")
@@ -53,6 +57,12 @@ def blocks_of(root: etree._Element) -> list[Block]:
     return _Writer().write(root)
 
 
+def leads_nowhere(block: Block, level: int = 0) -> bool:
+    """Whether a block is only the title of what was removed behind it: 'Read also:', or a header of a level."""
+    is_label = isinstance(block, str) and len(block) <= _LABEL and block.endswith((":", ":**"))
+    return is_label or (isinstance(block, Header) and block.level >= level)
+
+
 class _Writer:
     """Turns the start and end of elements into blocks."""
 
@@ -68,11 +78,13 @@ class _Writer:
         """Open lists, quotations: the mark of the next block and of the blocks after it. At most so many."""
         self.deeper = 0
         """How many more are open."""
-        self.lists: list[tuple[int, int]] = []
-        """For each open list the number of its next item and the step to the one behind it, 0 for bullets."""
+        self.lists: list[tuple[int, int, str]] = []
+        """For each open list the number of its next item, the step to the one behind it (0: bullets), its type."""
         self.group: list[str] = []
         """Lines of the outermost open list or quotation."""
         self.header: str = ""
+        self.gone = -1
+        """How many blocks stood in front of the last element that was removed between blocks."""
         self.behind_code = False
 
     def write(self, root: etree._Element) -> list[Block]:
@@ -129,6 +141,8 @@ class _Writer:
         elif tag == "br":
             self.line.append(_BREAK)
         elif tag == REMOVED:
+            if not self.line or "".join(self.line).isspace():
+                self.gone = len(self.blocks)
             self.line.append(" ")
         elif tag == "img":
             self._picture(element)
@@ -156,15 +170,17 @@ class _Writer:
         tag = element.tag
         if tag == "ol":
             step = 1 if element.get("reversed") is None else -1
-            self.lists.append((_number(element.get("start"), 1 if step > 0 else len(element.findall("li"))), step))
+            start = _number(element.get("start"), 1 if step > 0 else len(element.findall("li")))
+            self.lists.append((start, step, element.get("type", "1")))
         elif tag == "ul":
-            self.lists.append((0, 0))
+            self.lists.append((0, 0, ""))
         elif tag == "li":
-            number, step = self.lists[-1] if self.lists else (0, 0)
+            number, step, kind = self.lists[-1] if self.lists else (0, 0, "")
             number = _number(element.get("value"), number) if step else 0
-            mark = f"{number}. " if step else "- "
+            in_letters = kind in ("a", "A") and 0 < number <= _LETTERS
+            mark = f"{chr(ord(kind) + number - 1) if in_letters else number}. " if step else "- "
             if step:
-                self.lists[-1] = (number + step, step)
+                self.lists[-1] = (number + step, step, kind)
             self._indent(mark, " " * len(mark))
         elif tag == "blockquote":
             self._indent("> ", "> ")
@@ -208,10 +224,13 @@ class _Writer:
     def _end_header(self, tag: str) -> None:
         title = without_references(" ".join("".join(self.line).replace(_BREAK, " ").split()))
         self.line, self.marks, self.marked, self.header = [], [], (-1, ""), ""
-        if self.indents:
+        if self.indents or title.lower() in _BOXES:
             self._emit([f"**{title}**"] if title else [])
         else:
             self._close_group()
+            while self.gone == len(self.blocks) and self.blocks and leads_nowhere(self.blocks[-1], _LEVELS[tag]):
+                self.gone -= 1
+                self.blocks.pop()
             self.blocks.append(Header(_LEVELS[tag], title))
 
     def _raise(self, element: etree._Element) -> None:
@@ -310,7 +329,7 @@ def _data_rows(element: etree._Element) -> list[str]:
             text = _cell(column)
             if text is None:
                 return []
-            own += bool(text)
+            own += any(map(str.isalnum, text))
             _fill(texts, spanned)
             width, height = column.get("colspan"), column.get("rowspan")
             if width is None and height is None:

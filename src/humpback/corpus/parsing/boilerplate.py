@@ -25,6 +25,7 @@ INLINE = words(
 )
 HEADERS = words("h1 h2 h3 h4 h5 h6")
 SECTIONS = words("main article")
+PANELS = words("div section article li tr figure details")
 
 
 class Says:
@@ -47,9 +48,17 @@ class Says:
     HIDDEN = 256
     UNSEEN = 512
     """It is hidden if its name means what it says."""
+    RELATED = 1024
+    """It leads to other pages of the kind, however much text it holds."""
+    TEASER = 2048
+    """It leads to another page, or is the lead of this one."""
+    PICTURE = 4096
+    """It holds a picture and what is written below it."""
+    DATE = 8192
+    """It says when something was published."""
 
 
-_ALL = 2 * Says.UNSEEN - 1
+_ALL = 2 * Says.DATE - 1
 
 
 _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
@@ -59,6 +68,7 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
         words(
             "nav navbar navigation navigator menu submenu breadcrumb breadcrumbs crumbs sidebar footer share "
             "sharing sharebar shares social sociable related recommended recommendation recommendations newsletter "
+            "disclaimer disclosure affiliate utility infobox factbox linkbox contact postmeta postmetadata entryfooter "
             "subscribe subscription signup promo promotion promoted advert adverts advertisement advertising ad ads "
             "adsense sponsor sponsored cookie cookies consent gdpr popup modal overlay pagination pager toc widget "
             "widgets toolbar tags tagcloud byline copyright skip masthead taboola outbrain trending popular "
@@ -67,19 +77,26 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
         ),
     ),
     (Says.UNSEEN, words("hidden")),
-    (Says.COMMENTS, words("comment comments commentlist disqus respond")),
-    (Says.MARK, words("headerlink editsection anchorjs permalink anchor")),
+    (Says.COMMENTS, words("comment comments commentlist nocomments disqus respond kommentare comentarios")),
+    (Says.MARK, words("headerlink editsection anchorjs permalink anchor fn")),
     (Says.CAPTION, words("caption credit")),
     (Says.NOTE, words("note tip warning caution danger important admonition callout info hint")),
     (Says.EMBEDDED, words("embed embedded")),
+    (Says.RELATED, words("related recommended recommendation recommendations taboola outbrain")),
+    (Says.TEASER, words("teaser teasers")),
+    (Says.PICTURE, words("image img photo picture bild foto")),
+    (Says.DATE, words("date dateline datum pubdate timestamp datetime published")),
 )
-_OWNER, _PLACE, _SEEN, _UNSEEN = 1 << 16, 1 << 17, 1 << 18, 1 << 19
+_OWNER, _PLACE, _SEEN, _UNSEEN, _OTHER, _PAGES, _BELOW = (1 << bit for bit in range(16, 23))
 """Words with a meaning only in pairs: 'article' and 'body', 'screen' and 'only'."""
 _LISTS += (
     (_OWNER, words("article post story entry main blog news")),
     (_PLACE, words("body content text")),
     (_SEEN, words("visually sr screen")),
     (_UNSEEN, words("hidden only reader")),
+    (_OTHER, words("next prev previous latest similar")),
+    (_PAGES, words("post posts article articles story stories news")),
+    (_BELOW, words("subtitle description descriptif legend copyright source credits")),
 )
 _SAYS = {word: sum(flag for flag, listed in _LISTS if word in listed) for _, names in _LISTS for word in names}
 _READ = words("class id style role hidden aria-hidden itemprop")
@@ -94,6 +111,11 @@ _RESPONSIVE = re.compile(
     r"large|print|screen-\w+)(?![A-Za-z])\S*|(?<!\S)hidden(?=\s(?:.*\s)?(?:sm|md|lg|x?xl|2xl):(?:block|flex|grid|inline|table))"
 )
 """Classes that hide something on screens of one size, or on paper."""
+_BUILDER = re.compile(r"(?:elementor|siteorigin|so)-widget|(?<!\S)so-panel\s+widget(?:\s+widget_\S+)?")
+"""What page builders call all that they place."""
+_STATE = re.compile(
+    r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
+)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LONGEST = 400
 """Characters of a list of names that are read."""
@@ -125,10 +147,22 @@ def names_say(label: str) -> int:
     says = 0
     if "hid" in label:
         label = _RESPONSIVE.sub("", label)
-    for word in _WORD.findall(label):
+    for word in _WORD.findall(_BUILDER.sub("", label) if "widget" in label else label):
         says |= _SAYS.get(word.lower(), 0)
     if says & _OWNER and says & _PLACE:
         says |= Says.BODY
     if says & _SEEN and says & _UNSEEN:
         says |= Says.MARK
+    if says & _OTHER and says & _PAGES:
+        says |= Says.RELATED | Says.FURNITURE
+    if says & Says.PICTURE and says & _BELOW:
+        says |= Says.CAPTION | Says.FURNITURE
     return says & _ALL
+
+
+def kind_of(element: etree._Element) -> str:
+    """The name that an element has in common with others: its classes without the state it is in, or its id."""
+    name = element.get("id", "")
+    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
+    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+    return "" if element.tag not in PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind

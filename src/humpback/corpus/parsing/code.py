@@ -39,7 +39,8 @@ def is_code(element: etree._Element) -> bool:
     if element.tag == "code":
         has_lines = len(element) and next(element.iter("br", "div", "li", "tr"), None) is not None
         return bool(has_lines) and next(element.iter("p"), None) is None
-    return _part_of_code(element.get("class", "")) == "code"
+    names = element.get("class", "")
+    return _part_of_code(names) == "code" or (names == "fragment" and element.find("div[@class='line']") is not None)
 
 
 def fenced(element: etree._Element) -> list[str]:

@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, INLINE, SECTIONS, Says, names_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, INLINE, PANELS, SECTIONS, Says, kind_of, names_say
 from humpback.corpus.parsing.outline import LOOK, PARAGRAPHS, RUN, Sums, Tree, add_up, lay_out, take_out
 from humpback.corpus.parsing.sections import words
 
@@ -32,7 +32,7 @@ _MUCH = 0.1
 """nor is one with more than this part that is called an article, a post or the content."""
 _NEARLY_EVERYTHING = 0.9
 """The same for comments, which can be longer than what they are about."""
-_FEW = 300
+_FEW = 200
 _LITTLE = 0.2
 """If fewer characters than this and less than this part of all paragraphs remain, too much was removed."""
 _NEARLY_ALL = 0.8
@@ -54,17 +54,21 @@ _CARD = 400
 """Headers that lead to other pages with fewer characters than this to each are cards."""
 
 _OUT_OF_SIGHT = Says.HIDDEN | Says.UNSEEN
-_PANELS = words("div section article li tr figure details")
-_STATE = re.compile(
-    r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
-)
 _TITLE = 200
 _UNIT = 300
 _ROW = 3
 """So many elements of a kind with a linked header and fewer characters than this in each are cards of other pages."""
+_BESIDE_TEXT = Says.DATE | Says.PICTURE | Says.TEASER
+_DATE = 60
+"""Characters of a date with its time, at most;"""
+_LABEL = 50
+"""and of what stands in front of a link to another page, as 'Read also:' does."""
 _LEAD = 40
+_LEAD_OUTSIDE = 160
+"""Characters of a lead in the header of the content, and of one in front of it, at least."""
 _LEADS = re.compile(
-    r"(?<![a-z])(?:dek|deck|standfirst|lead|lede|sub-?title|sub-?head\w*|summary|intro|excerpt|description|abstract)(?![a-z])",
+    r"(?<![a-z])(?:dek|deck|standfirst|lead(?:er|in)?|lede|sub-?title|sub-?head\w*|summary|intro|excerpt|description|abstract"
+    r"|teaser|preface|vorspann|chap(?:o|eau)|bajada|copete|entradilla|ingress)(?:-?te?xto?)?(?![a-z])",
     re.IGNORECASE,
 )
 _WORDS = 5
@@ -91,8 +95,32 @@ def main_content(root: etree._Element) -> etree._Element:
             break
     remaining = _without_cards(tree, remaining)
     content = _smallest(tree, remaining)
+    leads = _leads(tree, remaining, content)
     _clear(tree, remaining, content)
-    return tree.elements[content]
+    found = tree.elements[content]
+    for index in reversed(leads):
+        lead = tree.elements[index]
+        lead.tag, lead.tail, found.text = ("p" if lead.tag in HEADERS else lead.tag), found.text, None
+        found.insert(0, lead)
+    return found
+
+
+def _leads(tree: Tree, sums: Sums, content: int) -> list[int]:
+    """What stands as a lead between the title of the page and its content, outside of both."""
+    headers = [at for at in range(1, content) if tree.tags[at] in ("h1", "h2", "h3") and not tree.removed[at]]
+    title = next((at for at in reversed(headers) if tree.tags[at] == "h1"), headers[-1] if headers else content)
+    above = [content]
+    while above[-1] > 0:
+        above.append(tree.parents[above[-1]])
+    leads: list[int] = []
+    passed = {title}
+    for index in range(title + 1, content):
+        if tree.removed[index] or tree.parents[index] in passed:
+            passed.add(index)
+        elif index not in above and tree.tags[index] not in INLINE and _is_lead(tree, sums, index, whole=True):
+            leads.append(index)
+            passed.add(index)
+    return leads[:_ROW]
 
 
 def _show_panels(tree: Tree, sums: Sums) -> None:
@@ -101,25 +129,17 @@ def _show_panels(tree: Tree, sums: Sums) -> None:
     It is one of several of a kind, of which another one is seen, or each of which has its title before it.
     """
     hidden = [index for index, says in enumerate(tree.says) if says & _OUT_OF_SIGHT and sums.paragraphs[index] >= RUN]
-    kinds = {kind: [0, 0] for index in hidden if (kind := _kind(tree.elements[index]))}
+    kinds = {kind: [0, 0] for index in hidden if (kind := kind_of(tree.elements[index]))}
     if not kinds:
         return
     for index, element in enumerate(tree.elements):
-        if tree.tags[index] in _PANELS and sums.paragraphs[index] >= RUN and (kind := _kind(element)) in kinds:
+        if tree.tags[index] in PANELS and sums.paragraphs[index] >= RUN and (kind := kind_of(element)) in kinds:
             kinds[kind][bool(tree.says[index] & _OUT_OF_SIGHT)] += 1
     for index in hidden:
         element = tree.elements[index]
-        kind = _kind(element)
+        kind = kind_of(element)
         if kind and (kinds[kind][0] or (kinds[kind][1] > 1 and _has_title_before(element))):
             tree.says[index] = names_say(kind)
-
-
-def _kind(element: etree._Element) -> str:
-    """The name that an element has in common with others: its classes without the state it is in, or its id."""
-    name = element.get("id", "")
-    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
-    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
-    return "" if element.tag not in _PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind
 
 
 def _has_title_before(element: etree._Element) -> bool:
@@ -133,7 +153,7 @@ def _without_cards(tree: Tree, sums: Sums) -> Sums:
     if sums.cards[0] < _ROW:
         return sums
     for index, cards in enumerate(sums.cards):
-        if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in _PANELS:
+        if cards == 1 and not tree.removed[index] and sums.text[index] < _UNIT and tree.tags[index] in PANELS:
             kind = (tree.parents[index], *_tag_and_class(tree, index))
             groups.setdefault(kind, []).append(index)
     units = [index for group in groups.values() if len(group) >= _ROW for index in group]
@@ -163,7 +183,8 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
         elif tag == "header" or (in_header[parent] and tag not in INLINE and tags[parent] not in HEADERS):
             # Of the header of a page or an article its headers and its lead stay, not the date and the author.
             header = index if tag == "header" else in_header[parent]
-            if sums.text[header] <= _MOST * sums.text[0]:
+            holds_page = header == index and next(tree.elements[index].iter(*SECTIONS), None) is not None
+            if sums.text[header] <= _MOST * sums.text[0] and not holds_page:
                 if tag in HEADERS:
                     titled.add(header)
                 removed[index] = not (sums.headers[index] or (header in titled and _is_lead(tree, sums, index)))
@@ -188,6 +209,8 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return (tag != "aside" or bool(away & Says.FURNITURE)) and rest >= sums.paragraphs[index] * (
             1 if holds_page else _MUCH
         )
+    if away & Says.FURNITURE and (tag == "time" or says & _BESIDE_TEXT) and _is_beside_text(tree, sums, index):
+        return True
     if tag in INLINE:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
@@ -199,17 +222,29 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         return False
     if any(inner.tag == "pre" for inner in tree.elements[index][:LOOK]):
         return False
-    if part > _MUCH and says & Says.CONTENT and not says & Says.COMMENTS:
+    if part > _MUCH and says & Says.CONTENT and not says & (Says.COMMENTS | Says.RELATED):
         return False
-    return part <= (_NEARLY_EVERYTHING if reasons & Says.COMMENTS else _MOST)
+    return part <= (_NEARLY_EVERYTHING if says & (Says.COMMENTS | Says.RELATED) else _MOST)
 
 
-def _is_lead(tree: Tree, sums: Sums, index: int) -> bool:
-    """Whether an element of a header is a standfirst, or may hold one."""
+def _is_beside_text(tree: Tree, sums: Sums, index: int) -> bool:
+    """Whether it is a date by itself, a picture with what is written below it, or a teaser of another page."""
+    tag, says, text, parent = tree.tags[index], tree.says[index], sums.text[index], tree.parents[index]
+    if tag in _PARTS or tree.tags[parent] in _PARTS:
+        return False
+    if tag == "time" or says & Says.DATE:
+        return text <= _DATE and tree.direct[parent] < _WORDS
+    if says & Says.PICTURE and text <= _UNIT:
+        return next(tree.elements[index].iter("img"), None) is not None
+    return bool(says & Says.TEASER and sums.linked[index] and text <= _MUCH * sums.text[0])
+
+
+def _is_lead(tree: Tree, sums: Sums, index: int, *, whole: bool = False) -> bool:
+    """Whether an element is a standfirst, or may hold one where it need not be one as a whole."""
     element, text = tree.elements[index], sums.text[index]
-    if text < _LEAD or sums.linked[index] > _HALF * text:
+    if text < (_LEAD_OUTSIDE if whole else _LEAD) or sums.linked[index] > _HALF * text or element.tag == "figcaption":
         return False
-    if tree.direct[index] < _LEAD and len(element) and tree.tags[index] not in PARAGRAPHS:
+    if tree.direct[index] < _LEAD and len(element) and tree.tags[index] not in PARAGRAPHS and not whole:
         return True
     names = f"{element.get('class', '')} {element.get('itemprop', '')}"
     return bool(_LEADS.search(names)) or "".join(element.itertext()).rstrip().endswith((".", "!", "?", "…", '."', ".”"))
@@ -260,7 +295,7 @@ def _smallest(tree: Tree, sums: Sums) -> int:
         if companions:
             kinds = {_tag_and_class(tree, child) for child in (best, *companions)}
             for child in children[at]:
-                if child > best and paragraphs[child] < _SMALL * paragraphs[best] and tree.tags[child] in _PANELS:
+                if child > best and paragraphs[child] < _SMALL * paragraphs[best] and tree.tags[child] in PANELS:
                     tree.removed[child] = _tag_and_class(tree, child) not in kinds
             return at
         part = paragraphs[best] / paragraphs[at]
@@ -287,7 +322,11 @@ def _companions(
         says_so: Whether the best one, or something in it, says that it is the content.
     """
     paragraphs = sums.paragraphs
-    beside = [child for child in children[tree.parents[best]] if child != best and paragraphs[child] >= RUN]
+    beside = [
+        child
+        for child in children[tree.parents[best]]
+        if child != best and paragraphs[child] >= RUN and tree.tags[child] != "header"
+    ]
     companions = set()
     for child in beside:
         if sums.cards[child] or (child > best and paragraphs[child] <= _COMPANION * paragraphs[best]):
@@ -359,9 +398,11 @@ def _clear(tree: Tree, sums: Sums, content: int) -> None:
 
 def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
     tag, text = tree.tags[index], sums.text[index]
-    if tag in INLINE or tag in HEADERS:
+    if tag in INLINE or tag in ("h1", "h2"):
         return False
-    if sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
+    if tag not in _PARTS and sums.linked[index] > _HALF * text and _is_label(tree, index, text - sums.linked[index]):
+        return True
+    if tag in HEADERS or sums.paragraphs[index] > _MOST * sums.paragraphs[content]:
         return False
     if text < _PART and (tag in _PARTS or (tag == "p" and tree.tags[tree.parents[index]] in _PARTS)):
         return False
@@ -369,3 +410,9 @@ def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
         return True
     cards = sums.cards[index]
     return cards >= 2 and text < _CARD * cards and text < _MOST * sums.text[content]
+
+
+def _is_label(tree: Tree, index: int, chars: int) -> bool:
+    """Whether all that stands outside of its links is a few words with a colon in front of them: 'Read also: ...'."""
+    before, parted, behind = "".join(tree.elements[index].itertext()).partition(":")
+    return bool(parted and behind.strip()) and 0 <= chars - len(before.strip()) <= 2 and 0 < chars <= _LABEL

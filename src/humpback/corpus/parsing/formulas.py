@@ -32,11 +32,13 @@ _FORMS = {
     "mroot": "\\sqrt[{1}]{{{0}}}",
 }
 _BARE = ("mfrac", "mroot")
+UNREADABLE = "[formula]"
+"""Stands for a formula that is only drawn, so that its segment is dropped."""
 
 
 def write_formulas(root: etree._Element) -> None:
     """Puts the TeX of each formula in its place."""
-    found = list(root.iter("script", *_MATHML))
+    found = list(root.iter("script", "mjx-container", *_MATHML))
     for script in found:
         if script.tag != "script" or not script.get("type", "").startswith("math/"):
             continue
@@ -55,17 +57,20 @@ def write_formulas(root: etree._Element) -> None:
             # MathML beside a picture of the formula is hidden from those who see.
             parent.attrib.pop("style", None)
         _write(_drawn_around(formula), tex)
+    for drawn in found:
+        if drawn.tag == "mjx-container":
+            _write(drawn, next((node.get("data-latex") for node in drawn.iter() if node.get("data-latex")), UNREADABLE))
 
 
 def pictured(picture: etree._Element) -> str:
-    """The TeX of a picture of a formula between dollar signs, or nothing."""
+    """The TeX of a picture of a formula between dollar signs, or nothing if it is none."""
     text = picture.get("alt", "")[:_LONGEST]
-    is_formula = text and (
+    is_formula = (
         _SURELY_TEX.fullmatch(text)
         or _PICTURED.search(picture.get("class", ""))
         or _PICTURE.search(picture.get("src", "")[:_LONGEST])
     )
-    return _in_dollars(text) if is_formula else ""
+    return _in_dollars(text or UNREADABLE) if is_formula else ""
 
 
 def _drawn_around(formula: etree._Element) -> etree._Element:
@@ -88,7 +93,7 @@ def _write(element: etree._Element, tex: str) -> None:
 
 def _in_dollars(tex: str) -> str:
     tex = _STYLE.sub(r"\1", " ".join(tex[:_LONGEST].split()).strip("$ "))
-    return f"${tex}$" if tex else ""
+    return f"${tex}$" if tex not in ("", UNREADABLE) else tex
 
 
 def _tex(element: etree._Element, depth: int = 0) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from lxml import etree
 
-from humpback.corpus.parsing.blocks import blocks_of
+from humpback.corpus.parsing.blocks import blocks_of, leads_nowhere
 from humpback.corpus.parsing.boilerplate import INLINE
 from humpback.corpus.parsing.content import main_content
 from humpback.corpus.parsing.formulas import write_formulas
@@ -70,7 +70,7 @@ def _content(root: etree._Element) -> list[Block]:
     write_formulas(root)
     blocks = _cleaned(blocks_of(main_content(root)))
     if any(isinstance(block, str) for block in blocks):
-        while isinstance(blocks[-1], Header):
+        while len(blocks) > 1 and leads_nowhere(blocks[-1]):
             # What stood under it was removed: links to other pages, the form for comments.
             blocks.pop()
     return blocks

@@ -57,20 +57,23 @@ def lay_out(root: etree._Element) -> Tree:
     they link the names of functions.
     """
     etree.strip_elements(root, *NEVER, with_tail=False)
+    for frame in [*root.iter(*FRAMES)]:
+        if next(frame.iter("p", "main", "article"), None) is None:
+            take_out(frame)
     elements: list[etree._Element] = []
     tags: list[str] = []
     parents: list[int] = []
     says: list[int] = []
     direct: list[int] = []
-    ahead, above = [root], [-1]
-    while ahead:
-        element, parent, index = ahead.pop(), above.pop(), len(elements)
+    places: dict[etree._Element | None, int] = {None: -1}
+    for element in root.iter():
         tag, text = element.tag, element.tail
+        parent = places[element.getparent()]
         if text and parent >= 0:
             direct[parent] += len(text.strip())
-        if tag in FRAMES and next(element.iter("p", "main", "article"), None) is None:
-            take_out(element)
+        if tag == REMOVED:
             continue
+        places[element] = len(elements)
         elements.append(element)
         if tag == "a" and ((parent >= 0 and tags[parent] in _CODE) or not _is_link(element)):
             tag = "span"
@@ -79,10 +82,6 @@ def lay_out(root: etree._Element) -> Tree:
         says.append(attributes_say(element))
         text = element.text
         direct.append(len(text.strip()) if text else 0)
-        children = len(element)
-        if children:
-            ahead += element[::-1]
-            above += [index] * children
     return Tree(elements, tags, parents, says, direct, bytearray(len(elements)))
 
 
