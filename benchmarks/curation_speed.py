@@ -32,7 +32,7 @@ from speeds import Clock, Figures, Row, facts_of, flags, model_of, read_pairs, r
 from transformers import AutoModelForCausalLM
 
 from humpback import models
-from humpback.config import CurateSettings, TagSettings
+from humpback.config import SCORERS, CurateSettings, TagSettings
 from humpback.curate import Scorer, make_scorer
 from humpback.curate.calibration import calibrate
 from humpback.curate.likelihood import LikelihoodScorer
@@ -128,10 +128,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     pairs, others = pairs[: arguments.count], pairs[arguments.count :]
     engine = TransformersEngine(folder.path, folder.identity, model)
     loaded = engine._open_model()
-    plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32).to(loaded.device).eval()
     limit = BarePass(loaded, pairs)
     tokens = {"shared": limit.shared, "own_per_pair": rounded(limit.tokens / len(pairs))}
-    facts = facts_of(arguments, ("distilabel", "scorers")) | {"tokens": tokens}
+    facts = facts_of(arguments, ("distilabel", "scorers", "limits")) | {"tokens": tokens}
     figures = Figures(arguments.json, facts, compared)
     for name in (name for name in arguments.scorers if name.startswith("calibrated")):
         look = partial(calibration, name, others, engine, arguments.calibration_pairs)
@@ -140,11 +139,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for name, members in scorers.items():
         if figures.missing(name, arguments.rounds - 1):  # a first call pays for what is made once
             rate(members, pairs[:2], engine)
+    if arguments.limits:
+        plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32).to(loaded.device).eval()
     for turn in range(arguments.rounds):
         for name, members in scorers.items():
             figures.measure(name, turn, partial(rate, members, pairs, engine))
-            figures.measure(f"limit behind {name}", turn, partial(limit.run, loaded.network))
-        figures.measure("limit-plain", turn, partial(limit.run, plain))
+            if arguments.limits:
+                figures.measure(f"limit behind {name}", turn, partial(limit.run, loaded.network))
+        if arguments.limits:
+            figures.measure("limit-plain", turn, partial(limit.run, plain))
         if arguments.distilabel:
             figures.measure("distilabel", turn, partial(distilabel, arguments, folder.path, pairs, "float32"))
     return figures.whole()
@@ -152,7 +155,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def compared(rows: dict[str, list[Row]]) -> dict[str, Any]:
     """Our scorers beside the limits and distilabel, and what each costs beside `expected-rating`."""
-    ours = [name for name in rows if f"limit behind {name}" in rows]
+    ours = [name for name in rows if name in SCORERS or name == "calibrated+grade"]
     found: dict[str, Any] = {}
     for name in ours:
         others = {"limit": f"limit behind {name}", "limit-plain": "limit-plain", "distilabel": "distilabel"}
@@ -167,6 +170,7 @@ def main() -> None:
     parser = flags(__doc__, 64)
     parser.set_defaults(new_tokens=128)  # distilabel's own bound
     parser.add_argument("--scorers", nargs="+", default=["expected-rating", "calibrated", "rating"])
+    parser.add_argument("--limits", action=argparse.BooleanOptionalAction, default=True, help="the bare passes too")
     parser.add_argument("--calibration-pairs", type=int, default=CurateSettings().calibration_pairs)
     parser.add_argument("--peer-pairs", type=int, default=6, help="of the pairs, the ones that distilabel rates")
     parser.add_argument("--distilabel", help="an interpreter that has distilabel 1.5.3")

@@ -15,17 +15,7 @@ from humpback.config import TagSettings
 from humpback.curate.base import error_of, unparsed, usage_of
 from humpback.engines.base import NO_ANSWER, Engine
 from humpback.prompts import answer_request, backward_messages, forward_messages
-from humpback.records import (
-    Candidate,
-    Likelihood,
-    LikelihoodRequest,
-    Message,
-    Outcome,
-    Part,
-    Rating,
-    Span,
-    Usage,
-)
+from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Outcome, Part, Rating, Span, Usage
 
 Ask = Callable[[Candidate, TagSettings], LikelihoodRequest]
 _VALUE = re.compile(r"(\S+)=(\S+)")
