@@ -124,6 +124,7 @@ READINGS: dict[str, tuple[Ask, Callable[[Likelihood], float]]] = {
 LIKELIHOODS: dict[str, tuple[tuple[str, ...], Callable[..., float]]] = {
     "ifd": (("as-answer", "alone"), _ifd),
     "gain": (("as-answer", "alone"), sub),
+    "relative-gain": (("as-answer", "alone"), lambda answer, alone: 1 - answer / alone if alone else 0.0),
     "backward-gain": (("instruction", "instruction-alone"), sub),
     "end-of-sequence": (("end",), float),
     "answer-likelihood": (("as-answer",), float),
@@ -135,12 +136,9 @@ response alone, as a plain text (Li et al. 2024, 'From quantity to quality'). Th
 1 on the instruction does not help, and the score is negative. It measures what there is to learn, not what is wrong.
 gain: by how many nats the instruction makes a token of the response likelier: mutual information (Li et al. 2016, 'A
 diversity-promoting objective function'), per token so that length does not count.
+relative-gain: the part of the loss of the response that the instruction takes away: the gain divided by the loss of the
+response alone, so that a text which is hard to guess has no higher gain for that alone. 1 less the difficulty above.
 backward-gain: by how many nats the response makes the instruction likelier: the same, of the other direction.
 end-of-sequence: the log-probability that the answer ends where the response does. Ours.
 answer-likelihood: the mean log-probability of a token of the response as the model's own answer: how much the pair is
 like what it was trained on."""
-
-
-def share_readings(first: str, second: str) -> bool:
-    """Whether two scorers read something alike, so that one of them need not ask for it."""
-    return not set(LIKELIHOODS.get(first, ((),))[0]).isdisjoint(LIKELIHOODS.get(second, ((),))[0])

@@ -48,7 +48,7 @@ def rate(
         called: Gives each stage the name it has here, before others refer to it.
         calibration: How the model reads good pairs, where that is known already.
     """
-    from humpback.curate.likelihood import share_readings
+    from humpback.curate.likelihood import LIKELIHOODS
 
     curate = config.curate
     for scorer in (curate.scorer, *curate.first):
@@ -68,13 +68,14 @@ def rate(
         grounds["calibration"] = calibration or called(calibrate(config, iteration, pairs, candidates, by))
     if "direction" in needs:
         grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
-    first: list[Stage] = []
+    first: dict[str, Stage] = {}
     for scorer in curate.first:
         alone, name = _alone(config, scorer), f"scores-{iteration}-{scorer}"
-        reading = [stage for stage, other in zip(first, curate.first, strict=False) if share_readings(scorer, other)]
-        first.append(called(_rate(alone, name, iteration, candidates, by, grounds, reading)))
-    ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, first))
-    return *grounds.values(), *first, ratings
+        readers = [stage for other, stage in first.items() if {scorer, other} <= LIKELIHOODS.keys()]
+        first[scorer] = called(_rate(alone, name, iteration, candidates, by, grounds, readers))
+    members = list(first.values())
+    ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, members))
+    return *grounds.values(), *members, ratings
 
 
 def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, by: Stage | ExternalModel) -> Stage:
