@@ -45,8 +45,8 @@ class LikelihoodScorer:
         """
         scored = [rating for rating in earlier if rating.score is not None]
         readings: dict[str, dict[str, float]] = {candidate.id: {} for candidate in candidates}
-        for rating in scored:
-            readings[rating.id] |= {name: float(value) for name, value in _VALUE.findall(rating.reply)}
+        for other in scored:
+            readings[other.id] |= {name: float(value) for name, value in _VALUE.findall(other.reply)}
         errors: dict[str, str] = {}
         usage, model = Usage(), scored[0].model if scored else ""
         needed, formula = LIKELIHOODS[self.name]
