@@ -265,6 +265,7 @@ def main() -> None:
     parser.add_argument("--flagged", nargs="*", default=[], metavar="FILE#COLUMN[?COLUMN]")
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
     parser.add_argument("--kinds", type=Path, help="good pairs beside the passages and bad pairs of planted/kinds")
+    parser.add_argument("--each", type=int, default=50, help="bad pairs of each of these kinds, at most")
     parser.add_argument("--candidates", type=Path, help="what labelled_candidates.sh made, against their labels")
     parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
     parser.add_argument("--backward", help="M_yx, for stored-gain, stored-likelihood and what is made of them")
@@ -279,7 +280,7 @@ def main() -> None:
     sets = [ranked_set(path, arguments.prompts, arguments.max_chars) for path in arguments.ranked]
     sets += [flagged_set(name, arguments.flags, arguments.max_chars) for name in arguments.flagged]
     sets += [faulty_set(path, arguments.pairs, arguments.max_chars) for path in arguments.good]
-    sets += [kinds_set(arguments.kinds, arguments.max_chars)] if arguments.kinds else []
+    sets += [kinds_set(arguments.kinds, arguments.max_chars, arguments.each)] if arguments.kinds else []
     sets += [candidates_set(arguments.candidates, LABELS)] if arguments.candidates else []
     for one in sets:
         print(f"{one.name}: {len(one.items)} pairs ({one.kind})", flush=True)

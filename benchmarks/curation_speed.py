@@ -32,11 +32,12 @@ from speeds import Clock, Figures, Row, facts_of, flags, model_of, read_pairs, r
 from transformers import AutoModelForCausalLM
 
 from humpback import models
-from humpback.config import CurateSettings, TagSettings
+from humpback.config import SCORERS, CurateSettings, TagSettings
 from humpback.curate import Scorer, make_scorer
 from humpback.curate.calibration import calibrate
+from humpback.curate.likelihood import LikelihoodScorer
 from humpback.engines.transformers import TransformersEngine
-from humpback.records import Candidate, Pair, SignScale
+from humpback.records import Candidate, Pair, Rating, SignScale, Usage
 
 CHILD = Path(__file__).parent / "peers" / "distilabel_ratings.py"
 OTHERS = 400
@@ -46,7 +47,7 @@ OTHERS = 400
 def candidates_of(pairs: list[Pair]) -> list[Candidate]:
     """Pairs as candidates."""
     return [
-        Candidate(pair.id, pair.id, pair.id, pair.source, (), pair.instruction, pair.response, "people", 0.0)
+        Candidate(pair.id, pair.id, pair.id, pair.source, (), pair.instruction, pair.response, "people", -1.0)
         for pair in pairs
     ]
 
@@ -70,21 +71,31 @@ def calibration(name: str, pairs: list[Pair], engine: TransformersEngine, count:
     return clock.rates(pairs=read) | {"scales": [asdict(scale) for scale in scales]}
 
 
-def scorer_of(name: str, new_tokens: int, figures: Figures) -> Scorer:
-    """One of ours, ready to rate."""
+def scorers_of(name: str, new_tokens: int, figures: Figures) -> list[Scorer]:
+    """One of ours, ready to rate; of one that ranks, its members."""
     looked = figures.rows.get(calibration_of(name), ()) if name.startswith("calibrated") else ()
     scales = [SignScale(**row) for found in looked for row in found["scales"]]
-    return make_scorer(settings_of(name, max_new_tokens=new_tokens), 0, 1, "ratings-1", TagSettings(), scales)
+    settings = settings_of(name, max_new_tokens=new_tokens)
+    each = [settings.model_copy(update={"scorer": member}) for member in settings.first] or [settings]
+    return [make_scorer(one, 0, 1, "ratings-1", TagSettings(), scales) for one in each]
 
 
-def rate(scorer: Scorer, pairs: list[Pair], engine: TransformersEngine) -> Row:
-    """One of our scorers on all pairs."""
-    clock = Clock()
+def rate(scorers: list[Scorer], pairs: list[Pair], engine: TransformersEngine) -> Row:
+    """One of our scorers on all pairs; as in a run, a member asks for nothing that an earlier one has read."""
+    clock, candidates = Clock(), candidates_of(pairs)
+    rated: list[Rating] = []
+    usage = Usage()
     with clock.running():
-        outcome = scorer.score(candidates_of(pairs), engine)
+        for scorer in scorers:
+            if isinstance(scorer, LikelihoodScorer):
+                outcome = scorer.score_after(rated, candidates, lambda: engine)
+            else:
+                outcome = scorer.score(candidates, engine)
+            rated += outcome.kept
+            usage += outcome.usage
     scored = sum(rating.score is not None for rating in outcome.kept)
     counts = {"scored_share": rounded(scored / len(pairs)), "states": Counter(one.state for one in outcome.kept)}
-    return clock.rates(pairs=len(pairs)) | counts | {"read": outcome.usage.read, "written": outcome.usage.written}
+    return clock.rates(pairs=len(pairs)) | counts | {"read": usage.read, "written": usage.written}
 
 
 def distilabel(arguments: argparse.Namespace, path: Path, pairs: list[Pair], dtype: str) -> dict[str, Any]:
@@ -117,23 +128,26 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     pairs, others = pairs[: arguments.count], pairs[arguments.count :]
     engine = TransformersEngine(folder.path, folder.identity, model)
     loaded = engine._open_model()
-    plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32).to(loaded.device).eval()
     limit = BarePass(loaded, pairs)
     tokens = {"shared": limit.shared, "own_per_pair": rounded(limit.tokens / len(pairs))}
-    facts = facts_of(arguments, ("distilabel", "scorers")) | {"tokens": tokens}
+    facts = facts_of(arguments, ("distilabel", "scorers", "limits")) | {"tokens": tokens}
     figures = Figures(arguments.json, facts, compared)
     for name in (name for name in arguments.scorers if name.startswith("calibrated")):
         look = partial(calibration, name, others, engine, arguments.calibration_pairs)
         figures.measure(calibration_of(name), 0, look)
-    scorers = {name: scorer_of(name, arguments.new_tokens, figures) for name in arguments.scorers}
-    for name, scorer in scorers.items():
+    scorers = {name: scorers_of(name, arguments.new_tokens, figures) for name in arguments.scorers}
+    for name, members in scorers.items():
         if figures.missing(name, arguments.rounds - 1):  # a first call pays for what is made once
-            rate(scorer, pairs[:2], engine)
+            rate(members, pairs[:2], engine)
+    if arguments.limits:
+        plain = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32).to(loaded.device).eval()
     for turn in range(arguments.rounds):
-        for name, scorer in scorers.items():
-            figures.measure(name, turn, partial(rate, scorer, pairs, engine))
-            figures.measure(f"limit behind {name}", turn, partial(limit.run, loaded.network))
-        figures.measure("limit-plain", turn, partial(limit.run, plain))
+        for name, members in scorers.items():
+            figures.measure(name, turn, partial(rate, members, pairs, engine))
+            if arguments.limits:
+                figures.measure(f"limit behind {name}", turn, partial(limit.run, loaded.network))
+        if arguments.limits:
+            figures.measure("limit-plain", turn, partial(limit.run, plain))
         if arguments.distilabel:
             figures.measure("distilabel", turn, partial(distilabel, arguments, folder.path, pairs, "float32"))
     return figures.whole()
@@ -141,7 +155,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def compared(rows: dict[str, list[Row]]) -> dict[str, Any]:
     """Our scorers beside the limits and distilabel, and what each costs beside `expected-rating`."""
-    ours = [name for name in rows if f"limit behind {name}" in rows]
+    ours = [name for name in rows if name in SCORERS or name == "calibrated+grade"]
     found: dict[str, Any] = {}
     for name in ours:
         others = {"limit": f"limit behind {name}", "limit-plain": "limit-plain", "distilabel": "distilabel"}
@@ -156,6 +170,7 @@ def main() -> None:
     parser = flags(__doc__, 64)
     parser.set_defaults(new_tokens=128)  # distilabel's own bound
     parser.add_argument("--scorers", nargs="+", default=["expected-rating", "calibrated", "rating"])
+    parser.add_argument("--limits", action=argparse.BooleanOptionalAction, default=True, help="the bare passes too")
     parser.add_argument("--calibration-pairs", type=int, default=CurateSettings().calibration_pairs)
     parser.add_argument("--peer-pairs", type=int, default=6, help="of the pairs, the ones that distilabel rates")
     parser.add_argument("--distilabel", help="an interpreter that has distilabel 1.5.3")

@@ -107,12 +107,21 @@ def faulty_set(path: Path, count: int, longest: int) -> LabelledSet:
     return LabelledSet(path.name.split(".")[0], "faults", tuple(items))
 
 
-def kinds_set(path: Path, longest: int) -> LabelledSet:
-    """The good passages of `planted.kinds`, as many good pairs of a file that are as long, and the bad pairs."""
-    passages = good_passages()
+def kinds_set(path: Path, longest: int, each: int = 50) -> LabelledSet:
+    """The good passages of `planted.kinds`, as many good pairs of a file that are as long, and the bad pairs.
+
+    Args:
+        path: The file.
+        longest: Characters of its longest pair.
+        each: The first so many bad pairs of each kind, and five times as many passages.
+    """
+    passages = good_passages()[: 5 * each]
     as_long = [pair for pair, _ in pairs_of(path, longest) if len(pair.response.split()) in WORDS]
     items = [Item(pair, pair.id, 1.0, True) for pair in (*passages, *as_long[: len(passages)])]
-    items += [Item(bad.pair, bad.good, 0.0, False, bad.kind) for bad in bad_pairs()]
+    of_kind: dict[str, list[Item]] = {}
+    for bad in bad_pairs():
+        of_kind.setdefault(bad.kind, []).append(Item(bad.pair, bad.good, 0.0, False, bad.kind))
+    items += [item for bad_items in of_kind.values() for item in bad_items[:each]]
     return LabelledSet("kinds", "faults", tuple(items))
 
 

@@ -77,6 +77,7 @@ def test_the_table_has_each_kind_their_mean_and_the_worst(tmp_path: Path):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     kinds = kinds_set(file, 1200)
     assert [item.pair.instruction for item in kinds.items if item.good][50:] == ["as long"]
+    assert set(Counter(item.fault for item in kinds_set(file, 1200, 5).items).values()) == {26, 5}
     low = {"advert": 0.5, "minutes": 2.0}
 
     figures = measured(kinds, {item.pair.id: {"score": low.get(item.fault, 0.0) + item.label} for item in kinds.items})

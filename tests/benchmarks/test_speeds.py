@@ -67,12 +67,12 @@ def test_further_rounds_are_added_to_those_that_a_file_holds(tiny_chat_model: Pa
 def test_every_scorer_is_compared_with_the_limit_and_with_expected_rating(
     tiny_chat_model: Path, pairs: Path, tmp_path: Path
 ):
+    scorers = ("expected-rating", "calibrated", "rating", "two-questions")
     found, _ = _run(
         "curation_speed.py", "--pairs", str(pairs), "--model", str(tiny_chat_model), "--count", "4", "--rounds", "1",
-        "--calibration-pairs", "12", "--json", str(tmp_path / "speed.json"),
+        "--calibration-pairs", "12", "--json", str(tmp_path / "speed.json"), "--scorers", *scorers,
     )  # fmt: skip
     results = found["results"]
-    scorers = ("expected-rating", "calibrated", "rating")
     order = ["calibration", *(name for one in scorers for name in (one, f"limit behind {one}")), "limit-plain"]
     assert list(results) == order
     calibration = results["calibration"][0]

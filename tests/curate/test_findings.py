@@ -30,6 +30,8 @@ def test_the_signs_of_a_pair_are_named_the_most_suspicious_first():
         (rated("ensemble", "rating=0.500 length=0.310"),
          "Better than so many of all candidates: rating 50%, length 31%."),
         (rated("yes-no", "p=0.4213"), "Probability that the answer is good: 42%."),
+        (rated("gain", "as-answer=-2.2131457328796387 alone=-3.0"),
+         "Log-probabilities in nats: as-answer -2.21, alone -3.00."),
         (rated("expected-rating", "p=0.1000,0.2000,0.3000,0.4000,0.0000"),
          "probability of each grade: 1 10%, 2 20%, 3 30%, 4 40%, 5 0%"),
         (rated("rating", "It says closing=-1.22 itself.\nScore: 2"), "It says closing=-1.22 itself.\nScore: 2"),

@@ -59,10 +59,11 @@ def test_gain_is_what_the_instruction_adds_to_a_token_of_the_response(engine, ti
     asked = forward_messages(one.instruction, TAGS, ("seed",))
     (given,) = engine.loglikelihood([LikelihoodRequest("a", asked, (one.response,))])
     mean = given.log_probabilities[0] / given.tokens[0]
-    (gain,), (ratio,) = scores("gain", engine, [one]), scores("ifd", engine, [one])
+    (gain,), (ratio,), (relative,) = (scores(name, engine, [one]) for name in ("gain", "ifd", "relative-gain"))
     alone = mean - gain
 
     assert alone == pytest.approx(plain, abs=1e-3), "a plain text, without the template of a conversation"
+    assert relative == pytest.approx(gain / -alone, abs=1e-3)
     assert ratio == pytest.approx(mean / alone if mean > alone else 1 - mean / alone, abs=1e-3)
 
 

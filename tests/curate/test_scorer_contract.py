@@ -6,14 +6,15 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from humpback.config import SCORERS, Config, ScorerName, SingleScorer
+from humpback.config import SCORERS, Config, CurateSettings, ScorerName, SingleScorer
 from humpback.config.flat import flat_settings
-from humpback.curate import NoModel, separation
+from humpback.curate import NoModel, Ranks, make_scorer, separation
 from humpback.curate.scorers import MAKERS
 from humpback.engines.fake import FakeEngine
 from humpback.errors import EngineError
@@ -242,6 +243,29 @@ def test_it_asks_a_model_where_the_table_says_so_and_nowhere_else(scorer):
     if SCORERS[scorer].asks_model:
         with pytest.raises(EngineError, match="given none"):
             ratings_of(config_of(scorer), NoModel())
+
+
+@pytest.mark.parametrize("members", list(permutations(("ifd", "gain", "answer-likelihood"))))
+def test_what_several_members_read_is_asked_for_once_and_changes_no_score(members):
+    engine = Listening()
+    ratings = ratings_of(config_of("ensemble", ensemble=dict.fromkeys(members, 1)), engine)
+    columns = [[rating.score for rating in ratings_of(config_of(name))] for name in members]
+    ranks = [[Ranks(column).share(score) for score in column] for column in columns]
+
+    assert [rating.score for rating in ratings] == [sum(shares) / 3 for shares in zip(*ranks, strict=True)]
+    assert len(engine.asked) == len(set(engine.asked)) == 2 * len(CANDIDATES)
+
+
+def test_a_member_that_finds_all_it_needs_opens_no_engine_and_one_that_does_not_asks_for_the_rest():
+    gain, answer = (make_scorer(CurateSettings(scorer=name), 0, 1, "") for name in ("gain", "answer-likelihood"))
+    earlier = gain.score(CANDIDATES, Refusing()).kept
+    # Ratings of an older version say nothing of what was read.
+    earlier = (replace(earlier[0], reply=""), *earlier[1:])
+    engine = Listening()
+
+    assert answer.score_after(earlier, CANDIDATES, lambda: engine).kept == answer.score(CANDIDATES, Listening()).kept
+    assert [request.id for request in engine.asked] == ["c0", "c3", "c4"]
+    assert len(answer.score_after(earlier[5:], CANDIDATES[5:], lambda: pytest.fail("opened")).kept) == 55
 
 
 @pytest.mark.parametrize("scorer", SCORERS)

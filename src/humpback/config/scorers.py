@@ -14,8 +14,9 @@ from typing import Literal
 from humpback.records import PromptName
 
 SingleScorer = Literal[
-    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "backward-gain", "end-of-sequence",
-    "answer-likelihood", "cycle", "seed-likeness", "stored-gain", "stored-likelihood", "length", "random",
+    "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "relative-gain",
+    "backward-gain", "end-of-sequence", "answer-likelihood", "cycle", "seed-likeness", "stored-gain",
+    "stored-likelihood", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble", "two-questions"]
@@ -96,6 +97,8 @@ _SPECS = (
                None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True),
     ScorerSpec("gain", "by how much the instruction makes the response likelier",
                None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True),
+    ScorerSpec("relative-gain", "the part of the loss of the response that the instruction takes away",
+               None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True),
     ScorerSpec("backward-gain", "by how much the response makes the instruction likelier",
                None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True),
     ScorerSpec("end-of-sequence", "the log-probability that the answer ends where the response does",

@@ -5,23 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from humpback.curate.base import IterationScorer
 from humpback.engines.base import Engine
 from humpback.errors import EngineError
-from humpback.records import (
-    Candidate,
-    Completion,
-    Embedding,
-    EmbeddingRequest,
-    Likelihood,
-    LikelihoodRequest,
-    Outcome,
-    Rating,
-    RatingState,
-    Request,
-    record_rng_seed,
-)
+from humpback.records import Candidate, Outcome, Rating, RatingState, record_rng_seed
 
 
 class NoModel:
@@ -29,17 +18,11 @@ class NoModel:
 
     model = "none"
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+    def generate(self, requests: Iterable[object]) -> Iterator[NoReturn]:
         """Cannot be asked."""
         raise EngineError("a scorer that needs a model was given none", "report this")
 
-    def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
-        """Cannot be asked."""
-        raise EngineError("a scorer that needs a model was given none", "report this")
-
-    def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
-        """Cannot be asked."""
-        raise EngineError("a scorer that needs a model was given none", "report this")
+    loglikelihood = embed = generate
 
     def close(self) -> None:
         """There is nothing to free."""

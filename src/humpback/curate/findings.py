@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from humpback.curate.calibration import WEIGHT
+from humpback.curate.likelihood import LIKELIHOODS
 from humpback.reasons import REASONS, in_words
 from humpback.records import Rating
 
@@ -52,6 +53,9 @@ def finding(rating: Rating) -> str:
     if rating.scorer in _LEADS and rating.state != "unparsed":
         shares = (f"{name} {float(value):.0%}".removeprefix("p ") for name, value in _VALUE.findall(rating.reply))
         return f"{_LEADS[rating.scorer]} {', '.join(shares)}."
+    if rating.scorer in LIKELIHOODS and rating.score is not None:
+        read = ", ".join(f"{name} {float(value):.2f}" for name, value in _VALUE.findall(rating.reply))
+        return f"Log-probabilities in nats: {read}."
     return _SHARES.sub(_grades, rating.reply)
 
 

@@ -6,33 +6,24 @@ threshold fits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import sub
 
 from humpback.config import TagSettings
 from humpback.curate.base import error_of, unparsed, usage_of
-from humpback.engines.base import Engine
+from humpback.engines.base import NO_ANSWER, Engine
 from humpback.prompts import answer_request, backward_messages, forward_messages
-from humpback.records import (
-    Candidate,
-    Likelihood,
-    LikelihoodRequest,
-    Message,
-    Outcome,
-    Part,
-    Rating,
-    Span,
-    SpanLikelihood,
-    Usage,
-)
+from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Outcome, Part, Rating, Span, Usage
 
 Ask = Callable[[Candidate, TagSettings], LikelihoodRequest]
-Value = Callable[[Sequence[Likelihood]], float]
+_VALUE = re.compile(r"(\S+)=(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodScorer:
-    """One of `LIKELIHOODS`, by its name."""
+    """One of `LIKELIHOODS`, by its name. The reply of a rating shows what was read, with all digits."""
 
     iteration: int
     name: str
@@ -40,28 +31,50 @@ class LikelihoodScorer:
 
     def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
         """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
-        asks, value = LIKELIHOODS[self.name]
-        passes = [
-            {
-                answer.id: answer
-                for answer in engine.loglikelihood([ask(candidate, self.tags) for candidate in candidates])
-            }
-            for ask in asks
-        ]
-        ratings = tuple(
-            self._rating(candidate.id, [answers.get(candidate.id) for answers in passes], value, engine.model)
-            for candidate in candidates
-        )
-        usage = sum((usage_of(answers.values()) for answers in passes), Usage())
-        return Outcome(ratings, (), len(candidates), usage)
+        return self.score_after((), candidates, lambda: engine)
 
-    def _rating(self, record_id: str, answers: Sequence[Likelihood | None], value: Value, model: str) -> Rating:
-        # What the engine says is wrong tells more than that an answer is missing.
-        errors = [error_of(answer) for answer in sorted(answers, key=lambda answer: answer is None)]
-        if error := next(filter(None, errors), ""):
-            return unparsed(self, record_id, model, error)
-        score = value([answer for answer in answers if answer])
-        return Rating(record_id, self.iteration, self.name, model, "scored", score, "", "stop")
+    def score_after(
+        self, earlier: Iterable[Rating], candidates: Sequence[Candidate], open_engine: Callable[[], Engine]
+    ) -> Outcome[Rating]:
+        """Rates one shard, and asks the engine only for what no other scorer has read.
+
+        Args:
+            earlier: Ratings of the shard by other scorers of `LIKELIHOODS`, with the same model.
+            candidates: The shard.
+            open_engine: Gives the engine; is not called where all is read.
+        """
+        scored = [rating for rating in earlier if rating.score is not None]
+        readings: dict[str, dict[str, float]] = {candidate.id: {} for candidate in candidates}
+        for other in scored:
+            readings[other.id] |= {name: float(value) for name, value in _VALUE.findall(other.reply)}
+        errors: dict[str, str] = {}
+        usage, model = Usage(), scored[0].model if scored else ""
+        needed, formula = LIKELIHOODS[self.name]
+        for name in needed:
+            ask, value = READINGS[name]
+            requests = [ask(one, self.tags) for one in candidates if name not in readings[one.id]]
+            if not requests:
+                continue
+            engine = open_engine()
+            answers = {answer.id: answer for answer in engine.loglikelihood(requests)}
+            usage, model = usage + usage_of(answers.values()), engine.model
+            for request in requests:
+                answer = answers.get(request.id)
+                if answer is not None and not answer.error:
+                    readings[request.id][name] = value(answer)
+                # What the engine says is wrong tells more than that an answer is missing.
+                elif errors.get(request.id, NO_ANSWER) == NO_ANSWER:
+                    errors[request.id] = error_of(answer)
+
+        def rating(record_id: str) -> Rating:
+            if error := errors.get(record_id):
+                return unparsed(self, record_id, model, error)
+            read = {name: readings[record_id][name] for name in needed}
+            reply = " ".join(f"{name}={value!r}" for name, value in read.items())
+            score = formula(*read.values())
+            return Rating(record_id, self.iteration, self.name, model, "scored", score, reply, "stop")
+
+        return Outcome(tuple(rating(candidate.id) for candidate in candidates), (), len(candidates), usage)
 
 
 def _end_of_answer(candidate: Candidate, tags: TagSettings) -> LikelihoodRequest:
@@ -88,46 +101,43 @@ def _instruction_alone(candidate: Candidate, tags: TagSettings) -> LikelihoodReq
     return LikelihoodRequest(candidate.id, question, (), spans=(Span(0),))
 
 
-def _mean(reading: SpanLikelihood) -> float:
-    return reading.log_probability / max(1, reading.tokens)
+def _token_mean(answer: Likelihood) -> float:
+    span = answer.spans[0]
+    return span.log_probability / max(1, span.tokens)
 
 
-def _with_and_alone(answers: Sequence[Likelihood]) -> tuple[float, float]:
-    with_instruction, alone = answers
-    return _mean(with_instruction.spans[0]), alone.log_probabilities[0] / alone.tokens[0]
-
-
-def _ifd(answers: Sequence[Likelihood]) -> float:
-    with_instruction, alone = _with_and_alone(answers)
+def _ifd(with_instruction: float, alone: float) -> float:
     ratio = with_instruction / alone if alone else 1.0
     # From 1 on the instruction does not help: a score of 0 or less ranks such pairs behind all others.
     return ratio if ratio < 1 else 1 - ratio
 
 
-def _gain(answers: Sequence[Likelihood]) -> float:
-    with_instruction, alone = _with_and_alone(answers)
-    return with_instruction - alone
-
-
-def _backward_gain(answers: Sequence[Likelihood]) -> float:
-    with_response, alone = answers
-    return with_response.log_probabilities[0] - alone.spans[0].log_probability
-
-
-LIKELIHOODS: dict[str, tuple[tuple[Ask, ...], Value]] = {
-    "ifd": ((_response, _response_alone), _ifd),
-    "gain": ((_response, _response_alone), _gain),
-    "backward-gain": ((_instruction, _instruction_alone), _backward_gain),
-    "end-of-sequence": ((_end_of_answer,), lambda answers: answers[0].log_probabilities[0]),
-    "answer-likelihood": ((_response,), lambda answers: _mean(answers[0].spans[0])),
+READINGS: dict[str, tuple[Ask, Callable[[Likelihood], float]]] = {
+    "as-answer": (_response, _token_mean),
+    "alone": (_response_alone, lambda answer: answer.log_probabilities[0] / answer.tokens[0]),
+    "instruction": (_instruction, lambda answer: answer.log_probabilities[0]),
+    "instruction-alone": (_instruction_alone, lambda answer: answer.spans[0].log_probability),
+    "end": (_end_of_answer, lambda answer: answer.log_probabilities[0]),
 }
-"""What each reads, and what it makes of that.
+"""What is asked for, and the number that is kept of it, by its name in the reply of a rating."""
+
+LIKELIHOODS: dict[str, tuple[tuple[str, ...], Callable[..., float]]] = {
+    "ifd": (("as-answer", "alone"), _ifd),
+    "gain": (("as-answer", "alone"), sub),
+    "relative-gain": (("as-answer", "alone"), lambda answer, alone: 1 - answer / alone if alone else 0.0),
+    "backward-gain": (("instruction", "instruction-alone"), sub),
+    "end-of-sequence": (("end",), float),
+    "answer-likelihood": (("as-answer",), float),
+}
+"""The readings of each, and what it makes of them.
 
 ifd: instruction-following difficulty, the mean loss of the response with the instruction divided by that of the
 response alone, as a plain text (Li et al. 2024, 'From quantity to quality'). Their choice is the highest below 1; from
 1 on the instruction does not help, and the score is negative. It measures what there is to learn, not what is wrong.
 gain: by how many nats the instruction makes a token of the response likelier: mutual information (Li et al. 2016, 'A
 diversity-promoting objective function'), per token so that length does not count.
+relative-gain: the part of the loss of the response that the instruction takes away: the gain divided by the loss of the
+response alone, so that a text which is hard to guess has no higher gain for that alone. 1 less the difficulty above.
 backward-gain: by how many nats the response makes the instruction likelier: the same, of the other direction.
 end-of-sequence: the log-probability that the answer ends where the response does. Ours.
 answer-likelihood: the mean log-probability of a token of the response as the model's own answer: how much the pair is

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -47,6 +48,8 @@ def rate(
         called: Gives each stage the name it has here, before others refer to it.
         calibration: How the model reads good pairs, where that is known already.
     """
+    from humpback.curate.likelihood import LIKELIHOODS
+
     curate = config.curate
     for scorer in (curate.scorer, *curate.first):
         if SCORERS[scorer].reads_spans and not config.model.engine_spec.reads_spans:
@@ -65,12 +68,14 @@ def rate(
         grounds["calibration"] = calibration or called(calibrate(config, iteration, pairs, candidates, by))
     if "direction" in needs:
         grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
-    first = [
-        called(_rate(_alone(config, scorer), f"scores-{iteration}-{scorer}", iteration, candidates, by, grounds, []))
-        for scorer in curate.first
-    ]
-    ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, first))
-    return *grounds.values(), *first, ratings
+    first: dict[str, Stage] = {}
+    for scorer in curate.first:
+        alone, name = _alone(config, scorer), f"scores-{iteration}-{scorer}"
+        readers = [stage for other, stage in first.items() if {scorer, other} <= LIKELIHOODS.keys()]
+        first[scorer] = called(_rate(alone, name, iteration, candidates, by, grounds, readers))
+    members = list(first.values())
+    ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, members))
+    return *grounds.values(), *members, ratings
 
 
 def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, by: Stage | ExternalModel) -> Stage:
@@ -171,15 +176,18 @@ def _rate(
     grounds: Mapping[Need, Stage],
     first: Sequence[Stage],
 ) -> Stage:
-    """Ratings by one scorer, or the ranks by several that came first."""
+    """Ratings by one scorer, or the ranks by several that came first; a member takes from those what they have read."""
     curate = config.curate
     spec = SCORERS[curate.scorer]
     on = [stage for need, stage in grounds.items() if need == spec.needs]
     asks = spec.asks_model
+    # What a member takes from another decides no score, so its recipe does not name it.
+    member = bool(first) and spec.needs != "members" and curate.cascade.share == 1
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Rate]:
         from humpback.curate import NoModel, make_scorer, rate_within, reach
+        from humpback.curate.likelihood import LikelihoodScorer
 
         if spec.needs == "members":
             yield _by_ranks(curate, iteration, inputs, first)
@@ -188,6 +196,12 @@ def _rate(
         directions = (inputs.records(stage.name, SeedDirection) for stage in on if stage.makes is SeedDirection)
         direction = next(chain.from_iterable(directions), None)
         scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, scales, direction)
+        if member:
+            assert isinstance(scorer, LikelihoodScorer)
+            with ExitStack() as opened_engine:
+                open_engine = cache(lambda: opened_engine.enter_context(inputs.engine(by.name)))
+                yield lambda shard, *earlier: scorer.score_after(chain(*earlier), shard, open_engine)
+            return
         with inputs.engine(by.name, embeds=spec.embeds) if asks else nullcontext(NoModel()) as engine:
             if first:
                 within = reach(lambda: _scores(inputs, first[0]), curate.cascade)
@@ -197,7 +211,7 @@ def _rate(
 
     over = ((candidates.name, Candidate), *((stage.name, Rating) for stage in first))
     raters = (by,) if asks else ()
-    needs = names_of(candidates, *raters, *on, *first)
+    needs = names_of(candidates, *raters, *on, *(() if member else first))
     rater = _rater(iteration, by)
     does = f"{rater} rates the candidates: {curate.scorer}" if asks else f"candidates by {curate.scorer}"
     check = _enough_have_a_score(curate, name)

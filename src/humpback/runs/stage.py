@@ -77,7 +77,8 @@ class MapShards:
     """Work that turns each shard of a stage into one shard: independent, so any worker can do any of them."""
 
     over: tuple[tuple[str, type], ...]
-    """Stages, with their record types, whose shards of the same number are read together."""
+    """Stages, with their record types, whose shards of the same number are read together. One that the stage does not
+    need may lack them: what it holds saves work, and decides no result."""
     open: Callable[[Inputs], AbstractContextManager[Callable[..., Outcome[Any]]]]
     """Makes ready once (an engine, a cutoff); what it gives is called with the records of one shard."""
 

@@ -87,7 +87,9 @@ class MapShardsJob:
             def do(index: int) -> None:
                 nonlocal committed
                 since = time.monotonic()
-                outcome = step(*(inputs.run.stage(name).shard(index, kind) for name, kind in self.work.over))
+                folders = ((inputs.run.stage(name), kind) for name, kind in self.work.over)
+                needs = self.stage.needs
+                outcome = step(*(at.shard(index, kind) for at, kind in folders if at.name in needs or at.has(index)))
                 # Shards that wait for a server together share the time.
                 commit(self.stage, folder, index, outcome, max(since, committed))
                 committed = time.monotonic()

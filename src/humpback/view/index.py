@@ -27,6 +27,7 @@ from humpback.evaluation.comparisons import read_outputs
 from humpback.method.record import PlanRecord, read_record
 from humpback.records import Candidate, Pair, Segment, content_id
 from humpback.runs.store import Run, StageFolder
+from humpback.statistics.ranks import mean_ranks
 
 VERSION = 3
 """Raised when the tables change, so that an index of an earlier version is made anew."""
@@ -299,7 +300,7 @@ def _measure_doubt(database: sqlite3.Connection, scores: Sequence[str], decided:
     """Where a decision helps most: how far scorers disagree in their ranks; with one of them, how near its cut is."""
     first = database.execute(f"SELECT min(rowid) FROM records WHERE {_CANDIDATE}").fetchone()[0]  # noqa: S608
     columns = dict(database.execute("SELECT name, content FROM columns"))
-    ranks = [_mean_ranks(np.frombuffer(columns[name])) for name in scores]
+    ranks = [_shares_below(np.frombuffer(columns[name])) for name in scores]
     if not ranks or first is None:
         return
     if len(ranks) > 1:
@@ -314,8 +315,8 @@ def _measure_doubt(database: sqlite3.Connection, scores: Sequence[str], decided:
     database.executemany("UPDATE records SET doubt = ? WHERE rowid = ?", values)
 
 
-def _mean_ranks(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _shares_below(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The part of all scores below each, ties in the middle; nan where there is none."""
-    ordered = np.sort(scores[~np.isnan(scores)])
-    below, up_to = np.searchsorted(ordered, scores, "left"), np.searchsorted(ordered, scores, "right")
-    return np.where(np.isnan(scores), np.nan, (below + up_to) / 2 / max(1, len(ordered)))
+    shares, given = scores.copy(), ~np.isnan(scores)
+    shares[given] = (mean_ranks(scores[given]) - 0.5) / max(1, given.sum())
+    return shares
