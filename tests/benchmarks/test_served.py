@@ -56,9 +56,12 @@ def test_a_writer_with_examples_is_set_beside_a_trained_one(tiny_chat_model, tmp
         "--likeness-counts",
         2,
     )
-    found = figures("in_context.py", tmp_path, "--model", tiny_chat_model, *sizes)
+    found = figures("in_context.py", tmp_path, "--model", tiny_chat_model, "--recovered", *sizes)
     means = found["nats_per_token"]
     assert set(means) == {"k = 0", "M_yx, trained on the seed", "k = 2, rotation", "k = 2, likeness"}
     assert all(
         row["interval"][0] <= row["more_than_m_yx"] <= row["interval"][1] for row in means.values() if len(row) > 1
     )
+    losses = found["results"]["M_0, which reads what each has written"][0]["losses"]
+    assert len(losses["people"]) == len(losses["another pair's"]) == 4
+    assert all(row["wrote_for"] == len(losses[name]) > 0 for name, row in found["recovered"].items())
