@@ -53,7 +53,7 @@ def test_a_run_at_work_names_its_process_and_how_far_it_is(half):
     assert 60 <= status["progress"].pop("seconds") < 120
     assert status["progress"] == {
         **{"stage": "lines", "unit": "map tasks", "completed": 3, "total": 5, "per_second": 0.5},
-        **{"seconds_left": 4.0, "loss": None, "answers": 0, "tokens": 0, "cost": 0.0},
+        **{"seconds_left": 4.0, "loss": None, "answers": 0, "tokens": 0, "cost": 0.0, "batches": ""},
     }
     assert [stage["state"] for stage in status["stages"]][1:4] == ["done", "running", "to do"]
     assert line.startswith(f"running: process {os.getpid()} on {socket.gethostname()}; 2 of 14 stages are done; ")

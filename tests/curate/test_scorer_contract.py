@@ -15,6 +15,7 @@ import pytest
 from humpback.config import SCORERS, Config, CurateSettings, ScorerName, SingleScorer
 from humpback.config.flat import flat_settings
 from humpback.curate import NoModel, Ranks, make_scorer, separation
+from humpback.curate.likelihood import LIKELIHOODS
 from humpback.curate.scorers import MAKERS
 from humpback.engines.fake import FakeEngine
 from humpback.errors import EngineError
@@ -48,6 +49,10 @@ CANDIDATES = [
 PAIRS = [Pair(f"p{number}", f"Tell {number}.", f"{TEXTS[number % 3]} {number}.", "seed", "x") for number in range(60)]
 ALONE = [name for name, spec in SCORERS.items() if spec.needs != "members"]
 ASKING = [name for name in ALONE if SCORERS[name].asks_model]
+
+
+def test_the_scorers_that_share_readings_are_those_that_a_table_makes():
+    assert {name for name, spec in SCORERS.items() if spec.shares_readings} == LIKELIHOODS.keys()
 
 
 class Listening(FakeEngine):

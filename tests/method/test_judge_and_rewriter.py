@@ -40,7 +40,7 @@ def topic_of(asked: str) -> str:
 
 @pytest.fixture
 def server() -> Iterator[Loopback]:
-    """Rewrites with a new beginning, except for texts on bees, and prefers the longer answer."""
+    """Rewrites with a new beginning, but no texts on the topic it is first asked of; prefers the longer answer."""
 
     def respond(handler: Handler, body: dict[str, Any]) -> None:
         asked = asked_in(body)
@@ -48,7 +48,7 @@ def server() -> Iterator[Loopback]:
             first, second = (len(text) for text in re.findall(r"<response>\n(.*?)\n</response>", asked, re.DOTALL))
             verdict = f"Verdict: {'A' if first > second else 'B'}" if it.verdicts else "I cannot say."
             handler.send_json(200, reply(f"Length.\n{verdict}"))
-        elif topic_of(asked) == "bees":
+        elif topic_of(asked) == it.refused.setdefault("topic", topic_of(asked)):
             handler.send_json(400, {"error": {"message": "no thanks"}})
         else:
             text = re.search(r"<text>\n(.*)\n</text>", asked, re.DOTALL)
@@ -58,7 +58,7 @@ def server() -> Iterator[Loopback]:
             )
 
     it = Loopback(respond)
-    it.verdicts = True
+    it.verdicts, it.refused = True, {}
     with serving(it):
         yield it
 
@@ -105,13 +105,13 @@ def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
     assert [(row.id, row.instruction, row.original) for row in rows] == [
         (row.id, row.instruction, row.response) for row in curated
     ]
-    bees = [row for row in rows if topic_of(row.original) == "bees"]
+    refused = [row for row in rows if topic_of(row.original) == server.refused["topic"]]
     for row in rows:
-        assert row.response == (row.original if row in bees else f"In short: {row.original}")
-        assert (row.fault, bool(row.rewritten_by)) == (("no answer", False) if row in bees else ("", True))
+        assert row.response == (row.original if row in refused else f"In short: {row.original}")
+        assert (row.fault, bool(row.rewritten_by)) == (("no answer", False) if row in refused else ("", True))
     assert "rewritten-1" not in folder.saved_stage_names(), "rewriting is paid for each pair, and once"
 
-    rewriting = f"big rewrote {len(rows) - len(bees)} of {len(rows)} curated responses."
+    rewriting = f"big rewrote {len(rows) - len(refused)} of {len(rows)} curated responses."
     pages = [humpback("status", tmp_path / "run").stdout, (tmp_path / "run/report.html").read_text()]
     pages += [(tmp_path / "run/export/dataset/README.md").read_text()]
     for page in pages:
@@ -126,13 +126,13 @@ def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
     outputs = {row["id"]: row for row in map(json.loads, exported)}
     for row in rows:
         assert outputs[row.id]["output"] == row.response
-        assert outputs[row.id]["original_response"] == (None if row in bees else row.original)
+        assert outputs[row.id]["original_response"] == (None if row in refused else row.original)
     assert len(open_run(tmp_path / "run").rewritten()) == len(rows)
-    taken = next(row for row in rows if row not in bees)
+    taken = next(row for row in rows if row not in refused)
     page = viewed(folder, taken)
     assert '<h2 id="rewritten">Rewritten response</h2>' in page
     assert f"In short: {taken.original[:30]}" in page
-    assert "Not rewritten: no answer" in viewed(folder, bees[0])
+    assert "Not rewritten: no answer" in viewed(folder, refused[0])
 
     Decisions(tmp_path / "run" / "decisions").record("anna", [taken.id], {"response": "Mended by Anna."})
     write_export(folder)

@@ -50,6 +50,8 @@ class ScorerSpec:
     """Whether it asks the engine for hidden states."""
     reads_spans: bool = False
     """Whether it asks how likely a text is that stands in the conversation, which no server says."""
+    shares_readings: bool = False
+    """Whether it takes what another such scorer has read of a pair, in place of asking again."""
     needs: Need | None = None
     """What must be there before it can score."""
     by_chance: bool = False
@@ -94,17 +96,17 @@ _SPECS = (
                _POINTS, 0.01, 0.05, _MODEL, ("additive",), reads_spans=True),
     # A ratio of two mean losses, so good and bad pairs lie within a few hundredths.
     ScorerSpec("ifd", "the loss of the response with the instruction, divided by the loss without it",
-               None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True),
+               None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True, shares_readings=True),
     ScorerSpec("gain", "by how much the instruction makes the response likelier",
-               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True),
+               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True, shares_readings=True),
     ScorerSpec("relative-gain", "the part of the loss of the response that the instruction takes away",
-               None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True),
+               None, 0.01, 0.01, _TAGGED, ("forward",), reads_spans=True, shares_readings=True),
     ScorerSpec("backward-gain", "by how much the response makes the instruction likelier",
-               None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True),
+               None, 0.01, 0.05, _TAGGED, _BOTH, reads_spans=True, shares_readings=True),
     ScorerSpec("end-of-sequence", "the log-probability that the answer ends where the response does",
-               None, 0.01, 0.05, _TAGGED, _BOTH),
+               None, 0.01, 0.05, _TAGGED, _BOTH, shares_readings=True),
     ScorerSpec("answer-likelihood", "how likely the model finds the response as its answer, for a token",
-               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True),
+               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True, shares_readings=True),
     ScorerSpec("cycle", "how much the model's own answer to the instruction is like the response",
                _SHARES, 0.01, 0.05, (*_TAGGED, "curate.max_new_tokens"), ("forward",)),
     # A score of 1 is the mean of the seed's pairs, 0 that of the candidates.

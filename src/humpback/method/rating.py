@@ -48,8 +48,6 @@ def rate(
         called: Gives each stage the name it has here, before others refer to it.
         calibration: How the model reads good pairs, where that is known already.
     """
-    from humpback.curate.likelihood import LIKELIHOODS
-
     curate = config.curate
     for scorer in (curate.scorer, *curate.first):
         if SCORERS[scorer].reads_spans and not config.model.engine_spec.reads_spans:
@@ -71,7 +69,8 @@ def rate(
     first: dict[str, Stage] = {}
     for scorer in curate.first:
         alone, name = _alone(config, scorer), f"scores-{iteration}-{scorer}"
-        readers = [stage for other, stage in first.items() if {scorer, other} <= LIKELIHOODS.keys()]
+        shares = SCORERS[scorer].shares_readings
+        readers = [stage for other, stage in first.items() if shares and SCORERS[other].shares_readings]
         first[scorer] = called(_rate(alone, name, iteration, candidates, by, grounds, readers))
     members = list(first.values())
     ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, members))
