@@ -121,6 +121,8 @@ class Forward(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body or None, {"Content-Type": "application/json"})
             reply = connection.getresponse()
             answer = reply.read()
+            if self.is_alone():
+                return b""
             self.send_response(reply.status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -129,6 +131,15 @@ class Forward(BaseHTTPRequestHandler):
             self.close_connection = True
             return b""
         return answer if reply.status == 200 else b""
+
+    def is_alone(self) -> bool:
+        """Whether who asked is gone. What is written to such a connection at first seems to arrive."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def log_message(self, *arguments: object) -> None:
         """Nothing on the screen."""
