@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from uuid import uuid4
@@ -37,14 +38,22 @@ _SYNC_SECONDS = 1.0
 this often: what a power cut can cost."""
 
 
+@dataclass(slots=True, eq=False)
+class _Shard:
+    """What is written down for one shard."""
+
+    path: Path | None = None
+    file: IO[str] | None = None
+    synced: float = 0.0
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+
 class _Writing(threading.local):
-    """What one thread has written down for the shard that it works on."""
+    """What one thread has written down and looked up for the shard that it works on."""
 
     def __init__(self) -> None:
-        self.path: Path | None = None
-        self.file: IO[str] | None = None
+        self.shard = _Shard()
         self.used: list[str] = []
-        self.synced = 0.0
 
 
 class AnswerLog:
@@ -71,6 +80,10 @@ class AnswerLog:
         self._name = uuid4().hex
         self._here = _Writing()
         self._files: list[IO[str]] = []
+        self._under_way: dict[str, tuple[str, _Shard] | None] = {}
+        self._written: set[str] = set()
+        if hasattr(engine, "on_answer"):
+            engine.on_answer = self._arrived
 
     @property
     def model(self) -> str:
@@ -106,11 +119,12 @@ class AnswerLog:
         for key in here.used:
             self._answers.pop(key, None)
         here.used.clear()
-        if here.file is not None and here.path is not None:
-            here.file.close()
-            self._files.remove(here.file)
-            here.path.unlink(missing_ok=True)
-            here.file = None
+        shard, here.shard = here.shard, _Shard()
+        with shard.writing:
+            if shard.file is not None and shard.path is not None:
+                shard.file.close()
+                self._files.remove(shard.file)
+                shard.path.unlink(missing_ok=True)
 
     def _answered(
         self,
@@ -139,19 +153,25 @@ class AnswerLog:
         keys: Mapping[str, str],
     ) -> Iterator[Answer]:
         """Asks for as many as the budget covers, as far as can be said now."""
-        under_way = 0
+        under_way, shard = 0, self._here.shard
 
         def covered() -> Iterator[Asked]:
             nonlocal under_way
             while waiting and self._spending.reserve():
                 under_way += 1
-                yield waiting.popleft()
+                request = waiting.popleft()
+                # Where two threads ask under one name, who hands an answer over cannot say whose it is.
+                is_known = request.id in self._under_way
+                self._under_way[request.id] = None if is_known else (keys[request.id], shard)
+                yield request
 
         try:
             for answer in ask(covered()):
-                # A request that failed is worth keeping no answer of, and may succeed at the next try.
-                if not answer.error:
-                    self._write(keys[answer.id], answer)
+                self._under_way.pop(answer.id, None)
+                if keys[answer.id] in self._written:
+                    self._written.discard(keys[answer.id])
+                elif not answer.error:  # one that failed may succeed at the next try
+                    self._write(keys[answer.id], answer, shard)
                 if spent := self.spent:
                     self._spending.note(self._name, spent.read + spent.written, spent.cost)
                 under_way -= 1
@@ -160,19 +180,27 @@ class AnswerLog:
         finally:
             self._spending.release(under_way)
 
-    def _write(self, key: str, answer: Completion | Likelihood) -> None:
-        here = self._here
-        if here.file is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            here.path = self._folder / f"{uuid4().hex}.jsonl"
-            here.file = here.path.open("a", encoding="utf-8")
-            self._files.append(here.file)
-        # A lone surrogate in an answer is written as an escape, which UTF-8 could not hold.
-        here.file.write(_as_json({"key": key, "answer": answer}) + "\n")
-        here.file.flush()
-        if time.monotonic() - here.synced > _SYNC_SECONDS:
-            os.fsync(here.file.fileno())
-            here.synced = time.monotonic()
+    def _arrived(self, answer: Completion | Likelihood) -> None:
+        """Writes an answer down in the server's thread, before that sends another request."""
+        if not answer.error and (known := self._under_way.get(answer.id)):
+            self._write(known[0], answer, known[1])
+            self._written.add(known[0])
+
+    def _write(self, key: str, answer: Completion | Likelihood, shard: _Shard) -> None:
+        with shard.writing:
+            if shard.file is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                shard.path = self._folder / f"{uuid4().hex}.jsonl"
+                shard.file = shard.path.open("a", encoding="utf-8")
+                self._files.append(shard.file)
+            if shard.file.closed:  # the shard is given up
+                return
+            # A lone surrogate in an answer is written as an escape, which UTF-8 could not hold.
+            shard.file.write(_as_json({"key": key, "answer": answer}) + "\n")
+            shard.file.flush()
+            if time.monotonic() - shard.synced > _SYNC_SECONDS:
+                os.fsync(shard.file.fileno())
+                shard.synced = time.monotonic()
 
 
 def _as_json(content: object) -> str:

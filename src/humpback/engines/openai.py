@@ -18,8 +18,9 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,6 +72,8 @@ _PREFILL = {"vllm": "continue", "llamacpp": "trailing", "library": "trailing"}
 """How a server goes on with an answer, by who it says owns its models; 'library' is Ollama."""
 
 Out = TypeVar("Out")
+Asked = TypeVar("Asked", Request, LikelihoodRequest)
+Answer = TypeVar("Answer", Completion, Likelihood)
 _log = logging.getLogger("humpback")
 
 
@@ -107,6 +110,9 @@ class OpenAIEngine:
         settings: The model's name there, and the server.
         first_wait: Seconds before a second try; doubled from try to try.
 
+    Attributes:
+        on_answer: Is given each answer in the server's thread, before another request is sent.
+
     Raises:
         ConfigError: The key is not where the settings say.
         EngineError: The server does not answer.
@@ -120,6 +126,7 @@ class OpenAIEngine:
         self._has_given_top = False
         self._spent = ServerUsage(priced=bool({"price_read", "price_written"} & settings.server.model_fields_set))
         self._server = Server(settings.server, first_wait=first_wait)
+        self.on_answer: Callable[[Completion | Likelihood], None] | None = None
         self._batches = Batches(self._server, first_wait) if settings.server.batch else None
         self._first = asyncio.Lock()
         self._structured = settings.server.structured
@@ -154,7 +161,7 @@ class OpenAIEngine:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """Continues each conversation."""
-        return self._server.each(requests, self._complete)
+        return self._server.each(requests, partial(self._handed_over, self._complete))
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
         """Computes log-likelihoods of continuations.
@@ -170,7 +177,7 @@ class OpenAIEngine:
         Raises:
             EngineError: The server gives no such log-probabilities, or spans are asked for.
         """
-        return self._server.each(requests, self._loglikelihood)
+        return self._server.each(requests, partial(self._handed_over, self._loglikelihood))
 
     def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
         """A server does not show hidden states."""
@@ -185,6 +192,12 @@ class OpenAIEngine:
     def close(self) -> None:
         """Gives up what is under way, and the connections."""
         self._server.close()
+
+    async def _handed_over(self, ask: Callable[[Asked], Awaitable[Answer]], request: Asked) -> Answer:
+        answer = await ask(request)
+        if self.on_answer:
+            self.on_answer(answer)
+        return answer
 
     async def _complete(self, request: Request) -> Completion:
         if not replies.has_text(request.messages):
