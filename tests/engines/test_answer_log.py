@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from humpback.engines.answer_log import AnswerLog
 from humpback.engines.spending import Spending
+from humpback.errors import EngineError
 from tests.engines.loopback import Handler, Json, Loopback, open_on, reply, requests, serving
 
 
@@ -48,3 +51,18 @@ def test_what_two_threads_ask_under_one_name_is_each_given_its_own(tmp_path):
         assert [next(again.generate([request])).text for request in (one, other)] == texts
         assert len(server.bodies) == asked
         again.close()
+
+
+def test_a_budget_is_not_used_up_because_the_first_answer_came_between_two_questions(tmp_path):
+    spending = Spending(tmp_path, tokens=30)
+    assert spending.reserve()
+    assert not spending.reserve(), "what an answer takes is not known yet"
+    spending.note("m", 15, 0.0)
+    spending.release()
+    spending.wait()
+    assert spending.reserve()
+    spending.note("m", 30, 0.0)
+    spending.release()
+    assert not spending.reserve()
+    with pytest.raises(EngineError, match="30 of 30 tokens"):
+        spending.wait()

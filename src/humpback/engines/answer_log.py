@@ -80,10 +80,11 @@ class AnswerLog:
         self._name = uuid4().hex
         self._here = _Writing()
         self._files: list[IO[str]] = []
-        self._under_way: dict[str, tuple[str, _Shard] | None] = {}
+        self._under_way: dict[int, tuple[str, _Shard]] = {}
         self._written: set[str] = set()
+        self._is_told = False
         if hasattr(engine, "on_answer"):
-            engine.on_answer = self._arrived
+            engine.on_answer, self._is_told = self._arrived, True
 
     @property
     def model(self) -> str:
@@ -160,14 +161,12 @@ class AnswerLog:
             while waiting and self._spending.reserve():
                 under_way += 1
                 request = waiting.popleft()
-                # Where two threads ask under one name, who hands an answer over cannot say whose it is.
-                is_known = request.id in self._under_way
-                self._under_way[request.id] = None if is_known else (keys[request.id], shard)
+                if self._is_told:  # by the object, as two threads may ask under one name
+                    self._under_way[id(request)] = keys[request.id], shard
                 yield request
 
         try:
             for answer in ask(covered()):
-                self._under_way.pop(answer.id, None)
                 if keys[answer.id] in self._written:
                     self._written.discard(keys[answer.id])
                 elif not answer.error:  # one that failed may succeed at the next try
@@ -180,11 +179,13 @@ class AnswerLog:
         finally:
             self._spending.release(under_way)
 
-    def _arrived(self, answer: Completion | Likelihood) -> None:
+    def _arrived(self, request: Request | LikelihoodRequest, answer: Completion | Likelihood) -> None:
         """Writes an answer down in the server's thread, before that sends another request."""
-        if not answer.error and (known := self._under_way.get(answer.id)):
-            self._write(known[0], answer, known[1])
-            self._written.add(known[0])
+        asked = self._under_way.pop(id(request), None)
+        if asked and not answer.error:
+            key, shard = asked
+            self._write(key, answer, shard)
+            self._written.add(key)
 
     def _write(self, key: str, answer: Completion | Likelihood, shard: _Shard) -> None:
         with shard.writing:

@@ -111,7 +111,7 @@ class OpenAIEngine:
         first_wait: Seconds before a second try; doubled from try to try.
 
     Attributes:
-        on_answer: Is given each answer in the server's thread, before another request is sent.
+        on_answer: Is given each request with its answer in the server's thread, before another request is sent.
 
     Raises:
         ConfigError: The key is not where the settings say.
@@ -126,7 +126,7 @@ class OpenAIEngine:
         self._has_given_top = False
         self._spent = ServerUsage(priced=bool({"price_read", "price_written"} & settings.server.model_fields_set))
         self._server = Server(settings.server, first_wait=first_wait)
-        self.on_answer: Callable[[Completion | Likelihood], None] | None = None
+        self.on_answer: Callable[[Request | LikelihoodRequest, Completion | Likelihood], None] | None = None
         self._batches = Batches(self._server, first_wait) if settings.server.batch else None
         self._first = asyncio.Lock()
         self._structured = settings.server.structured
@@ -196,7 +196,7 @@ class OpenAIEngine:
     async def _handed_over(self, ask: Callable[[Asked], Awaitable[Answer]], request: Asked) -> Answer:
         answer = await ask(request)
         if self.on_answer:
-            self.on_answer(answer)
+            self.on_answer(request, answer)
         return answer
 
     async def _complete(self, request: Request) -> Completion:

@@ -61,10 +61,12 @@ class Spending:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Waits until an answer that is under way says more; raises EngineError where none is: that was the budget."""
+        """Waits until an answer that is under way says more; raises EngineError where the budget covers no other."""
         with self._changed:
             if self._reserved:
                 self._changed.wait()
+                return
+            if self._covers(1):  # what was under way has ended since it was asked
                 return
         tokens, cost = self.total
         name, spent = "budget", f"{cost:.4f} of {self._money:g} spent" if self._money is not None else ""
