@@ -1,4 +1,4 @@
-"""The documents that ship: sections that each answer something, beside texts that answer nothing, and none of the seed."""
+"""The documents that ship: sections that answer something, beside texts that answer nothing, and none of the seed."""
 
 from __future__ import annotations
 

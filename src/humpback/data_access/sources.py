@@ -5,7 +5,7 @@
     hf:NAME  hf:NAME:CONFIG/SPLIT             a data set of the Hugging Face hub, or one in a folder
     a folder that `save_to_disk` wrote        its split 'train'
     installed:                                the descriptions of the distributions installed here
-    package:demo                              what ships for trying things out: documents, or pairs where tables are read
+    package:demo                              what ships for trying things out: documents; pairs where tables are read
 
 Every command takes all of these. What it does with the files is its own business: `data_access.rows` reads tables,
 `corpus` reads documents.
@@ -14,13 +14,13 @@ Every command takes all of these. What it does with the files is its own busines
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.resources
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
 
 from humpback.data_access.data_sets import Member, is_data_set, is_saved, list_data_set, saved_files
@@ -176,7 +176,7 @@ def _expand(entry: str, selection: Selection) -> Iterator[SourceFile]:
 def _packaged(entry: str, selection: Selection) -> Iterator[SourceFile]:
     if entry != PACKAGED:
         raise InputError(f"no data {entry!r} are shipped", f"there is {PACKAGED}")
-    yield from _local(str(files("humpback.demo") / selection.packaged), selection)
+    yield from _local(str(importlib.resources.files("humpback.demo") / selection.packaged), selection)
 
 
 def _local(entry: str, selection: Selection) -> Iterator[SourceFile]:
