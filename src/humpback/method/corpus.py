@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from humpback import seed
@@ -62,14 +61,12 @@ def cut_segments(config: Config) -> Stage:
     odd_tables = len(sources) > 1 and not all(map(is_data_set, config.corpus.documents))
 
     def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
-        from humpback.corpus.cut import cut
+        from humpback.corpus.cut import cut_in_shards
         from humpback.corpus.readers import read_documents
 
-        rows = config.run.shard_rows
         documents = read_documents(config.corpus, source_parts[part], odd_tables=odd_tables)
-        documents = islice(documents, done * rows, None)
-        for first in documents:  # one document at a time in memory, not a window of them
-            yield cut(chain([first], islice(documents, rows - 1)), config.corpus, contamination(config.decontaminate))
+        prompts, start = contamination(config.decontaminate), inputs.position("segments", part)
+        yield from cut_in_shards(documents, config.corpus, prompts, rows=config.run.shard_rows, start=start)
 
     settings = (
         flat_settings(config, "corpus", "run.shard_rows")
@@ -94,7 +91,7 @@ def cut_segments(config: Config) -> Stage:
         Produce(shards, len(source_parts)),
         Segment,
         origins=origins(config),
-        version=3,
+        version=4,
         hint=hint,
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},
