@@ -94,7 +94,7 @@ def cut_segments(config: Config) -> Stage:
         Produce(shards, len(source_parts)),
         Segment,
         origins=origins(config),
-        version=3,
+        version=4,
         hint=hint,
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},
