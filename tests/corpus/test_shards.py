@@ -7,12 +7,14 @@ import pytest
 from humpback.config import CorpusSettings
 from humpback.corpus.cut import cut, cut_in_shards
 from humpback.records import Document, Dropped, content_id
-from tests.corpus_fixtures import STEPS, TOPICS, paragraph
+from tests.corpus_fixtures import TOPICS, paragraph
 
 
 def handbook(number: int, sections: int) -> Document:
     """A document of so many sections, each of which becomes a segment."""
-    parts = [f"## Item {TOPICS[n % len(TOPICS)]} {number} {n}\n\n{paragraph(f'{number} {n}', 9)}" for n in range(sections)]
+    parts = [
+        f"## Item {TOPICS[n % len(TOPICS)]} {number} {n}\n\n{paragraph(f'{number} {n}', 9)}" for n in range(sections)
+    ]
     return Document(content_id("book", str(number)), f"book-{number}.md", "markdown", "", "\n\n".join(parts))
 
 
