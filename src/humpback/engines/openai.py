@@ -32,7 +32,7 @@ from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.engines.server_table import with_table
 from humpback.errors import EngineError, UnsupportedError
 from humpback.models.sources import identify
-from humpback.records import (
+from humpback.requests import (
     Completion,
     Embedding,
     EmbeddingRequest,

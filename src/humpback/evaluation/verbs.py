@@ -63,20 +63,17 @@ class Requests:
     """The most common verbs, how often each, and its most common objects."""
 
 
-def requests_of(instructions: Sequence[str], pipeline: str, *, verbs: int = 20, objects: int = 4) -> Requests:
+def requests_of(instructions: Sequence[str], pipeline: str) -> Requests:
     """Parses instructions and counts what they ask for.
 
     Args:
         instructions: Texts in the pipeline's language.
         pipeline: Name or folder of a spaCy pipeline with a parser and a lemmatiser.
-        verbs: How many of the most common verbs to name.
-        objects: How many objects of each.
 
     Raises:
         ConfigError: spaCy or the pipeline is not installed, or it cannot parse.
     """
-    parsed = [verb_and_object(roots) for roots in _roots(instructions, pipeline)]
-    return count_requests(parsed, verbs=verbs, objects=objects)
+    return count_requests([verb_and_object(roots) for roots in _roots(instructions, pipeline)])
 
 
 def verb_and_object(roots: Iterable[Token]) -> tuple[str, str] | None:
