@@ -77,16 +77,15 @@ def finetune(
     train_settings = config.backward if direction == "backward" else config.forward
 
     def run(inputs: Inputs, model_folder: Path, work: Path, step: Step) -> Trained:
+        pairs = _Reread(lambda: _training_pairs(inputs, config, on, seed_share))
         if config.model.engine_spec.dry_run:
-            (model_folder / "humpback.json").write_text("{}\n", encoding="utf-8")
-            count = sum(1 for _ in _training_pairs(inputs, config, on, seed_share))
-            return Trained(count, count, {}, 0, {"steps": 0})
+            return _dry_run(pairs, model_folder)
         from humpback.training.processes import train_in_processes
         from humpback.training.ray import train_on_ray
         from humpback.training.train import finetune as train
 
         summary = train(
-            _Reread(lambda: _training_pairs(inputs, config, on, seed_share)),
+            pairs,
             base=inputs.base(),
             direction=direction,
             model=config.model,
@@ -107,6 +106,13 @@ def finetune(
         "backwards: M_yx" if direction == "backward" else f"forwards: M_{name.rpartition('-')[2]}"
     )
     return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run), origins=origins(config))
+
+
+def _dry_run(pairs: Iterable[Pair], model_folder: Path) -> Trained:
+    """Reads the pairs, trains nothing and leaves a model by name."""
+    (model_folder / "humpback.json").write_text("{}\n", encoding="utf-8")
+    count = sum(1 for _ in pairs)
+    return Trained(count, count, {}, 0, {"steps": 0})
 
 
 def _with_forward_settings(config: Config, on: Sequence[Stage]) -> Config:
