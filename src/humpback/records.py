@@ -310,3 +310,6 @@ class Outcome(Generic[Kept]):
     read: int = 0
     """Records that came in."""
     usage: Usage = field(default_factory=Usage)
+    position: tuple[int, int] = (0, 0)
+    """Of segments: how many documents of its part are in this shard and the ones before it, and how many records of the
+    next document. Work that was stopped goes on from there."""

@@ -68,6 +68,19 @@ def test_settings_of_the_experiment_and_of_its_runs_can_be_changed_from_the_comm
     assert "settings.seed.speed is not a setting" in str(wrong.exception)
 
 
+def test_what_is_missing_for_planted_answers_is_said_alone_for_no_documents_are_read(grid_file, tmp_path):
+    grid = yaml.safe_load(grid_file.read_text(encoding="utf-8"))
+    grid["settings"].pop("corpus")
+    grid["settings"]["seed"] = {"source": str(tmp_path / "nowhere.jsonl")}
+    grid["recover"] = {"distractors": {"packages": ["installed:"]}}
+    grid["arms"]["oracle"] = {"scorer": "random", "candidates": "planted", "instructions": "hidden"}
+    grid_file.write_text(yaml.safe_dump(grid), encoding="utf-8")
+    shown = humpback("experiment", grid_file, "--plan", "--out", tmp_path / "out")
+    assert shown.returncode == 2
+    assert "nowhere.jsonl" in shown.stderr
+    assert "corpus.exclude" not in shown.stderr
+
+
 def test_a_failed_cell_is_said_and_the_command_does_not_end_well(grid_file, tmp_path):
     grid = yaml.safe_load(grid_file.read_text(encoding="utf-8"))
     grid["arms"]["rated"] = {

@@ -23,6 +23,8 @@ def test_a_finished_run_is_read_from_its_own_files_alone(config_file, documents,
     first = humpback("status", tmp_path / "run")
     files = "; passed over: 1 .doc"
     assert [text.count(files) for text in (done.stdout, first.stdout)] == [1, 1]
+    assert "held-out pairs the loss of M" in done.stdout
+    assert "note: This was a dry run without a model: every text and score is made up." in done.stdout
     rows = (tmp_path / "run/export/dataset/messages/train.jsonl").read_text(encoding="utf-8")
     card = (tmp_path / "run/export/dataset/README.md").read_text(encoding="utf-8")
     elsewhere = tmp_path / "elsewhere" / "run-copy"

@@ -197,6 +197,13 @@ SHAPES = {
     "formulas": ("<p>", "<math><msup><mi>a</mi><mn>2</mn></msup></math> "),
     "companions": ("<div class=post-body>" * 300, f"<p>{BREAD[0]}</p><div><h2>x</h2><p>{BREAD[0]}</p></div>"),
     "open elements": ("<div>" * 3_000, "<div><b>x"),
+    "titles of lists": (f"<p>{BREAD[0]}</p>", "<p>Read more</p><p><a href='/x'>y</a></p>"),
+    "titles without lists": (f"<p>{BREAD[0]}</p>", "<div></div><p>Read more</p>x"),
+    "deep titles": ("<div>" * 500 + f"<p>{BREAD[0]}</p>", "<div><p>Read more</p></div>"),
+    "captions": (f"<p>{BREAD[0]}</p>", "<p><img src=a.png></p><p><em>b</em></p>"),
+    "deep captions": ("<div>" * 500 + f"<p>{BREAD[0]}</p>", "<div><div><img src=a.png></div></div>"),
+    "requests": (f"<p>{BREAD[0]}</p>", "<p>Subscribe to our newsletter.</p>"),
+    "bars": (f"<p>{BREAD[0]}</p>", "<table><tr><td>[<a href='/x'>y</a>]</td></tr></table>"),
     "tags without an end": ("<div>" * 3_000, "<b "),
 }
 

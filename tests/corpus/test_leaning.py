@@ -6,7 +6,8 @@ import pytest
 
 from humpback.config import SegmentSettings
 from humpback.corpus.cutting.piece import Piece
-from humpback.corpus.judging.leaning import leans_on_page, misses_something, opens_inside
+from humpback.corpus.judging.leaning import leans_on_page, opens_inside
+from humpback.corpus.judging.missing import misses_something
 from tests.corpus.samples import BREAD_TEXT, TIDES_TEXT
 
 SETTINGS = SegmentSettings()

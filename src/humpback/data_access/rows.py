@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,8 +27,6 @@ from humpback.records import content_id
 NumberedRow: TypeAlias = tuple[int, Values]
 """A row with its number, counted from 1 through all files of its source."""
 
-PACKAGED = {"package:demo": "demo_seed.jsonl"}
-"""The pairs that ship."""
 PROMPT_FILES = (*TABLES, ".txt")
 """Tables, and text files with a prompt on each line."""
 _HINTS = {
@@ -155,10 +152,6 @@ def resolve(source: str | Path, selection: Selection) -> Source:
         InputError: There is no such source, or it holds nothing that is selected.
     """
     source = entry_of(source)
-    if source in PACKAGED:
-        return Source(tuple(find_files(str(files("humpback.demo") / PACKAGED[source]), selection)))
-    if source.startswith("package:"):
-        raise InputError(f"no data {source!r} are shipped", f"there is {' and '.join(PACKAGED)}")
     if _is_hub_name(source):
         return Source(tuple(find_files(f"hf:{source}", selection)), source)
     members = find_files(source, selection)

@@ -5,6 +5,7 @@
     hf:NAME  hf:NAME:CONFIG/SPLIT             a data set of the Hugging Face hub, or one in a folder
     a folder that `save_to_disk` wrote        its split 'train'
     installed:                                the descriptions of the distributions installed here
+    package:demo                              what ships for trying things out: documents; pairs where tables are read
 
 Every command takes all of these. What it does with the files is its own business: `data_access.rows` reads tables,
 `corpus` reads documents.
@@ -13,6 +14,7 @@ Every command takes all of these. What it does with the files is its own busines
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.resources
 import os
 import re
 from collections import Counter
@@ -30,6 +32,7 @@ from humpback.data_access.urls import is_url, public
 from humpback.errors import InputError
 
 INSTALLED = "installed:"
+PACKAGED = "package:demo"
 TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 """The kinds of table that are read, also compressed: with a further .gz, .zst, .bz2 or .xz."""
 METADATA_FILES = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
@@ -70,6 +73,8 @@ class Selection:
     """Whether links are followed that lead out of their folder, as in the cache of the hub."""
     folder_in_name: bool = False
     """Whether the name of a file begins with the name of the folder that was asked for."""
+    packaged: str = "demo_seed.jsonl"
+    """What `PACKAGED` stands for: a file or folder in the package `humpback.demo`."""
     exclude: tuple[str, ...] = ()
     """Globs of files that are not read, each compared with the end of a path; `*` stands for folders too."""
 
@@ -158,12 +163,20 @@ def _expand(entry: str, selection: Selection) -> Iterator[SourceFile]:
     local = _FILE_URL.sub("", entry)
     if entry.startswith(INSTALLED):
         yield from _installed()
+    elif entry.startswith("package:"):
+        yield from _packaged(entry, selection)
     elif is_data_set(entry):
         yield from _members(list_data_set(entry))
     elif is_url(local):
         yield from _remote(entry, selection)
     else:
         yield from _local(local, selection)
+
+
+def _packaged(entry: str, selection: Selection) -> Iterator[SourceFile]:
+    if entry != PACKAGED:
+        raise InputError(f"no data {entry!r} are shipped", f"there is {PACKAGED}")
+    yield from _local(str(importlib.resources.files("humpback.demo") / selection.packaged), selection)
 
 
 def _local(entry: str, selection: Selection) -> Iterator[SourceFile]:

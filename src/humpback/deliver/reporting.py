@@ -9,6 +9,7 @@ from humpback.deliver.report.data import LengthSummary, Movement, ReportData, Sa
 from humpback.deliver.report.render import render
 from humpback.deliver.report.samples import choose, from_curated, from_dropped, from_rating
 from humpback.deliver.report.statistics import length_summary, movement
+from humpback.deliver.report.verdict import verdict
 from humpback.deliver.results import Results, model_names
 from humpback.errors import StoreError
 from humpback.method.record import PlanRecord
@@ -27,6 +28,14 @@ def write_report(run: Run) -> Path:
     """
     write_text(run.report_path, render(_report(Results(run))))
     return run.report_path
+
+
+def conclusion(run: Run) -> tuple[str, ...]:
+    """The verdict at the top of the report in plain lines: did the curated pairs help, and by how much?"""
+    result = verdict(_report(Results(run)))
+    comparisons = (f"    {comparison}" for comparison in result.comparisons)
+    notes = (f"note: {warning}" for warning in result.warnings)
+    return result.headline, result.counts, result.losses, *comparisons, *notes
 
 
 def _report(results: Results) -> ReportData:

@@ -1,1 +1,1 @@
-"""Data that ships: `demo_seed.jsonl`, instruction-response pairs written for trying things out."""
+"""Data that ships, written for trying things out: `demo_seed.jsonl`, instruction-response pairs, and `documents`."""

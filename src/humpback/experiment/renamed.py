@@ -69,6 +69,10 @@ class _Under:
         """One column of all records of a stage."""
         return self.inputs.column(self._original_name(stage), name)
 
+    def position(self, stage: str, part: int) -> tuple[int, int]:
+        """Where a part of a stage goes on."""
+        return self.inputs.position(self._original_name(stage), part)
+
     def base(self) -> Path:
         """The base model's folder."""
         return self.inputs.base()

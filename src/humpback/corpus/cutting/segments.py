@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from humpback.config import SegmentSettings
 from humpback.corpus.cutting.asides import without_asides
+from humpback.corpus.cutting.borrowed import borrowed
 from humpback.corpus.cutting.ends import without_furniture
 from humpback.corpus.cutting.navigation import is_navigation, navigation_headers
 from humpback.corpus.cutting.piece import Piece, length
@@ -49,7 +50,11 @@ def pieces(
     content = [at for at, piece in enumerate(cuts) if not is_navigation(piece.header, blocklist)]
     first, last = (content[0], content[-1]) if content else (0, -1)
     capitals = _mostly_capitals(root)
-    return [replace(piece, opens=at <= first, closes=at >= last, in_capitals=capitals) for at, piece in enumerate(cuts)]
+    names = borrowed([piece.text for piece in cuts])
+    return [
+        replace(piece, opens=at <= first, closes=at >= last, in_capitals=capitals, borrows=names[at])
+        for at, piece in enumerate(cuts)
+    ]
 
 
 def _mostly_capitals(root: Section) -> bool:

@@ -14,7 +14,8 @@ from humpback.config import FilterName, SegmentSettings
 from humpback.corpus.cutting.navigation import is_navigation, navigation_headers
 from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.judging.language import identify
-from humpback.corpus.judging.leaning import leans_on_page, misses_something, opens_inside
+from humpback.corpus.judging.leaning import leans_on_page, opens_inside
+from humpback.corpus.judging.missing import misses_something
 from humpback.corpus.judging.personal import holds_personal_data
 from humpback.corpus.judging.purpose import advertises, holds_comments, sets_exercises
 from humpback.corpus.judging.repetition import repeats_itself

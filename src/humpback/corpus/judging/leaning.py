@@ -16,7 +16,6 @@ from humpback.corpus.cutting.asides import DOTTED, is_legal
 from humpback.corpus.cutting.piece import Piece
 from humpback.corpus.languages import pattern_of, rule, words_of
 from humpback.corpus.languages.phrases import Phrases, phrases
-from humpback.corpus.parsing.formulas import UNREADABLE
 
 _EDGE = 250
 """Characters at the beginning of a piece in which a reference to earlier text leads out of the piece."""
@@ -28,9 +27,10 @@ _TAIL = 120
 """The same for later text at its end."""
 _HEADER = re.compile(r"(?:\s{0,4}#{1,6} [^\n]{0,400}(?:\n|$))+")
 _MARKUP = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
-_FENCE = re.compile(r"\s{0,12}(?:```|~~~)")
+_ENTRY = re.compile(r"\*\*[^\n*`()\[\]=<>.:_/]{1,60}\*\*\n\n- ")
+"""A term in plain words with what it means: no name of a function, an option or the like."""
 
-_SAID = "(?:see|saw|seen|shown?|mentioned|discussed|described|noted|explained|stated|listed|outlined|introduced|said)"
+SAID = "(?:see|saw|seen|shown?|mentioned|discussed|described|noted|explained|stated|listed|outlined|introduced|said)"
 _FIGURE_WORDS = (
     "figure image picture photo screenshot screencast diagram illustration chart graph infographic video gif animation"
 ).split()
@@ -49,7 +49,7 @@ _NEVER_FIRST = re.compile(
     r"(?:[*_]{0,3},| of (?:this|that|these|those)\b)"
     r"|(?:therefore|thus|hence|moreover|furthermore|nevertheless|consequently)\b"
     r"|(?:this|it|these|they|there|that)(?:['’]s)?(?: \w{1,12}){0,2} also\b"
-    rf"|as (?:(?:i|we|you|already|previously|just|was|is)(?:['’]ve| have)? ){{0,3}}{_SAID} (?:above|earlier|before)\b"
+    rf"|as (?:(?:i|we|you|already|previously|just|was|is)(?:['’]ve| have)? ){{0,3}}{SAID} (?:above|earlier|before)\b"
     r"|(?:the )?(?:above|aforementioned|former|latter)\b",
     re.IGNORECASE,
 )
@@ -58,6 +58,7 @@ _NEVER_LATER = re.compile(
     r"(?:And|But|Or|Yet|Then|So|Next|Finally|Lastly|Secondly|Thirdly|Ok(?:ay)?|OK|Well|Alright|Now),? (?!you want|many)"
     r"|(?:Once|After) (?:I|we|this|that|these|all (?:this|that|these))\b|A few (?:remarks|notes|words) (?:are|on)\b"
     r"|(?:[2-9]|1\d)[.)]\s|(?:Anyway|Of course),|In (?:this|that|such a|either) case\b|Notice that\b"
+    r"|Note (?:that here|how)\b"
     r"|There (?:is|are) (?:also|another|other|one (?:other|more))\b|(?:Let['’]s|Let us) (?:now|also)\b"
     r"|Finally\b|This time\b"
     r"|Another\b"
@@ -147,9 +148,11 @@ _ELSEWHERE = (
 )
 """References to what only the page or its site has: figures, forms, the targets of links, other parts."""
 _FURTHER_ON = phrases(
-    "later",
+    "later,next ,following ,we will,we'll,we’ll,we shall",
     r"\b(?:explain(?:s|ed)?|discuss(?:ed)?|cover(?:ed)?|described|more on (?:this|that)) later\b",
     r"\b(?:return|come back) to (?:this|that) later\b",
+    r"\bthe (?:next|following) (?:few|two|three|several|couple of) (?:paragraphs|(?:sub)?sections|chapters|pages)\b",
+    r"\b(?:as|that|which) we(?:['’]ll| will| shall) (?:see|discuss|describe|explain|learn|show) (?:later|below|soon)\b",
     r"\blater (?:on )?in (?:this|the) (?:article|post|section|chapter|guide|tutorial|book|lesson|series|page)\b",
 )
 """References to later parts of the document."""
@@ -175,40 +178,27 @@ _LISTING = re.compile(r"```|~~~|^\s{0,8}(?:[-*+•|>]|\d{1,3}[.)]) |^\||^(?:    
 _BACK = phrases(
     "above,earlier,before,previous,preceding,last ,like this, example,this table,this list",
     r"\b(?:in|into|from|of|to|with) (?:our|this|the same) (?:example|table|list)\b(?! of)",
-    rf"\b{_SAID} (?:above|earlier|before|previously)\b",
+    rf"\b{SAID} (?:above|earlier|before|previously)\b",
     r"\b(?:earlier|previously) (?:mentioned|discussed|described)\b|\blike this,",
     r"\b(?:the|this|that|these|our|your) above\b",
     r"\babove (?:example|code|section|list|table|step|command|paragraph|query|script|function|output|method)s?\b",
     r"\b(?:example|code|section|list|table|step|command|snippet|script|output|query)s? above\b",
     r"\b(?:previous|preceding|last) (?:section|paragraph|example|exercise|page)s?\b",
 )
+_OF_CODE = "example|code|script|command|snippet|query|output|configuration|config|program|function|file"
+_ABOVE = phrases(
+    "above",
+    rf"\b(?:above (?:(?P<code>{_OF_CODE})|list|table)s?"
+    rf"|(?:the|this|our) (?:\w{{1,20}} )?(?:(?P<of_code>{_OF_CODE})|list|table)s? above)\b",
+)
+"""The same wherever they stand, where nothing of the kind is in front of them."""
+_CODE_LINE = re.compile(r"^\s{0,12}(?:```|~~~)|^(?:    |\t)", re.MULTILINE)
 _ON = phrases(
     "below,next ,following ,later ,subsequent",
     r"\b(?:see|shown|listed|described|as|found|look|given) below\b",
     r"\b(?:next|following|later|subsequent) (?:section|paragraph|chapter)s?\b",
     r"\b(?:example|code|list|table|step|command|resource)s? below\b",
 )
-_PROMISE = re.compile(
-    r"(?:looks?(?: something)? like(?: this)?|like (?:this|so)|(?:as |is |are )?(?:shown )?below"
-    r"|screen ?shot(?: of .{1,30})?|gif|image|diagram|picture|in (?:the|your) browser|displays?|illustrating .{1,40})"
-    r"\s?:$",
-    re.IGNORECASE,
-)
-_SHOWN = re.compile(r"\s{4}|\t|[-*+•>|!]|\d{1,3}[.)]\s|[`~$<]|https?:|[a-z\"'(\[{]|#{1,6} .{0,20}Example")
-_VERBS = "shows?|lists|illustrates|depicts|summari[sz]es|presents|displays|outlines|describes|contains|gives|provides"
-_LOST = re.compile(
-    rf"\.(?<!etc\.)(?<!e\.g\.)(?<!i\.e\.)(?<! vs\.)\s{{1,2}}(?:{_VERBS}) (?:an?|the|its|their|some|how|what)\b"
-)
-"""A sentence without its subject, which was a reference."""
-_HOLE = re.compile(r" (?:\[\])?[,.;)](?= |$)", re.MULTILINE)
-_BEFORE_A_HOLE = re.compile(r"[a-z] (?:in|see|by|from|at|on|with|via)$")
-_EMPTY_CODE = re.compile(r"(?<![`\w])``(?![`\w<])")
-_MARKED_CODE = re.compile(r"``[^`\n]+`[^`\n]+``")
-"""Two marks stand around code that holds one."""
-_AS_SHOWN_IN = Phrases(
-    dict.fromkeys((" in,", " by,", " at,", " on,", " from,"), re.compile(rf"\b[Aa]s {_SAID} (?:in|by|at|on|from),"))
-)
-"""What stands in front of a link or a reference that is gone."""
 _FENCED_END = ("```", "~~~", "|")
 
 
@@ -216,6 +206,8 @@ def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     """It opens in the middle of a train of thought: 'However,', 'This also', 'As we saw above'."""
     if not piece.opens and _LATER_HEADER.search(piece.header[:400]):
         return f"header {piece.header[:80]!r}"
+    if piece.part > 1 and _ENTRY.match(piece.text) and "gloss" not in piece.header.lower():
+        return "opens with a later entry of a list of terms"
     if piece.begins_at == "list item" or (piece.part > 1 and piece.text.startswith("  ")):
         return "opens with a later item of a list"
     start = _beginning(piece.spoken)
@@ -226,7 +218,7 @@ def opens_inside(piece: Piece, settings: SegmentSettings) -> str | None:
     for english, section in openings:
         first = re.compile(pattern_of(settings.languages, section), re.IGNORECASE)
         match = match or english.match(piece.spoken, start) or first.match(piece.spoken, start)
-    return f"opens with {_shown(piece.spoken, start, match.end() + 20)!r}" if match else None
+    return f"opens with {shown(piece.spoken, start, match.end() + 20)!r}" if match else None
 
 
 def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
@@ -234,7 +226,7 @@ def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
     text = piece.lowered
     codes = settings.languages
     match = next(filter(None, (phrase.search(text) for phrase in (*_ELSEWHERE, rule(codes, "elsewhere")))), None)
-    match = match or _refers(piece, codes)
+    match = match or _refers(piece, codes) or _spoken_of(piece)
     if not match and not piece.closes:
         match = _FURTHER_ON.search(text) or _INTRODUCES.search(text, max(0, len(text) - _EDGE))
     if not match and not _LISTING.search(piece.text):
@@ -246,7 +238,21 @@ def leans_on_page(piece: Piece, settings: SegmentSettings) -> str | None:
     if not match and not piece.text.endswith(_FENCED_END):
         tail = max(0, len(text) - _TAIL)
         match = _ON.search(text, tail) or rule(codes, "below").search(text, tail)
-    return f"says {_shown(text, max(0, match.start() - 20), match.end() + 20)!r}" if match else None
+    if match:
+        return f"says {shown(text, max(0, match.start() - 20), match.end() + 20)!r}"
+    return f"its code uses {', '.join(piece.borrows[:3])}, defined in front of it" if piece.borrows else None
+
+
+def _spoken_of(piece: Piece) -> re.Match[str] | None:
+    """An example or a list 'above' that is not in the piece, however far from its beginning it is spoken of."""
+    if piece.opens or "above" not in piece.lowered:
+        return None
+    for match in _ABOVE.matches(piece.lowered):
+        form = _CODE_LINE if match["code"] or match["of_code"] else _LISTING
+        before = piece.text[: max(0, piece.text.lower().find(match.group()))]
+        if not form.search(before):
+            return match
+    return None
 
 
 def _refers(piece: Piece, languages: tuple[str, ...]) -> re.Match[str] | None:
@@ -283,30 +289,6 @@ def _numbered(languages: tuple[str, ...]) -> tuple[Phrases, re.Pattern[str], re.
     )
 
 
-def misses_something(piece: Piece, settings: SegmentSettings) -> str | None:
-    """It announces a picture or a listing that is not there, or lost a formula, or its code: 'The `` tag'."""
-    text = piece.prose
-    if UNREADABLE in text or ("``" in text and _EMPTY_CODE.search(_MARKED_CODE.sub("", text))):
-        return "a formula or code is gone"
-    holes = (at for at in _HOLE.finditer(text) if _BEFORE_A_HOLE.search(text, max(0, at.start() - 8), at.start()))
-    lost = _LOST.search(text) or _AS_SHOWN_IN.search(text) or next(holes, None)
-    if lost:
-        return f"says {_shown(text, max(0, lost.start() - 20), lost.end() + 20)!r}"
-    promise = fence = ""
-    for line in piece.text.split("\n"):
-        if not line or line.isspace():
-            continue
-        mark = _FENCE.match(line) if "```" in line or "~~~" in line else None
-        if mark and (not fence or mark.group().strip() == fence):
-            promise, fence = "", "" if fence else mark.group().strip()
-        elif not fence:
-            if promise and not _SHOWN.match(line):
-                return f"after {promise[-60:]!r} comes {line.strip()[:40]!r}"
-            sentence = line.rstrip("*_ ")
-            promise = sentence if sentence.endswith(":") and _PROMISE.search(sentence[-80:]) else ""
-    return None
-
-
 def _beginning(text: str) -> int:
     """The offset of the first sentence, behind headers and markup."""
     at = _MARKUP.match(text).end()  # type: ignore[union-attr]
@@ -314,5 +296,6 @@ def _beginning(text: str) -> int:
     return _MARKUP.match(text, max(at, header.end() if header else 0)).end()  # type: ignore[union-attr]
 
 
-def _shown(text: str, start: int, end: int) -> str:
+def shown(text: str, start: int, end: int) -> str:
+    """A part of a text in one line."""
     return " ".join(text[start:end].split())

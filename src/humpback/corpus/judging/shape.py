@@ -20,6 +20,10 @@ _QUOTES = "\"'”’*_"
 _CLOSING = "\"'”’*_)]"
 _EMOJI = re.compile(r":[a-z0-9_+-]{1,40}:$")
 _OPENING = re.compile(r"[\s>*_\-+\"'“‘(\[]*")
+_FOLLOWING = re.compile(
+    r"\b[Tt]he following (?:[\w-]{1,20} ){1,4}(?:is|are) (?:available|supported|used|provided|defined)\.$"
+)
+"""A list is announced, and the sentence has no colon."""
 _GOES_ON = (":", ",", "：", "，", "、")
 _FEW_WORDS = 7
 """Words of a bullet point that is an entry rather than a sentence, at most."""
@@ -100,5 +104,6 @@ def starts_inside(piece: Piece, settings: SegmentSettings) -> str | None:
 def stops_short(piece: Piece, settings: SegmentSettings) -> str | None:
     """It ends where something should follow: an introduction without its list, a teaser."""
     last = piece.text[-400:].rpartition("\n")[2].rstrip("*_ ")
-    introduces = last.endswith(_GOES_ON) and not last.startswith(_CODE_INDENT) and not _EMOJI.search(last)
+    announces = last.endswith(_GOES_ON) or _FOLLOWING.search(last) is not None
+    introduces = announces and not last.startswith(_CODE_INDENT) and not _EMOJI.search(last)
     return f"ends with {last[-40:]!r}" if introduces or last.rstrip(_QUOTES).endswith(_ELLIPSES) else None

@@ -10,11 +10,12 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from humpback.corpus.languages.phrases import Phrases
+from humpback.corpus.languages.phrases import FIRST_WORD, WORD, Mentions, Openings, Phrases
 
 SECTIONS = (
     *("headings", "abbreviations", "see", "in", "shows", "things", "parts", "of", "law"),
     *("elsewhere", "above", "below", "never first", "never later", "exercises", "comments", "adverts"),
+    *("related", "promotion", "credits", "pictures"),
 )
 """What a file may hold; a section may be empty or missing."""
 NEVER = r"(?!)"
@@ -25,6 +26,7 @@ _SHORT = 5
 """Letters of words that many texts have."""
 _MARKS = {"#": _NUMBER, "@": _LETTER, "*": r"\w{1,20}", ",": ","}
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]")
+_ANY = re.compile(".")
 _CHARACTER = re.compile(r"[#@*]|[^#@*]+")
 
 
@@ -75,6 +77,36 @@ def rule(languages: tuple[str, ...], section: str) -> Phrases:
     return Phrases({word: re.compile("|".join(map(_pattern, phrases))) for word, phrases in by_word.items()})
 
 
+@cache
+def openings(languages: tuple[str, ...], section: str) -> Openings:
+    """The phrases of a section, ready to tell whether a line begins with one."""
+    by_word: dict[str, list[str]] = {}
+    others: list[str] = []
+    for phrase in phrases_of(languages, section):
+        first, _, following = phrase.partition(" ")
+        for way in () if _SPACELESS.search(phrase) else first.split("|"):
+            word = None if "*" in way or "#" in way else FIRST_WORD.match(way)
+            (by_word.setdefault(word[1], []) if word else others).append(_pattern(f"{way} {following}".strip()))
+    patterns = {word: re.compile("|".join(ways)) for word, ways in by_word.items()}
+    return Openings(patterns, re.compile("|".join(others) or NEVER), _spaceless(languages, section))
+
+
+@cache
+def mentions(languages: tuple[str, ...], section: str) -> Mentions:
+    """The phrases of a section, ready for a search in short lines."""
+    by_word: dict[str, list[str]] = {}
+    for phrase in phrases_of(languages, section):
+        if not _SPACELESS.search(phrase):
+            for way in _rarest(phrase, WORD):
+                by_word.setdefault(max(WORD.findall(way), key=len), []).append(_pattern(phrase))
+    patterns = {word: re.compile("|".join(ways)) for word, ways in by_word.items()}
+    return Mentions(patterns, _spaceless(languages, section))
+
+
+def _spaceless(languages: tuple[str, ...], section: str) -> re.Pattern[str]:
+    return re.compile("|".join(_pattern(p) for p in phrases_of(languages, section) if _SPACELESS.search(p)) or NEVER)
+
+
 def words_of(languages: tuple[str, ...], section: str) -> tuple[str, ...]:
     """Words of which each phrase of a section has one, few and long."""
     return tuple(_by_word(languages, section))
@@ -82,14 +114,17 @@ def words_of(languages: tuple[str, ...], section: str) -> tuple[str, ...]:
 
 @cache
 def _by_word(languages: tuple[str, ...], section: str) -> dict[str, list[str]]:
-    rarest: list[tuple[str, str]] = []
-    for phrase in phrases_of(languages, section):
-        tokens = [re.sub("[#@*]", "", token).split("|") for token in phrase.split()]
-        if written := [ways for ways in tokens if all(ways)]:
-            rarest.extend((word, phrase) for word in max(written, key=_rarity))
+    rarest = [(word, phrase) for phrase in phrases_of(languages, section) for word in _rarest(phrase)]
     words = {word for word, _ in rarest}
     least = sorted(word for word in words if not any(other in word for other in words - {word}))
     return {word: list(dict.fromkeys(phrase for whole, phrase in rarest if word in whole)) for word in least}
+
+
+def _rarest(phrase: str, kind: re.Pattern[str] = _ANY) -> list[str]:
+    """The word of a phrase that fewest texts have, in all ways to write it; none if each may be any word."""
+    tokens = [re.sub("[#@*]", "", token).split("|") for token in phrase.split()]
+    written = [ways for ways in tokens if all(map(kind.search, ways))]
+    return max(written, key=_rarity) if written else []
 
 
 def _rarity(ways: list[str]) -> tuple[bool, int]:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 _BEFORE = 80
 _AFTER = 80
 """Characters around such a word in which the pattern is searched. No phrase is longer."""
+WORD = re.compile(r"[^\W_]+")
+FIRST_WORD = re.compile(r"[\s>*_#\-–—•|+»«<\"'“‘„(\[¿¡]{0,12}([^\W_]+|©)")
+"""The beginning of a line with its first word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,45 @@ class Phrases:
                     stop = at + len(word) + _AFTER
                     at = text.find(word, at + len(word), end)
                 yield from pattern.finditer(text, begin, min(stop, end))
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Phrases that a line may begin with."""
+
+    patterns: Mapping[str, re.Pattern[str]]
+    """What is tried, by the first word of the line."""
+    others: re.Pattern[str]
+    """Phrases that begin with a number or with any word,"""
+    spaceless: re.Pattern[str]
+    """and those of scripts without spaces."""
+
+    def match(self, line: str) -> re.Match[str] | None:
+        """The phrase that a line in lower case begins with, marks of Markdown and quotation in front of it aside."""
+        word = FIRST_WORD.match(line)
+        if word is None:
+            return None
+        pattern, start = self.patterns.get(word[1]), word.start(1)
+        found = pattern.match(line, start) if pattern else None
+        found = found or self.others.match(line, start)
+        return found if found or line.isascii() else self.spaceless.match(line, start)
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Phrases to look for in lines: only those of which a line has a rare word are tried."""
+
+    patterns: Mapping[str, re.Pattern[str]]
+    spaceless: re.Pattern[str]
+
+    def search(self, line: str) -> re.Match[str] | None:
+        """A phrase in a line in lower case."""
+        words = WORD.findall(line)
+        if not self.patterns.keys().isdisjoint(words):
+            for word in self.patterns.keys() & set(words):
+                if found := self.patterns[word].search(line):
+                    return found
+        return None if line.isascii() else self.spaceless.search(line)
 
 
 def phrases(hold: str, *patterns: str) -> Phrases:

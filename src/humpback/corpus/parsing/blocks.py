@@ -45,6 +45,15 @@ _NO_TEXT = words("script style svg head rt rp rtc")
 _NOTE = re.compile(r"\[\w{1,4}\]")
 _STRUCK = words("del s strike")
 _RAISED = words("sup sub")
+_WHOLE = _NO_TEXT | _STRUCK | CODE
+"""Elements that may be written, or skipped, as a whole;"""
+_SET_BLOCKS = words("ol ul li dd dt blockquote hr")
+_PLAIN_BLOCKS = _BLOCKS - _SET_BLOCKS
+"""Blocks that are set apart in the text by more than a blank line, and those that are not;"""
+_FORMED = HEADERS | _SET_BLOCKS | _RAISED | frozenset(_MARKS) | {"br", REMOVED, "img", "q"}
+"""others whose beginning means something;"""
+_ENDED = HEADERS | _SET_BLOCKS | _RAISED | frozenset(_MARKS) | {"q", "a"}
+"""and those whose end does. All others are their text."""
 _SPOKEN, _ICON, _SMILEY = 30, 64, 6
 """Characters and pixels of a picture that stands for a word, an icon in a sentence; characters of a smiley."""
 _FILE = re.compile(r"\.\w{3,4}$")
@@ -91,17 +100,24 @@ class _Writer:
         """The blocks of a tree, in reading order."""
         walk = etree.iterwalk(root, events=("start", "end"))
         for event, element in walk:
-            if not isinstance(element.tag, str):
-                continue
+            tag = element.tag
             if event == "start":
-                if self._whole(element):
+                if tag in _WHOLE and self._whole(element):
                     walk.skip_subtree()
-                else:
+                    continue
+                if tag in _FORMED:
                     self._start(element)
+                elif tag in _PLAIN_BLOCKS and (self.line or self.header):
+                    self._flush()
+                if (text := element.text) and (self.line or not text.isspace()):
+                    self.line.append(text)
             else:
-                self._end(element)
-                if element is not root and element.tail:
-                    self.line.append(element.tail)
+                if tag in _ENDED:
+                    self._end(element)
+                elif tag in _PLAIN_BLOCKS:
+                    self._end_block()
+                if (text := element.tail) and (self.line or not text.isspace()) and element is not root:
+                    self.line.append(text)
         self._flush()
         self._close_group()
         return self.blocks
@@ -135,23 +151,22 @@ class _Writer:
             self._flush()
             if not self.header:
                 self.header = tag
-        elif tag in _BLOCKS or tag in ("blockquote", "hr"):
+        elif tag in _SET_BLOCKS:
             self._flush()
             self._open(element)
         elif tag == "br":
             self.line.append(_BREAK)
         elif tag == REMOVED:
-            if not self.line or "".join(self.line).isspace():
+            if self.line:
+                self.line.append(" ")
+            else:
                 self.gone = len(self.blocks)
-            self.line.append(" ")
         elif tag == "img":
             self._picture(element)
         elif tag == "q":
             self.line.append('"')
         elif tag in _RAISED or (tag in _MARKS and not self.header and len(self.marks) < _MAX_MARKS):
             self.marks.append((tag, len(self.line)))
-        if element.text:
-            self.line.append(element.text)
 
     def _picture(self, element: etree._Element) -> None:
         """Puts the text of a picture in its place where it stands for a word of a sentence, or for a smiley."""
@@ -203,23 +218,30 @@ class _Writer:
         tag = element.tag
         if tag == self.header:
             self._end_header(tag)
-        elif tag in _BLOCKS or tag == "blockquote":
+        elif tag in _SET_BLOCKS:
             self._flush(bold=tag == "dt")
             if tag in ("li", "blockquote", "dd"):
                 self._unindent()
             if tag in ("ul", "ol") and self.lists:
                 self.lists.pop()
-            if not self.indents and not self.lists:
-                self._close_group()
+            self._end_block()
         elif tag in _MARKS:
             self._mark(tag)
         elif tag in _RAISED:
             self._raise(element)
         elif tag == "q":
             self.line.append('"')
-        elif tag == "a" and self.line and _NOTE.fullmatch(self.line[-1]) and "#" in element.get("href", ""):
+        elif (
+            self.line and self.line[-1][:1] == "[" and _NOTE.fullmatch(self.line[-1]) and "#" in element.get("href", "")
+        ):
             attached = "".join(self.line[-_NEAR:-1])[-1:].strip()
             self.line[-1] = "" if attached else self.line[-1]
+
+    def _end_block(self) -> None:
+        if self.line or self.header:
+            self._flush()
+        if self.group and not self.indents and not self.lists:
+            self._close_group()
 
     def _end_header(self, tag: str) -> None:
         title = without_references(" ".join("".join(self.line).replace(_BREAK, " ").split()))

@@ -25,6 +25,8 @@ INLINE = words(
 )
 HEADERS = words("h1 h2 h3 h4 h5 h6")
 SECTIONS = words("main article")
+PARTS = words("li dt dd tr td th thead tbody tfoot")
+"""Parts of lists and tables."""
 PANELS = words("div section article li tr figure details")
 
 
@@ -56,9 +58,11 @@ class Says:
     """It holds a picture and what is written below it."""
     DATE = 8192
     """It says when something was published."""
+    DIALOG = 16384
+    """It lies over the page: a login, a question about cookies."""
 
 
-_ALL = 2 * Says.DATE - 1
+_ALL = 2 * Says.DIALOG - 1
 
 
 _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
@@ -85,9 +89,10 @@ _LISTS: tuple[tuple[int, frozenset[str]], ...] = (
     (Says.RELATED, words("related recommended recommendation recommendations taboola outbrain")),
     (Says.TEASER, words("teaser teasers")),
     (Says.PICTURE, words("image img photo picture bild foto")),
+    (Says.DIALOG, words("modal dialog popup overlay cookie cookies consent gdpr login")),
     (Says.DATE, words("date dateline datum pubdate timestamp datetime published")),
 )
-_OWNER, _PLACE, _SEEN, _UNSEEN, _OTHER, _PAGES, _BELOW = (1 << bit for bit in range(16, 23))
+_OWNER, _PLACE, _SEEN, _UNSEEN, _OTHER, _PAGES, _BELOW = (1 << bit for bit in range(17, 24))
 """Words with a meaning only in pairs: 'article' and 'body', 'screen' and 'only'."""
 _LISTS += (
     (_OWNER, words("article post story entry main blog news")),
@@ -99,7 +104,8 @@ _LISTS += (
     (_BELOW, words("subtitle description descriptif legend copyright source credits")),
 )
 _SAYS = {word: sum(flag for flag, listed in _LISTS if word in listed) for _, names in _LISTS for word in names}
-_READ = words("class id style role hidden aria-hidden itemprop")
+TELLING = words("style role hidden aria-hidden itemprop")
+"""Attributes besides names that say something."""
 _ROLES = {
     "main": Says.BODY,
     **dict.fromkeys(words("navigation banner contentinfo complementary search dialog menu menubar"), Says.FURNITURE),
@@ -111,34 +117,27 @@ _RESPONSIVE = re.compile(
     r"large|print|screen-\w+)(?![A-Za-z])\S*|(?<!\S)hidden(?=\s(?:.*\s)?(?:sm|md|lg|x?xl|2xl):(?:block|flex|grid|inline|table))"
 )
 """Classes that hide something on screens of one size, or on paper."""
+_LABEL_HIDDEN = re.compile(r"label-{1,2}hidden")
+"""What content management calls a field whose label alone is hidden."""
 _BUILDER = re.compile(r"(?:elementor|siteorigin|so)-widget|(?<!\S)so-panel\s+widget(?:\s+widget_\S+)?")
 """What page builders call all that they place."""
 _STATE = re.compile(
     r"hid|active|show|current|open|clos|collaps|visib|selected|fade|(?:^|-)in$|first|last|\d", re.IGNORECASE
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_LONGEST = 400
+LONGEST = 400
 """Characters of a list of names that are read."""
 
 
-def attributes_say(element: etree._Element) -> int:
-    """The meaning of the attributes of an element, as bits of `Says`."""
-    says = 0
-    for name, value in element.items():
-        if name not in _READ:
-            continue
-        if name == "class" or name == "id":
-            says |= names_say(value[:_LONGEST])
-        elif name == "style":
-            if "i" in value and _HIDDEN.search(value[:_LONGEST]):
-                says |= Says.HIDDEN
-        elif name == "role":
-            says |= _ROLES.get(value, 0)
-        elif name == "hidden" or (name == "aria-hidden" and value == "true"):
-            says |= Says.HIDDEN
-        elif value == "articleBody":
-            says |= Says.BODY
-    return says
+def attribute_says(name: str, value: str) -> int:
+    """The meaning of one of the `TELLING` attributes, as bits of `Says`."""
+    if name == "style":
+        return Says.HIDDEN if "i" in value and _HIDDEN.search(value[:LONGEST]) else 0
+    if name == "role":
+        return _ROLES.get(value, 0)
+    if name == "hidden" or (name == "aria-hidden" and value == "true"):
+        return Says.HIDDEN
+    return Says.BODY if value == "articleBody" else 0
 
 
 @lru_cache(maxsize=1 << 14)
@@ -146,7 +145,7 @@ def names_say(label: str) -> int:
     """The meaning of a class or an id, as bits of `Says`."""
     says = 0
     if "hid" in label:
-        label = _RESPONSIVE.sub("", label)
+        label = _LABEL_HIDDEN.sub("", _RESPONSIVE.sub("", label))
     for word in _WORD.findall(_BUILDER.sub("", label) if "widget" in label else label):
         says |= _SAYS.get(word.lower(), 0)
     if says & _OWNER and says & _PLACE:

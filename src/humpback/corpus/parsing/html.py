@@ -15,7 +15,9 @@ from humpback.corpus.parsing.blocks import blocks_of, leads_nowhere
 from humpback.corpus.parsing.boilerplate import INLINE
 from humpback.corpus.parsing.content import main_content
 from humpback.corpus.parsing.formulas import write_formulas
-from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, clean, words
+from humpback.corpus.parsing.outline import lay_out
+from humpback.corpus.parsing.page_words import without_page_words
+from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, clean, is_clean, words
 from humpback.corpus.parsing.unseen import revealed
 
 _BEHIND = re.compile(r"\s*[|·•»«<>]|\s+[-–—]\s")
@@ -68,7 +70,8 @@ def parse_html(text: str) -> Page:
 
 def _content(root: etree._Element) -> list[Block]:
     write_formulas(root)
-    blocks = _cleaned(blocks_of(main_content(root)))
+    tree = lay_out(root)  # kept until the blocks are written: its elements need not be looked up again
+    blocks = without_page_words(_cleaned(blocks_of(main_content(tree))))
     if any(isinstance(block, str) for block in blocks):
         while len(blocks) > 1 and leads_nowhere(blocks[-1]):
             # What stood under it was removed: links to other pages, the form for comments.
@@ -94,10 +97,10 @@ def parse_fragment(text: str) -> list[Block]:
 
 def _cleaned(blocks: list[Block]) -> list[Block]:
     """Blocks without the invisible characters that stand in a page by their names."""
-    cleaned = (
-        Header(b.level, clean(b.title)) if isinstance(b, Header) else b if b.isascii() else clean(b) for b in blocks
-    )
-    return [block for block in cleaned if isinstance(block, Header) or block.strip()]
+    texts = [block if isinstance(block, str) else block.title for block in blocks]
+    if not is_clean("".join(texts)):
+        blocks = [clean(b) if isinstance(b, str) else Header(b.level, clean(b.title)) for b in blocks]
+    return [block for block in blocks if isinstance(block, Header) or block.strip()]
 
 
 def _parse(text: str) -> etree._Element | None:
@@ -113,7 +116,9 @@ def _parse(text: str) -> etree._Element | None:
 
 
 def _tree(text: str) -> etree._Element | None:
-    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+    parser = etree.HTMLParser(
+        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, collect_ids=False
+    )
     try:
         root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as error:

@@ -6,12 +6,12 @@ follow it, so sums are computed from the last element to the first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import accumulate, islice
 
 from lxml import etree
 
-from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, NEVER, attributes_say
+from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, LONGEST, NEVER, TELLING, attribute_says, names_say
 from humpback.corpus.parsing.sections import words
 
 REMOVED = "removed"
@@ -21,9 +21,13 @@ RUN = 60
 """Text that stands directly in an element counts as a paragraph from this many characters on."""
 LOOK = 16
 """Elements that are examined at the beginning of an element: a long header cannot make the work quadratic."""
+_BARE = words("br hr wbr source col")
+"""Elements without text, whose names say nothing."""
 _CODE = words("code pre tt kbd samp")
 _ADDRESSES = ("http://", "https://", "www.")
 _TITLE_LINKED = 0.8
+_OPENING = 200
+"""Characters of the text of an element that are looked at to tell whether it begins with text."""
 
 
 @dataclass(slots=True)
@@ -36,7 +40,11 @@ class Tree:
     says: list[int]
     direct: list[int]
     """Characters directly in the element."""
+    ends: list[int]
+    """The place behind the element and all that is in it."""
     removed: bytearray
+    before: list[int] = field(default_factory=list)
+    """Characters in front of each element on the page, counted when `text_before` is asked first."""
 
 
 @dataclass(slots=True)
@@ -56,37 +64,54 @@ def lay_out(root: etree._Element) -> Tree:
     Some anchors are ordinary text and count as `span`: without a target, with an address as text, and in code, where
     they link the names of functions.
     """
+    _empty(root)
+    elements: list[etree._Element] = []
+    tags: list[str] = []
+    parents, says, direct, ends, above = list[int](), list[int](), list[int](), list[int](), list[int]()
+    for element in root.iter():
+        around = element.getparent()
+        while above and elements[above[-1]] is not around:
+            ends[above.pop()] = len(elements)
+        tag, text, meaning, is_link = element.tag, element.tail, 0, False
+        parent = above[-1] if above else -1
+        if text and above:
+            direct[parent] += len(text.strip())
+        if tag == REMOVED:
+            continue
+        # Every element comes by here, so what is asked of its attributes is written out.
+        for name, value in () if tag in _BARE else element.items():
+            if name == "class" or name == "id":
+                meaning |= names_say(value[:LONGEST])
+            elif name == "href":
+                is_link = True
+            elif name in TELLING:
+                meaning |= attribute_says(name, value)
+        text = element.text
+        if tag == "a" and not (is_link and _leads(text, tags[parent] if above else "")):
+            tag = "span"
+        above.append(len(elements))
+        elements.append(element)
+        tags.append(tag)
+        parents.append(parent)
+        says.append(meaning)
+        direct.append(len(text.strip()) if text else 0)
+        ends.append(0)
+    for index in above:
+        ends[index] = len(elements)
+    return Tree(elements, tags, parents, says, direct, ends, bytearray(len(elements)))
+
+
+def _empty(root: etree._Element) -> None:
+    """Empties what never holds content, and frames without a text."""
     etree.strip_elements(root, *NEVER, with_tail=False)
     for frame in [*root.iter(*FRAMES)]:
         if next(frame.iter("p", "main", "article"), None) is None:
             take_out(frame)
-    elements: list[etree._Element] = []
-    tags: list[str] = []
-    parents: list[int] = []
-    says: list[int] = []
-    direct: list[int] = []
-    places: dict[etree._Element | None, int] = {None: -1}
-    for element in root.iter():
-        tag, text = element.tag, element.tail
-        parent = places[element.getparent()]
-        if text and parent >= 0:
-            direct[parent] += len(text.strip())
-        if tag == REMOVED:
-            continue
-        places[element] = len(elements)
-        elements.append(element)
-        if tag == "a" and ((parent >= 0 and tags[parent] in _CODE) or not _is_link(element)):
-            tag = "span"
-        tags.append(tag)
-        parents.append(parent)
-        says.append(attributes_say(element))
-        text = element.text
-        direct.append(len(text.strip()) if text else 0)
-    return Tree(elements, tags, parents, says, direct, bytearray(len(elements)))
 
 
-def _is_link(element: etree._Element) -> bool:
-    return element.get("href") is not None and not (element.text or "").lstrip().startswith(_ADDRESSES)
+def _leads(text: str | None, around: str) -> bool:
+    """Whether an anchor with this text, in an element with this tag, is a link that a reader would follow."""
+    return around not in _CODE and not (text and text.lstrip().startswith(_ADDRESSES))
 
 
 def take_out(element: etree._Element) -> None:
@@ -105,13 +130,15 @@ def add_up(tree: Tree) -> Sums:
         if removed[index]:
             continue
         tag, length = tags[index], text[index]
-        if tag == "a":
+        if not length:
+            if tag not in HEADERS and not headers[index]:
+                continue
+        elif tag == "a":
             linked[index] = length
         elif tag in PARAGRAPHS:
-            paragraphs[index] = max(0, length - 2 * linked[index])
+            paragraphs[index] = length - 2 * linked[index] if length > 2 * linked[index] else 0
         elif tag in HEADERS:
-            headers[index] = 1
-            if length and linked[index] > _TITLE_LINKED * length and _leads_away(tree.elements[index]):
+            if linked[index] > _TITLE_LINKED * length and _leads_away(tree.elements[index]):
                 cards[index] = 1
         elif direct[index] >= RUN:
             paragraphs[index] += direct[index]
@@ -119,11 +146,28 @@ def add_up(tree: Tree) -> Sums:
         text[parent] += length
         linked[parent] += linked[index]
         paragraphs[parent] += paragraphs[index]
-        headers[parent] += headers[index]
-        cards[parent] += cards[index]
+        if tag in HEADERS:
+            headers[index] = 1
+        if headers[index]:
+            headers[parent] += headers[index]
+            cards[parent] += cards[index]
     return Sums(text, linked, paragraphs, headers, cards)
 
 
 def _leads_away(header: etree._Element) -> bool:
     link = next((element for element in islice(header.iter(), LOOK) if element.tag == "a"), None)
     return link is not None and not link.get("href", "#").startswith("#")
+
+
+def text_before(tree: Tree, index: int) -> bool:
+    """Whether there is text in front of an element in its parent."""
+    if not tree.before:
+        chars = (0 if removed else count for count, removed in zip(tree.direct, tree.removed, strict=True))
+        tree.before = [0, *accumulate(chars)]
+    parent = tree.parents[index]
+    return tree.before[index] > tree.before[parent + 1] or bool((tree.elements[parent].text or "")[:_OPENING].strip())
+
+
+def ends_sentence(element: etree._Element) -> bool:
+    """Whether the text of an element ends with the end of a sentence."""
+    return "".join(element.itertext()).rstrip().endswith((".", "!", "?", "…", '."', ".”"))

@@ -15,6 +15,10 @@ EXCERPT_CHARS = 200
 """Characters of a dropped text that the drop ledger shows."""
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_UNCLEAN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ud800-\udfffÃÂâðÐ]"
+)
 _JOINERS = "\u200c\u200d"
 _BYTES = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
 _BYTES |= {chr(byte): byte for byte in range(0x80, 0xA0)}
@@ -74,6 +78,11 @@ class Section:
 def words(text: str) -> frozenset[str]:
     """The words of a text as a set: how lists of tags and names are written down."""
     return frozenset(text.split())
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text has nothing that `clean` would change."""
+    return not (_CONTROL if text.isascii() else _UNCLEAN).search(text)
 
 
 def clean(text: str) -> str:

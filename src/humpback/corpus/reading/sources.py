@@ -86,6 +86,7 @@ def _selection(settings: CorpusSettings) -> Selection:
         unknown_ending_hint="set corpus.format",
         last_resort=_RARELY_DOCUMENTS,
         folder_in_name=True,
+        packaged="documents",
         exclude=settings.exclude,
     )
 

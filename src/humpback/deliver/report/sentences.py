@@ -27,9 +27,9 @@ def direction_warning(directions: tuple[DirectionSummary, ...]) -> str:
     if not directions or directions[0].transfer >= LEAST_TRANSFER:
         return ""
     return (
-        f"The direction that segments were chosen by hardly finds held-back seed answers (AUROC "
-        f"{_short(directions[0].transfer)}), so that they resemble the seed little. Give more seed pairs, or set "
-        "corpus.choose.share to 1."
+        f"The direction that segments were chosen by hardly tells held-back seed answers from the corpus (AUROC "
+        f"{_short(directions[0].transfer)}). Where most of the corpus answers something, that is so, and "
+        "corpus.choose.share may be 1. Else what was chosen resembles the seed little: give more seed pairs."
     )
 
 

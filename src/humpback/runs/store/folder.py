@@ -44,6 +44,7 @@ MAX_WINDOWS = 1_000_000
 MAX_ROWS = 1 << 20
 """Records that one shard may have."""
 _COUNTS = "humpback.counts"
+_POSITION = "humpback.position"
 _MODEL = "model/"
 _FINISHED = ("part-*.parquet", "dropped/part-*.parquet", f"{_MODEL}*")
 """What a finished stage has left beside its records of itself."""
@@ -196,6 +197,19 @@ class StageFolder:
         """How many shards of a part are done."""
         return next(window for window in count() if not self.has(shard_of(part, window)))
 
+    def position(self, part: int) -> tuple[int, int]:
+        """Where a part goes on: the `position` of its last committed shard.
+
+        Raises:
+            StoreError: That shard is damaged.
+        """
+        windows = self.windows(part)
+        if not windows:
+            return 0, 0
+        ((_, footer),) = self._footers([self._part(shard_of(part, windows - 1)).name])
+        documents, records = json.loads((footer.metadata or {})[_POSITION.encode()])
+        return documents, records
+
     def end(self, part: int) -> None:
         """Notes that a part has no more shards than are done."""
         make_folder(self.path / "ended")
@@ -229,7 +243,7 @@ class StageFolder:
             write_bytes(ledger, sealed_parquet(table_of(outcome.dropped, Dropped), {}))
         else:
             ledger.unlink(missing_ok=True)
-        notes = {_COUNTS: json.dumps(asdict(counts))}
+        notes = {_COUNTS: json.dumps(asdict(counts)), _POSITION: json.dumps(outcome.position)}
         write_bytes(self._part(index), sealed_parquet(table_of(outcome.kept, kind), notes))
         return counts
 
