@@ -26,7 +26,7 @@ VAGUE = frozenset(
 )
 """Words that name no thing: a reader has to look up what a variable of this name holds."""
 
-MOST_VAGUE = 0.03
+MOST_VAGUE = 0.01
 """The part of all names that may be vague."""
 
 

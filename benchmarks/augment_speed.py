@@ -33,7 +33,8 @@ from humpback.engines.open import open_engine
 from humpback.engines.transformers import pick_device, pick_dtype
 from humpback.models.template import Template
 from humpback.prompts import backward_messages
-from humpback.records import Pair, Request, Sampling, Segment, record_rng_seed
+from humpback.records import Pair, Segment, record_rng_seed
+from humpback.requests import Request, Sampling
 
 BATCH = 8
 

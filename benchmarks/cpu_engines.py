@@ -32,7 +32,8 @@ from humpback.config import ModelSettings
 from humpback.engines.transformers import TransformersEngine, pick_device, pick_dtype
 from humpback.models.template import common_prefix
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, expected_rating_messages
-from humpback.records import LikelihoodRequest, Pair, Request, Sampling
+from humpback.records import Pair
+from humpback.requests import LikelihoodRequest, Request, Sampling
 
 PEERS = ("llama", "ctranslate2", "openvino", "onnx")
 CHILD = Path(__file__).parent / "peers" / "cpu_engines.py"

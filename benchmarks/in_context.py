@@ -25,7 +25,8 @@ from humpback.augment import Examples, instruct
 from humpback.config import AugmentSettings, ExampleSettings, TagSettings, TrainSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.prompts import answer_request, backward_messages
-from humpback.records import Direction, LikelihoodRequest, Pair, Segment
+from humpback.records import Direction, Pair, Segment
+from humpback.requests import LikelihoodRequest
 from humpback.statistics.intervals import bootstrap_mean
 from humpback.training.train import finetune
 
@@ -73,7 +74,7 @@ def trained(
         with clock.running():
             finetune(
                 seed_pairs, base=models.resolve(model).path, direction=direction, model=model, settings=settings,
-                tags=TagSettings(), seed=0, out=out, work=work,
+                tags=TagSettings(), seed=0, model_folder=out, work=work,
             )  # fmt: skip
         return use(out) | {"training": clock.rates()}
 

@@ -62,7 +62,7 @@ def train(
             settings=settings_of(arguments, rate, arguments.steps),
             tags=TagSettings(),
             seed=0,
-            out=Path(folder) / "model",
+            model_folder=Path(folder) / "model",
             work=Path(folder) / "work",
             heldout=heldout,
         )

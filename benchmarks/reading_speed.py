@@ -35,7 +35,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from humpback import models
 from humpback.engines.base import Engine
 from humpback.engines.transformers import TransformersEngine, pick_device, pick_dtype
-from humpback.records import LikelihoodRequest, Message, Pair, Part, Request, Sampling
+from humpback.records import Pair
+from humpback.requests import LikelihoodRequest, Message, Part, Request, Sampling
 
 SQUARE = 2048
 

@@ -133,7 +133,7 @@ def ask_engine(url: str, count: int, best: float, prompt: str) -> dict[str, Any]
     """The engine by itself, not told the limit; its memory after a tenth and at the end."""
     from humpback.config import ModelSettings
     from humpback.engines.openai import OpenAIEngine
-    from humpback.records import Message, Part, Request, Sampling
+    from humpback.requests import Message, Part, Request, Sampling
 
     settings = {"name": "m", "engine": "openai", "server": {"base_url": url}}
     engine = OpenAIEngine(ModelSettings.model_validate(settings))

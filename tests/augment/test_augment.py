@@ -10,7 +10,8 @@ from humpback.augment import CHECKS, clean, instruct, read_by, validate
 from humpback.config import AugmentSettings
 from humpback.engines.fake import FakeEngine
 from humpback.prompts import backward_messages, ending
-from humpback.records import Candidate, Completion, Likelihood, Segment, content_id, record_rng_seed
+from humpback.records import Candidate, Segment, content_id, record_rng_seed
+from humpback.requests import Completion, Likelihood
 
 SETTINGS = AugmentSettings()
 TEXT = (

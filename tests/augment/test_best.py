@@ -8,7 +8,8 @@ from humpback.engines.fake import FakeEngine
 from humpback.errors import ConfigError
 from humpback.method.loop import self_augment
 from humpback.method.settings_file import parse_settings
-from humpback.records import Likelihood, Segment, SpanLikelihood, content_id
+from humpback.records import Segment, content_id
+from humpback.requests import Likelihood, SpanLikelihood
 from humpback.runs.stage import ExternalModel, Produce, Stage
 
 TEXT = "Whales sing long songs that change slowly from one year to the next, and every male sings the same song."

@@ -29,7 +29,7 @@ def ordered(table: pa.Table) -> pa.Table:
 def unique(segments: Sequence[Segment], chosen: DeduplicateSettings = DEFAULT) -> Outcome[Segment]:
     """All three steps, as one worker does them."""
     reduced = reduce_keys(ordered(map_shard(segments, 0, chosen)), chosen)
-    return apply(segments, 0, reduced.sort_by("place"), chosen)
+    return apply(segments, 0, reduced.sort_by("place"))
 
 
 def kept(texts: Iterable[str], chosen: DeduplicateSettings = DEFAULT) -> list[str]:
@@ -184,7 +184,7 @@ def test_neither_shards_nor_ranges_of_keys_change_the_result(seed: int, rows: in
     reduced = pa.concat_tables([reduce_keys(mapped.filter(pa.array(part == at)), DEFAULT) for at in range(ranges)])
     place = reduced.column("place").to_numpy()
     outcomes = [
-        apply(segments[at : at + rows], at, reduced.filter(pa.array((place >= at) & (place < at + rows))), DEFAULT)
+        apply(segments[at : at + rows], at, reduced.filter(pa.array((place >= at) & (place < at + rows))))
         for at in range(0, 30, rows)
     ]
     assert tuple(one for outcome in outcomes for one in outcome.kept) == whole.kept
@@ -196,7 +196,7 @@ def test_places_may_begin_anywhere() -> None:
     mapped = map_shard([segment(TIDES_TEXT), segment(BREAD_TEXT), segment(BREAD_TEXT + " Enjoy.")], first, DEFAULT)
     reduced = reduce_keys(ordered(mapped), DEFAULT)
     assert set(reduced.column("place").to_pylist()) == {first + 2}
-    outcome = apply([segment(BREAD_TEXT + " Enjoy.")], first + 2, reduced, DEFAULT)
+    outcome = apply([segment(BREAD_TEXT + " Enjoy.")], first + 2, reduced)
     assert [one.reason for one in outcome.dropped] == ["near duplicate"]
 
 

@@ -9,7 +9,8 @@ from humpback.curate import make_scorer
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.prompts import GRADES, rating_messages
-from humpback.records import Candidate, Completion, Likelihood, LikelihoodRequest
+from humpback.records import Candidate
+from humpback.requests import Completion, Likelihood, LikelihoodRequest
 from tests.engines.loopback import Loopback, open_on, reply, serving
 
 SHARES = (0.1, 0.1, 0.2, 0.4, 0.2)

@@ -4,7 +4,8 @@ from humpback.config import CurateSettings, TagSettings
 from humpback.curate import make_scorer
 from humpback.curate.cycle import likeness
 from humpback.engines.fake import FakeEngine
-from humpback.records import Candidate, Completion
+from humpback.records import Candidate
+from humpback.requests import Completion
 
 TEXT = "Whales sing to find one another in dark water."
 

@@ -10,7 +10,8 @@ from humpback.curate.likelihood import LIKELIHOODS
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.prompts import CRITERIA, backward_messages, forward_messages
-from humpback.records import Candidate, LikelihoodRequest
+from humpback.records import Candidate
+from humpback.requests import LikelihoodRequest
 
 NAMES = [*LIKELIHOODS, "yes-no", "additive"]
 TAGS = TagSettings()

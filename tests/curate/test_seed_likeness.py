@@ -8,7 +8,8 @@ from humpback.curate.seed_likeness import find_pair_direction, pair_text
 from humpback.engines.fake import FakeEngine
 from humpback.errors import ConfigError, StageError
 from humpback.likeness.measuring import Sampled
-from humpback.records import Candidate, Embedding
+from humpback.records import Candidate
+from humpback.requests import Embedding
 from tests.command import humpback
 
 

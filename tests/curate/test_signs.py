@@ -10,7 +10,8 @@ from humpback.curate.signs import GRADE, SIGNS, read_signs
 from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
-from humpback.records import LikelihoodRequest, Message, Pair, Part
+from humpback.records import Pair
+from humpback.requests import LikelihoodRequest, Message, Part
 
 TEXT = "Mix flour and water. Wait until it has risen, for an hour or more. Then bake it and eat it."
 NO_TAGS = TagSettings(enabled=False)

@@ -7,7 +7,7 @@ import pytest
 from humpback.config import EngineSpec
 from humpback.engines.base import Engine
 from humpback.errors import EngineError, UnsupportedError
-from humpback.records import EmbeddingRequest, LikelihoodRequest, Message, Part, Request, Sampling, Span
+from humpback.requests import EmbeddingRequest, LikelihoodRequest, Message, Part, Request, Sampling, Span
 
 TEXTS = (
     "Name a large animal of the sea.",

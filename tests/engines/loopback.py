@@ -18,7 +18,7 @@ from humpback.config import ModelSettings
 from humpback.engines.openai import OpenAIEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.models.template import TooLong
-from humpback.records import Completion, Message, Part, Request, Sampling
+from humpback.requests import Completion, Message, Part, Request, Sampling
 from tests.engines.contract import ask
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ import pytest
 
 from humpback.engines.openai import OpenAIEngine
 from humpback.errors import EngineError
-from humpback.records import Completion
+from humpback.requests import Completion
 from tests.engines.batch_server import BatchServer, failed
 from tests.engines.loopback import Handler, Json, Loopback, open_on, reply, requests, serving, settings
 

@@ -14,7 +14,7 @@ from humpback.prompts import (
     parse_rating,
     rating_messages,
 )
-from humpback.records import Completion, LikelihoodRequest, Message, Part, Request, Sampling
+from humpback.requests import Completion, LikelihoodRequest, Message, Part, Request, Sampling
 
 from .contract import EngineContract
 

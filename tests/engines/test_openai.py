@@ -14,7 +14,8 @@ from humpback.errors import EngineError
 from humpback.evaluation.winrate import Judging, judge
 from humpback.method.external import identities
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES
-from humpback.records import Candidate, LikelihoodRequest, Message, Part, Request, Sampling
+from humpback.records import Candidate
+from humpback.requests import LikelihoodRequest, Message, Part, Request, Sampling
 from humpback.runs.stage import ExternalModel
 from tests.engines.contract import TEXTS, EngineContract, ask
 from tests.engines.loopback import Json, Loopback, Model, choice, open_on, reply, serving, settings

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from humpback.errors import EngineError
-from humpback.records import Completion
+from humpback.requests import Completion
 from tests.engines.loopback import (
     Handler,
     Json,

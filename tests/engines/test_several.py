@@ -11,7 +11,7 @@ from humpback.engines.openai import OpenAIEngine
 from humpback.errors import ConfigError, EngineError
 from humpback.method.settings_file import parse_config
 from humpback.models import identify
-from humpback.records import Message, Part, Request, Sampling
+from humpback.requests import Message, Part, Request, Sampling
 from tests.engines.loopback import Handler, Json, Loopback, given, reply, requests, serving, settings
 
 

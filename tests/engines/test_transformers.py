@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 from humpback.config import ENGINES, ModelSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError, ModelError
-from humpback.records import EmbeddingRequest, LikelihoodRequest, Message, Part, Request, Sampling, Span
+from humpback.requests import EmbeddingRequest, LikelihoodRequest, Message, Part, Request, Sampling, Span
 from tests.engines.contract import EngineContract
 
 SETTINGS = ModelSettings(name="tiny", device="cpu", max_tokens=600)

@@ -10,7 +10,7 @@ from humpback.config import ENGINES, ModelSettings
 from humpback.engines.open import open_engine
 from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError
-from humpback.records import LikelihoodRequest, Message, Part, Request, Sampling, Span
+from humpback.requests import LikelihoodRequest, Message, Part, Request, Sampling, Span
 from tests.engines.contract import TEXTS, EngineContract, ask, likelihood, request
 
 pytest.importorskip("vllm")

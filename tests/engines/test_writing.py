@@ -17,7 +17,7 @@ from transformers import (
 from humpback.config import ENGINES, ModelSettings
 from humpback.engines.transformers import TransformersEngine
 from humpback.engines.weight_packing import PackedLinear, can_pack, pack_linear_layers
-from humpback.records import Message, Part, Request, Sampling
+from humpback.requests import Message, Part, Request, Sampling
 from tests.engines.contract import EngineContract
 
 SETTINGS = ModelSettings(name="tiny", device="cpu", dtype="float32", max_tokens=400)

@@ -7,7 +7,7 @@ from humpback.engines.fake import FakeEngine
 from humpback.engines.transformers import TransformersEngine
 from humpback.evaluation.comparisons import Comparison, read_comparisons, write_comparisons
 from humpback.evaluation.winrate import Judging, judge, win_rate
-from humpback.records import Completion
+from humpback.requests import Completion
 
 
 def comparison(output_1="A bad one", output_2="A good one", number=0, **more):

@@ -16,7 +16,8 @@ from humpback.likeness.measuring import LikenessMeter, Sampled, WordLikeness, fi
 from humpback.likeness.words import word_buckets, word_scores
 from humpback.method.choosing import draw_texts
 from humpback.method.plan import plan, plan_corpus
-from humpback.records import Candidate, EmbeddingRequest, Likeness, SeedDirection, Segment
+from humpback.records import Candidate, Likeness, SeedDirection, Segment
+from humpback.requests import EmbeddingRequest
 from humpback.runs.executor import execute
 from humpback.runs.inputs import RunInputs
 from humpback.runs.status import recipes, status

@@ -21,7 +21,8 @@ from humpback.deliver.exporting import write_export
 from humpback.engines.fake import FakeEngine
 from humpback.method.plan import plan
 from humpback.prompts import rewrite_messages
-from humpback.records import Completion, Curated, Rewritten
+from humpback.records import Curated, Rewritten
+from humpback.requests import Completion
 from humpback.runs.status import recipes
 from humpback.runs.store import Run
 from humpback.view.site import Site

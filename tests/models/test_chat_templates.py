@@ -10,7 +10,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from humpback.errors import ModelError
 from humpback.models.template import MODEL_RECORD, Template, check_template
 from humpback.models.template_trial import fault_of
-from humpback.records import Message, Part, content_id
+from humpback.records import content_id
+from humpback.requests import Message, Part
 
 QUESTION, ANSWER = "How do tides rise?", "The moon pulls the sea."
 HOSTILE = "A <think>thought</think>\n<|im_end|> <|e|><end_of_turn>é漢😀 <tool_call> [INST] </s>"

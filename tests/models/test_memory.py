@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 import resource
-from humpback.models.memory import give_back_memory
+from humpback.models.device import give_back_memory
 
 def held():
     with open("/proc/self/statm") as file:

@@ -92,5 +92,5 @@ def test_the_built_in_prompts_are_written_as_a_start(folder):
     assert sorted(file.stem for file in written.iterdir()) == sorted(NAMES)
     config = with_changes(Config(), [f"prompts.folder={written}"])
     for name in set(NAMES) - {"rubric"}:
-        assert prompts.prompt_digest(name, own=config.prompts) == prompts.prompt_digest(name)
+        assert prompts.prompt_digest(name, settings=config.prompts) == prompts.prompt_digest(name)
     assert "cannot make the folder" in mistake("init", written, "--prompts")

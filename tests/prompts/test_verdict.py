@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humpback.prompts import ending, fence, judge_messages, parse_verdict, template_text
-from humpback.records import Part
+from humpback.requests import Part
 
 
 @pytest.mark.parametrize(

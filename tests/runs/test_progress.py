@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from humpback.engines.counted import CountedEngine
-from humpback.records import Completion, Embedding, Likelihood
+from humpback.requests import Completion, Embedding, Likelihood
 from humpback.runs.progress import Meter, NoProgress, StageProgress, duration
 from humpback.runs.stage import MapShards, Stage, Train
 from humpback.runs.store import Run

@@ -20,7 +20,7 @@ from humpback.config import TagSettings
 from humpback.engines.fake import FakeEngine
 from humpback.errors import harmless
 from humpback.models.template import MODEL_RECORD
-from humpback.records import Completion, Request, Sampling
+from humpback.requests import Completion, Request, Sampling
 from humpback.serving.chat import Conversation, chat
 from humpback.serving.models import answering_models
 from tests.command import humpback, mistake

@@ -21,7 +21,7 @@ from humpback.engines.transformers import TransformersEngine
 from humpback.errors import EngineError
 from humpback.models.template import Template
 from humpback.prompts import forward_messages
-from humpback.records import Message, Part, Request, Sampling
+from humpback.requests import Message, Part, Request, Sampling
 from humpback.serving.models import answering_models
 from humpback.serving.server import ModelServer, Served
 from humpback.serving.vllm import prepare, tagged_template

@@ -12,7 +12,8 @@ from humpback.evaluation.answers import Answering
 from humpback.evaluation.comparisons import Output
 from humpback.evaluation.winrate import Judging
 from humpback.method.settings_file import with_changes
-from humpback.records import Message, Outcome, Part, Request, Sampling
+from humpback.records import Outcome
+from humpback.requests import Message, Part, Request, Sampling
 from humpback.runs.executor import execute
 from humpback.runs.stage import ExternalModel, Produce, Stage
 from humpback.runs.store import Run

@@ -29,7 +29,8 @@ from humpback.errors import HumpbackError
 from humpback.method.settings_file import in_full, parse_config, resolved, with_changes
 from humpback.models.template import Template
 from humpback.prompts import parse_rating, parse_verdict, reasons
-from humpback.records import Document, Dropped, Message, Part
+from humpback.records import Document, Dropped
+from humpback.requests import Message, Part
 from humpback.seed import read_seed
 from tests.corpus import book_files
 from tests.corpus.samples import BREAD, BREAD_TEXT

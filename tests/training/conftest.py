@@ -59,7 +59,7 @@ def train(pairs: list[Pair], tiny_model: Path, tmp_path: Path) -> Train:
             settings=settings_type.model_validate({**defaults, **settings}),
             tags=TagSettings(),
             seed=own.get("seed", 0),
-            out=tmp_path / name,
+            model_folder=tmp_path / name,
             work=own.get("work", tmp_path / f"{name}-work"),
             heldout=own.get("heldout", ()),
             progress=own.get("progress"),

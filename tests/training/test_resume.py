@@ -32,8 +32,8 @@ def _kill_at(step: int, settings: dict[str, Any], pairs: list[Pair], base: Path,
     def training() -> None:
         finetune(
             pairs, base=base, direction="forward", model=ModelSettings(name=str(base), device="cpu", max_tokens=256),
-            settings=TrainSettings(**settings), tags=TagSettings(), seed=0, out=folder / "never", work=folder / "work",
-            progress=die_at,
+            settings=TrainSettings(**settings), tags=TagSettings(), seed=0, model_folder=folder / "never",
+            work=folder / "work", progress=die_at,
         )  # fmt: skip
 
     child = Fork(training)

@@ -80,12 +80,12 @@ def test_a_model_that_is_split_learns_what_a_whole_one_does(make: Make, tiny_mod
     one, two = run_training(whole), train_in_processes(split, 2, None)
     assert (one.sharded, two.sharded) == (False, True)
     assert [point.loss for point in two.curve] == pytest.approx([point.loss for point in one.curve], rel=1e-4)
-    assert _apart(whole.out, split.out, tiny_model) < 1e-3
-    first = split.out.rename(split.out.with_name("first"))
+    assert _apart(whole.model_folder, split.model_folder, tiny_model) < 1e-3
+    first = split.model_folder.rename(split.model_folder.with_name("first"))
     again = make("split", method=method, devices=2, shard=True)
     assert again.checkpoint is not None
     assert again.checkpoint.name == "checkpoint-4"
     resumed = train_in_processes(again, 2, None)
     assert [point.loss for point in resumed.curve] == [point.loss for point in two.curve]
-    assert _apart(first, split.out, tiny_model) < 1e-6
+    assert _apart(first, split.model_folder, tiny_model) < 1e-6
     shutil.rmtree(first)

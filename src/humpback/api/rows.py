@@ -51,15 +51,15 @@ def sources_of(documents: Rows, scratch: ScratchFolder) -> list[str]:
     return [source_of(chain(() if first is None else [first], rows), "documents", scratch)]
 
 
-def _line(row: object, place: str) -> str:
+def _line(row: object, row_name: str) -> str:
     values: Any = asdict(row) if is_dataclass(row) and not isinstance(row, type) else row
     if not isinstance(values, Mapping):
         raise InputError(
-            f"{place} is of type {type(row).__name__}",
+            f"{row_name} is of type {type(row).__name__}",
             "give records, mappings from columns to values, a datasets.Dataset, or the name of a file; "
             "of a pandas table its to_dict('records')",
         )
     try:
         return json.dumps(dict(values))
     except (TypeError, ValueError) as error:
-        raise InputError(f"{place} cannot be written as JSON ({error})", "give texts, numbers and lists") from None
+        raise InputError(f"{row_name} cannot be written as JSON ({error})", "give texts, numbers and lists") from None

@@ -95,7 +95,9 @@ class RunFolder:
         if number not in by_number:
             models = ", ".join(str(key) for key in by_number if key != -1) or "no model: it trained none"
             raise StoreError(f"{self.path} has no model {number}", f"it has {models}")
-        return _whole_model(self._finished(by_number[number]))
+        stage = self._finished(by_number[number])
+        stage.check_model()
+        return stage.model_path
 
     def losses(self) -> tuple[LossSummary, ...]:
         """The loss of each model on the held-out seed pairs; none while they are not measured."""
@@ -214,11 +216,6 @@ def open_run(folder: str | Path) -> RunFolder:
         >>> humpback.open_run("runs/demo").status
     """
     return RunFolder(Run.existing(path_of(str(folder))).path)
-
-
-def _whole_model(stage: StageFolder) -> Path:
-    stage.check_model()
-    return stage.model_path
 
 
 def _state(stage: StageFolder) -> State:

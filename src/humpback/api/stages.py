@@ -230,8 +230,10 @@ def rate(
     source = Path(source_of(pairs, "pairs", work.scratch))
     changed = _settings(config, groups, **_model(model))
     backward = fspath(backward_model)
-    known = Path(calibration) if calibration else None
-    return work.records(Rating, lambda how: rate_files(source, changed, work.out, work.ledger, backward, how, known))
+    calibration_file = Path(calibration) if calibration else None
+    return work.records(
+        Rating, lambda how: rate_files(source, changed, work.out, work.ledger, backward, how, calibration_file)
+    )
 
 
 def select(

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 from humpback.config import TagSettings
-from humpback.engines.base import Engine
+from humpback.engines.base import Engine, usage_of
 from humpback.prompts import answer_request
-from humpback.records import Candidate, Dropped, Likelihood, Outcome, Usage
+from humpback.records import Candidate, Dropped, Outcome
+from humpback.requests import Likelihood
 
 _EXCERPT = 200
 
@@ -35,8 +36,7 @@ def keep_best(drafts: Sequence[Candidate], engine: Engine, tags: TagSettings, ke
         ranked = sorted(segment_drafts, key=lambda draft: -_likelihood(answers.get(draft.id)))
         candidates += ranked[:keep]
         dropped += [_passed_over(draft, answers.get(draft.id)) for draft in ranked[keep:]]
-    usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
-    return Outcome(tuple(candidates), tuple(dropped), len(drafts), usage)
+    return Outcome(tuple(candidates), tuple(dropped), len(drafts), usage_of(answers.values()))
 
 
 def _likelihood(answer: Likelihood | None) -> float:

@@ -122,8 +122,8 @@ def clean(text: str) -> str:
         text = _out_of_json(_BEHIND.sub("", text).strip())
         if label := _LABEL.match(text):
             text = _ANSWER.sub("", text[label.end() :]).strip()
-        if whole := _WHOLE.fullmatch(text):
-            text = next(filter(None, whole.group("fenced", "tagged", "marked", "item")), "")
+        if enclosed := _WHOLE.fullmatch(text):
+            text = next(filter(None, enclosed.group("fenced", "tagged", "marked", "item")), "")
         if not _OWN_TEXT.search(text) and (shorter := _ACCORDING.sub("", text, count=1)) != text:
             text = shorter[:1].upper() + shorter[1:]
         for opening, closing in _QUOTES:
@@ -145,12 +145,12 @@ def _out_of_json(text: str) -> str:
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     if isinstance(content, dict):
-        asked = [
+        instructions = [
             value for name, value in content.items() if re.fullmatch(rf"(?:user_?)?{_ASKED}s?|user|task", name, re.I)
         ]
-        if asked and isinstance(asked[0], list):
-            return _out_of_json(json.dumps(asked[0], ensure_ascii=False))
-        content = "\n\n".join(filter(None, [*map(str, asked[:1]), str(content.get("input") or "")]))
+        if instructions and isinstance(instructions[0], list):
+            return _out_of_json(json.dumps(instructions[0], ensure_ascii=False))
+        content = "\n\n".join(filter(None, [*map(str, instructions[:1]), str(content.get("input") or "")]))
     return content if isinstance(content, str) and content else text
 
 
@@ -223,9 +223,9 @@ def _is_no_instruction(instruction: str, response: str, settings: AugmentSetting
 
 def _is_several(instruction: str, response: str, settings: AugmentSettings) -> bool:
     lines = [line for line in instruction.splitlines() if line.strip()]
-    asked = [line for line in lines if line.rstrip(" *_\"'”").endswith(("?", "？"))]
+    questions = [line for line in lines if line.rstrip(" *_\"'”").endswith(("?", "？"))]
     fewest = 2 if all(map(_ITEM.match, lines)) else 3
-    return fewest <= len(lines) == len(asked) or bool(_OR.search(instruction)) or _is_list(instruction)
+    return fewest <= len(lines) == len(questions) or bool(_OR.search(instruction)) or _is_list(instruction)
 
 
 def _is_list(text: str) -> bool:

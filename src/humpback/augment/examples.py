@@ -38,8 +38,10 @@ class Examples:
         """The pairs shown with a segment, the most like it last; the same whatever else is in its shard."""
         count = self._settings.count
         if self._settings.by == "likeness":
-            here = set(words(segment.text))
-            shares = [len(here & there) / max(1, len(here | there)) for there in self._words]
+            segment_words = set(words(segment.text))
+            shares = [
+                len(segment_words & pair_words) / max(1, len(segment_words | pair_words)) for pair_words in self._words
+            ]
             best = sorted(range(len(shares)), key=lambda index: -shares[index])[:count]
             return tuple(self._pairs[index] for index in reversed(best))
         sets = min(self._settings.sets, len(self._pairs) // count)

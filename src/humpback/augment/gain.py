@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from humpback.engines.base import Engine
+from humpback.engines.base import Engine, usage_of
 from humpback.prompts import backward_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest, Usage
+from humpback.records import Candidate, Usage
+from humpback.requests import Likelihood, LikelihoodRequest
 
 
 def with_gains(candidates: Sequence[Candidate], engine: Engine) -> tuple[list[Candidate], Usage]:
@@ -55,8 +56,7 @@ def _means(questions: Sequence[tuple[Candidate, str]], engine: Engine) -> tuple[
         for candidate, text in questions
     ]
     answers = {answer.id: answer for answer in engine.loglikelihood(requests)}
-    usage = Usage(sum(answer.prompt_tokens for answer in answers.values()), 0)
-    return [_mean(answers.get(candidate.id)) for candidate, _ in questions], usage
+    return [_mean(answers.get(candidate.id)) for candidate, _ in questions], usage_of(answers.values())
 
 
 def _mean(answer: Likelihood | None) -> float | None:

@@ -11,9 +11,10 @@ from dataclasses import asdict
 
 from humpback.augment.checks import CHECKS
 from humpback.config import AugmentSettings, RewriteSettings
-from humpback.engines.base import NO_ANSWER, Engine, answers
+from humpback.engines.base import Engine, answers, unanswered, usage_of
 from humpback.prompts import rewrite_messages
-from humpback.records import Completion, Curated, Outcome, Request, Rewritten, Sampling, Usage
+from humpback.records import Curated, Outcome, Rewritten
+from humpback.requests import Completion, Request, Sampling
 from humpback.text.likeness import words
 
 Language = Callable[[str], tuple[str, float]]
@@ -47,18 +48,17 @@ def rewrite(
     """Rewrites the response of each pair, in order. Where no reply comes, or a check fails, the original stays."""
     sampling = Sampling(settings.max_new_tokens, temperature=0.0)
     requests = (Request(row.id, rewrite_messages(row.instruction, row.response), sampling) for row in rows)
-    completions, kept = answers(engine, requests), []
+    completions, rewritten = answers(engine, requests), []
     for row in rows:
-        reply = completions.get(row.id) or Completion(row.id, "", "error", 0, 0, 0.0, NO_ANSWER)
+        reply = completions.get(row.id) or unanswered(row.id)
         text = _CHATTER.sub("", reply.text.strip()).strip()
-        if whole := _WHOLE.fullmatch(text):
-            text = (whole[1] or whole[2] or "").strip()
+        if enclosed := _WHOLE.fullmatch(text):
+            text = (enclosed[1] or enclosed[2] or "").strip()
         fault = _unusable(reply) or _fault(text, row, settings, language)
         changed = {} if fault else {"response": text, "rewritten_by": engine.model}
         values = asdict(row) | changed | {"original": row.response, "fault": fault, "reasoning": reply.reasoning}
-        kept.append(Rewritten(**values, reply=reply.text or reply.error))
-    tokens = [(completion.prompt_tokens, completion.completion_tokens) for completion in completions.values()]
-    return Outcome(tuple(kept), (), len(rows), Usage(sum(read for read, _ in tokens), sum(out for _, out in tokens)))
+        rewritten.append(Rewritten(**values, reply=reply.text or reply.error))
+    return Outcome(tuple(rewritten), (), len(rows), usage_of(completions.values()))
 
 
 def _unusable(reply: Completion) -> str:
@@ -70,14 +70,14 @@ def _unusable(reply: Completion) -> str:
 def _fault(text: str, row: Curated, settings: RewriteSettings, language: Language) -> str:
     """Why a reply is not taken, in words; empty where it is."""
     source, share = row.response, len(text) / max(1, len(row.response))
-    checks, limits, asked = dict(CHECKS), AugmentSettings(), " ".join(words(row.instruction))
+    checks, limits, instruction = dict(CHECKS), AugmentSettings(), " ".join(words(row.instruction))
     languages = {code for code, probability in map(language, (text, source)) if probability >= _SURE}
     faults = {
         "nothing written": not text,
         "refusal": checks["refusal"](text, source, limits),
         "JSON in place of a text": text.startswith(("{", "[")) and source[:1] != text[:1],
         "speaks of its source": bool(_SOURCE.search(text)) and not _SOURCE.search(source),
-        "repeats the instruction": " " in asked and " ".join(words(text)).startswith(asked),
+        "repeats the instruction": " " in instruction and " ".join(words(text)).startswith(instruction),
         "repeats itself": checks["repeats itself"](text, "", limits)
         and not checks["repeats itself"](source, "", limits),
         "another language": checks["another script"](text, source, limits) or len(languages) > 1,
@@ -93,7 +93,8 @@ def _fault(text: str, row: Curated, settings: RewriteSettings, language: Languag
 def _numbers(text: str) -> set[str]:
     """The numbers of a text, each in one form whatever parts its digits; small ones in English words too."""
     plain = (
-        re.sub(r"\D", "", it) if _THOUSANDS.fullmatch(it) else it.replace(",", ".") for it in _NUMBER.findall(text)
+        re.sub(r"\D", "", number) if _THOUSANDS.fullmatch(number) else number.replace(",", ".")
+        for number in _NUMBER.findall(text)
     )
     spelt = {str(_SMALL.index(word)) for word in words(text) if word in _SMALL}
     return spelt | {number.rstrip("0").rstrip(".") if "." in number else number for number in plain}

@@ -12,21 +12,10 @@ from humpback.augment.checks import clean, validate
 from humpback.augment.examples import Examples
 from humpback.augment.gain import with_gains
 from humpback.config import AugmentSettings
-from humpback.engines.base import ALONE, NO_ANSWER, Engine, answers
+from humpback.engines.base import ALONE, Engine, answers, unanswered, usage_of
 from humpback.prompts import backward_messages
-from humpback.records import (
-    Candidate,
-    Completion,
-    Dropped,
-    Outcome,
-    Pair,
-    Request,
-    Sampling,
-    Segment,
-    Usage,
-    content_id,
-    record_rng_seed,
-)
+from humpback.records import Candidate, Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
+from humpback.requests import Completion, Request, Sampling
 from humpback.text.likeness import words
 
 _EXCERPT = 200
@@ -69,16 +58,13 @@ def instruct(
     dropped: list[Dropped] = []
     for segment in segments:
         written = [completions.get(_request_id(segment, k)) for k in range(settings.per_segment)]
-        answered = [answer or _unanswered(segment) for answer in written]
+        answered = [answer or unanswered(segment.id) for answer in written]
         result = _best(segment, answered, most, settings, engine.model, pairs_of[segment.id])
         if isinstance(result, Dropped):
             dropped.append(result)
         else:
             candidates += result
-    usage = Usage(
-        sum(completion.prompt_tokens for completion in completions.values()),
-        sum(completion.completion_tokens for completion in completions.values()),
-    )
+    usage = usage_of(completions.values())
     if settings.gain:
         candidates, gain_usage = with_gains(candidates, engine)
         usage += gain_usage
@@ -104,10 +90,6 @@ def _request(
         settings.max_new_tokens, settings.temperature, settings.top_p, record_rng_seed(seed, stage, name)
     )
     return Request(name, backward_messages(shown(segment, settings), examples), sampling)
-
-
-def _unanswered(segment: Segment) -> Completion:
-    return Completion(segment.id, "", "error", 0, 0, 0.0, error=NO_ANSWER)
 
 
 def _best(

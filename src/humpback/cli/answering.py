@@ -39,7 +39,7 @@ def chat(
 
     Example: humpback chat runs/demo --model 0 --model 2
     """
-    from humpback.records import Sampling
+    from humpback.requests import Sampling
     from humpback.serving.chat import HELP, Conversation
     from humpback.serving.chat import chat as chat_with
     from humpback.serving.models import answering_models

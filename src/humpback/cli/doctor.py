@@ -80,16 +80,16 @@ def _accelerators() -> Iterator[Finding]:
     except ImportError:
         yield Finding("torch", "not installed: pip install torch", {})
         return
-    found = False
+    has_accelerator = False
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        found = True
+        has_accelerator = True
         gpu = {"name": properties.name, "memory_bytes": properties.total_memory}
         yield Finding(f"GPU {index}", f"{properties.name}, {properties.total_memory / _GIB:.0f} GiB", {"gpus": [gpu]})
     if torch.backends.mps.is_available():
-        found = True
+        has_accelerator = True
         yield Finding("GPU", "Apple (mps)", {"gpus": [{"name": "Apple (mps)", "memory_bytes": None}]})
-    if not found:
+    if not has_accelerator:
         yield Finding("GPU", "none: the CPU will do for small models", {})
 
 

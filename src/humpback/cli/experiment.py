@@ -20,7 +20,7 @@ from humpback.runs.store import Run, path_of
 from humpback.runs.store.files import write_json, write_text
 
 
-def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) -> int:
+def run_experiment(file: Path, folder: str, redo: list[str], changes: list[str]) -> int:
     """Carries an experiment out, or goes on with it, and keeps tables and figures up to date after each cell.
 
     Returns:
@@ -32,7 +32,7 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     from humpback.cli.progress import ProgressDisplay
     from humpback.experiment.carry import carry_out, prepare
 
-    experiment, grid, run = _open(file, out, changes)
+    experiment, grid, run = _open(file, folder, changes)
     config = experiment.settings
     console = Console(highlight=False, soft_wrap=True)
     if notice := models.licence(config.model).notice:
@@ -59,9 +59,9 @@ def run_experiment(file: Path, out: str, redo: list[str], changes: list[str]) ->
     return len(failed)
 
 
-def show_experiment(file: Path, out: str, changes: list[str]) -> None:
+def show_experiment(file: Path, folder: str, changes: list[str]) -> None:
     """Prints every stage and where it stands, what is left to do, and roughly how long that takes."""
-    _, grid, run = _open(file, out, changes)
+    _, grid, run = _open(file, folder, changes)
     print_lines(forecast_lines(forecast(grid, run)))
 
 
@@ -81,9 +81,9 @@ def read_experiment(file: Path, changes: list[str]) -> ExperimentSettings:
     return experiment
 
 
-def _open(file: Path, out: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
+def _open(file: Path, folder: str, changes: list[str]) -> tuple[ExperimentSettings, Grid, Run]:
     experiment = read_experiment(file, changes)
-    config, run = experiment.settings, Run(path_of(out) if out else Path("runs") / file.stem)
+    config, run = experiment.settings, Run(path_of(folder) if folder else Path("runs") / file.stem)
     grid = plan_or_refuse(lambda: plan_experiment(experiment, base_identity(run, config)), config, run)
     return experiment, grid, run
 

@@ -26,9 +26,9 @@ app = typer.Typer(
 )
 
 
-def show_version(wanted: bool) -> None:
+def show_version(requested: bool) -> None:
     """Prints the version and ends."""
-    if wanted:
+    if requested:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -87,7 +87,7 @@ def main() -> None:
         try:
             app()
         except (HumpbackError, OSError) as error:
-            if output.chosen.verbose:
+            if output.verbosity.verbose:
                 traceback.print_exc()
             output.say(f"humpback: {_in_words(error)}", error=True)
             sys.exit(2)
@@ -97,5 +97,5 @@ def _in_words(error: HumpbackError | OSError) -> str:
     """A mistake as it is; what a disk or a network refuses with what it is about."""
     if isinstance(error, HumpbackError):
         return str(error)
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}: see to it and run the command again; finished work is kept"
+    prefix = f"{error.filename}: " if error.filename else ""
+    return f"{prefix}{error.strerror or error}: see to it and run the command again; finished work is kept"

@@ -26,14 +26,14 @@ log.addHandler(logging.NullHandler())
 
 
 @dataclass(slots=True)
-class Chosen:
+class Verbosity:
     """How much the command at work prints."""
 
     quiet: bool = False
     verbose: bool = False
 
 
-chosen = Chosen()
+verbosity = Verbosity()
 
 
 def with_output(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +41,7 @@ def with_output(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, quiet: bool, verbose: bool, log_file: Path | None, **arguments: Any) -> None:
-        chosen.quiet, chosen.verbose = quiet, verbose
+        verbosity.quiet, verbosity.verbose = quiet, verbose
         _open_log(log_file)
         command(*args, **arguments)
 
@@ -100,7 +100,7 @@ def closing_log() -> Iterator[None]:
     try:
         yield
     finally:
-        chosen.quiet = chosen.verbose = False
+        verbosity.quiet = verbosity.verbose = False
         logging.getLogger().setLevel(logging.WARNING)
         for handler in [handler for handler in logging.getLogger().handlers if handler.name == __name__]:
             logging.getLogger().removeHandler(handler)
@@ -119,7 +119,7 @@ def _open_log(file: Path | None) -> None:
             _add(logging.FileHandler(file, encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"--log-file {file} cannot be written ({error.strerror})", "name another file") from None
-    if chosen.verbose:
+    if verbosity.verbose:
         logging.getLogger().setLevel(logging.INFO)
         _add(logging.StreamHandler(sys.stderr), lambda record: record.name != log.name)
 

@@ -31,10 +31,10 @@ def plan_lines(forecasts: Sequence[StageForecast], price_per_hour: float = 0.0) 
         time = _time(item.seconds, exact=item.exact)
         cost = f" {_cost(item.seconds, price_per_hour, exact=item.exact):>9}" if price_per_hour else ""
         yield f"{stage.name:<{width}}  {state.state:<7}  {numbers[0]:>10} {numbers[1]:>12} {time:>9}{cost}  {note}"
-    left = [item for item in forecasts if not item.exact]
-    unknown = list(dict.fromkeys(kind_of(item.status.stage) for item in left if item.seconds is None))
-    seconds = sum(item.seconds or 0 for item in left)
-    if not left:
+    unfinished = [item for item in forecasts if not item.exact]
+    unknown = list(dict.fromkeys(kind_of(item.status.stage) for item in unfinished if item.seconds is None))
+    seconds = sum(item.seconds or 0 for item in unfinished)
+    if not unfinished:
         return
     if not seconds:
         yield "time: not known before something has run; 'humpback plan --measure' tries the stages in some minutes"

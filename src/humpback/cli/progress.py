@@ -40,7 +40,7 @@ class ProgressDisplay:
 
     def __init__(self, console: Console, *, announce: bool = True, line_seconds: float = LINE_SECONDS) -> None:
         self._console = console
-        self._announce = announce or output.chosen.verbose
+        self._announce = announce or output.verbosity.verbose
         self._line_seconds = line_seconds
         self._stages = 0
         self._position = 0
@@ -60,7 +60,7 @@ class ProgressDisplay:
             TextColumn("{task.fields[note]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal or output.chosen.quiet,
+            disable=not console.is_terminal or output.verbosity.quiet,
         )
         self._task: TaskID | None = None
 
@@ -90,8 +90,8 @@ class ProgressDisplay:
         if stage.notice:
             self._print(f"{stage.name}: {stage.notice}", bars=False)
         if self._announce:
-            self._print(f"{self._place}: {stage.does} ...", bars=False)
-        self._task = self._bars.add_task(f"\\{self._place}: {stage.does}", total=None, note="")
+            self._print(f"{self._position_and_name}: {stage.does} ...", bars=False)
+        self._task = self._bars.add_task(f"\\{self._position_and_name}: {stage.does}", total=None, note="")
 
     def advance(self, progress: StageProgress) -> None:
         """The stage at work is so far."""
@@ -108,7 +108,7 @@ class ProgressDisplay:
             self._bars.remove_task(self._task)
             self._task = None
         dropped = f", {sum(counts.dropped.values()):,} dropped" if counts.dropped else ""
-        line = f"{self._place}: {counts.kept:,} kept{dropped}, {counts.seconds:.0f} s"
+        line = f"{self._position_and_name}: {counts.kept:,} kept{dropped}, {counts.seconds:.0f} s"
         self._stage, self._started = None, time.monotonic()
         if self._announce or self._console.is_terminal or stage.model or stage.makes is None:
             self._print(line)
@@ -120,10 +120,10 @@ class ProgressDisplay:
         elapsed = duration(now - self._started)
         if self._stage is None:
             return f"still at work, for {elapsed}"
-        return f"{self._place}: for {elapsed}, {(self._progress or StageProgress('')).words()}"
+        return f"{self._position_and_name}: for {elapsed}, {(self._progress or StageProgress('')).words()}"
 
     @property
-    def _place(self) -> str:
+    def _position_and_name(self) -> str:
         return f"[{self._position}/{self._stages}] {self._stage.name}" if self._stage else ""
 
     def _print_in_time(self) -> None:
@@ -134,7 +134,7 @@ class ProgressDisplay:
     def _print(self, line: str, *, bars: bool = True) -> None:
         """Prints a line; on a terminal only if it adds to the bars."""
         self._printed = time.monotonic()
-        if output.chosen.quiet or (self._console.is_terminal and not bars):
+        if output.verbosity.quiet or (self._console.is_terminal and not bars):
             output.log.info(line)
         else:
             output.print_to(self._console, line)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from humpback import models
 from humpback.cli.options import print_json, print_lines
-from humpback.cli.output import chosen, print_to, say
+from humpback.cli.output import print_to, say, verbosity
 from humpback.cli.plan_lines import memory_line, plan_lines, plan_values
 from humpback.config import Config
 from humpback.corpus.survey import file_line
@@ -27,7 +27,7 @@ from humpback.runs.store import Run, path_of
 _GIB = 1 << 30
 
 
-def run_config(name: str, out: str, redo: list[str], changes: list[str], until: str = "") -> None:
+def run_config(name: str, folder: str, redo: list[str], changes: list[str], until: str = "") -> None:
     """Carries out a run and delivers its results; or carries out its stages up to one.
 
     Raises:
@@ -43,8 +43,8 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
     if config.needs_base and (notice := models.licence(config.model).notice):
         print_to(console, f"base model {config.model.name}: {notice}")
     with ProgressDisplay(console) as display:
-        finished = run(config, _folder(name, out), redo=redo, until=until, progress=display)
-    if not chosen.quiet:
+        finished = run(config, _folder(name, folder), redo=redo, until=until, progress=display)
+    if not verbosity.quiet:
         for line in filter(None, (facts.files for facts in finished.counts.values())):
             print_to(console, line)
     if until:
@@ -60,17 +60,17 @@ def run_config(name: str, out: str, redo: list[str], changes: list[str], until: 
         print_to(console, f"{label:<10} {path}")
 
 
-def show_plan(name: str, out: str, changes: list[str], *, measures: bool = False, as_json: bool = False) -> None:
+def show_plan(name: str, folder: str, changes: list[str], *, measures: bool = False, as_json: bool = False) -> None:
     """Prints each stage, where it stands and what it takes, as far as that can be known.
 
     Args:
         name: The configuration.
-        out: The run folder; empty takes the usual one.
+        folder: The run folder; empty takes the usual one.
         changes: Settings, as NAME=VALUE.
         measures: Whether to carry out a short try for rates of this machine.
         as_json: Whether to print one object in place of a table.
     """
-    run = Run(_folder(name, out))
+    run = Run(_folder(name, folder))
     config = with_decisions(read_config(name, changes), run)
     stages = plan_or_refuse(lambda: plan(config, base_identity(run, config)), config, run)
     measured = _measured(config, run) if measures else Measurement()
@@ -97,13 +97,13 @@ def show_status(folder: str, *, as_json: bool = False) -> None:
     if as_json:
         print_json({"run": folder, **standing.values(), "findings": findings})
     else:
-        *stages, whole = standing.lines()
+        *stages, run_line = standing.lines()
         manifests = filter(None, (run.stage(stage.name).manifest() for stage in standing.stages))
-        print_lines(filter(None, (*stages, *map(file_line, manifests), *findings, whole)))
+        print_lines(filter(None, (*stages, *map(file_line, manifests), *findings, run_line)))
 
 
-def _folder(name: str, out: str) -> Path:
-    return path_of(out) if out else Path("runs") / Path(name.removeprefix("package:")).stem
+def _folder(name: str, folder: str) -> Path:
+    return path_of(folder) if folder else Path("runs") / Path(name.removeprefix("package:")).stem
 
 
 def disk_line(config: Config, stages: Sequence[Stage]) -> str:

@@ -152,5 +152,5 @@ class Config(Settings):
     def needs_base(self) -> bool:
         """Whether anything is made of the base model, or read by it."""
         by_meaning = self.corpus.deduplicate.meaning is not None
-        chosen = self.corpus.choose.share < 1 and self.corpus.choose.by == "hidden"
-        return self.run.train != "none" or by_meaning or chosen
+        chosen_by_model = self.corpus.choose.share < 1 and self.corpus.choose.by == "hidden"
+        return self.run.train != "none" or by_meaning or chosen_by_model

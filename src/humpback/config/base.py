@@ -22,6 +22,6 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        if found := "; ".join(self.contradictions()):
-            raise ValueError(found)
+        if contradictions := "; ".join(self.contradictions()):
+            raise ValueError(contradictions)
         return self

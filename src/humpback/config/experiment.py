@@ -153,7 +153,7 @@ class ExperimentSettings(Settings):
 
     @field_validator("arms")
     @classmethod
-    def _named(cls, arms: dict[str, ArmSettings]) -> dict[str, ArmSettings]:
+    def _checked_names(cls, arms: dict[str, ArmSettings]) -> dict[str, ArmSettings]:
         if not arms:
             raise ValueError("is empty: name at least one way to train")
         for name in arms:

@@ -28,15 +28,17 @@ def mistakes(settings: dict[str, Any], kind: type[Settings], folder: Path | None
         kind: What it should be.
         folder: What paths are relative to.
     """
-    return _examined(settings, kind, folder)[0]
+    return _mistakes_and_valid(settings, kind, folder)[0]
 
 
 def without_mistakes(settings: dict[str, Any], kind: type[Settings]) -> dict[str, Any]:
     """The settings that are right: those of a newer version, as far as this one knows them."""
-    return _examined(settings, kind, None)[1]
+    return _mistakes_and_valid(settings, kind, None)[1]
 
 
-def _examined(settings: dict[str, Any], kind: type[Settings], folder: Path | None) -> tuple[list[str], dict[str, Any]]:
+def _mistakes_and_valid(
+    settings: dict[str, Any], kind: type[Settings], folder: Path | None
+) -> tuple[list[str], dict[str, Any]]:
     remaining = deepcopy(settings)
     lines: dict[str, None] = {}
     taken_out: set[str] = set()

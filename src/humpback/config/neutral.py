@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from humpback.config.corpus import SegmentSettings
 from humpback.config.data import SeedSettings
 from humpback.config.loop import ForwardSettings
 from humpback.config.model import ModelSettings
@@ -53,41 +54,37 @@ RESULT_NEUTRAL: Mapping[str, str] = {
 """Each with the reason why no result depends on it."""
 
 
+_LATE: Mapping[str, Any] = {
+    f"{group}.{name}": fields[name].default
+    for group, fields, names in (
+        ("corpus.segment", SegmentSettings.model_fields, ("dense_chars",)),
+        ("forward", ForwardSettings.model_fields, ("order", "seed_weight")),
+        ("model", ModelSettings.model_fields, ("batch_tokens", "date")),
+        ("seed", SeedSettings.model_fields, ("turns", "system")),
+    )
+    for name in names
+}
+"""Settings that are younger than the first runs, and their defaults."""
+
+
+def without_late_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat settings without those at their default that came late: no run that was made before them is stale."""
+    return {name: value for name, value in settings.items() if name not in _LATE or value != _LATE[name]}
+
+
 def batch_settings(model: ModelSettings) -> dict[str, Any]:
     """`model.batch_tokens`, for the recipe of a stage that asks a model, where it decides what the model answers.
 
     It does so in bfloat16 on a CPU: there a text depends on the texts in the same batch (docs/engines.md). Elsewhere it
-    is left out. So is the default, so that no run that was made with it is stale since this is in recipes.
+    is left out.
     """
     on_cpu = model.engine == "transformers" and model.device in ("auto", "cpu") and model.dtype == "bfloat16"
-    default = ModelSettings.model_fields["batch_tokens"].default
-    return {"model.batch_tokens": model.batch_tokens} if on_cpu and model.batch_tokens != default else {}
+    return without_late_defaults({"model.batch_tokens": model.batch_tokens} if on_cpu else {})
 
 
 def date_settings(model: ModelSettings) -> dict[str, Any]:
-    """`model.date`, for the recipe of whatever asks or trains a model as it came; the default is left out.
+    """`model.date`, for the recipe of whatever asks or trains a model as it came.
 
     Of a model that was trained here the template holds the date.
     """
-    return {"model.date": str(model.date)} if model.date != ModelSettings.model_fields["date"].default else {}
-
-
-def mixing_without_effect(forward: ForwardSettings, *, both_origins: bool) -> set[str]:
-    """`forward.order` and `forward.seed_weight`, where they do not belong in the recipe of a training.
-
-    They decide nothing in a training on seed pairs alone or on augmented pairs alone. The defaults are left out too, so
-    that no run that was made before there were these settings is stale.
-
-    Args:
-        forward: The settings of the forward trainings.
-        both_origins: Whether the training has seed pairs and augmented ones.
-    """
-    fields = ForwardSettings.model_fields
-    names = ("order", "seed_weight")
-    return {f"forward.{name}" for name in names if not both_origins or getattr(forward, name) == fields[name].default}
-
-
-def unset_seed_settings(seed: SeedSettings) -> set[str]:
-    """`turns` and `system`, where they are the defaults: no run that was made before there were these is stale."""
-    fields = SeedSettings.model_fields
-    return {name for name in ("turns", "system") if getattr(seed, name) == fields[name].default}
+    return {name: str(date) for name, date in without_late_defaults({"model.date": model.date}).items()}

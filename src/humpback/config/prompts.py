@@ -52,4 +52,4 @@ def _mistakes(name: str, text: str) -> list[str]:
     # A rubric may stand in the prompt itself.
     slots, needed = set(SLOT.findall(text)) - {"rubric"}, set(SLOT.findall(built_in(name))) - {"rubric"}
     clauses = {"lacks": needed - slots, "has no place for": slots - needed}
-    return [f"{name}.txt {does} {{{{{slot}}}}}" for does, found in clauses.items() for slot in sorted(found)]
+    return [f"{name}.txt {does} {{{{{slot}}}}}" for does, names in clauses.items() for slot in sorted(names)]

@@ -109,13 +109,13 @@ def _in_time(
     """The pieces of a document, judged, or the one reason why it has none."""
     refusal = rules.refuse(document.source)
     if refusal:
-        return [_dropped(document, refusal.reason, refusal.detail, settings)]
+        return [_dropped_document(document, refusal.reason, refusal.detail, settings)]
     try:
-        return within(settings.max_document_seconds, lambda: _judged(document, settings, contamination))
+        return within(settings.max_document_seconds, lambda: _cut_and_judge(document, settings, contamination))
     except Unusable as error:
-        return [_dropped(document, error.reason, error.detail, settings)]
+        return [_dropped_document(document, error.reason, error.detail, settings)]
     except TookTooLong as error:
-        return [_dropped(document, "took too long", f"{error} for {len(document.text)} characters", settings)]
+        return [_dropped_document(document, "took too long", f"{error} for {len(document.text)} characters", settings)]
 
 
 def parse(document: Document) -> Section:
@@ -138,11 +138,13 @@ def pieces_of(root: Section, document: Document, settings: CorpusSettings) -> li
     return pieces(root, document.format, settings.segment, opens_badly)
 
 
-def _judged(document: Document, settings: CorpusSettings, contamination: Prompts | None) -> list[Segment | Dropped]:
+def _cut_and_judge(
+    document: Document, settings: CorpusSettings, contamination: Prompts | None
+) -> list[Segment | Dropped]:
     cuts = pieces_of(parse(document), document, settings)
     if not cuts:
         detail = f"{len(document.text)} characters of {document.format}"
-        return [_dropped(document, "no text", detail, settings)]
+        return [_dropped_document(document, "no text", detail, settings)]
     return [_judge(piece, document, settings, contamination) for piece in cuts]
 
 
@@ -164,17 +166,17 @@ def _judge(
             piece, refusal = masked, next(refusals(masked, settings, contamination), None)
     identity = segment_id(piece.text)
     if refusal:
-        text_start = _shown(piece.text, settings)
+        text_start = _masked_excerpt(piece.text, settings)
         return Dropped(identity, refusal.reason, refusal.detail, document.source, text_start, len(piece.text))
     language, _ = identify(piece.spoken)
     return Segment(identity, document.id, document.source, piece.title_path, piece.text, language)
 
 
-def _dropped(document: Document, reason: str, detail: str, settings: CorpusSettings) -> Dropped:
-    return Dropped(document.id, reason, detail, document.source, _shown(document.text, settings))
+def _dropped_document(document: Document, reason: str, detail: str, settings: CorpusSettings) -> Dropped:
+    return Dropped(document.id, reason, detail, document.source, _masked_excerpt(document.text, settings))
 
 
-def _shown(text: str, settings: CorpusSettings) -> str:
+def _masked_excerpt(text: str, settings: CorpusSettings) -> str:
     """An excerpt for the drop ledger, without personal data unless the settings keep it."""
     start = text[: 4 * EXCERPT_CHARS]
     return excerpt(start if settings.segment.personal_data == "keep" else mask(start)[0])

@@ -73,7 +73,7 @@ def map_shard(segments: Sequence[Segment], first_place: int, settings: Deduplica
         np.repeat(position, bands),
         np.tile(np.arange(bands, dtype=np.uint16), len(segments)),
         np.repeat(exact, bands),
-        _fixed(np.repeat(sketches, bands, axis=0)),
+        _fixed_width(np.repeat(sketches, bands, axis=0)),
     ]
     return pa.table([pa.array(column) for column in columns], schema=_MAPPED)
 
@@ -89,7 +89,7 @@ def reduce_keys(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
         `place` of the segment; `of`, the `exact` of the earlier one; the estimated `similarity`; whether it is `exact`.
         A segment with similar ones in several buckets has several rows.
     """
-    shared = np.flatnonzero(_shared(table.column("key").to_numpy()))
+    shared = np.flatnonzero(_has_neighbour(table.column("key").to_numpy()))
     key, position, band, exact = (table.column(name).to_numpy()[shared] for name in ("key", "place", "band", "exact"))
     order = np.lexsort((exact, key))  # stable: by place among the copies in a bucket
     is_copy = np.zeros(len(order), bool)
@@ -99,15 +99,13 @@ def reduce_keys(table: pa.Table, settings: DeduplicateSettings) -> pa.Table:
     tables = [_verdicts(position[copies], exact[copies], np.ones(len(copies), np.float32), exact=settings.exact)]
     if settings.near:
         firsts = np.flatnonzero(~is_copy)
-        like = _like(key[firsts], _sketches(table, shared[firsts]), _bound(settings.threshold))
+        like = _like(key[firsts], _sketches(table, shared[firsts]), _least_estimate(settings.threshold))
         rows, earlier = firsts[like.rows], firsts[like.earlier]
         tables.append(_verdicts(position[rows], exact[earlier], like.similarity, exact=False))
     return pa.concat_tables(tables)
 
 
-def apply(
-    segments: Sequence[Segment], first_place: int, reduced: pa.Table, settings: DeduplicateSettings
-) -> Outcome[Segment]:
+def apply(segments: Sequence[Segment], first_place: int, reduced: pa.Table) -> Outcome[Segment]:
     """Drops each segment that has a row. An exact match is the reason before the most similar segment."""
     why: dict[int, tuple[bool, float, int]] = {}
     for position, original, similarity, exact in zip(*(column.to_pylist() for column in reduced.columns), strict=True):
@@ -166,12 +164,15 @@ def _shingles(texts: Sequence[str], exact: Hashes, n: int) -> Shingles:
     if not len(short):
         return ngrams
     hashes = ((text_words.of(at), exact[at]) for at in short.tolist())
-    single = [mixed(np.sum(of, keepdims=True))[0] if len(of) else identity for of, identity in hashes]
+    single = [
+        mixed(np.sum(word_hashes, keepdims=True))[0] if len(word_hashes) else identity
+        for word_hashes, identity in hashes
+    ]
     added = np.cumsum([0, *(np.diff(ngrams.ends) == 0)])
     return Shingles(np.insert(ngrams.hashes, ngrams.ends[short], single), ngrams.ends + added)
 
 
-def _shared(key: Hashes) -> NDArray[np.bool_]:
+def _has_neighbour(key: Hashes) -> NDArray[np.bool_]:
     """Whether each row has a neighbour with the same key."""
     same = key[1:] == key[:-1]
     return np.concatenate((same, [False])) | np.concatenate(([False], same))
@@ -200,7 +201,7 @@ def _similarity(sketches: Sketches, rows: Rows, partners: Rows) -> NDArray[np.fl
     return (1 - 2 * differing / _BITS).astype(np.float32)
 
 
-def _bound(threshold: float) -> float:
+def _least_estimate(threshold: float) -> float:
     """The least estimate for two similar texts: one standard deviation below the threshold."""
     return threshold - float(np.sqrt((1 - threshold**2) / _BITS))
 
@@ -212,7 +213,7 @@ def _sketches(table: pa.Table, rows: Rows) -> Sketches:
     return np.frombuffer(data, np.uint64).reshape(-1, SKETCH_BYTES // 8)
 
 
-def _fixed(rows: NDArray[np.uint8]) -> pa.Array:
+def _fixed_width(rows: NDArray[np.uint8]) -> pa.Array:
     """Rows of bytes as a column of fixed width."""
     data = pa.py_buffer(np.ascontiguousarray(rows))
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(SKETCH_BYTES), len(rows), [None, data])

@@ -42,11 +42,11 @@ def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Pro
         InputError: A file is missing, or has no document of that name.
     """
     for entry in entries:
-        path, name = _named(entry)
+        path, name = _file_and_name(entry)
         narrowed = settings.model_copy(update={"documents": (path,)})
         sources = list_sources(narrowed)
         items = read_documents(narrowed, sources, odd_tables=len(sources) > 1)
-        for count, item in enumerate(_selected(items, path, name)):
+        for count, item in enumerate(_items_of_name(items, path, name)):
             if count == MOST_DOCUMENTS:
                 yield f"There are more documents in {_safe(path)}: name one with {_safe(path)}#NAME."
                 break
@@ -55,13 +55,13 @@ def explain(entries: Sequence[str], settings: CorpusSettings, contamination: Pro
             yield ""
 
 
-def _named(entry: str) -> tuple[str, str]:
+def _file_and_name(entry: str) -> tuple[str, str]:
     """A file and the name of a document in it, which may be empty."""
     path, sign, name = entry.partition("#")
     return (path, name) if sign and not Path(entry).exists() else (entry, "")
 
 
-def _selected(items: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
+def _items_of_name(items: Iterable[Document | Dropped], path: str, name: str) -> Iterator[Document | Dropped]:
     if not name:
         yield from items
         return

@@ -8,24 +8,21 @@ reach; `ranks` makes one score of several.
 
 from humpback.curate.base import Scorer
 from humpback.curate.baselines import NoModel
-from humpback.curate.cascade import Reach, rate_within, reach
+from humpback.curate.cascade import rate_within, reach
 from humpback.curate.ranks import Question, Ranks, RankScorer
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
 from humpback.curate.scorers import make_scorer
-from humpback.curate.select import Cutoff, curate, cutoff, explain_empty
-from humpback.curate.separation import Separation, separation
+from humpback.curate.select import curate, cutoff, explain_empty
+from humpback.curate.separation import separation
 
 __all__ = [
-    "Cutoff",
     "ExpectedRatingScorer",
     "NoModel",
     "Question",
     "RankScorer",
     "Ranks",
     "RatingScorer",
-    "Reach",
     "Scorer",
-    "Separation",
     "curate",
     "cutoff",
     "explain_empty",

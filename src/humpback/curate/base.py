@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from humpback.engines.base import NO_ANSWER, Engine
-from humpback.records import Candidate, Completion, Embedding, FinishReason, Likelihood, Outcome, Rating, Usage
+from humpback.engines.base import NO_ANSWER, Engine, usage_of
+from humpback.records import Candidate, FinishReason, Outcome, Rating
+from humpback.requests import Completion, Embedding, Likelihood
 
 Answer = TypeVar("Answer", Completion, Likelihood, Embedding)
 
@@ -78,14 +79,3 @@ def error_of(answer: Completion | Likelihood | Embedding | None) -> str:
 def unparsed(scorer: IterationScorer, record_id: str, model: str, reason: str) -> Rating:
     """A rating without a score, because the engine failed or its answer holds none."""
     return Rating(record_id, scorer.iteration, scorer.name, model, "unparsed", None, reason, "error")
-
-
-def usage_of(answers: Iterable[Completion] | Iterable[Likelihood] | Iterable[Embedding]) -> Usage:
-    """Tokens of the texts that were read and of those that were written."""
-    usage = Usage()
-    for answer in answers:
-        if isinstance(answer, Embedding):
-            usage += Usage(answer.tokens)
-        else:
-            usage += Usage(answer.prompt_tokens, answer.completion_tokens if isinstance(answer, Completion) else 0)
-    return usage

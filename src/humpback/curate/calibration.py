@@ -66,7 +66,7 @@ def calibrate(
     scales = _scales(good, names)
     # Good pairs by scales that were made without them, as candidates are: else both figures below would flatter.
     without = [_scales([*good[:at], *good[at + 1 :]], names) for at in range(len(good))]
-    near = np.log1p([distance(values, others) for values, others in zip(good, without, strict=True)])
+    near = np.log1p([distance(values, other_scales) for values, other_scales in zip(good, without, strict=True)])
     far = np.log1p([distance(values, scales) for values in bad])
     rows = np.stack([np.ones(len(near) + len(far)), -np.concatenate([near, far])], axis=1)
     offset, slope = logistic(rows, np.repeat([1.0, 0.0], [len(near), len(far)]), np.zeros(2), _RIDGE).tolist()

@@ -78,14 +78,14 @@ def rate_within(
     for candidate in candidates:
         rating = rated.get(candidate.id)
         if rating is None:
-            rating = _skipped(cheap_ratings[candidate.id], scorer.name, engine.model)
+            rating = _skipped_rating(cheap_ratings[candidate.id], scorer.name, engine.model)
         elif candidate.id not in reached and rating.score is not None:
             rating = replace(rating, state="checked")
         ratings.append(rating)
     return Outcome(tuple(ratings), (), len(candidates), outcome.usage)
 
 
-def _skipped(cheap: Rating, scorer: str, model: str) -> Rating:
+def _skipped_rating(cheap: Rating, scorer: str, model: str) -> Rating:
     reply = f"out of reach: {cheap.scorer}={cheap.score:.4g}"
     return replace(cheap, scorer=scorer, model=model, state="skipped", score=None, reply=reply)
 

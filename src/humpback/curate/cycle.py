@@ -9,7 +9,8 @@ from humpback.config import CurateSettings, TagSettings
 from humpback.curate.base import rate_each
 from humpback.engines.base import Engine, answers
 from humpback.prompts import forward_messages
-from humpback.records import Candidate, Outcome, Rating, Request, Sampling
+from humpback.records import Candidate, Outcome, Rating
+from humpback.requests import Request, Sampling
 from humpback.text.likeness import f1, words
 
 

@@ -78,7 +78,7 @@ def diverse_cutoff(candidates: Callable[[], Iterable[Scored]], settings: SelectS
         settings: Threshold, share or number, with `max_similarity`, `per_document` or `clusters`.
     """
     first = cutoff(((candidate.id, candidate.score) for candidate in candidates()), settings)
-    scored = partial(_scored, candidates)
+    scored = partial(_with_score, candidates)
     pool = _pool(scored, settings, first.scored)
     reach = shares(first.kept, pool.sizes)
     while True:
@@ -108,12 +108,12 @@ def _by_threshold(settings: SelectSettings) -> bool:
     return settings.top_share is None and settings.top_n is None
 
 
-def _scored(candidates: Callable[[], Iterable[Scored]]) -> Iterator[Scored]:
+def _with_score(candidates: Callable[[], Iterable[Scored]]) -> Iterator[Scored]:
     return (candidate for candidate in candidates() if candidate.score is not None and math.isfinite(candidate.score))
 
 
 def _pool(scored: Callable[[], Iterator[Scored]], settings: SelectSettings, count: int) -> _Pool:
-    grouped = _learned(scored, settings.clusters, count) if settings.clusters else None
+    grouped = _learn_groups(scored, settings.clusters, count) if settings.clusters else None
     scores, digests, groups = array("d"), array("Q"), array("h")
     candidates = scored()
     while window := list(islice(candidates, WINDOW)):
@@ -130,7 +130,7 @@ def _pool(scored: Callable[[], Iterator[Scored]], settings: SelectSettings, coun
     )
 
 
-def _learned(scored: Callable[[], Iterator[Scored]], clusters: int, count: int) -> Groups:
+def _learn_groups(scored: Callable[[], Iterator[Scored]], clusters: int, count: int) -> Groups:
     """Groups of a sample that is the same whatever the order."""
     bound = 2**64 * SAMPLE // max(SAMPLE, count)
     digests = ((tie_digest(candidate.id), candidate.instruction) for candidate in scored())
@@ -168,12 +168,14 @@ class _Choice:
         remaining, waiting = sizes.copy(), list(range(len(self._ranked)))
         while len(self.kept) < count and remaining.any():
             quotas = shares(count - len(self.kept), remaining)
-            waiting = self._round(waiting, quotas, remaining)
+            waiting = self._fill_quotas(waiting, quotas, remaining)
             if (quotas > 0).any() and (reach < sizes)[quotas > 0].any():
                 return False
         return True
 
-    def _round(self, waiting: Iterable[int], quotas: NDArray[np.int64], remaining: NDArray[np.int64]) -> list[int]:
+    def _fill_quotas(
+        self, waiting: Iterable[int], quotas: NDArray[np.int64], remaining: NDArray[np.int64]
+    ) -> list[int]:
         """Fills the quota of each group; candidates of a group without one wait for the next round."""
         still_waiting: list[int] = []
         for rank in waiting:

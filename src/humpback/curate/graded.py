@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from humpback.curate.base import rate_each
 from humpback.engines.base import Engine
 from humpback.prompts import CRITERIA, YES_NO, YES_NO_PREFIX, additive_messages, yes_no_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Outcome, Part, Rating, Span
+from humpback.records import Candidate, Outcome, Rating
+from humpback.requests import Likelihood, LikelihoodRequest, Message, Part, Span
 
 _LARGEST_EXPONENT = 700.0
 """exp of more than 709 is no float."""

@@ -86,6 +86,7 @@ def _rarity(texts: Sequence[str]) -> NDArray[np.float32]:
 def _vectors(texts: Sequence[str], weights: NDArray[np.float32]) -> Vectors:
     hashed = words(texts)
     spread = mixed(hashed.hashes)
+    # One bit of a hash says the sign, the others the cell.
     signs = 1.0 - 2.0 * (spread & np.uint64(1)).astype(np.float64)
     owners = np.repeat(np.arange(len(texts)), np.diff(hashed.ends))
     cells = owners * _CELLS + ((spread >> np.uint64(1)) % np.uint64(_CELLS)).astype(np.int64)

@@ -59,20 +59,20 @@ def learn(
     before = np.array([scales[0].offset, scales[0].slope, *(scale.weight for scale in scales)])
     # Candidates of one segment are alike: no fit may have seen another one of those that it is measured on.
     segments = [pair.segment_id or pair.id for pair, _ in readable]
-    order = {segment: place for place, segment in enumerate(dict.fromkeys(segments))}
+    order = {segment: number for number, segment in enumerate(dict.fromkeys(segments))}
     folds = np.array([order[segment] % _FOLDS for segment in segments])
     left_out = np.empty(len(good))
     for fold in range(_FOLDS):
         inside = folds != fold
         left_out[~inside] = rows[~inside] @ logistic(rows[inside], good[inside], before, ridge)
     offset, slope, *weights = logistic(rows, good, before, ridge).tolist()
-    learned, unlearned = _measured(left_out, good), _measured(rows @ before, good)
+    learned, unlearned = _auroc_with_interval(left_out, good), _auroc_with_interval(rows @ before, good)
     shared = replace(scales[0], offset=offset, slope=slope, labels=len(good), learned=learned, unlearned=unlearned)
-    kept = tuple(
+    sign_scales = tuple(
         replace(shared, id=scale.id, centre=scale.centre, scale=scale.scale, weight=weight)
         for scale, weight in zip(scales, weights, strict=True)
     )
-    return Outcome(kept, (), len(kept), calibration.usage + usage)
+    return Outcome(sign_scales, (), len(sign_scales), calibration.usage + usage)
 
 
 def learned_sentence(scales: Sequence[SignScale]) -> str:
@@ -80,7 +80,7 @@ def learned_sentence(scales: Sequence[SignScale]) -> str:
     if not scales or not scales[0].labels:
         return ""
     learned, unlearned = (
-        "{:.2f} ({:.2f} to {:.2f})".format(*shown) for shown in (scales[0].learned, scales[0].unlearned)
+        "{:.2f} ({:.2f} to {:.2f})".format(*auroc) for auroc in (scales[0].learned, scales[0].unlearned)
     )
     helped = scales[0].learned[0] > scales[0].unlearned[0]
     return (
@@ -89,7 +89,7 @@ def learned_sentence(scales: Sequence[SignScale]) -> str:
     )
 
 
-def _measured(scores: FloatArray, good: FloatArray) -> tuple[float, float, float]:
+def _auroc_with_interval(scores: FloatArray, good: FloatArray) -> tuple[float, float, float]:
     bad_scores, good_scores = scores[good == 0], scores[good == 1]
     value = auroc(bad_scores, good_scores)
     interval = auroc_interval(value, len(bad_scores), len(good_scores))

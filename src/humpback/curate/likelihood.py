@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from operator import sub
 
 from humpback.config import TagSettings
-from humpback.curate.base import error_of, unparsed, usage_of
-from humpback.engines.base import NO_ANSWER, Engine
+from humpback.curate.base import error_of, unparsed
+from humpback.engines.base import NO_ANSWER, Engine, usage_of
 from humpback.prompts import answer_request, backward_messages, forward_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Outcome, Part, Rating, Span, Usage
+from humpback.records import Candidate, Outcome, Rating, Usage
+from humpback.requests import Likelihood, LikelihoodRequest, Message, Part, Span
 
 Ask = Callable[[Candidate, TagSettings], LikelihoodRequest]
 _VALUE = re.compile(r"(\S+)=(\S+)")
@@ -45,14 +46,15 @@ class LikelihoodScorer:
         """
         scored = [rating for rating in earlier if rating.score is not None]
         readings: dict[str, dict[str, float]] = {candidate.id: {} for candidate in candidates}
-        for other in scored:
-            readings[other.id] |= {name: float(value) for name, value in _VALUE.findall(other.reply)}
+        for scored_rating in scored:
+            values = _VALUE.findall(scored_rating.reply)
+            readings[scored_rating.id] |= {name: float(value) for name, value in values}
         errors: dict[str, str] = {}
         usage, model = Usage(), scored[0].model if scored else ""
         needed, formula = LIKELIHOODS[self.name]
         for name in needed:
             ask, value = READINGS[name]
-            requests = [ask(one, self.tags) for one in candidates if name not in readings[one.id]]
+            requests = [ask(candidate, self.tags) for candidate in candidates if name not in readings[candidate.id]]
             if not requests:
                 continue
             engine = open_engine()

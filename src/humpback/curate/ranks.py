@@ -64,8 +64,8 @@ class Question:
 
     def shares(self, scores: Mapping[str, float | None]) -> dict[str, float]:
         """The rank of one candidate by each scorer that gave it a score."""
-        found = ((member, scores.get(member)) for member in self._weights)
-        return {member: self._ranks[member].share(score) for member, score in found if score is not None}
+        member_scores = ((member, scores.get(member)) for member in self._weights)
+        return {member: self._ranks[member].share(score) for member, score in member_scores if score is not None}
 
     def _mean(self, scores: Mapping[str, float | None]) -> float | None:
         shares = self.shares(scores)
@@ -89,21 +89,21 @@ class RankScorer:
             rated: Its ratings by each scorer, joined by id.
         """
         members = [{rating.id: rating for rating in ratings} for ratings in rated]
-        ratings = (self._rating(one.id, [member[one.id] for member in members]) for one in candidates)
+        ratings = (self._rating(candidate.id, [member[candidate.id] for member in members]) for candidate in candidates)
         return Outcome(tuple(ratings), (), len(candidates))
 
     def _rating(self, record_id: str, rated_by: Sequence[Rating]) -> Rating:
         scores = {rating.scorer: rating.score for rating in rated_by}
         model = next((rating.model for rating in rated_by if rating.score is not None), rated_by[0].model)
         answers = {question.name: question.answer(scores) for question in self.questions}
-        reply = " ".join(f"{name}={share:.3f}" for name, share in self._shown(answers, scores))
+        reply = " ".join(f"{name}={share:.3f}" for name, share in self._parts_of_reply(answers, scores))
         score = min((answer for answer in answers.values() if answer is not None), default=None)
         if score is None or None in answers.values():
             reason = next(rating.reply for rating in rated_by if rating.score is None)
             return Rating(record_id, self.iteration, self.name, model, "unparsed", None, reason, "error")
         return Rating(record_id, self.iteration, self.name, model, "scored", score, reply, "stop")
 
-    def _shown(
+    def _parts_of_reply(
         self, answers: Mapping[str, float | None], scores: Mapping[str, float | None]
     ) -> Iterator[tuple[str, float]]:
         """What the reply names: the answer to each question that has a name, and the rank by each scorer."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from humpback.config import CurateSettings
-from humpback.curate.base import error_of, rate_each, unparsed, usage_of
-from humpback.engines.base import Engine, answers
+from humpback.curate.base import error_of, rate_each, unparsed
+from humpback.engines.base import Engine, answers, usage_of
 from humpback.errors import UnsupportedError
 from humpback.prompts import (
     EXPECTED_RATING_PREFIX,
@@ -22,18 +22,8 @@ from humpback.prompts import (
     rating_messages,
     reasons,
 )
-from humpback.records import (
-    Candidate,
-    Completion,
-    Likelihood,
-    LikelihoodRequest,
-    Outcome,
-    Rating,
-    Request,
-    Sampling,
-    Usage,
-    record_rng_seed,
-)
+from humpback.records import Candidate, Outcome, Rating, Usage, record_rng_seed
+from humpback.requests import Completion, Likelihood, LikelihoodRequest, Request, Sampling
 
 
 @dataclass(frozen=True, slots=True)

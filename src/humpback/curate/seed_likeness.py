@@ -9,7 +9,8 @@ import numpy as np
 from humpback.curate.base import rate_each
 from humpback.engines.base import Engine
 from humpback.likeness.measuring import Sampled, by_hidden_states, stored_direction
-from humpback.records import Candidate, Embedding, EmbeddingRequest, Outcome, Rating, SeedDirection
+from humpback.records import Candidate, Outcome, Rating, SeedDirection
+from humpback.requests import Embedding, EmbeddingRequest
 
 _TOKENS = 128
 """Tokens of a pair that are read: the instruction, and how the response begins."""

@@ -174,7 +174,8 @@ def decided_since(
         ratings: Their ratings.
         rulings: What people decided.
     """
-    by_id, approved = {row.id: row for row in rows}, {id_ for id_, it in rulings.items() if it.verdict == "approve"}
+    by_id = {row.id: row for row in rows}
+    approved = {id_ for id_, ruling in rulings.items() if ruling.verdict == "approve"}
     candidates = [item for item in candidates if item.id in by_id or item.id in approved]
     outcome = curate(candidates, ratings, Cutoff(-math.inf, _LAST_TIE, 0, 0, 0, None, ""), rulings)
     kept_rows = {row.id: row for row in outcome.kept}

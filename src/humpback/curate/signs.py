@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from humpback.config import TagSettings
 from humpback.curate.faults import sentences
 from humpback.curate.rating import grade_shares, mean_grade
-from humpback.engines.base import NO_ANSWER, Engine
+from humpback.engines.base import NO_ANSWER, Engine, usage_of
 from humpback.prompts import EXPECTED_RATING_PREFIX, GRADES, backward_messages, follow_up_messages, forward_messages
-from humpback.records import Candidate, Likelihood, LikelihoodRequest, Message, Pair, Part, Span, SpanLikelihood, Usage
+from humpback.records import Candidate, Pair, Usage
+from humpback.requests import Likelihood, LikelihoodRequest, Message, Part, Span, SpanLikelihood
 
 GRADE = "grade"
 """A further sign, where it is asked for: the mean of the distribution over the five grades, as the next turn."""
@@ -59,8 +60,8 @@ def read_signs(
     requests = [forward_request(pair, tags, follow_up) for pair in pairs]
     first = {answer.id: answer for answer in engine.loglikelihood(requests)}
     second = {answer.id: answer for answer in engine.loglikelihood([_glance_request(pair) for pair in pairs])}
-    usage = Usage(sum(answer.prompt_tokens for answer in (*first.values(), *second.values())), 0)
-    return [_signs(pair, first.get(pair.id), second.get(pair.id)) for pair in pairs], usage
+    signs = [_signs(pair, first.get(pair.id), second.get(pair.id)) for pair in pairs]
+    return signs, usage_of((*first.values(), *second.values()))
 
 
 def forward_request(pair: Pair | Candidate, tags: TagSettings, follow_up: bool) -> LikelihoodRequest:

@@ -82,7 +82,7 @@ def list_data_set(entry: str) -> list[Member | SourceFile]:
     else:
         revision = data_set.revision or newest_commit(data_set.name)
         if not revision:
-            return list(_fetched(data_set))
+            return list(_fetched_members(data_set))
         data_set = replace(data_set, revision=revision)
     builder = open_data_set(data_set)
     files = {str(split): [str(file) for file in paths] for split, paths in (builder.config.data_files or {}).items()}
@@ -190,7 +190,7 @@ def newest_commit(name: str) -> str:
         return ""
 
 
-def _fetched(data_set: DataSet) -> Iterator[Member]:
+def _fetched_members(data_set: DataSet) -> Iterator[Member]:
     """The files of a data set that was fetched and prepared earlier."""
     from datasets.packaged_modules.cache.cache import Cache
 

@@ -136,7 +136,7 @@ class Decisions:
 
     def opinion(self, annotator: str, record_id: str) -> Opinion:
         """What an annotator thinks of a record."""
-        who = self._of(annotator)
+        who = self._annotator(annotator)
         merged: dict[str, Any] = {}
         for act, changes in who.history.get(record_id, {}).items():
             if act not in who.undone:
@@ -150,7 +150,7 @@ class Decisions:
 
     def decided(self, annotator: str) -> dict[str, Verdict]:
         """The verdicts of an annotator, by record."""
-        opinions = {id_: self.opinion(annotator, id_) for id_ in self._of(annotator).history}
+        opinions = {id_: self.opinion(annotator, id_) for id_ in self._annotator(annotator).history}
         return {id_: opinion.verdict for id_, opinion in opinions.items() if opinion.verdict}
 
     def record(self, annotator: str, ids: Iterable[str], changes: Mapping[str, Any]) -> None:
@@ -160,17 +160,17 @@ class Decisions:
             InputError: A value is wrong, or the file cannot be written.
         """
         act = secrets.token_hex(6)
-        self._append(annotator, [{"act": act, "id": id_, **_checked(changes)} for id_ in ids])
+        self._append(annotator, [{"act": act, "id": id_, **_checked_changes(changes)} for id_ in ids])
 
     def undo(self, annotator: str) -> bool:
         """Takes the last action back that counts; False where there is none."""
-        who = self._of(annotator)
+        who = self._annotator(annotator)
         act = next((act for act in reversed(who.acts) if act not in who.undone), None)
         return act is not None and self._append(annotator, [{"act": secrets.token_hex(6), "undo": act}])
 
     def redo(self, annotator: str) -> bool:
         """Does the action again that was undone last; False where there is none, or another came after it."""
-        who = self._of(annotator)
+        who = self._annotator(annotator)
         acts = list(who.acts)
         if not who.undone or any(act not in who.undone for act in acts[acts.index(who.undone[-1]) :]):
             return False
@@ -184,7 +184,7 @@ class Decisions:
     def _offset(self, path: Path) -> int:
         return self._read.get(path, (0, 0))[1]
 
-    def _of(self, annotator: str) -> _Annotator:
+    def _annotator(self, annotator: str) -> _Annotator:
         return self._annotators.get(annotator, _Annotator())
 
     def _ruling(self, record_id: str) -> Ruling | None:
@@ -216,9 +216,9 @@ class Decisions:
         with path.open("rb") as file:
             start = file.seek(self._offset(path))
             content, inode = file.read(), os.fstat(file.fileno()).st_ino
-        whole = content[: content.rfind(b"\n") + 1]  # what a kill cut short is no line yet
-        self._read[path] = inode, start + len(whole)
-        for text in filter(None, whole.split(b"\n")):
+        whole_lines = content[: content.rfind(b"\n") + 1]  # what a kill cut short is no line yet
+        self._read[path] = inode, start + len(whole_lines)
+        for text in filter(None, whole_lines.split(b"\n")):
             try:
                 line = json.loads(text)
             except ValueError:
@@ -245,7 +245,7 @@ class Decisions:
         if act in who.history.get(record_id, {}):
             return  # a merge brought the line twice
         names = {item.name for item in fields(Opinion)}
-        who.history.setdefault(record_id, {})[act] = _checked({k: v for k, v in line.items() if k in names})
+        who.history.setdefault(record_id, {})[act] = _checked_changes({k: v for k, v in line.items() if k in names})
         who.acts.setdefault(act, []).append(record_id)
         who.last[record_id] = str(line["at"])
         self.changed.add((str(line["by"]), record_id))
@@ -299,7 +299,7 @@ def append_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         raise InputError(f"cannot write {path} ({error.strerror})", "decide on a copy that you may write to") from None
 
 
-def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     verdict, tags = changes.get("verdict", ""), changes.get("tags", ())
     texts = [text for name in ("instruction", "response") if (text := changes.get(name)) is not None]
     if verdict not in _VERDICTS or not all(isinstance(text, str) and text.strip() for text in texts):

@@ -38,8 +38,8 @@ def file_digest(path: Path, *, anew: bool = False) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
         note = cache_folder() / "digests" / _mark(status)
         with suppress(OSError, ValueError):
-            if not anew and len(kept := note.read_text(encoding="ascii")) == hashlib.sha256().digest_size * 2:
-                return kept
+            if not anew and len(cached_digest := note.read_text(encoding="ascii")) == hashlib.sha256().digest_size * 2:
+                return cached_digest
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if _mark(path.stat()) == _mark(status) and time.time_ns() - status.st_ctime_ns > _SETTLED_NS:
         with suppress(OSError):  # a cache that cannot be written costs time and nothing else

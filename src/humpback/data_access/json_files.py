@@ -45,14 +45,14 @@ def read_json(stream: BinaryIO, chunk: int = _CHUNK) -> Iterator[tuple[int, dict
         content = begin + text.read(LARGEST)
     if len(content) >= LARGEST:
         raise ValueError(f"it is no list and larger than {LARGEST >> 20} MiB: write JSON lines")
-    yield from _whole(content)
+    yield from _rows_of_document(content)
 
 
 def _as_object(value: object) -> dict[str, Any] | str:
     return value if isinstance(value, dict) else f"{type(value).__name__}, not an object"
 
 
-def _whole(content: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _rows_of_document(content: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
     try:
         value = json.loads(content)
     except json.JSONDecodeError as error:

@@ -87,14 +87,14 @@ def read_table(path: Path, kind: type[Record]) -> Iterator[Record]:
     Raises:
         InputError: The file is not there any more, or was changed so that these are no such records.
     """
-    with _unchanged(path):
+    with _reading_records(path):
         for row in _rows(path):
             yield kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
 
 
 def count_rows(path: Path) -> int:
     """How many records a file has that `TableWriter` wrote. Raises as `read_table`."""
-    with _unchanged(path):
+    with _reading_records(path):
         if path.suffix == ".jsonl":
             with path.open("rb") as lines:
                 return sum(1 for _ in lines)
@@ -104,7 +104,7 @@ def count_rows(path: Path) -> int:
 
 
 @contextmanager
-def _unchanged(path: Path) -> Iterator[None]:
+def _reading_records(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, TypeError) as error:
@@ -146,7 +146,7 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         if self._path is None:
             return self
-        with self._refused():
+        with self._writing():
             if self._path.suffix == ".jsonl":
                 self._lines = self._open.enter_context(atomic_file(self._path, "w"))
             else:
@@ -161,7 +161,7 @@ class TableWriter:
     def write(self, records: Iterable[Any]) -> None:
         """Adds records."""
         rows = tuple(records)
-        with self._refused():
+        with self._writing():
             if self._lines is not None:
                 self._lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
             elif self._parquet is not None and rows:
@@ -170,12 +170,12 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._refused() if error is None else nullcontext():
+        with self._writing() if error is None else nullcontext():
             self._open.__exit__(kind, error, trace)
 
     # Around each step and not around the block: reading the records may raise OSError too.
     @contextmanager
-    def _refused(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

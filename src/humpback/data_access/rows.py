@@ -174,7 +174,7 @@ def rows_of_file(file: SourceFile) -> Iterator[Row]:
     with readable(file):
         for row in table_rows(file, counted=True):
             if isinstance(row, BadRow):
-                position = f"row {row.name.rpartition('#')[2]} of the file {_shown(file)}"
+                position = f"row {row.name.rpartition('#')[2]} of the file {_public_path(file)}"
                 if row.detail.startswith(_NOT_UTF_8):
                     raise InputError(f"{position} is not UTF-8", "save the file as UTF-8")
                 raise InputError(f"{position} cannot be read: {row.reason} ({row.detail})", _HINTS[row.reason])
@@ -192,8 +192,8 @@ def input_digest(name: str) -> str:
         return content_id(*names_and_digests(resolve(name, Selection(any_ending=True)).files))
     file = local_file(name)
     with readable(file):
-        whole = file.whole_digest()
-        return content_id(file.digest(), whole) if whole else file.digest()
+        whole_digest = file.whole_digest()
+        return content_id(file.digest(), whole_digest) if whole_digest else file.digest()
 
 
 def local_file(name: str) -> SourceFile:
@@ -207,15 +207,15 @@ def readable(file: SourceFile) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"no file {_shown(file)}", "name a file that is there") from None
+        raise InputError(f"no file {_public_path(file)}", "name a file that is there") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"the file {_shown(file)} is not UTF-8 ({error.reason})", "save it as UTF-8") from None
+        raise InputError(f"the file {_public_path(file)} is not UTF-8 ({error.reason})", "save it as UTF-8") from None
     except DAMAGE as error:
         message = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"cannot read the file {_shown(file)} ({message})", "check the file or fetch it again"
+            f"cannot read the file {_public_path(file)} ({message})", "check the file or fetch it again"
         ) from None
 
 
-def _shown(file: SourceFile) -> str:
+def _public_path(file: SourceFile) -> str:
     return public(file.path) if is_url(file.path) and file.ending != ROWS else file.path

@@ -175,7 +175,7 @@ def _bounded_lines(text: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _streamed(file: SourceFile, choose: ChooseColumns | None) -> Iterator[Row | BadRow]:
+def _data_set_rows(file: SourceFile, choose: ChooseColumns | None) -> Iterator[Row | BadRow]:
     data_set = parse_data_set(file.path)
     local = Path(data_set.name).expanduser().is_dir()
     try:
@@ -238,5 +238,5 @@ _READERS: Mapping[str, Callable[[SourceFile, ChooseColumns | None], Iterator[Row
     ".tsv": _csv,
     ".parquet": _parquet,
     ".arrow": _arrow,
-    ROWS: _streamed,
+    ROWS: _data_set_rows,
 }

@@ -64,7 +64,7 @@ def list_url(entry: str, takes: Callable[[str], bool]) -> list[RemoteFile]:
         else:
             info = files.info(path)
             if info["type"] != "directory" and not (http and path.endswith("/")):
-                return [_remote_file(_url(files, entry, info["name"]), info, named=True)]
+                return [_remote_file(_url(files, entry, info["name"]), info, is_named=True)]
             base = f"{path.rstrip('/')}/"
             infos = files.find(path, detail=True)
         names = [name for name, info in sorted(infos.items()) if info["type"] == "file" and _visible(name, base)]
@@ -73,7 +73,7 @@ def list_url(entry: str, takes: Callable[[str], bool]) -> list[RemoteFile]:
             names = [name for name in names if takes(public(name))]
             with ThreadPoolExecutor(_REQUESTS) as pool:
                 infos = dict(zip(names, pool.map(files.info, names), strict=True))
-        return [_remote_file(_url(files, entry, name), infos[name], named=False) for name in names]
+        return [_remote_file(_url(files, entry, name), infos[name], is_named=False) for name in names]
 
 
 def _visible(name: str, base: str) -> bool:
@@ -97,11 +97,11 @@ def _url(files: Any, entry: str, name: str) -> str:
     return str(files.unstrip_protocol(name))
 
 
-def _remote_file(url: str, info: Mapping[str, Any], *, named: bool) -> RemoteFile:
+def _remote_file(url: str, info: Mapping[str, Any], *, is_named: bool) -> RemoteFile:
     size = int(info.get("size") or 0)
     marks = [(key, info[key]) for key in (*_CHECKSUMS, *_TIMES) if info.get(key)]
     mark = f"{size} {marks[0][0]} {_plain(marks[0][1])}" if marks else ""
-    return RemoteFile(url, public(url), size, mark, named)
+    return RemoteFile(url, public(url), size, mark, is_named)
 
 
 def _plain(value: object) -> str:

@@ -113,7 +113,7 @@ class _PatientFile(io.RawIOBase):
         self._block, self._begin = memoryview(self._piece(size_to_fetch)), self._at
 
     def _piece(self, size: int) -> bytes:
-        file = self._opened()
+        file = self._open_at_position()
         try:
             if file.tell() != self._at:
                 self._move(file)
@@ -129,7 +129,7 @@ class _PatientFile(io.RawIOBase):
             raise EOFError(f"it ends at byte {self._at} of {file.size}")
         return data
 
-    def _opened(self) -> Any:
+    def _open_at_position(self) -> Any:
         if self._file is not None and self._streams and self._file.tell() > self._at:
             self._let_go()
         if self._file is None:
@@ -146,7 +146,7 @@ class _PatientFile(io.RawIOBase):
                 raise EOFError(f"it ends before byte {self._at}")
 
     def _length(self) -> int:
-        file = self._opened()
+        file = self._open_at_position()
         if file.size is None:
             while file.read(_CHUNK):
                 pass

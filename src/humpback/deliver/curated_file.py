@@ -12,20 +12,21 @@ from typing import Any
 from humpback import __version__
 from humpback.config import TagSettings
 from humpback.data_access.rows import file_rows
-from humpback.deliver.export import CardFacts, Licence, data_card, export_data, export_model, model_card
+from humpback.deliver.export import CardFacts, data_card, export_data, export_model, model_card
 from humpback.errors import InputError, ModelError, StoreError
+from humpback.models import Licence
 from humpback.models.template import MODEL_RECORD
 from humpback.records import Curated
 
 _COLUMNS = [field.name for field in fields(Curated)]
 
 
-def export_curated(file: Path, out: Path, model: Path | None = None, *, force: bool = False) -> dict[str, Path]:
+def export_curated(file: Path, folder: Path, model: Path | None = None, *, force: bool = False) -> dict[str, Path]:
     """Writes a curated file, and a model where one is named, in the formats of the ecosystem.
 
     Args:
         file: What `humpback select` wrote.
-        out: Folder for 'dataset' and 'model'.
+        folder: Folder for 'dataset' and 'model'.
         model: What `humpback finetune` wrote.
         force: Replace what is there.
 
@@ -37,7 +38,7 @@ def export_curated(file: Path, out: Path, model: Path | None = None, *, force: b
         ModelError: The model is not what `finetune` wrote.
         StoreError: The folder holds an export already.
     """
-    written = {"data set": out / "dataset", **({"model": out / "model"} if model else {})}
+    written = {"data set": folder / "dataset", **({"model": folder / "model"} if model else {})}
     for path in written.values():
         if path.exists() and not force:
             raise StoreError(f"{path} is there already", "choose another --out, or overwrite it with --force")
@@ -86,7 +87,7 @@ def _facts(file: Path, record: dict[str, Any]) -> CardFacts:
         version=__version__,
         base_model=Path(base["name"]).name if "name" in base else "",
         base_identity=str(base.get("identity", "")),
-        base_licence=Licence(""),
+        base_licence=Licence(),
         scorer=", ".join(sorted(scorers)),
         selection=f"scores from {lowest:g} up",
         iterations=iterations,

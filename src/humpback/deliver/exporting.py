@@ -14,11 +14,12 @@ from humpback.config.flat import flat_settings
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.curate.select import decided_since
 from humpback.data_access.decisions import Ruling, read_rulings
-from humpback.deliver.export import CardFacts, Licence, data_card, export_data, export_model, model_card
+from humpback.deliver.export import CardFacts, data_card, export_data, export_model, model_card
 from humpback.deliver.results import Results
 from humpback.errors import StoreError
 from humpback.method.record import PlanRecord
 from humpback.method.settings_file import with_decisions
+from humpback.models import Licence
 from humpback.records import Candidate, Curated, Rating, Rewritten
 from humpback.runs.store import Run, local_copy, local_output
 
@@ -40,7 +41,7 @@ def write_export(run: Run) -> dict[str, Path]:
     data = results.run.export_path / "dataset"
     rows = _CuratedRows(results.run, results.plan, rulings, preferences=facts.preferences)
     if rulings is not None:
-        facts = replace(facts, curated=sum(1 for _ in rows.rows()), decided=_decided(rulings))
+        facts = replace(facts, curated=sum(1 for _ in rows.rows()), decided=_decisions_in_words(rulings))
     rejected = rows.rejected if facts.preferences else None
     seed_pairs = results.seed_pairs()
     with local_output(data) as folder:
@@ -106,7 +107,7 @@ def _rulings(results: Results) -> dict[str, Ruling] | None:
     return read_rulings(path) if path and Path(path).exists() else None
 
 
-def _decided(rulings: dict[str, Ruling]) -> str:
+def _decisions_in_words(rulings: dict[str, Ruling]) -> str:
     verdicts = Counter(ruling.verdict for ruling in rulings.values())
     mended = sum(ruling.edited for ruling in rulings.values())
     return f"{verdicts['approve']:,} approved, {verdicts['reject']:,} rejected and left out, {mended:,} mended"

@@ -152,12 +152,12 @@ class Results:
         stages = tuple(name for name in self.plan.stages if name not in self.manifests)
         if not stages:
             return None
-        begun, failed = (
+        begins, failures = (
             [event for event in self.run.logged(kind) if event.get("stage") == stages[0]]
             for kind in ("begin", "failed")
         )
         # The times of one clock: what failed before the last beginning has been mended, or is under way.
-        error = str(failed[-1]["error"]) if begun and failed and failed[-1]["time"] >= begun[-1]["time"] else ""
+        error = str(failures[-1]["error"]) if begins and failures and failures[-1]["time"] >= begins[-1]["time"] else ""
         return Unfinished(len(self.manifests), stages, len(self.run.stage(stages[0]).committed()), error)
 
     def directions(self) -> Iterator[DirectionSummary]:
@@ -201,8 +201,8 @@ class Results:
         faults = Counter(self.run.stage(self.plan.rewritten).column("fault"))
         rewritten, total = faults.pop("", 0), self.kept(self.plan.rewritten)
         reasons = ", ".join(f"{fault} {count:,}" for fault, count in faults.most_common())
-        others = f" The other rewrites were not taken: {reasons}." if faults else ""
-        return f"{self.plan.rewriter} rewrote {rewritten:,} of {total:,} curated responses.{others}"
+        not_taken = f" The other rewrites were not taken: {reasons}." if faults else ""
+        return f"{self.plan.rewriter} rewrote {rewritten:,} of {total:,} curated responses.{not_taken}"
 
     def win_rate(self) -> str:
         """What the judge says of the last model's answers, in words; empty where none is named, or is not done."""

@@ -19,7 +19,8 @@ from uuid import uuid4
 
 from humpback.engines.base import Engine
 from humpback.engines.spending import Spending
-from humpback.records import (
+from humpback.records import content_id
+from humpback.requests import (
     Completion,
     Embedding,
     EmbeddingRequest,
@@ -27,7 +28,6 @@ from humpback.records import (
     LikelihoodRequest,
     Request,
     SpanLikelihood,
-    content_id,
 )
 
 Asked = TypeVar("Asked", Request, LikelihoodRequest)
@@ -84,7 +84,7 @@ class AnswerLog:
         self._written: set[str] = set()
         self._is_told = False
         if hasattr(engine, "on_answer"):
-            engine.on_answer, self._is_told = self._arrived, True
+            engine.on_answer, self._is_told = self._write_at_once, True
 
     @property
     def model(self) -> str:
@@ -98,11 +98,11 @@ class AnswerLog:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """Continues each conversation; an answer that is written down is not asked for."""
-        return self._answered(requests, self._engine.generate, _completion)
+        return self._look_up_or_ask(requests, self._engine.generate, _completion)
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:
         """Says how likely each continuation is; an answer that is written down is not asked for."""
-        return self._answered(requests, self._engine.loglikelihood, _likelihood)
+        return self._look_up_or_ask(requests, self._engine.loglikelihood, _likelihood)
 
     def embed(self, requests: Iterable[EmbeddingRequest]) -> Iterator[Embedding]:
         """Passed on and not written down: engines that keep answers show no hidden states."""
@@ -116,18 +116,18 @@ class AnswerLog:
 
     def forget(self) -> None:
         """Throws away what this thread has written down or looked up: its shard is committed."""
-        here = self._here
-        for key in here.used:
+        thread = self._here
+        for key in thread.used:
             self._answers.pop(key, None)
-        here.used.clear()
-        shard, here.shard = here.shard, _Shard()
+        thread.used.clear()
+        shard, thread.shard = thread.shard, _Shard()
         with shard.writing:
             if shard.file is not None and shard.path is not None:
                 shard.file.close()
                 self._files.remove(shard.file)
                 shard.path.unlink(missing_ok=True)
 
-    def _answered(
+    def _look_up_or_ask(
         self,
         requests: Iterable[Asked],
         ask: Callable[[Iterable[Asked]], Iterator[Answer]],
@@ -142,12 +142,12 @@ class AnswerLog:
             if keys[request.id] in self._answers:
                 yield restore(self._answers[keys[request.id]])
         while waiting:
-            asked = len(waiting)
-            yield from self._asked(waiting, ask, keys)
-            if len(waiting) == asked:
+            unasked = len(waiting)
+            yield from self._ask_within_budget(waiting, ask, keys)
+            if len(waiting) == unasked:
                 self._spending.wait()
 
-    def _asked(
+    def _ask_within_budget(
         self,
         waiting: deque[Asked],
         ask: Callable[[Iterable[Asked]], Iterator[Answer]],
@@ -179,11 +179,11 @@ class AnswerLog:
         finally:
             self._spending.release(under_way)
 
-    def _arrived(self, request: Request | LikelihoodRequest, answer: Completion | Likelihood) -> None:
+    def _write_at_once(self, request: Request | LikelihoodRequest, answer: Completion | Likelihood) -> None:
         """Writes an answer down in the server's thread, before that sends another request."""
-        asked = self._under_way.pop(id(request), None)
-        if asked and not answer.error:
-            key, shard = asked
+        under_way = self._under_way.pop(id(request), None)
+        if under_way and not answer.error:
+            key, shard = under_way
             self._write(key, answer, shard)
             self._written.add(key)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from humpback.prompts import split_reasoning
-from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
+from humpback.records import Usage
+from humpback.requests import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 NO_ANSWER = "the engine gave no answer"
 ALONE = "reasoning alone, and no answer behind it"
@@ -58,10 +59,26 @@ class StreamingEngine(Protocol):
 
 def answers(engine: Engine, requests: Iterable[Request]) -> dict[str, Completion]:
     """What an engine answers, by the requests' ids, with what the model thought told from what it says."""
-    return {completion.id: _told_apart(completion) for completion in engine.generate(requests)}
+    return {completion.id: _without_reasoning(completion) for completion in engine.generate(requests)}
 
 
-def _told_apart(completion: Completion) -> Completion:
+def usage_of(answers: Iterable[Completion] | Iterable[Likelihood] | Iterable[Embedding]) -> Usage:
+    """Tokens of the texts that were read and of those that were written."""
+    usage = Usage()
+    for answer in answers:
+        if isinstance(answer, Embedding):
+            usage += Usage(answer.tokens)
+        else:
+            usage += Usage(answer.prompt_tokens, answer.completion_tokens if isinstance(answer, Completion) else 0)
+    return usage
+
+
+def unanswered(request_id: str) -> Completion:
+    """What stands for an answer that did not come."""
+    return Completion(request_id, "", "error", 0, 0, 0.0, NO_ANSWER)
+
+
+def _without_reasoning(completion: Completion) -> Completion:
     thought, text = split_reasoning(completion.text)
     reasoning = "\n\n".join(filter(None, (completion.reasoning, thought)))
     return completion if reasoning == completion.reasoning else replace(completion, text=text, reasoning=reasoning)

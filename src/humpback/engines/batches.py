@@ -167,15 +167,15 @@ class Batches:
             except Refused as refused:
                 raise Missing(f"{refused}") from None
             batch.save()
-        state = await self._ended(batch)
+        state = await self._wait_for_end(batch)
         for file in filter(None, (state.get("output_file_id"), state.get("error_file_id"))):
             await self._server.repeat(partial(self._take, f"files/{file}/content", batch))
         self._settle(batch, self._why_unanswered(batch, state))
 
     async def _begin(self, file: str) -> str:
         """The name of the batch with a file; lets the server begin it, unless it has and its answer was lost."""
-        after, more = "", True
-        while more:
+        after, has_more = "", True
+        while has_more:
             try:
                 page = await self._server.ask("GET", f"batches?limit=100{after}", None, dict)
             except Missing:
@@ -185,15 +185,15 @@ class Batches:
                 if entry.get("input_file_id") == file:
                     return str(entry["id"])
                 after = f"&after={entry.get('id')}"
-            more = bool(page.get("has_more") and entries)
+            has_more = bool(page.get("has_more") and entries)
         body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
         return await self._server.once("POST", "batches", json.dumps(body).encode(), _name, 0)
 
-    async def _ended(self, batch: _Batch) -> Json:
+    async def _wait_for_end(self, batch: _Batch) -> Json:
         """Waits until a batch has ended; what the server says of it then."""
-        begun = heard = time.monotonic()
+        started = heard = time.monotonic()
         while True:
-            await asyncio.sleep(min(_LONGEST_PAUSE, max(self._pause, (time.monotonic() - begun) / 5)))
+            await asyncio.sleep(min(_LONGEST_PAUSE, max(self._pause, (time.monotonic() - started) / 5)))
             try:
                 state = await self._server.ask("GET", f"batches/{batch.name}", None, dict)
             except (EngineError, Refused) as error:
@@ -224,15 +224,15 @@ class Batches:
     def _why_unanswered(self, batch: _Batch, state: Json) -> Failed:
         """What becomes of requests without a line. Those that the server found a fault with are refused here."""
         faults = [fault for errors in _objects([state.get("errors")]) for fault in _objects(errors.get("data"))]
-        others = len(self._under_way) - 1
+        other_batches = len(self._under_way) - 1
         if is_full := any(fault.get("code") == _FULL for fault in faults):
-            self._most_under_way = others or self._most_under_way
-            self._most_requests = self._most_requests if others else max(1, len(batch.keys) // 2)
+            self._most_under_way = other_batches or self._most_under_way
+            self._most_requests = self._most_requests if other_batches else max(1, len(batch.keys) // 2)
         for fault in faults:
             if isinstance(number := fault.get("line"), int) and 0 < number <= len(batch.keys):
                 self._answer(batch.requests, batch.keys[number - 1], Reply(400, json.dumps(fault).encode()))
         reason = "; ".join(str(fault.get("message")) for fault in faults[:1]) or "without an answer to it"
-        return Failed(f"a batch has {state['status']}: {reason}", busy=is_full and others > 0)
+        return Failed(f"a batch has {state['status']}: {reason}", busy=is_full and other_batches > 0)
 
     def _settle(self, batch: _Batch, ending: Exception) -> None:
         for key in list(batch.requests):

@@ -14,7 +14,7 @@ import torch
 
 from humpback.engines.loaded_model import LoadedModel
 from humpback.errors import UnsupportedError
-from humpback.records import Embedding, EmbeddingRequest
+from humpback.requests import Embedding, EmbeddingRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,14 @@ from pathlib import Path
 from humpback.config import ModelSettings
 from humpback.errors import ConfigError
 from humpback.prompts import GRADES, ending
-from humpback.records import (
+from humpback.records import FinishReason, PromptName
+from humpback.requests import (
     Completion,
     Embedding,
     EmbeddingRequest,
-    FinishReason,
     Likelihood,
     LikelihoodRequest,
     Message,
-    PromptName,
     Request,
     SpanLikelihood,
 )

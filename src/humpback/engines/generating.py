@@ -19,7 +19,7 @@ from humpback.engines.cache import CacheSlice, fresh_cache, gather_rows, shared_
 from humpback.engines.loaded_model import MAX_ROWS, LoadedModel, positions_of
 from humpback.engines.sampling import Generation, draw
 from humpback.models.template import TooLong, common_prefix
-from humpback.records import Completion, Request
+from humpback.requests import Completion, Request
 
 _CACHE_FACTOR = 4
 """Keys and values are kept of so many times `batch_tokens`: they take little memory beside what a pass takes."""
@@ -93,13 +93,13 @@ def _generate_continuously(loaded: LoadedModel, waiting: deque[Generation]) -> I
         joining = _admit(loaded, [row for row, _ in active], waiting)
         for rows in _batches(loaded, joining):
             active += _prefill(loaded, rows, prefix)
-            yield from _finished(loaded, rows)
+            yield from _completions(loaded, rows)
         if joining or (batch and len(active) <= len(batch.rows) * (1 - 1 / _REPACK_SHARE)):
             batch = _join(loaded, [(row, part) for row, part in active if not row.finish])
         if batch:
             running = [row for row in batch.rows if not row.finish]
             batch = _step(loaded, batch)
-            yield from _finished(loaded, running)
+            yield from _completions(loaded, running)
 
 
 def _admit(loaded: LoadedModel, running: list[Generation], waiting: deque[Generation]) -> list[Generation]:
@@ -170,7 +170,7 @@ def _sample(loaded: LoadedModel, rows: list[Generation], logits: torch.Tensor) -
         row.append(token, loaded.template)
 
 
-def _finished(loaded: LoadedModel, rows: Iterable[Generation]) -> Iterator[Completion]:
+def _completions(loaded: LoadedModel, rows: Iterable[Generation]) -> Iterator[Completion]:
     return (row.completion(loaded.template) for row in rows if row.finish)
 
 
@@ -186,7 +186,7 @@ def _generate_fixed(loaded: LoadedModel, rows: list[Generation]) -> Iterator[Com
             logits_to_keep=1, use_cache=True,
         )[:, -1]  # fmt: skip
         _sample(loaded, rows, logits)
-        yield from _finished(loaded, rows)
+        yield from _completions(loaded, rows)
         running = [index for index, row in enumerate(rows) if not row.finish]
         if running and cache and len(running) < len(rows):
             cache.reorder_cache(torch.tensor(running, device=loaded.device))

@@ -29,7 +29,7 @@ import aiohttp
 from humpback.config import ServerSettings
 from humpback.data_access.storable import storable
 from humpback.engines.replies import Json, Reader, error_text, read_body, retry_after
-from humpback.engines.turns import Address, Turns, place
+from humpback.engines.turns import Address, Turns, request_order
 from humpback.errors import ConfigError, EngineError
 
 _LONGEST_RETRY_AFTER = 600.0
@@ -199,7 +199,7 @@ class Server:
         self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int]
     ) -> concurrent.futures.Future[Out]:
         async def run() -> Out:
-            place.set(order)
+            request_order.set(order)
             return await work(item)
 
         with self._submitting:  # what is submitted before the end is seen by it
@@ -310,10 +310,10 @@ class Server:
                     begin = await response.content.read(_LARGE_ANSWER_BYTES)
                     raise self._error_of_status(url, Reply(response.status, begin, response.headers))
                 async for piece in response.content.iter_any():
-                    *whole, before = (before + piece).split(b"\n")
+                    *complete_lines, before = (before + piece).split(b"\n")
                     if len(before) > _MAX_ANSWER_BYTES:
                         raise Failed(f"a line of more than {_MAX_ANSWER_BYTES >> 20} MiB")
-                    for line in whole:
+                    for line in complete_lines:
                         yield line
         yield before
 

@@ -15,7 +15,7 @@ from humpback.engines.cache import CacheSlice, gather_rows, shared_prefix
 from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.token_rows import RowRequest, TokenRow, to_likelihood, to_rows
 from humpback.models.template import TooLong, common_prefix
-from humpback.records import Likelihood, LikelihoodRequest
+from humpback.requests import Likelihood, LikelihoodRequest
 
 _NORMALISED_CELLS = 8_000_000
 """Logits that are normalised at a time: the copy that the sum needs then stays in the processor's caches."""

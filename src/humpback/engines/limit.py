@@ -35,17 +35,17 @@ class Limit:
     bursts. Only answers count that were sent since the last change and while others waited.
 
     Args:
-        given: The number, where it is not to be found out: then it is only ever less while the server refuses.
+        fixed: The number, where it is not to be found out: then it is only ever less while the server refuses.
     """
 
-    def __init__(self, given: int | None = None) -> None:
-        self._most = given or _MOST
-        self.size = given or _FIRST
+    def __init__(self, fixed: int | None = None) -> None:
+        self._most = fixed or _MOST
+        self.size = fixed or _FIRST
         """The number now, 1 or more."""
         self.changes = 0
         """Changes of the number so far. What was sent before the last one says nothing about it."""
-        self._finds = self._doubles = given is None
-        self._refuses = given is not None  # whether refusals say what the limit is, and not speed
+        self._finds = self._doubles = fixed is None
+        self._refuses = fixed is not None  # whether refusals say what the limit is, and not speed
         self._ceiling = self._most + 1  # the least number that was refused
         self._held = 0  # the last number without a refusal; 0 while the one after a refusal is not measured yet
         self._before = 0  # the number before the one that is tried now; 0 while none is tried
@@ -109,18 +109,18 @@ class Limit:
             before, self._before = self._before, 0
             if speed > self._speed * _GAIN if self.size > before else speed * _LOSS > self._speed:
                 self._speed = speed
-                self._try(more=self.size > before)  # it pays: further the same way
+                self._try(larger=self.size > before)  # it pays: further the same way
             else:
                 self._set(before)
         else:
             slower = speed * _STEP < self._speed
             self._speed = speed
             if self._is_due() or slower:
-                self._try(more=not slower and self._measurements // _PATIENCE % 2 == 1)
+                self._try(larger=not slower and self._measurements // _PATIENCE % 2 == 1)
 
-    def _try(self, *, more: bool) -> None:
+    def _try(self, *, larger: bool) -> None:
         before = self.size
-        self._set(max(before + 1, int(before * _STEP)) if more else min(before - 1, int(before / _STEP)))
+        self._set(max(before + 1, int(before * _STEP)) if larger else min(before - 1, int(before / _STEP)))
         self._before = before if self.size != before else 0
 
     def _is_due(self) -> bool:

@@ -32,7 +32,7 @@ from humpback.engines.replies import ChatReply, Json, Prompt
 from humpback.engines.server_table import with_table
 from humpback.errors import EngineError, UnsupportedError
 from humpback.models.sources import identify
-from humpback.records import (
+from humpback.requests import (
     Completion,
     Embedding,
     EmbeddingRequest,
@@ -304,7 +304,7 @@ class OpenAIEngine:
         return await self._send(messages, prefix, fields, read)
 
     async def _send(self, messages: tuple[Message, ...], prefix: str, fields: Json, read: replies.Reader[Out]) -> Out:
-        """One that is too long is sent again, with less and less of what may be cut."""
+        """Sends a conversation, again in another form or shorter where the server refuses it."""
         post = self._batches.post if self._batches and self._server.has_answered else self._server.post
         beginning = hash(messages[:-1]) if len(messages) > 1 else 0
         for _ in range(_CUTS):
@@ -312,19 +312,11 @@ class OpenAIEngine:
             try:
                 answer = await post(_CHAT, body, read, beginning)
             except Refused as refused:
-                if "max_tokens" in body and "max_completion_tokens" in str(refused):
-                    self._length_field = "max_completion_tokens"  # what newer models call it
-                    continue
-                if "response_format" in fields and _STRUCTURED.search(str(refused)):
-                    if self._structured:
-                        _log.warning("the server refuses response_format and is asked in words: %s", refused)
-                    self._structured, fields = False, {n: v for n, v in fields.items() if n != "response_format"}
-                    continue
-                shorter = replies.cut_longest(messages, str(refused))
-                if shorter is None:
+                adapted = self._adapted(messages, fields, body, refused)
+                if adapted is None:
                     self._count_refusal(refused)
                     raise
-                messages = shorter
+                messages, fields = adapted
                 continue
             except Unanswered as error:
                 if not await self._answers_another():
@@ -335,6 +327,21 @@ class OpenAIEngine:
             self._count_usage(answer)
             return answer
         raise Refused("the prompt is too long, however much is cut")
+
+    def _adapted(
+        self, messages: tuple[Message, ...], fields: Json, body: Json, refused: Refused
+    ) -> tuple[tuple[Message, ...], Json] | None:
+        """What is sent in place of a body that was refused for its form or length; None where it was not."""
+        if "max_tokens" in body and "max_completion_tokens" in str(refused):
+            self._length_field = "max_completion_tokens"  # what newer models call it
+            return messages, fields
+        if "response_format" in fields and _STRUCTURED.search(str(refused)):
+            if self._structured:
+                _log.warning("the server refuses response_format and is asked in words: %s", refused)
+            self._structured = False
+            return messages, {name: value for name, value in fields.items() if name != "response_format"}
+        shorter = replies.cut_longest(messages, str(refused))
+        return None if shorter is None else (shorter, fields)
 
     async def _answers_another(self) -> bool:
         """Whether the server answers a request that nothing can be wrong with: then it was the one before."""

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from humpback.records import FinishReason, LikelihoodRequest, Message
+from humpback.records import FinishReason
+from humpback.requests import LikelihoodRequest, Message
 
 Out = TypeVar("Out")
 Json = dict[str, object]
@@ -80,8 +81,10 @@ def read_completion(reply: Json) -> ChatReply:
     content = _object(logprobs).get("content") if logprobs is not None else None
     positions = tuple(_token_choice(_object(item)) for item in content or ())
     read, written = _count(reply, "prompt_tokens"), _count(reply, "completion_tokens")
-    text, thought = _told_apart(message.get("content"))
-    apart = (_told_apart(message.get(name), thinking=True)[1] for name in _THINKING)  # some servers fill two alike
+    text, thought = _text_and_thought(message.get("content"))
+    apart = (
+        _text_and_thought(message.get(name), thinking=True)[1] for name in _THINKING
+    )  # some servers fill two alike
     reasoning = "\n\n".join(filter(None, (next(filter(None, apart), ""), thought)))
     ending, error = choice.get("finish_reason"), ""
     finish: FinishReason = "length" if str(ending).casefold() in _LENGTH else "stop"
@@ -96,20 +99,20 @@ def read_completion(reply: Json) -> ChatReply:
     )
 
 
-def _told_apart(content: object, *, thinking: bool = False) -> tuple[str, str]:
+def _text_and_thought(content: object, *, thinking: bool = False) -> tuple[str, str]:
     """The text of a message and what the model thought, where its content is a text, a part or a list of parts."""
     if content is None:
         return "", ""
     if isinstance(content, str):
         return ("", content) if thinking else (content, "")
     if isinstance(content, list):
-        both = [_told_apart(part, thinking=thinking) for part in content]
+        both = [_text_and_thought(part, thinking=thinking) for part in content]
         return "".join(text for text, _ in both), "".join(thought for _, thought in both)
     part = _object(content)
     kind = str(part.get("type"))
     thinking = thinking or "think" in kind or "reason" in kind
     names = ("thinking", "reasoning", "summary", "text", "content") if thinking else ("text", "value", "content")
-    return _told_apart(next((part[name] for name in names if part.get(name)), None), thinking=thinking)
+    return _text_and_thought(next((part[name] for name in names if part.get(name)), None), thinking=thinking)
 
 
 def read_body(body: bytes) -> Json:
@@ -126,7 +129,7 @@ def read_body(body: bytes) -> Json:
     deltas = [
         _object(choice.get("delta") or choice.get("message") or {"content": choice.get("text")}) for choice in choices
     ]
-    both = [_told_apart(delta.get("content")) for delta in deltas]
+    both = [_text_and_thought(delta.get("content")) for delta in deltas]
     message = {name: "".join(str(delta.get(name) or "") for delta in deltas) for name in (*_THINKING, "refusal")}
     message |= {"content": "".join(text for text, _ in both)}
     message["reasoning"] = message["reasoning"] or "".join(thought for _, thought in both)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import torch
 
 from humpback.models.template import Template
-from humpback.records import Completion, FinishReason, Sampling
+from humpback.records import FinishReason
+from humpback.requests import Completion, Sampling
 
 _NUCLEUS_GUESS = 64
 """Likeliest tokens in which the nucleus is looked for first, so that the whole vocabulary is rarely sorted."""

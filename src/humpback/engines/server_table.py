@@ -39,10 +39,10 @@ def with_table(settings: ModelSettings) -> ModelSettings:
     Raises:
         ConfigError: The user's table has a mistake.
     """
-    named = os.environ.get("HUMPBACK_SERVERS")
-    own = Path(named or Path.home() / ".config" / "humpback" / "servers.yaml")
+    path_setting = os.environ.get("HUMPBACK_SERVERS")
+    user_table = Path(path_setting or Path.home() / ".config" / "humpback" / "servers.yaml")
     address, facts = settings.server.addresses[0].partition("://")[2], dict[str, object]()
-    for entry in (*(_read(own) if named or own.exists() else ()), *_read(_SHIPPED)):
+    for entry in (*(_read(user_table) if path_setting or user_table.exists() else ()), *_read(_SHIPPED)):
         if fnmatchcase(address, entry.address) and fnmatchcase(settings.name, entry.model):
             values = entry.model_dump(exclude={"address", "model", "source"}, exclude_none=True)
             # Nobody has asked for a key that is not set.
@@ -56,7 +56,7 @@ def _read(path: Path) -> tuple[_Entry, ...]:
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read ({' '.join(str(error).split())})", "correct the table") from None
-    found = mistakes(table, _Table) if isinstance(table, dict) else ["it holds no 'servers:' with entries below it"]
-    if found:
-        raise ConfigError(f"{path}: {'; '.join(found)}", "docs/engines.md shows what an entry can hold")
+    problems = mistakes(table, _Table) if isinstance(table, dict) else ["it holds no 'servers:' with entries below it"]
+    if problems:
+        raise ConfigError(f"{path}: {'; '.join(problems)}", "docs/engines.md shows what an entry can hold")
     return _Table.model_validate(table).servers

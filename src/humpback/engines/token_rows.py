@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from humpback.models.template import Template, TooLong
-from humpback.records import Likelihood, LikelihoodRequest, SpanLikelihood
+from humpback.requests import Likelihood, LikelihoodRequest, SpanLikelihood
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,10 @@ from humpback.engines.likelihoods import loglikelihoods
 from humpback.engines.loaded_model import LoadedModel
 from humpback.engines.weight_packing import can_pack, pack_linear_layers
 from humpback.errors import EngineError
-from humpback.models.device import pick_device, pick_dtype
+from humpback.models.device import give_back_memory, pick_device, pick_dtype
 from humpback.models.loading import load_template, longest_sequence
-from humpback.models.memory import give_back_memory
 from humpback.models.weights import load_network
-from humpback.records import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
+from humpback.requests import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 _WINDOW = 256
 """Requests that are sorted by length together: also the most that are held at a time."""
@@ -100,8 +99,8 @@ class TransformersEngine:
                 shown_chars = len(text)
 
         (completion,) = generate(loaded, [request], on_tokens)
-        if rest := completion.text[shown_chars:]:
-            show(rest)
+        if remainder := completion.text[shown_chars:]:
+            show(remainder)
         return completion
 
     def loglikelihood(self, requests: Iterable[LikelihoodRequest]) -> Iterator[Likelihood]:

@@ -18,7 +18,7 @@ _LONGEST_PAUSE = 60.0
 _MAX_LOST = 3
 """Tries in a row that end without any answer: then one of several servers is taken to be down."""
 
-place: ContextVar[tuple[int, int]] = ContextVar("place", default=(-1, 0))
+request_order: ContextVar[tuple[int, int]] = ContextVar("request_order", default=(-1, 0))
 """Of the request at work: the number of its call, and its own in it. The oldest goes first, also at a further try."""
 
 
@@ -54,7 +54,7 @@ class Address:
 
 @dataclass(order=True, slots=True)
 class _Waiting:
-    place: tuple[int, int]
+    order: tuple[int, int]
     beginning: int = field(compare=False)
     turn: asyncio.Future[Address] = field(compare=False)
 
@@ -67,13 +67,13 @@ class Turns:
 
     Args:
         urls: The servers.
-        given: How many requests may be under way at each; None finds it out.
+        fixed: How many requests may be under way at each; None finds it out.
         spacing: Seconds between two requests to the same server.
         first_pause: Seconds before the second try; doubled from try to try.
     """
 
-    def __init__(self, urls: Iterable[str], given: int | None, spacing: float, first_pause: float) -> None:
-        self.addresses = [Address(url, Limit(given)) for url in urls]
+    def __init__(self, urls: Iterable[str], fixed: int | None, spacing: float, first_pause: float) -> None:
+        self.addresses = [Address(url, Limit(fixed)) for url in urls]
         self._spacing, self._first_pause = spacing, first_pause
         self.waiting: list[_Waiting] = []
         self._wakes_at = 0.0
@@ -94,7 +94,7 @@ class Turns:
         Args:
             beginning: The same number for requests that begin alike; 0 for one that begins like no other.
         """
-        waiting = _Waiting(place.get(), beginning, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(request_order.get(), beginning, asyncio.get_running_loop().create_future())
         insort(self.waiting, waiting)
         self._give()
         try:
@@ -122,7 +122,7 @@ class Turns:
             free = [address for address in self.addresses if address.slots > 0 and address.free_at <= now]
             if not free:
                 later = min((a.free_at for a in self.addresses if a.slots > 0), default=self._wakes_at)
-                if later != self._wakes_at:
+                if later != self._wakes_at:  # else it is to be woken then already
                     self._wakes_at = later
                     asyncio.get_running_loop().call_later(later - now, self._wake)
                 return

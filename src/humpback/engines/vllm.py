@@ -31,15 +31,8 @@ from humpback.errors import EngineError, ModelError, UnsupportedError
 from humpback.models.loading import load_template, longest_sequence
 from humpback.models.template import TooLong
 from humpback.models.weights import check_weights
-from humpback.records import (
-    Completion,
-    Embedding,
-    EmbeddingRequest,
-    FinishReason,
-    Likelihood,
-    LikelihoodRequest,
-    Request,
-)
+from humpback.records import FinishReason
+from humpback.requests import Completion, Embedding, EmbeddingRequest, Likelihood, LikelihoodRequest, Request
 
 _QUEUE_FACTOR = 2
 """Requests that are running for each one that a copy can work on, so that no copy waits for this process."""
@@ -170,7 +163,7 @@ class VllmEngine:
             top_p=sampling.top_p,
             seed=sampling.seed,
             stop_token_ids=list(self.template.stop_ids),
-            logprobs=0,
+            logprobs=0,  # of the tokens written, and of no others beside them
         )
         (generated,) = output.outputs
         finish: FinishReason = "stop" if generated.finish_reason == "stop" else "length"
@@ -198,7 +191,7 @@ class VllmEngine:
             return []
         output = await self._ask(
             ids,
-            max_tokens=1,
+            max_tokens=1,  # the fewest: what is asked stands in the prompt, or in the choices for this one
             temperature=0.0,
             prompt_logprobs=0 if positions else None,
             logprob_token_ids=list(dict.fromkeys(choices)) or None,

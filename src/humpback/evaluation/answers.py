@@ -8,11 +8,12 @@ from pathlib import Path
 
 from humpback.config import TagSettings
 from humpback.data_access.rows import file_rows
-from humpback.engines.base import ALONE, NO_ANSWER, Engine, answers
+from humpback.engines.base import ALONE, NO_ANSWER, Engine, answers, usage_of
 from humpback.errors import InputError
 from humpback.evaluation.comparisons import Output
 from humpback.prompts import forward_messages
-from humpback.records import Dropped, Outcome, Request, Sampling, Usage, record_rng_seed
+from humpback.records import Dropped, Outcome, record_rng_seed
+from humpback.requests import Request, Sampling
 from humpback.text.contamination.prompts import prompt_texts
 
 _STAGE = "answer"
@@ -82,8 +83,5 @@ def answer(
         else:
             text = completion.text.strip()
             outputs.append(Output(prompt.instruction, text, generator, prompt.dataset, completion.reasoning))
-    usage = Usage(
-        sum(completion.prompt_tokens for completion in completions.values()),
-        sum(completion.completion_tokens for completion in completions.values()),
-    )
+    usage = usage_of(completions.values())
     return Outcome(tuple(outputs), tuple(dropped), len(prompts), usage)

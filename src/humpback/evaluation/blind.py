@@ -131,10 +131,10 @@ def unblind(key: Mapping[str, Question], answers: Path) -> list[Comparison]:
             raise InputError(f"{answers} row {number} has no id of the key", "give the sheet that belongs to the key")
         choice, annotator = _choice(row, answers, number), str(row.get("annotator") or "").strip()
         # Of somebody with a name the last answer counts, and an empty one takes it back.
-        place = (question.id, annotator or number)
-        annotations.pop(place, None)
+        answer_key = (question.id, annotator or number)
+        annotations.pop(answer_key, None)
         if choice:
-            annotations[place] = _annotation(question, choice, annotator or "human")
+            annotations[answer_key] = _annotation(question, choice, annotator or "human")
     answered = {id_ for id_, _ in annotations}
     return [*annotations.values()] + [
         replace(question.comparison, annotator="human", preference=None)

@@ -108,8 +108,8 @@ def read_outputs(path: Path) -> list[Output]:
     """
     outputs = []
     for number, row in file_rows(path):
-        asked = [] if isinstance(row.get("instruction"), str) and not row.get("input") else prompt_texts(row)[:1]
-        instruction = asked[0] if asked else _text(row, "instruction", path, number)
+        prompts = [] if isinstance(row.get("instruction"), str) and not row.get("input") else prompt_texts(row)[:1]
+        instruction = prompts[0] if prompts else _text(row, "instruction", path, number)
         name = next((name for name in _ANSWERS if isinstance(row.get(name), str)), "output")
         thought, output = split_reasoning(_text(row, name, path, number))
         reasoning = "\n\n".join(filter(None, (str(row.get("reasoning") or ""), thought)))
@@ -196,7 +196,7 @@ def pair_up(baseline: Sequence[Output], model: Sequence[Output]) -> tuple[list[C
         for index, first in enumerate(baseline):
             if index not in partners and by_prompt.get(key(first.instruction)):
                 partners[index] = by_prompt[key(first.instruction)].pop()
-        unpaired = [output for outputs in by_prompt.values() for output in reversed(outputs)]
+        unpaired = [output for outputs in by_prompt.values() for output in reversed(outputs)]  # in order again
     comparisons = [
         Comparison(
             first.instruction, first.output, partners[index].output, first.generator, partners[index].generator,

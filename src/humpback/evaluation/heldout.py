@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from humpback.config import TagSettings
 from humpback.engines.base import Engine
 from humpback.prompts import pair_messages
-from humpback.records import Direction, Dropped, HeldOutLoss, LikelihoodRequest, Outcome, Pair, Usage
+from humpback.records import Direction, Dropped, HeldOutLoss, Outcome, Pair, Usage
+from humpback.requests import LikelihoodRequest
 
 
 def heldout_losses(

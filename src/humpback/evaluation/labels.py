@@ -114,9 +114,9 @@ def _could_be_labels(rows: Sequence[Values], name: str) -> bool:
     """Whether a column holds only numbers, or yes and no, and more than one value."""
     name_words = name.casefold().replace("-", "_").split("_")
     values = [row[name] for row in rows if row.get(name) not in (None, "")]
-    if any(word in _NOT_LABELS for word in name_words) or not all(_parsed(value) is not None for value in values):
+    if any(word in _NOT_LABELS for word in name_words) or not all(_as_number(value) is not None for value in values):
         return False
-    return len({_parsed(value) for value in values}) > 1
+    return len({_as_number(value) for value in values}) > 1
 
 
 def _kind(name: str, numbers: Sequence[float | None]) -> Kind:
@@ -171,7 +171,7 @@ def _at(row: Values, name: str) -> object:
 def _number(value: object, name: str, file: str, position: int) -> float | None:
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
-    number = _parsed(value)
+    number = _as_number(value)
     if number is None:
         label = str(value)[:40]
         raise InputError(f"the label {name!r} in row {position} of {file} is {label!r}: no number, no yes or no",
@@ -179,7 +179,7 @@ def _number(value: object, name: str, file: str, position: int) -> float | None:
     return number
 
 
-def _parsed(value: object) -> float | None:
+def _as_number(value: object) -> float | None:
     if isinstance(value, (bool, int, float)):
         return float(value)
     if not isinstance(value, str):

@@ -81,7 +81,7 @@ def auroc(rows: Sequence[Judged], rng_seed: int = 0) -> Figure:
     Pairs whose label does not say whether they are good are left out. Where either side has fewer than 40 groups the
     interval is that of `auroc_interval`: a bootstrap of so few is too narrow.
     """
-    labelled, good = _labelled(rows)
+    labelled, good = _with_verdict(rows)
     blocks = TieBlocks(_scores(labelled))
 
     def statistic(weights: FloatArray) -> FloatArray:
@@ -99,7 +99,7 @@ def at_k(rows: Sequence[Judged], counts: Sequence[int], rng_seed: int = 0) -> tu
 
     In a draw of the bootstrap it is the same part of the pairs.
     """
-    labelled, good = _labelled(rows)
+    labelled, good = _with_verdict(rows)
     blocks = TieBlocks(_scores(labelled))
     counts = [min(count, len(labelled)) for count in counts]
     shares = np.array(counts) / max(1, len(labelled))
@@ -181,7 +181,7 @@ def calibration(rows: Sequence[Judged], scale: tuple[float, float], rng_seed: in
         scale: The score that stands for 0, and the one that stands for 1.
         rng_seed: Starts the generator of the bootstrap.
     """
-    labelled, good = _labelled([row for row in rows if row.score is not None])
+    labelled, good = _with_verdict([row for row in rows if row.score is not None])
     if not labelled:
         return None
     low, high = scale
@@ -222,7 +222,7 @@ def _labels(rows: Sequence[Judged]) -> FloatArray:
     return np.array([row.label for row in rows], np.float64)
 
 
-def _labelled(rows: Sequence[Judged]) -> tuple[list[Judged], FloatArray]:
+def _with_verdict(rows: Sequence[Judged]) -> tuple[list[Judged], FloatArray]:
     """The pairs whose label says whether they are good, and 1 for each good one."""
     labelled = [row for row in rows if row.good is not None]
     return labelled, np.array([bool(row.good) for row in labelled], np.float64)

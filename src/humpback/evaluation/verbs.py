@@ -18,6 +18,8 @@ _VERB = "VERB"
 _OBJECTS = ("dobj", "obj")
 _NOUNS = ("NOUN", "PROPN")
 _BATCH = 128
+_MOST_OBJECTS = 4
+"""Objects of a verb that are named, the most common ones."""
 _LONGEST = 2000
 """Characters of an instruction that are parsed: the request is near its beginning."""
 
@@ -63,20 +65,17 @@ class Requests:
     """The most common verbs, how often each, and its most common objects."""
 
 
-def requests_of(instructions: Sequence[str], pipeline: str, *, verbs: int = 20, objects: int = 4) -> Requests:
+def requests_of(instructions: Sequence[str], pipeline: str) -> Requests:
     """Parses instructions and counts what they ask for.
 
     Args:
         instructions: Texts in the pipeline's language.
         pipeline: Name or folder of a spaCy pipeline with a parser and a lemmatiser.
-        verbs: How many of the most common verbs to name.
-        objects: How many objects of each.
 
     Raises:
         ConfigError: spaCy or the pipeline is not installed, or it cannot parse.
     """
-    parsed = [verb_and_object(roots) for roots in _roots(instructions, pipeline)]
-    return count_requests(parsed, verbs=verbs, objects=objects)
+    return count_requests([verb_and_object(roots) for roots in _roots(instructions, pipeline)])
 
 
 def verb_and_object(roots: Iterable[Token]) -> tuple[str, str] | None:
@@ -94,7 +93,7 @@ def verb_and_object(roots: Iterable[Token]) -> tuple[str, str] | None:
     return None
 
 
-def count_requests(parsed: Sequence[tuple[str, str] | None], *, verbs: int = 20, objects: int = 4) -> Requests:
+def count_requests(parsed: Sequence[tuple[str, str] | None], *, verbs: int = 20) -> Requests:
     """Counts pairs of verb and object; equal counts are in alphabetical order."""
     pairs = Counter(item for item in parsed if item is not None)
     by_verb: Counter[str] = Counter()
@@ -104,7 +103,7 @@ def count_requests(parsed: Sequence[tuple[str, str] | None], *, verbs: int = 20,
     top = []
     for verb, count in sorted(by_verb.items(), key=lambda item: (-item[1], item[0]))[:verbs]:
         of_verb = [(noun, n) for (its_verb, noun), n in pairs.items() if its_verb == verb]
-        top.append((verb, count, tuple(sorted(of_verb, key=lambda item: (-item[1], item[0]))[:objects])))
+        top.append((verb, count, tuple(sorted(of_verb, key=lambda item: (-item[1], item[0]))[:_MOST_OBJECTS])))
     return Requests(
         texts=len(parsed),
         structured=total,

@@ -16,7 +16,8 @@ from statistics import fmean, stdev
 from humpback.engines.base import NO_ANSWER, Engine, answers
 from humpback.evaluation.comparisons import Comparison, Judging
 from humpback.prompts import judge_messages, parse_verdict, prompt_digest
-from humpback.records import Completion, Request, Sampling, record_rng_seed
+from humpback.records import record_rng_seed
+from humpback.requests import Completion, Request, Sampling
 from humpback.statistics.intervals import Interval, bootstrap_mean
 
 _STAGE = "judge"
@@ -100,7 +101,12 @@ def win_rate(comparisons: Sequence[Comparison], rng_seed: int = 0) -> WinRate:
     verdicts = [row.verdicts for row in comparisons if len(row.verdicts) == 2 and "same" not in row.verdicts]
     both = [pair for pair in verdicts if all(map(_is_verdict, pair))]
     # Output 1 is shown first in the first order, output 2 in the second.
-    first = [verdict == shown for pair in both for verdict, shown in zip(pair, "12", strict=True) if verdict != "tie"]
+    first = [
+        verdict == first_side
+        for pair in both
+        for verdict, first_side in zip(pair, "12", strict=True)
+        if verdict != "tie"
+    ]
     missing = Counter(verdict for row in comparisons for verdict in row.verdicts if not _is_verdict(verdict))
     return WinRate(
         n_total=len(points),

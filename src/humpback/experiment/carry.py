@@ -94,7 +94,7 @@ class _Following:
     progress: Progress
     stage: str = ""
 
-    def prepare(self, stages: int, done: int) -> None:
+    def prepare(self, stages: int, completed: int) -> None:
         """Says nothing: a cell is a part of the experiment, whose stages are counted as a whole."""
 
     def begin(self, stage: Stage) -> None:

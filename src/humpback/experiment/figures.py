@@ -33,8 +33,8 @@ def scaling_figure(table: Table) -> str | None:
         return None
     flat = [result for result in table.results if not result.pairs and result.row.arm != BASE]
     drawn = [result for points in arms.values() for result in points] + flat
-    low, high = _around([end for result in drawn for end in (result.interval.low, result.interval.high)])
-    first, last = _around([math.log(result.pairs) for points in arms.values() for result in points])
+    low, high = _with_margin([end for result in drawn for end in (result.interval.low, result.interval.high)])
+    first, last = _with_margin([math.log(result.pairs) for points in arms.values() for result in points])
     x = Axis(first, last, 70, _WIDTH - 190)
     y = Axis(low, high, 330, 40)
     sizes = sorted({result.pairs for points in arms.values() for result in points})
@@ -55,7 +55,7 @@ def comparison_figure(table: Table) -> str | None:
     if not rows:
         return None
     ends = [end for _, against in rows for end in (against.interval.low, against.interval.high)]
-    x = Axis(*_around([0.0, *ends]), 330, _WIDTH - 30)
+    x = Axis(*_with_margin([0.0, *ends]), 330, _WIDTH - 30)
     bottom = 60 + 24 * len(rows)
     parts = [f'<path d="M{x.at(0):.1f} 40V{bottom}" stroke="#888"/>']
     for value in x.ticks(_TICKS):
@@ -63,7 +63,9 @@ def comparison_figure(table: Table) -> str | None:
         parts.append(f'<path class="g" d="M{x.at(value):.1f} 40V{bottom}"/>')
     for number, (result, against) in enumerate(rows):
         at, colour = 60 + 24 * number, _verdict_colour(against)
-        parts.append(f'<text x="320" y="{at + 4}" text-anchor="end">{escape(_compared(result, against))}</text>')
+        parts.append(
+            f'<text x="320" y="{at + 4}" text-anchor="end">{escape(_comparison_label(result, against))}</text>'
+        )
         left, right = x.at(against.interval.low), x.at(against.interval.high)
         parts.append(f'<path d="M{left:.1f} {at}H{right:.1f}" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<circle cx="{x.at(against.difference):.1f}" cy="{at}" r="4" fill="{colour}"/>')
@@ -106,7 +108,7 @@ def _sizes(x: Axis, sizes: Sequence[int]) -> Iterator[str]:
             yield f'<text x="{x.at(math.log(size)):.1f}" y="352" text-anchor="middle">{size:,}</text>'
 
 
-def _compared(result: Result, against: Against) -> str:
+def _comparison_label(result: Result, against: Against) -> str:
     size = f" {result.row.size}" if result.row.size is not None else ""
     return f"{result.name}{size} against {opponent_name(result, against)}"
 
@@ -119,7 +121,7 @@ def _signed(value: float) -> str:
     return f"{value:+g}".replace("-", "\u2212") if value else "0"
 
 
-def _around(values: Sequence[float]) -> tuple[float, float]:
+def _with_margin(values: Sequence[float]) -> tuple[float, float]:
     """The range of values with a small margin at both ends."""
     low, high = min(values), max(values)
     margin = 0.06 * (high - low) or 0.5

@@ -69,11 +69,11 @@ class IfEval:
         called = model.name if model else "base"
 
         def read() -> list[EvalPrompt]:
-            return [EvalPrompt(task.prompt, "ifeval") for task in _drawn(self.settings, config.run.seed)]
+            return [EvalPrompt(task.prompt, "ifeval") for task in _draw_tasks(self.settings, config.run.seed)]
 
         @contextmanager
         def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Followed]]]:
-            tasks = {task.prompt: task for task in _drawn(self.settings, config.run.seed)}
+            tasks = {task.prompt: task for task in _draw_tasks(self.settings, config.run.seed)}
             with inputs.engine(called) as engine:
                 yield lambda shard: follow(shard, tasks, engine, config, self.settings)
 
@@ -127,7 +127,7 @@ def follow(
     return Outcome(tuple(rows), (), len(prompt_rows), outcome.usage)
 
 
-def _drawn(settings: IfEvalSettings, seed: int) -> list[Task]:
+def _draw_tasks(settings: IfEvalSettings, seed: int) -> list[Task]:
     """The prompts, or a seeded sample of them: never the first ones."""
     from humpback.evaluation.suites.ifeval import read_tasks
 

@@ -37,7 +37,7 @@ def forecast(grid: Grid, run: Run) -> Forecast:
     A training takes as long per pair as the finished ones; any other stage takes as long as one of its kind.
     """
     missing_models = set(grid.gone(run))
-    standing = [_again(item) if item.stage.name in missing_models else item for item in grid.standing(run)]
+    standing = [_to_do_again(item) if item.stage.name in missing_models else item for item in grid.standing(run)]
     manifests = {item.stage.name: run.stage(item.stage.name).manifest() for item in standing if item.state == "done"}
     counts = {name: manifest["counts"] for name, manifest in manifests.items() if manifest}
     seconds: dict[str, list[float]] = {}
@@ -78,7 +78,7 @@ def forecast_lines(estimate: Forecast) -> Iterator[str]:
         yield "how long that takes shows once something of each kind is finished here"
 
 
-def _again(item: StageStatus) -> StageStatus:
+def _to_do_again(item: StageStatus) -> StageStatus:
     return replace(item, state="to do", stage=replace(item.stage, does=f"{item.stage.does}, again: its model is gone"))
 
 

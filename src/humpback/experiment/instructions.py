@@ -13,7 +13,7 @@ from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
 from humpback.experiment.planted import PLANTED, hidden_instructions, segment_name
 from humpback.records import Candidate, Curated, HeldOutLoss, Outcome, Pair
-from humpback.runs.stage import Inputs, MapShards, Produce, Stage, names_of
+from humpback.runs.stage import Inputs, MapShards, Stage, names_of, one_shard
 
 Exchange = Literal["hidden", "shuffled"]
 
@@ -38,7 +38,8 @@ def exchanged(config: Config, curated: Stage, planted: Stage, how: Exchange, nam
             random.Random(config.run.seed).shuffle(rows)  # noqa: S311
             # Each gets the instruction of the next one in a random order, so that none keeps its own.
             instructions = {
-                row.segment_id: other.instruction for row, other in zip(rows, [*rows[1:], *rows[:1]], strict=True)
+                row.segment_id: neighbour.instruction
+                for row, neighbour in zip(rows, [*rows[1:], *rows[:1]], strict=True)
             }
 
         def exchange(shard: Sequence[Curated]) -> Outcome[Curated]:
@@ -60,28 +61,28 @@ INSTRUCTIONS = ("hidden", "written", "another")
 def read_instructions(config: Config, planted: Stage, candidates: Stage, model: Stage, name: str) -> Stage:
     """How likely M_0 finds the planted answers under three kinds of instruction: what a written one is worth."""
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[HeldOutLoss]]:
+    def read(inputs: Inputs, part: int) -> Outcome[HeldOutLoss]:
         from humpback.evaluation.heldout import heldout_losses
 
-        if done:
-            return
-        pairs = _under(INSTRUCTIONS[part], list(inputs.records(planted.name, Pair)), _written(inputs, candidates))
+        pairs = _with_instructions(
+            INSTRUCTIONS[part], list(inputs.records(planted.name, Pair)), _written_instructions(inputs, candidates)
+        )
         with inputs.engine(model.name) as engine:
-            yield heldout_losses(pairs, engine, INSTRUCTIONS[part], "forward", config.tags)
+            return heldout_losses(pairs, engine, INSTRUCTIONS[part], "forward", config.tags)
 
     settings = flat_settings(config, "tags", "model.max_tokens", "model.engine") | batch_settings(config.model)
     does = f"{model.name} reads the planted answers under hidden, written and other instructions"
-    work = Produce(shards, len(INSTRUCTIONS))
+    work = one_shard(read, len(INSTRUCTIONS))
     return Stage(name, does, names_of(planted, candidates, model), settings, work, HeldOutLoss, model=True)
 
 
-def _written(inputs: Inputs, candidates: Stage) -> dict[str, str]:
+def _written_instructions(inputs: Inputs, candidates: Stage) -> dict[str, str]:
     rows = inputs.records(candidates.name, Candidate)
     # Reversed, so that of several instructions for a segment the first, which is the best, stays.
     return {row.segment_id: row.instruction for row in reversed(list(rows)) if row.source == PLANTED}
 
 
-def _under(kind: str, pairs: Sequence[Pair], written: Mapping[str, str]) -> list[Pair]:
+def _with_instructions(kind: str, pairs: Sequence[Pair], written: Mapping[str, str]) -> list[Pair]:
     """The planted pairs for which an instruction was written, each with the instruction of that kind."""
     pairs = [pair for pair in pairs if segment_name(pair.response) in written]
     if kind == "hidden":
@@ -89,6 +90,6 @@ def _under(kind: str, pairs: Sequence[Pair], written: Mapping[str, str]) -> list
     if kind == "written":
         return [replace(pair, instruction=written[segment_name(pair.response)], system="") for pair in pairs]
     return [
-        replace(pair, instruction=other.instruction, system=other.system)
-        for pair, other in zip(pairs, [*pairs[1:], *pairs[:1]], strict=True)
+        replace(pair, instruction=neighbour.instruction, system=neighbour.system)
+        for pair, neighbour in zip(pairs, [*pairs[1:], *pairs[:1]], strict=True)
     ]

@@ -211,15 +211,15 @@ class _Maker:
     def _candidates(self, arm: ArmSettings, config: Config) -> Stage:
         """The candidates that the arm selects from: those of all arms, unless it changes how they come about."""
         shared = self.experiment.settings
-        own = config.model_copy(update={"forward": shared.forward, "tags": shared.tags})
+        shared_config = config.model_copy(update={"forward": shared.forward, "tags": shared.tags})
 
         def called(stage: Stage) -> Stage:
             # M_0 is the same for all, and so it is that rates and chooses among drafts.
             mark = _mark(arm, *_DECIDING.get(stage.name, _BEFORE_RATING))
             return self.grid.add(renamed(stage, stage.name + f".{mark[1:]}", stage.does) if mark else stage)
 
-        corpus = _corpus(own, self.grid.planted, self.seed, self.base, called)
-        return augment_corpus(own, self.base, self.seed, corpus, called).candidates
+        corpus = _corpus(shared_config, self.grid.planted, self.seed, self.base, called)
+        return augment_corpus(shared_config, self.base, self.seed, corpus, called).candidates
 
     def _reading(self, candidates: Stage) -> Stage | None:
         """What the instructions of planted answers are worth to M_0."""
@@ -319,6 +319,7 @@ def _part(arm: ArmSettings) -> str:
 
 def _mark(arm: ArmSettings, *groups: str, but: str = "\n") -> str:
     """A digest of the arm's own settings of some groups, as part of a name; empty where it has none."""
+    # Left alone, `but` is what no name begins with.
     overrides = {
         name: value for name, value in arm.settings.items() if name.startswith(groups) and not name.startswith(but)
     }

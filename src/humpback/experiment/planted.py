@@ -16,7 +16,7 @@ from humpback import seed as seed_data
 from humpback.config import Config, SeedSettings
 from humpback.config.experiment import ExperimentSettings, RecoverSettings
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import unset_seed_settings
+from humpback.config.neutral import without_late_defaults
 from humpback.errors import StageError
 from humpback.experiment.renamed import renamed
 from humpback.method.corpus import cut_segments, read_seed
@@ -29,7 +29,7 @@ from humpback.records import (
     content_id,
     record_rng_seed,
 )
-from humpback.runs.stage import Inputs, MapShards, Produce, Stage, names_of
+from humpback.runs.stage import Inputs, MapShards, Stage, in_shards, names_of, one_shard
 
 PLANTED = "planted"
 """The source of planted answers in segments, candidates and curated sets; a distractor's is its kind."""
@@ -71,7 +71,9 @@ def plan_planted_corpus(experiment: ExperimentSettings, recover: RecoverSettings
         else None
     )
     distractors = tuple(_distractors(config, kind, recover) for kind in recover.distractors) if recover.ratio else ()
-    return PlantedCorpus(seed, planted, development, distractors, _mixed(config, recover, planted, distractors))
+    return PlantedCorpus(
+        seed, planted, development, distractors, _mixed_segments(config, recover, planted, distractors)
+    )
 
 
 def segment_name(response: str) -> str:
@@ -89,9 +91,7 @@ def _pairs(
 ) -> Stage:
     """So many pairs of a seeded order, none of which is in the seed."""
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Pair]]:
-        if done:
-            return
+    def draw(inputs: Inputs, part: int) -> Outcome[Pair]:
         seed_texts = {text for pair in inputs.records(seed.name, Pair) for text in (pair.instruction, pair.response)}
         usable = {
             pair.response: pair
@@ -108,13 +108,13 @@ def _pairs(
                 "lower recover.planted, recover.development or seed.limit, or widen recover.min_chars and max_chars",
             )
         drawn = tuple(order[first : first + count])
-        yield Outcome(drawn, (), len(drawn))
+        return Outcome(drawn, (), len(drawn))
 
     settings = flat_settings(config, "run.seed") | flat_settings(recover, "min_chars", "max_chars")
     settings |= {"pairs.content": seed_data.source_digest(source), "first": first, "count": count}
-    elsewhere = {"source", *unset_seed_settings(source)}
-    settings |= {f"pairs.{key}": value for key, value in source.model_dump(mode="json", exclude=elsewhere).items()}
-    return Stage(name, f"{count} pairs by people", (seed.name,), settings, Produce(shards), Pair)
+    layout = {f"seed.{name}": value for name, value in source.model_dump(mode="json", exclude={"source"}).items()}
+    settings |= {name.replace("seed", "pairs", 1): value for name, value in without_late_defaults(layout).items()}
+    return Stage(name, f"{count} pairs by people", (seed.name,), settings, one_shard(draw), Pair)
 
 
 def _distractors(config: Config, kind: str, recover: RecoverSettings) -> Stage:
@@ -126,28 +126,25 @@ def _distractors(config: Config, kind: str, recover: RecoverSettings) -> Stage:
     return renamed(cutting, f"distractors.{kind}", f"cut {kind} into segments")
 
 
-def _mixed(config: Config, recover: RecoverSettings, planted: Stage, distractors: Sequence[Stage]) -> Stage:
+def _mixed_segments(config: Config, recover: RecoverSettings, planted: Stage, distractors: Sequence[Stage]) -> Stage:
     """Planted answers and distractors, in a seeded order."""
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
+    def mix(inputs: Inputs) -> list[Segment]:
         segments = [_planted_segment(pair) for pair in inputs.records(planted.name, Pair)]
         for number, stage in enumerate(distractors):
             # As many of each kind; what does not divide goes to the first ones.
             total = round(recover.ratio * recover.planted)
             count = total // len(distractors) + (number < total % len(distractors))
-            segments += _drawn(config, inputs, stage, count)
-        segments.sort(key=lambda segment: record_rng_seed(config.run.seed, "mixed", segment.id))
-        for start in range(done * config.run.shard_rows, len(segments), config.run.shard_rows):
-            shard = tuple(segments[start : start + config.run.shard_rows])
-            yield Outcome(shard, (), len(shard))
+            segments += _draw_distractors(config, inputs, stage, count)
+        return sorted(segments, key=lambda segment: record_rng_seed(config.run.seed, "mixed", segment.id))
 
     settings = flat_settings(config, "run.seed", "run.shard_rows") | flat_settings(recover, "ratio", "planted")
     needs = names_of(planted, *distractors)
-    does = "hide the answers among the distractors"
-    return Stage("segments", does, needs, settings, Produce(shards), Segment)
+    does, work = "hide the answers among the distractors", in_shards(mix, config.run.shard_rows)
+    return Stage("segments", does, needs, settings, work, Segment)
 
 
-def _drawn(config: Config, inputs: Inputs, stage: Stage, count: int) -> list[Segment]:
+def _draw_distractors(config: Config, inputs: Inputs, stage: Stage, count: int) -> list[Segment]:
     kind = stage.name.partition(".")[2]
     distinct = {segment.text: replace(segment, source=kind) for segment in inputs.records(stage.name, Segment)}
     order = sorted(distinct.values(), key=lambda segment: record_rng_seed(config.run.seed, kind, segment.id))
@@ -169,14 +166,14 @@ def only(origin: Literal["planted", "distractors"], candidates: Stage) -> Stage:
 
     @contextmanager
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
-        yield lambda shard: _parted(shard, planted)
+        yield lambda shard: _keep_origin(shard, planted)
 
     work = MapShards(((candidates.name, Candidate),), opened)
     name = candidates.name.replace("candidates", f"candidates.{origin}", 1)
     return Stage(name, f"keep the {origin} alone", names_of(candidates), {}, work, Candidate)
 
 
-def _parted(shard: Sequence[Candidate], planted: bool) -> Outcome[Candidate]:
+def _keep_origin(shard: Sequence[Candidate], planted: bool) -> Outcome[Candidate]:
     selected = tuple(row for row in shard if (row.source == PLANTED) == planted)
     reason = "distractor" if planted else "planted answer"
     dropped = tuple(

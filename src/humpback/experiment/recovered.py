@@ -111,10 +111,10 @@ def recovered(experiment: ExperimentSettings, grid: Grid, run: Run) -> Recovered
         ceiling,
         ceiling_interval,
         math.sqrt(noise.variance) if noise else math.nan,
-        _again(trainings[baseline].value, trainings[oracle].by_seed) if baseline and oracle else (),
+        _gain_of_each(trainings[baseline].value, trainings[oracle].by_seed) if baseline and oracle else (),
         gains,
         tuple(selections_of(grid, grid.planted, run)),
-        tuple(separations_of(grid, grid.planted, run)),
+        tuple(separations_of(grid, run)),
         tuple(readings_of(grid, grid.planted, run)),
     )
 
@@ -136,9 +136,11 @@ def _oracle(recover: RecoverSettings, trainings: Mapping[Row, Trainings]) -> Row
     return next((row for row in trainings if row.arm == recover.oracle), None)
 
 
-def _again(start: float, ends: Sequence[float]) -> tuple[float, ...]:
-    others = (fmean(end for k, end in enumerate(ends) if k != number) for number in range(len(ends)) if len(ends) > 1)
-    return tuple((start - end) / (start - other) for end, other in zip(ends, others, strict=False))
+def _gain_of_each(start: float, ends: Sequence[float]) -> tuple[float, ...]:
+    mean_ends = (
+        fmean(end for k, end in enumerate(ends) if k != number) for number in range(len(ends)) if len(ends) > 1
+    )
+    return tuple((start - end) / (start - mean_end) for end, mean_end in zip(ends, mean_ends, strict=False))
 
 
 def _gain(

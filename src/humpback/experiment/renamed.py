@@ -33,13 +33,13 @@ def renamed(stage: Stage, name: str, does: str, facts: Mapping[str, Any] | None 
     work = stage.work
     if isinstance(work, Produce):
         produce = work.shards
-        work = replace(work, shards=lambda inputs, part, done: produce(there(inputs), part, done))
+        work = replace(work, shards=lambda inputs, part, committed: produce(there(inputs), part, committed))
     elif isinstance(work, MapShards):
         opened = work.open
         work = replace(work, open=lambda inputs: opened(there(inputs)))
     elif isinstance(work, Train):
         train = work.run
-        work = replace(work, run=lambda inputs, out, scratch, step: train(there(inputs), out, scratch, step))
+        work = replace(work, run=lambda inputs, folder, scratch, step: train(there(inputs), folder, scratch, step))
     elif isinstance(work, Shuffle):
         pass  # reads nothing by name
     settings = {**stage.settings, **(facts or {})}
@@ -63,15 +63,15 @@ class _Under:
 
     def records(self, stage: str, kind: type[R]) -> Iterator[R]:
         """All records of a stage."""
-        return self.inputs.records(self._found(stage), kind)
+        return self.inputs.records(self._original_name(stage), kind)
 
     def column(self, stage: str, name: str) -> Iterator[Any]:
         """One column of all records of a stage."""
-        return self.inputs.column(self._found(stage), name)
+        return self.inputs.column(self._original_name(stage), name)
 
     def position(self, stage: str, part: int) -> tuple[int, int]:
         """Where a part of a stage goes on."""
-        return self.inputs.position(self._found(stage), part)
+        return self.inputs.position(self._original_name(stage), part)
 
     def base(self) -> Path:
         """The base model's folder."""
@@ -79,7 +79,7 @@ class _Under:
 
     def engine(self, stage: str, *, embeds: bool = False) -> AbstractContextManager[Engine]:
         """An engine for the model of a stage, or for 'base'."""
-        return self.inputs.engine(self._found(stage), embeds=embeds)
+        return self.inputs.engine(self._original_name(stage), embeds=embeds)
 
-    def _found(self, stage: str) -> str:
+    def _original_name(self, stage: str) -> str:
         return self.new if stage == self.old else stage

@@ -109,7 +109,7 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
     ceiling = ceiling_of(experiment, trainings, counts) if isinstance(measure, HeldOut) else None
     noise = Noise.of(trainings.values())
     results = []
-    for row in _ordered(trainings, experiment):
+    for row in _order_of_rows(trainings, experiment):
         ours = trainings[row]
         pairs = _pairs(run, next(iter(cells[row].values())))
         most = ceiling.of(pairs) if ceiling and pairs else None
@@ -143,7 +143,7 @@ def _pairs(run: Run, cell: Cell) -> int:
     return manifest["counts"]["kept"] if manifest else 0
 
 
-def _ordered(rows: Mapping[Row, Trainings], experiment: ExperimentSettings) -> list[Row]:
+def _order_of_rows(rows: Mapping[Row, Trainings], experiment: ExperimentSettings) -> list[Row]:
     """The base, then the arms in the order of the settings, by size and iteration."""
     positions = {name: number for number, name in enumerate(experiment.arms)}
 

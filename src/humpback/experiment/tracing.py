@@ -70,10 +70,10 @@ class Reading:
 
 def selections_of(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Selected]:
     """Every curated set and every choice of segments that is finished."""
-    planted = sum(1 for _ in run.stage(corpus.planted.name).column("id")) if _done(run, corpus.planted) else 0
+    planted = sum(1 for _ in run.stage(corpus.planted.name).column("id")) if _is_done(run, corpus.planted) else 0
     for stage in grid.stages.values():
-        if not _done(run, stage) or "shuffled" in stage.name or "hidden" in stage.name:
-            continue
+        if not _is_done(run, stage) or "shuffled" in stage.name or "hidden" in stage.name:
+            continue  # the same selection under other instructions
         if stage.makes is Curated or (stage.makes is Segment and stage.name.startswith("chosen")):
             kinds = Counter(run.stage(stage.name).column("source"))
             before = Counter(run.stage(stage.needs[0]).column("source"))
@@ -87,11 +87,11 @@ def selections_of(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Selec
             )
 
 
-def separations_of(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Separation]:
+def separations_of(grid: Grid, run: Run) -> Iterator[Separation]:
     """Every scorer that rated planted answers and distractors, and every measure of likeness to the seed."""
     for stage in grid.stages.values():
         scores_all = stage.makes is Likeness or (stage.makes is Rating and stage.name.startswith("ratings"))
-        if not scores_all or not _done(run, stage):
+        if not scores_all or not _is_done(run, stage):
             continue
         kind_of = dict(
             zip(run.stage(stage.needs[0]).column("id"), run.stage(stage.needs[0]).column("source"), strict=True)
@@ -114,16 +114,18 @@ def separate(name: str, scores: Mapping[str, Sequence[float]]) -> Separation | N
     kinds = {kind: np.array(values) for kind, values in scores.items() if kind != PLANTED}
     if not len(planted) or not kinds:
         return None
-    others = np.concatenate(list(kinds.values()))
-    blocks = TieBlocks(np.concatenate([planted, others]))
+    distractors = np.concatenate(list(kinds.values()))
+    blocks = TieBlocks(np.concatenate([planted, distractors]))
     drawn = [
         blocks.auroc(np.hstack([np.zeros_like(upper), lower]), np.hstack([upper, np.zeros_like(lower)]))
         for upper, lower in zip(
-            resample_counts(len(planted), DRAWS, _CHUNK, 0), resample_counts(len(others), DRAWS, _CHUNK, 1), strict=True
+            resample_counts(len(planted), DRAWS, _CHUNK, 0),
+            resample_counts(len(distractors), DRAWS, _CHUNK, 1),
+            strict=True,
         )
     ]
     by_kind = {kind: auroc(values, planted) for kind, values in kinds.items()}
-    return Separation(name, auroc(others, planted), percentile_interval(np.concatenate(drawn)), by_kind)
+    return Separation(name, auroc(distractors, planted), percentile_interval(np.concatenate(drawn)), by_kind)
 
 
 def readings_of(grid: Grid, corpus: PlantedCorpus, run: Run) -> Iterator[Reading]:
@@ -159,5 +161,5 @@ def _share(nats: FloatArray, tokens: FloatArray) -> FloatArray:
     return share
 
 
-def _done(run: Run, stage: Stage) -> bool:
+def _is_done(run: Run, stage: Stage) -> bool:
     return run.stage(stage.name).manifest() is not None

@@ -56,7 +56,7 @@ class WinRateOf:
         """
         if not self.settings.baseline:
             raise ConfigError("winrate.baseline is not given", "name outputs to win against, or leave winrate out")
-        prompt_stage = self._asked(config)
+        prompt_stage = self._prompts(config)
         answers = self._answers(config, prompt_stage, model, f"answers.{model.name if model else 'base'}")
         return prompt_stage, answers, self._verdicts(config, answers, name)
 
@@ -66,7 +66,7 @@ class WinRateOf:
             if row.preference is not None:
                 yield Measured(row.id, 100 * (row.preference - 1))
 
-    def _asked(self, config: Config) -> Stage:
+    def _prompts(self, config: Config) -> Stage:
         """The prompts, the same for every model."""
 
         def read() -> list[EvalPrompt]:
@@ -88,7 +88,7 @@ class WinRateOf:
         def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Judged]]]:
             baseline = {output.instruction: output for output in _baseline(self.settings, config.run.seed)}
             with inputs.engine(judge.name) as engine:
-                yield lambda shard: _judged(shard, baseline, engine, self.settings, config.run.seed)
+                yield lambda shard: _judge_against(shard, baseline, engine, self.settings, config.run.seed)
 
         check = enough_verdicts(name, self.settings)
         settings = flat_settings(config, "run.seed")
@@ -97,13 +97,13 @@ class WinRateOf:
             "winrate.tokens": self.settings.judge_tokens,
         }
         settings |= {"winrate.judge.max_tokens": self.settings.judge.max_tokens}
-        settings |= {"prompts": prompts.prompt_digest("judge", own=config.prompts)}
+        settings |= {"prompts": prompts.prompt_digest("judge", settings=config.prompts)}
         work = MapShards(((answers.name, Output),), opened)
         does = f"judge {answers.name}"
         return Stage(name, does, (answers.name,), settings, work, Judged, model=True, check=check, external=(judge,))
 
 
-def _judged(
+def _judge_against(
     answers: list[Output], baseline: dict[str, Output], engine: Engine, settings: BaselineSettings, seed: int
 ) -> Outcome[Judged]:
     """One record for each answer, in order."""

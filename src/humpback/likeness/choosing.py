@@ -76,18 +76,18 @@ class Choice:
     def chosen(self, likenesses: Sequence[Likeness]) -> Mask:
         """Whether each segment of a shard is chosen."""
         block = _block([(item.id, item.score, item.cluster) for item in likenesses])
-        chosen = self.above(block)
-        for index in np.flatnonzero(~chosen).tolist():
-            chosen[index] = _draw(self.rng_seed, block.ids[index]) <= self.most_drawn
-        return chosen
+        mask = self.above(block)
+        for index in np.flatnonzero(~mask).tolist():
+            mask[index] = _draw(self.rng_seed, block.ids[index]) <= self.most_drawn
+        return mask
 
     def above(self, block: _Block) -> Mask:
         """Whether each is above the line of its group."""
-        chosen = _above(block, self.line)
+        mask = _above(block, self.line)
         for cluster, line in self.by_cluster.items():
             inside = block.clusters == cluster
-            chosen[inside] = _above(block, line)[inside]
-        return chosen
+            mask[inside] = _above(block, line)[inside]
+        return mask
 
 
 def choose(rows: Callable[[], Iterable[Row]], settings: ChooseSettings, rng_seed: int) -> Choice:
@@ -128,16 +128,16 @@ def choose_shard(segments: Sequence[Segment], likenesses: Sequence[Likeness], ch
     """Keeps the segments of one shard that are chosen."""
     by_id = {item.id: item for item in likenesses}
     ordered = [by_id[segment.id] for segment in segments]
-    kept: list[Segment] = []
+    selected: list[Segment] = []
     dropped: list[Dropped] = []
-    for segment, likeness, chosen in zip(segments, ordered, choice.chosen(ordered), strict=True):
-        if chosen:
-            kept.append(segment)
+    for segment, likeness, is_chosen in zip(segments, ordered, choice.chosen(ordered), strict=True):
+        if is_chosen:
+            selected.append(segment)
         else:
             detail = _detail(likeness, choice)
             text_start = segment.text[:_EXCERPT]
             dropped.append(Dropped(segment.id, UNLIKE, detail, segment.source, text_start, len(segment.text)))
-    return Outcome(tuple(kept), tuple(dropped), len(segments))
+    return Outcome(tuple(selected), tuple(dropped), len(segments))
 
 
 def _by_likeness(blocks: Callable[[], Iterable[_Block]], count: int, most: int, rng_seed: int) -> Choice:

@@ -90,8 +90,8 @@ def held_back_scores(answers: Sequence[Text], passages: Sequence[Text], fit: Fit
     """
     scores = [np.empty(len(texts)) for texts in (answers, passages)]
     for fold in range(FOLDS):
-        rest = [[text for at, text in enumerate(texts) if at % FOLDS != fold] for texts in (answers, passages)]
-        score = fit(*rest)
+        other_folds = [[text for at, text in enumerate(texts) if at % FOLDS != fold] for texts in (answers, passages)]
+        score = fit(*other_folds)
         for values, texts in zip(scores, (answers, passages), strict=True):
             values[fold::FOLDS] = score(texts[fold::FOLDS])
     return HeldBack(*scores)

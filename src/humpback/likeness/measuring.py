@@ -57,7 +57,7 @@ def find_directions(
 
 def by_hidden_states(
     answers: Sequence[Sampled],
-    others: Sequence[Sampled],
+    passages: Sequence[Sampled],
     engine: Engine,
     tokens: int,
     clusters: int = 0,
@@ -67,7 +67,7 @@ def by_hidden_states(
 
     Args:
         answers: Responses of the seed, in random order.
-        others: What they are to be told from, in random order.
+        passages: What they are to be told from, in random order.
         engine: The model.
         tokens: How many tokens at the beginning of each text are read.
         clusters: Groups of like texts to find among the others.
@@ -76,17 +76,17 @@ def by_hidden_states(
     Raises:
         StageError: There are too few texts of a side.
     """
-    readings = [read_vectors([item.text for item in texts], engine, tokens) for texts in (answers, others)]
-    from_answers, from_others = (reading.vectors for reading in readings)
-    _check_enough(len(from_answers), len(from_others))
-    direction = fit_direction(from_answers, from_others)
-    held_back = held_back_scores(list(from_answers), list(from_others), fit_vector_scores)
-    centroids = fit_centroids(direction.standardised(from_others), clusters, rng_seed) if clusters else np.empty(0)
+    readings = [read_vectors([item.text for item in texts], engine, tokens) for texts in (answers, passages)]
+    from_answers, from_passages = (reading.vectors for reading in readings)
+    _check_enough(len(from_answers), len(from_passages))
+    direction = fit_direction(from_answers, from_passages)
+    held_back = held_back_scores(list(from_answers), list(from_passages), fit_vector_scores)
+    centroids = fit_centroids(direction.standardised(from_passages), clusters, rng_seed) if clusters else np.empty(0)
     record = SeedDirection(
         "hidden",
         held_back.auroc,
         len(from_answers),
-        tuple(others[index].id for index in readings[1].indices.tolist()),
+        tuple(passages[index].id for index in readings[1].indices.tolist()),
         tuple(held_back.passages.tolist()),
         tuple(direction.centre.tolist()),
         tuple(direction.scale.tolist()),
@@ -112,10 +112,10 @@ def _by_words(answers: Sequence[Sampled], passages: Sequence[Sampled], share: fl
     )
 
 
-def _check_enough(answers: int, others: int) -> None:
-    if min(answers, others) < FEWEST:
+def _check_enough(answers: int, passages: int) -> None:
+    if min(answers, passages) < FEWEST:
         raise StageError(
-            f"{answers} seed answers and {others} other texts can be read, and {FEWEST} of each are needed",
+            f"{answers} seed answers and {passages} other texts can be read, and {FEWEST} of each are needed",
             "give more seed pairs or documents, or do not ask for likeness to the seed",
         )
 

@@ -27,17 +27,17 @@ class Ranked:
     """How many values are larger."""
 
 
-def nth_largest(blocks: Callable[[], Iterable[Keys]], rank: int, held: int = _HELD) -> Ranked | None:
+def nth_largest(blocks: Callable[[], Iterable[Keys]], rank: int, limit: int = _HELD) -> Ranked | None:
     """The value at a rank, the largest at 1; None where there are fewer values.
 
     Args:
         blocks: Gives all values, some at a time, each time that it is called.
         rank: Which one.
-        held: Values that may be in memory.
+        limit: Values that may be in memory.
     """
     prefix, shift, above = 0, 64, 0
     while True:
-        values, counts = _with_prefix(blocks(), prefix, shift, held)
+        values, counts = _with_prefix(blocks(), prefix, shift, limit)
         if shift == 64 and counts.sum() < rank:
             return None
         if values is not None:
@@ -51,18 +51,18 @@ def nth_largest(blocks: Callable[[], Iterable[Keys]], rank: int, held: int = _HE
             return Ranked(prefix, above)
 
 
-def _with_prefix(blocks: Iterable[Keys], prefix: int, shift: int, held: int) -> tuple[Keys | None, NDArray[np.int64]]:
+def _with_prefix(blocks: Iterable[Keys], prefix: int, shift: int, limit: int) -> tuple[Keys | None, NDArray[np.int64]]:
     """The values whose upper bits are the prefix, unless they are too many, and how many have each next digit."""
     counts = np.zeros(1 << _DIGIT_BITS, np.int64)
-    kept: list[Keys] = []
+    matching: list[Keys] = []
     total = 0
     for block in blocks:
         values = block if shift == 64 else block[block >> np.uint64(shift) == prefix]
         total += len(values)
-        kept = [*kept, values] if total <= held else []
+        matching = [*matching, values] if total <= limit else []
         digits = values >> np.uint64(shift - _DIGIT_BITS) & np.uint64((1 << _DIGIT_BITS) - 1)
         counts += np.bincount(digits.astype(np.int64), minlength=len(counts))
-    return (np.concatenate(kept) if kept and total <= held else None), counts
+    return (np.concatenate(matching) if matching and total <= limit else None), counts
 
 
 def sortable(scores: NDArray[np.float64]) -> Keys:

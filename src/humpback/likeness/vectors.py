@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from humpback.engines.base import Engine
+from humpback.engines.base import Engine, usage_of
 from humpback.likeness.direction import Vectors
-from humpback.records import EmbeddingRequest, Usage
+from humpback.records import Usage
+from humpback.requests import EmbeddingRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,4 @@ def read_vectors(texts: Sequence[str], engine: Engine, tokens: int) -> Reading:
     answers = sorted((int(answer.id), answer) for answer in engine.embed(requests) if not answer.error)
     vectors = np.array([answer.values for _, answer in answers], np.float64)
     indices = np.array([index for index, _ in answers], np.int64)
-    return Reading(vectors, indices, Usage(sum(answer.tokens for _, answer in answers)))
+    return Reading(vectors, indices, usage_of(answer for _, answer in answers))

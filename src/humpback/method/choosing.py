@@ -14,7 +14,7 @@ from humpback.config.neutral import batch_settings
 from humpback.errors import ConfigError
 from humpback.method.origins import origins
 from humpback.records import Likeness, Outcome, Pair, SeedDirection, Segment, record_rng_seed
-from humpback.runs.stage import Inputs, MapShards, Produce, Stage
+from humpback.runs.stage import Inputs, MapShards, Stage, one_shard
 
 if TYPE_CHECKING:
     from humpback.likeness.measuring import Sampled  # which loads numpy, and a plan must not wait for it
@@ -49,18 +49,16 @@ def find_direction(config: Config, segments: Stage, pairs: Stage, base: str) -> 
     """Where the seed's answers lie, seen from a sample of the segments."""
     settings = config.corpus.choose
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SeedDirection]]:
+    def find(inputs: Inputs, part: int) -> Outcome[SeedDirection]:
         from humpback.likeness.measuring import find_directions
 
-        if done:
-            return
         train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed).train
         answers = draw_texts(((p.id, p.response) for p in train if p.stands_alone), settings.sample, config.run.seed)
         columns = (inputs.column(segments.name, name) for name in ("id", "text"))
         passages = draw_texts(zip(*columns, strict=True), settings.sample, config.run.seed)
         rng_seed = record_rng_seed(config.run.seed, "direction", "clusters")
         with inputs.engine("base", embeds=True) if _by_hidden_states(config) else nullcontext() as engine:
-            yield find_directions(answers, passages, settings, engine, rng_seed)
+            return find_directions(answers, passages, settings, engine, rng_seed)
 
     deciding = flat_settings(config, "corpus.choose.by", "corpus.choose.sample", "run.seed")
     deciding |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
@@ -68,7 +66,7 @@ def find_direction(config: Config, segments: Stage, pairs: Stage, base: str) -> 
         deciding |= flat_settings(config, "corpus.choose.clusters", "corpus.choose.words_share")
         deciding |= reading_settings(config, base)
     does = "where the seed's answers lie, seen from the segments"
-    needs, work = (pairs.name, segments.name), Produce(shards)
+    needs, work = (pairs.name, segments.name), one_shard(find)
     return Stage(
         "direction",
         does,

@@ -4,46 +4,42 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from humpback import seed
-from humpback.config import Config, SegmentSettings
+from humpback.config import Config, DecontaminateSettings
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import unset_seed_settings
+from humpback.config.neutral import without_late_defaults
 from humpback.corpus.reading.sources import list_files, parts
 from humpback.corpus.survey import file_counts, lacking, lacking_in_words
 from humpback.data_access.data_sets import is_data_set
 from humpback.data_access.rows import input_digest
-from humpback.method.decontamination import contamination, contamination_settings
 from humpback.method.origins import origins
 from humpback.records import Dropped, Outcome, Pair, Segment, content_id, record_rng_seed
-from humpback.runs.stage import Inputs, Produce, Shuffle, Stage
+from humpback.runs.stage import Inputs, Produce, Shuffle, Stage, one_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-_WEIGHT = "corpus.segment.dense_chars"
+    from humpback.text.contamination import Contamination
 
 
 def read_seed(config: Config) -> Stage:
     """The human-written pairs, checked and normalised (section 2.1)."""
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Pair]]:
-        if not done:
-            evaluation_prompts = contamination(config.decontaminate)
-            yield seed.read_seed(config.seed, config.run.seed, contamination=evaluation_prompts)
+    def read(inputs: Inputs, part: int) -> Outcome[Pair]:
+        return seed.read_seed(config.seed, config.run.seed, contamination=_contamination(config.decontaminate))
 
     settings = flat_settings(config, "seed", "run.seed") | {"seed.content": seed.source_digest(config.seed)}
-    settings |= contamination_settings(config)
-    for name in ("source", *unset_seed_settings(config.seed)):  # the source's content counts, not its place
-        settings.pop(f"seed.{name}")
+    settings = without_late_defaults(settings | _contamination_settings(config))
+    settings.pop("seed.source")  # its content counts, not its place
     return Stage(
         "seed",
         "read the seed pairs",
         (),
         settings,
-        Produce(shards),
+        one_shard(read),
         Pair,
         origins=origins(config),
         version=2,
@@ -60,17 +56,17 @@ def cut_segments(config: Config) -> Stage:
     # An odd table among other documents is dropped; one that was named alone is a mistake, and so is a data set.
     odd_tables = len(sources) > 1 and not all(map(is_data_set, config.corpus.documents))
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
+    def shards(inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Segment]]:
         from humpback.corpus.cut import cut_in_shards
         from humpback.corpus.readers import read_documents
 
         documents = read_documents(config.corpus, source_parts[part], odd_tables=odd_tables)
-        prompts, start = contamination(config.decontaminate), inputs.position("segments", part)
+        prompts, start = _contamination(config.decontaminate), inputs.position("segments", part)
         yield from cut_in_shards(documents, config.corpus, prompts, rows=config.run.shard_rows, start=start)
 
     settings = (
         flat_settings(config, "corpus", "run.shard_rows")
-        | contamination_settings(config)
+        | _contamination_settings(config)
         | {"corpus.content": content_id(*(text for source in sources for text in (source.name, source.digest())))}
     )
     elsewhere = ("corpus.limit", "corpus.memory_mib", "corpus.lines", "corpus.deduplicate", "corpus.choose")
@@ -80,7 +76,7 @@ def cut_segments(config: Config) -> Stage:
     settings["corpus.all_bytes"] = content_id(*digests) if any(digests) else None
     for name in ("corpus.documents", "corpus.exclude"):
         settings.pop(name)  # names and contents of the files that are left count, not their place
-    settings = _without_default_weight(settings)
+    settings = without_late_defaults(settings)
     settings["corpus.without_extra"] = sorted(without_extra) or None
     hint = "see which reason took everything, then change corpus.documents, corpus.text_column or corpus.segment"
     return Stage(
@@ -98,10 +94,24 @@ def cut_segments(config: Config) -> Stage:
     )
 
 
-def _without_default_weight(settings: dict[str, Any]) -> dict[str, Any]:
-    """Without `dense_chars` at its default, so that no run that was made before there was this setting is stale."""
-    default = SegmentSettings.model_fields["dense_chars"].default
-    return {key: value for key, value in settings.items() if key != _WEIGHT or value != default}
+@lru_cache(maxsize=1)
+def _contamination(settings: DecontaminateSettings) -> Contamination | None:
+    """The evaluation prompts that nothing may hold; read once in each process."""
+    from humpback.text.contamination import read_contamination
+
+    return read_contamination(settings) if settings.against else None
+
+
+def _contamination_settings(config: Config) -> dict[str, Any]:
+    """What decides which texts hold an evaluation prompt; nothing where none is named."""
+    if not config.decontaminate.against:
+        return {}
+    from humpback.text.contamination import prompts_digest
+
+    settings = flat_settings(config, "decontaminate")
+    settings |= {"decontaminate.content": prompts_digest(config.decontaminate)}
+    settings.pop("decontaminate.against")
+    return settings
 
 
 def take_out_lines(config: Config, segments: Stage) -> Stage:
@@ -123,8 +133,8 @@ def take_out_lines(config: Config, segments: Stage) -> Stage:
 
         return apply(records, first, reduced, lines, segment)
 
-    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars", _WEIGHT)
-    settings = _without_default_weight(settings)
+    settings = flat_settings(config, "corpus.lines", "corpus.segment.min_chars", "corpus.segment.dense_chars")
+    settings = without_late_defaults(settings)
     work = Shuffle((segments.name, Segment), map_, reduce_, apply_, config.corpus.memory_mib)
     hint = "raise corpus.lines.max_documents"
     return Stage("lines", "take out lines that recur", (segments.name,), settings, work, Segment, hint=hint)
@@ -147,7 +157,7 @@ def drop_duplicates(config: Config, segments: Stage) -> Stage:
     def apply_(records: Sequence[Segment], first: int, reduced: pa.Table) -> Outcome[Segment]:
         from humpback.corpus.duplicates import apply
 
-        return apply(records, first, reduced, chosen_settings)
+        return apply(records, first, reduced)
 
     settings = flat_settings(config, "corpus.deduplicate")
     settings = {key: value for key, value in settings.items() if not key.startswith("corpus.deduplicate.meaning")}
@@ -158,11 +168,11 @@ def drop_duplicates(config: Config, segments: Stage) -> Stage:
 def sample(config: Config, segments: Stage) -> Stage:
     """A seeded sample of the segments: never the first ones of the stream."""
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
+    def shards(inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Segment]]:
         names = inputs.column(segments.name, "id")
         draws = ((record_rng_seed(config.run.seed, "sample", name), name) for name in names)
         last = max(heapq.nsmallest(config.corpus.limit, draws), default=(0, ""))
-        buffer = _Buffer(config.run.shard_rows, done)
+        buffer = _Buffer(config.run.shard_rows, committed)
         for segment in inputs.records(segments.name, Segment):
             if (record_rng_seed(config.run.seed, "sample", segment.id), segment.id) <= last:
                 yield from buffer.keep(segment)
@@ -180,10 +190,10 @@ _MOST_DROPPED = 50_000
 
 
 class _Buffer:
-    """Gathers records into shards; the first `done` shards are made again but not given out."""
+    """Gathers records into shards; the first shards, which are committed, are made again but not given out."""
 
-    def __init__(self, rows: int, done: int) -> None:
-        self._rows, self._skip = rows, done
+    def __init__(self, rows: int, committed: int) -> None:
+        self._rows, self._skip = rows, committed
         self._kept: list[Any] = []
         self._dropped: list[Dropped] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -17,26 +18,25 @@ from humpback.evaluation.answers import Answering, EvalPrompt
 from humpback.evaluation.comparisons import Comparison, Judging, Output, pair_up
 from humpback.method.external import identities
 from humpback.records import Direction, Dropped, HeldOutLoss, Outcome, Pair, content_id, record_rng_seed
-from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage, external_of, in_shards, names_of, one_shard
 
 
 def evaluate(config: Config, models: Sequence[tuple[str, Direction]], needs: Sequence[Stage]) -> Stage:
     """The loss of every model on the held-out seed pairs, one shard a model."""
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[HeldOutLoss]]:
+    def measure(inputs: Inputs, part: int) -> Outcome[HeldOutLoss]:
         from humpback.evaluation.heldout import heldout_losses
 
         name, direction = models[part]
         pairs = seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout
-        if not done:
-            with inputs.engine(name) as engine:
-                yield heldout_losses(pairs, engine, name, direction, config.tags)
+        with inputs.engine(name) as engine:
+            return heldout_losses(pairs, engine, name, direction, config.tags)
 
     settings = flat_settings(config, "tags", "seed.holdout_share", "seed.holdout_min", "model.max_tokens", "run.seed")
     settings |= batch_settings(config.model)
     settings |= {"models": [f"{name} {direction}" for name, direction in models]}
     does = "measure every model on held-out pairs"
-    work = Produce(shards, len(models))
+    work = one_shard(measure, len(models))
     return Stage("evaluation", does, names_of(*needs), settings, work, HeldOutLoss, model=True)
 
 
@@ -61,7 +61,7 @@ def pair_losses(config: Config, name: str, pairs: Stage, model: Stage | External
     settings = flat_settings(config, "tags", "model.max_tokens", "model.engine")
     settings |= batch_settings(config.model)
     settings |= {
-        "prompts": prompts.prompt_digest(direction, own=config.prompts),
+        "prompts": prompts.prompt_digest(direction, settings=config.prompts),
         "direction": direction,
         **identities(model),
     }
@@ -180,32 +180,29 @@ def compare_models(
     The last stage has the verdicts; before it are the prompts, which nothing was trained on, and the answers of both.
     """
     settings, rng_seed = config.evaluate.winrate, config.run.seed
-    how, both, asked = Answering(rng_seed, settings.max_new_tokens), [], _heldout_prompts(config, pairs)
+    how, both, heldout_prompts = Answering(rng_seed, settings.max_new_tokens), [], _heldout_prompts(config, pairs)
     for model in (models[0] if len(models) > 1 else None, models[-1]):
         generator = model.name if model else "base"
         deciding: dict[str, Any] = {"winrate.max_new_tokens": how.max_new_tokens}
         deciding |= {} if model else {"model.identity": base}
         name = f"answers-{generator.rpartition('-')[2]}"
-        both.append(answer_prompts(config, name, asked, model, how, generator, deciding))
+        both.append(answer_prompts(config, name, heldout_prompts, model, how, generator, deciding))
     judging: dict[str, Any] = {"winrate.judge_tokens": settings.judge_tokens, "run.seed": rng_seed}
-    judging |= {"prompts": prompts.prompt_digest("judge", own=config.prompts)}
+    judging |= {"prompts": prompts.prompt_digest("judge", settings=config.prompts)}
     judging |= {"model.judge.max_tokens": judge.settings.max_tokens, **batch_settings(judge.settings)}
     check, as_asked = enough_verdicts("winrate", settings), Judging(rng_seed, settings.judge_tokens)
-    return asked, *both, judge_pairs("winrate", both, judge, as_asked, judging, check)
+    return heldout_prompts, *both, judge_pairs("winrate", both, judge, as_asked, judging, check)
 
 
 def _heldout_prompts(config: Config, pairs: Stage) -> Stage:
     """The instructions of the held-out pairs, each once, or a seeded sample of them."""
-    rng_seed, size = config.run.seed, config.run.shard_rows
+    rng_seed = config.run.seed
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[EvalPrompt]]:
+    def instructions(inputs: Inputs) -> list[EvalPrompt]:
         heldout = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).heldout
-        order = sorted({pair.instruction for pair in heldout}, key=lambda it: record_rng_seed(rng_seed, "winrate", it))
-        rows = [EvalPrompt(instruction, "held out") for instruction in order[: config.evaluate.winrate.limit or None]]
-        for start in range(done * size, len(rows), size):
-            window = tuple(rows[start : start + size])
-            yield Outcome(window, (), len(window))
+        order = sorted({pair.instruction for pair in heldout}, key=partial(record_rng_seed, rng_seed, "winrate"))
+        return [EvalPrompt(instruction, "held out") for instruction in order[: config.evaluate.winrate.limit or None]]
 
     names = ("evaluate.winrate.limit", "run.seed", "run.shard_rows", "seed.holdout_share", "seed.holdout_min")
-    does, work = "the prompts that models are compared on", Produce(shards)
+    does, work = "the prompts that models are compared on", in_shards(instructions, config.run.shard_rows)
     return Stage("prompts", does, names_of(pairs), flat_settings(config, *names), work, EvalPrompt)

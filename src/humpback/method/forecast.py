@@ -62,7 +62,7 @@ class Measurement:
 
 
 @dataclass(slots=True)
-class _Known:
+class _Facts:
     """What is known of the run so far."""
 
     config: Config
@@ -98,11 +98,11 @@ def forecast(
         first, are_all = seed.first_pairs(config.seed, config.run.seed, _COUNTED_PAIRS)
         pairs = len(first) if are_all or config.seed.limit else None
     rates = {**measured.rates, **rates_of(plan, run)}
-    known, forecasts = _Known(config, pairs, measured.pieces, rates), []
+    facts, forecasts = _Facts(config, pairs, measured.pieces, rates), []
     for item in states:
         manifest = manifests[item.stage.name] if item.state == "done" else None
-        expected = _counted(item, manifest["counts"]) if manifest else _expected(item, plan, known)
-        known.kept[item.stage.name] = expected.kept
+        expected = _counted(item, manifest["counts"]) if manifest else _expected(item, plan, facts)
+        facts.kept[item.stage.name] = expected.kept
         forecasts.append(expected)
     return forecasts
 
@@ -125,6 +125,7 @@ def rates_of(plan: Plan, run: Run) -> dict[str, Rate]:
 
 
 def _units(manifest: Mapping[str, Any]) -> int:
+    """What the time of a stage is shared by: of a training the pairs that it saw, of any other the records read."""
     training = manifest.get("training", {})
     return int(training.get("steps", 0) * training.get("batch_size", 0)) or int(manifest["counts"]["read"])
 
@@ -134,47 +135,48 @@ def _counted(item: StageStatus, counts: Mapping[str, Any]) -> StageForecast:
     return StageForecast(item, counts["read"], counts["kept"], tokens, counts["seconds"])
 
 
-def _expected(item: StageStatus, plan: Plan, known: _Known) -> StageForecast:
-    stage, rates = item.stage, known.rates
+def _expected(item: StageStatus, plan: Plan, facts: _Facts) -> StageForecast:
+    stage, rates = item.stage, facts.rates
     rate = rates.get(kind_of(stage))
     if isinstance(stage.work, Train):
+        # Both directions train the same base on texts of the same length.
         rate = rate or rates.get("forward") or rates.get("backward")
-    read = _read(stage, plan, known)
-    units = _pairs_seen(stage, read, known.config) if rate and read and isinstance(stage.work, Train) else read
-    kept = _kept(stage, plan, read, rate, known)
+    read = _read(stage, plan, facts)
+    units = _pairs_seen(stage, read, facts.config) if rate and read and isinstance(stage.work, Train) else read
+    kept = _kept(stage, plan, read, rate, facts)
     if rate is None or units is None:
         return StageForecast(item, read, kept, None, None)
     return StageForecast(item, read, kept, units * rate.tokens, units * rate.seconds)
 
 
-def _read(stage: Stage, plan: Plan, known: _Known) -> float | None:
+def _read(stage: Stage, plan: Plan, facts: _Facts) -> float | None:
     """Records that go into a stage that is not done."""
-    heldout, pairs = known.heldout, known.kept.get(plan.seed.name)
+    heldout, pairs = facts.heldout, facts.kept.get(plan.seed.name)
     if stage.name == plan.seed.name:
-        return known.pairs
+        return facts.pairs
     if stage.name == plan.corpus[0].name:
-        return known.pieces
+        return facts.pieces
     if isinstance(stage.work, MapShards):
-        return known.kept.get(stage.work.over[0][0])
+        return facts.kept.get(stage.work.over[0][0])
     if isinstance(stage.work, Shuffle):
-        return known.kept.get(stage.work.over[0])
+        return facts.kept.get(stage.work.over[0])
     if heldout is None or pairs is None:
-        return known.kept.get(stage.needs[0]) if stage.name == "sample" else None
+        return facts.kept.get(stage.needs[0]) if stage.name == "sample" else None
     if isinstance(stage.work, Train):
-        curated = [known.kept.get(name) for name in stage.needs if name != plan.seed.name]
+        curated = [facts.kept.get(name) for name in stage.needs if name != plan.seed.name]
         return None if None in curated else pairs - heldout + sum(size or 0 for size in curated)
     if plan.evaluation and stage.name == plan.evaluation.name:
         return heldout * (len(plan.models) + (3 if plan.backward else 1))
     if stage.name == "prompts":
-        return min(heldout, known.config.evaluate.winrate.limit or heldout)
+        return min(heldout, facts.config.evaluate.winrate.limit or heldout)
     if kind_of(stage) == "calibration":
-        return min(known.config.curate.calibration_pairs, pairs - heldout)
-    return known.kept.get(stage.needs[0]) if stage.name == "sample" else None
+        return min(facts.config.curate.calibration_pairs, pairs - heldout)
+    return facts.kept.get(stage.needs[0]) if stage.name == "sample" else None
 
 
-def _kept(stage: Stage, plan: Plan, read: float | None, rate: Rate | None, known: _Known) -> float | None:
+def _kept(stage: Stage, plan: Plan, read: float | None, rate: Rate | None, facts: _Facts) -> float | None:
     """Records that come out of a stage that is not done."""
-    rule, limit = known.config.curate.select, known.config.corpus.limit
+    rule, limit = facts.config.curate.select, facts.config.corpus.limit
     if stage.name == "sample":
         return limit if read is None else min(limit, read)
     if stage in plan.curated:

@@ -11,7 +11,7 @@ from typing import Any
 from humpback import prompts, seed
 from humpback.config import Config, CurateSettings, spec_of
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, date_settings, mixing_without_effect
+from humpback.config.neutral import RESULT_NEUTRAL, batch_settings, date_settings, without_late_defaults
 from humpback.config.scorers import DEFAULT_THRESHOLD
 from humpback.data_access.decisions import read_rulings, rulings_digest
 from humpback.errors import ConfigError
@@ -73,29 +73,26 @@ def finetune(
     """
     _refuse_untrainable(config)
     if direction == "forward":
-        seed_alone = all(stage.makes is Pair for stage in on)
-        forward = config.forward.of_seed_model if seed_alone else config.forward.of_later_models
-        config = config.model_copy(update={"forward": forward})
+        config = _with_forward_settings(config, on)
     train_settings = config.backward if direction == "backward" else config.forward
 
-    def run(inputs: Inputs, out: Path, work: Path, step: Step) -> Trained:
+    def run(inputs: Inputs, model_folder: Path, work: Path, step: Step) -> Trained:
+        pairs = _Reread(lambda: _training_pairs(inputs, config, on, seed_share))
         if config.model.engine_spec.dry_run:
-            (out / "humpback.json").write_text("{}\n", encoding="utf-8")
-            count = sum(1 for _ in _training_pairs(inputs, config, on, seed_share))
-            return Trained(count, count, {}, 0, {"steps": 0})
+            return _dry_run(pairs, model_folder)
         from humpback.training.processes import train_in_processes
         from humpback.training.ray import train_on_ray
         from humpback.training.train import finetune as train
 
         summary = train(
-            _Reread(lambda: _training_pairs(inputs, config, on, seed_share)),
+            pairs,
             base=inputs.base(),
             direction=direction,
             model=config.model,
             settings=train_settings,
             tags=config.tags,
             seed=record_rng_seed(config.run.seed, name, "training") % 2**31 if rng_seed is None else rng_seed,
-            out=out,
+            model_folder=model_folder,
             work=work,
             heldout=seed.hold_out(inputs.records("seed", Pair), config.seed, config.run.seed).heldout,
             progress=step,
@@ -111,6 +108,20 @@ def finetune(
     return Stage(name, does, tuple(stage.name for stage in on), settings, Train(run), origins=origins(config))
 
 
+def _dry_run(pairs: Iterable[Pair], model_folder: Path) -> Trained:
+    """Reads the pairs, trains nothing and leaves a model by name."""
+    (model_folder / "humpback.json").write_text("{}\n", encoding="utf-8")
+    count = sum(1 for _ in pairs)
+    return Trained(count, count, {}, 0, {"steps": 0})
+
+
+def _with_forward_settings(config: Config, on: Sequence[Stage]) -> Config:
+    """M_0, which learns from the seed alone, may have settings of its own, and so may all later models."""
+    seed_alone = all(stage.makes is Pair for stage in on)
+    forward = config.forward.of_seed_model if seed_alone else config.forward.of_later_models
+    return config.model_copy(update={"forward": forward})
+
+
 def _refuse_untrainable(config: Config) -> None:
     if not config.model.engine_spec.trains:
         raise ConfigError(
@@ -123,11 +134,12 @@ def _refuse_untrainable(config: Config) -> None:
 def _deciding(config: Config, base: str, direction: Direction, on: Sequence[Stage]) -> dict[str, Any]:
     """The settings that decide a training."""
     settings = flat_settings(config, direction, "tags", "model.max_tokens", "model.dtype", "model.engine", "run.seed")
-    both_origins = len({stage.makes is Pair for stage in on}) == 2
-    neutral = RESULT_NEUTRAL.keys() | mixing_without_effect(config.forward, both_origins=both_origins)
-    settings = {key: value for key, value in settings.items() if key not in neutral}
+    neutral = set(RESULT_NEUTRAL)
+    if len({stage.makes is Pair for stage in on}) < 2:  # seed pairs alone, or augmented ones: nothing is mixed
+        neutral |= {"forward.order", "forward.seed_weight"}
+    settings = {key: value for key, value in without_late_defaults(settings).items() if key not in neutral}
     settings |= flat_settings(config, "seed.holdout_share", "seed.holdout_min")
-    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction, own=config.prompts)}
+    settings |= {"model.identity": base, "prompts": prompts.prompt_digest(direction, settings=config.prompts)}
     return settings | date_settings(config.model)
 
 
@@ -170,13 +182,13 @@ def _write(
     def opened(inputs: Inputs) -> Iterator[Callable[..., Outcome[Candidate]]]:
         from humpback.augment import Examples, instruct
 
-        shown = None
+        few_shot = None
         if examples:
             train = seed.hold_out(inputs.records(examples.name, Pair), config.seed, config.run.seed).train
-            shown = Examples(train, config.augment.examples, config.run.seed)
+            few_shot = Examples(train, config.augment.examples, config.run.seed)
         # Random numbers follow from the name of the candidates, so that a draft is what would be written alone.
         with inputs.engine(by.name) as engine:
-            yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates", shown)
+            yield lambda shard: instruct(shard, engine, config.augment, config.run.seed, "candidates", few_shot)
 
     settings = flat_settings(config, "augment", "model.max_tokens", "model.engine", "run.seed")
     settings.pop("augment.best_by")  # the stage's name says it
@@ -188,7 +200,7 @@ def _write(
     if config.augment.reads_drafts or config.augment.keep == 1:
         settings.pop("augment.keep")
     settings |= batch_settings(config.model)
-    settings |= {"prompts": prompts.prompt_digest("backward", own=config.prompts), **identities(by)}
+    settings |= {"prompts": prompts.prompt_digest("backward", settings=config.prompts), **identities(by)}
     work = MapShards(((segments.name, Segment),), opened)
     hint = "see the reasons; train the backward model longer or with a higher learning rate"
     if isinstance(by, ExternalModel):
@@ -236,7 +248,7 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
             for (id_, score), instruction, document in zip(scores(), *columns, strict=True):
                 yield Scored(id_, score, instruction, document)
 
-        rule, rejected = config.curate.select, {id_ for id_, it in rulings.items() if it.verdict == "reject"}
+        rule, rejected = config.curate.select, {id_ for id_, ruling in rulings.items() if ruling.verdict == "reject"}
         line = diverse_cutoff(scored, rule) if rule.diverse else cutoff(scores(), rule)
         if not line.kept and not any(ruling.verdict == "approve" for ruling in rulings.values()):
             raise explain_empty(line, inputs.column(ratings.name, "state"))
@@ -246,8 +258,10 @@ def select(config: Config, iteration: int, candidates: Stage, ratings: Stage) ->
     work = MapShards(((candidates.name, Candidate), (ratings.name, Rating)), opened)
     hint = "lower curate.select.threshold, or use curate.select.top_share"
     needs = (candidates.name, ratings.name)
-    named = {"curate.decisions": "the decisions of people"}
-    return Stage(f"curated-{iteration}", "keep the best", needs, settings, work, Curated, origins=named, hint=hint)
+    return Stage(
+        f"curated-{iteration}", "keep the best", needs, settings, work, Curated,
+        origins={"curate.decisions": "the decisions of people"}, hint=hint,
+    )  # fmt: skip
 
 
 def rewrite_curated(config: Config, curated: Stage, by: ExternalModel) -> Stage:
@@ -263,7 +277,7 @@ def rewrite_curated(config: Config, curated: Stage, by: ExternalModel) -> Stage:
 
     config = played_by(by, config)
     settings = flat_settings(config, "rewrite", "model.max_tokens", "model.engine") | batch_settings(config.model)
-    settings |= {"prompts": prompts.prompt_digest("rewrite", own=config.prompts), **identities(by)}
+    settings |= {"prompts": prompts.prompt_digest("rewrite", settings=config.prompts), **identities(by)}
     name, does = curated.name.replace("curated", "rewritten"), f"{by.settings.name} rewrites the responses"
     work = MapShards(((curated.name, Curated),), opened)
     return Stage(name, does, (curated.name,), settings, work, Rewritten, model=True, external=(by,))

@@ -12,7 +12,7 @@ from humpback.errors import ConfigError
 from humpback.method.choosing import draw_texts, reading_settings
 from humpback.method.origins import origins
 from humpback.records import Outcome, Segment, SegmentVector, VectorGroups, record_rng_seed
-from humpback.runs.stage import Inputs, MapShards, Produce, Shuffle, Stage
+from humpback.runs.stage import Inputs, MapShards, Shuffle, Stage, one_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,23 +49,21 @@ def find_groups(config: Config, segments: Stage, base: str) -> Stage:
     """Groups of like segments, from a sample of them."""
     settings = config.corpus.choose
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[VectorGroups]]:
+    def find(inputs: Inputs, part: int) -> Outcome[VectorGroups]:
         from humpback.likeness import meaning
 
-        if done:
-            return
         columns = (inputs.column(segments.name, name) for name in ("id", "text"))
         texts = [item.text for item in draw_texts(zip(*columns, strict=True), settings.sample, config.run.seed)]
         rng_seed = record_rng_seed(config.run.seed, "groups", "clusters")
         with inputs.engine("base", embeds=True) as engine:
             clusters = config.corpus.deduplicate.meaning_clusters
-            yield meaning.find_groups(texts, engine, settings.tokens, clusters, rng_seed)
+            return meaning.find_groups(texts, engine, settings.tokens, clusters, rng_seed)
 
     deciding = flat_settings(config, "corpus.choose.sample", "corpus.deduplicate.meaning_clusters", "run.seed")
     deciding |= reading_settings(config, base)
     does = "find groups of like segments"
     return Stage(
-        "groups", does, (segments.name,), deciding, Produce(shards), VectorGroups, model=True, origins=origins(config)
+        "groups", does, (segments.name,), deciding, one_shard(find), VectorGroups, model=True, origins=origins(config)
     )
 
 

@@ -45,7 +45,7 @@ def measure(config: Config, base: str, folder: Path, progress: Progress) -> tupl
     """
     import humpback.training.train  # noqa: F401 - the first training must not be charged with it
 
-    small, timed, drawn, why = _shortened(config), _StepTimes(progress), _Drawn(config), ""
+    small, timed, drawn, why = _for_a_short_try(config), _StepTimes(progress), _Drawn(config), ""
     short_plan, run = plan(small, base), Run(folder)
     with run.locked():
         try:
@@ -66,7 +66,7 @@ def measure(config: Config, base: str, folder: Path, progress: Progress) -> tupl
     return Measurement(rates, pieces), why
 
 
-def _shortened(config: Config) -> Config:
+def _for_a_short_try(config: Config) -> Config:
     def training(settings: TrainSettings) -> TrainSettings:
         return settings.model_copy(update={"steps": _STEPS, "epochs": None, "seed_epochs": None, "warmup_steps": 0})
 
@@ -107,7 +107,7 @@ class _Drawn:
         total = sum(source.size for source in sources)
         self.share = sum(source.size for source in self._sources) / total if total else 0.0
 
-    def segments(self, inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Segment]]:
+    def segments(self, inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Segment]]:
         """Segments of the first documents of each."""
         from humpback.corpus.cut import cut
         from humpback.corpus.readers import read_documents

@@ -167,18 +167,18 @@ def augment_corpus(
         called: Gives each stage the name it has here, before others refer to it.
     """
     # Two models from the seed: one writes instructions, the other is the first to read and rate them.
-    other = role("writer", config.models.writer)
-    backward = None if other else called(finetune(config, base, "backward", "backward", on=[seed]))
+    external_writer = role("writer", config.models.writer)
+    backward = None if external_writer else called(finetune(config, base, "backward", "backward", on=[seed]))
     seed_model = None
     if config.run.train == "all":
         seed_model = called(finetune(config, base, "forward-0", "forward", on=[seed]))
 
     # Self-augmentation: the backward model writes instructions for every segment. Done once.
-    writer = other or backward
+    writer = external_writer or backward
     assert writer, "one of both is there"
     augmentation = self_augment(
         played_by(writer, config), corpus[-1], by=writer, reader=seed_model, called=called,
-        examples=seed if other else None,
+        examples=seed if external_writer else None,
     )  # fmt: skip
     return Start(seed, corpus, backward, seed_model, augmentation)
 

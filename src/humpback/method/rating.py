@@ -19,7 +19,7 @@ from humpback.errors import ConfigError, StageError
 from humpback.method.choosing import draw_texts
 from humpback.method.external import identities
 from humpback.records import Candidate, Outcome, Pair, Rating, SeedDirection, SignScale
-from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage, external_of, names_of
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage, external_of, names_of, one_shard
 
 _FEWEST_UNSEEN = 16
 """Held-out pairs from which on a calibration reads them in place of those that the model was trained on."""
@@ -68,9 +68,9 @@ def rate(
         grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
     first: dict[str, Stage] = {}
     for scorer in curate.first:
-        alone, name = _alone(config, scorer), f"scores-{iteration}-{scorer}"
+        alone, name = _with_one_scorer(config, scorer), f"scores-{iteration}-{scorer}"
         shares = SCORERS[scorer].shares_readings
-        readers = [stage for other, stage in first.items() if shares and SCORERS[other].shares_readings]
+        readers = [stage for peer, stage in first.items() if shares and SCORERS[peer].shares_readings]
         first[scorer] = called(_rate(alone, name, iteration, candidates, by, grounds, readers))
     members = list(first.values())
     ratings = called(_rate(config, f"ratings-{iteration}", iteration, candidates, by, grounds, members))
@@ -85,27 +85,26 @@ def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, b
     """
     rulings = _labels(config.curate)
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
+    def read(inputs: Inputs, part: int) -> Outcome[SignScale]:
         from humpback.curate.calibration import calibrate as read_pairs
         from humpback.curate.learning import learn
 
         split = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, config.run.seed)
         enough = sum(pair.stands_alone for pair in split.heldout) >= _FEWEST_UNSEEN
         good = split.heldout if enough and isinstance(by, Stage) else split.train
-        asked = config.tags, config.curate, config.run.seed
-        if not done:
-            labelled: dict[str, list[Candidate]] = {"approve": [], "reject": []}
-            for row in inputs.records(candidates.name, Candidate) if rulings else ():
-                if ruling := rulings.get(row.id):
-                    labelled[ruling.verdict].append(ruling.applied(row))
-            with inputs.engine(by.name) as engine:
-                scales = read_pairs(good, engine, *asked)
-                yield learn(scales, labelled["approve"], labelled["reject"], engine, *asked) if rulings else scales
+        labelled: dict[str, list[Candidate]] = {"approve": [], "reject": []}
+        for row in inputs.records(candidates.name, Candidate) if rulings else ():
+            if ruling := rulings.get(row.id):
+                labelled[ruling.verdict].append(ruling.applied(row))
+        how = config.tags, config.curate, config.run.seed
+        with inputs.engine(by.name) as engine:
+            scales = read_pairs(good, engine, *how)
+            return learn(scales, labelled["approve"], labelled["reject"], engine, *how) if rulings else scales
 
     settings = flat_settings(config, "curate.calibration_pairs", "tags", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
     settings |= {
-        "prompts": prompts.prompt_digest("forward", "backward", own=config.prompts),
+        "prompts": prompts.prompt_digest("forward", "backward", settings=config.prompts),
         **identities(by),
     } | _follow_up(config)
     if rulings:
@@ -113,7 +112,7 @@ def calibrate(config: Config, iteration: int, pairs: Stage, candidates: Stage, b
     name, does = f"calibration-{iteration}", f"how {_rater(iteration, by)} reads good pairs"
     needs = names_of(pairs, *([candidates] if rulings else []), by)
     return Stage(
-        name, does, needs, settings, Produce(shards), SignScale, model=True, version=3,
+        name, does, needs, settings, one_shard(read), SignScale, model=True, version=3,
         external=external_of(by), origins={"curate.labels": "the decisions of people"},
     )  # fmt: skip
 
@@ -143,25 +142,23 @@ def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Sta
     """Where the seed's own pairs lie, seen from the candidates, among the hidden states of M_{t-1}. Ours."""
     count, rng_seed = config.curate.direction_pairs, config.run.seed
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SeedDirection]]:
+    def find(inputs: Inputs, part: int) -> Outcome[SeedDirection]:
         from humpback.curate.seed_likeness import find_pair_direction, pair_text
 
-        if done:
-            return
         train = seed.hold_out(inputs.records(pairs.name, Pair), config.seed, rng_seed).train
         sides = ((p.id, pair_text(p.instruction, p.response)) for p in train if p.stands_alone)
         good = draw_texts(sides, count, rng_seed)
         columns = (inputs.column(candidates.name, name) for name in ("id", "instruction", "response"))
         texts = ((id_, pair_text(*both)) for id_, *both in zip(*columns, strict=True))
-        others = draw_texts(texts, count, rng_seed)
+        passages = draw_texts(texts, count, rng_seed)
         with inputs.engine(by.name, embeds=True) as engine:
-            yield find_pair_direction(good, others, engine)
+            return find_pair_direction(good, passages, engine)
 
     settings = flat_settings(config, "curate.direction_pairs", "seed.holdout_share", "seed.holdout_min")
     settings |= flat_settings(config, "model.max_tokens", "model.engine", "run.seed") | batch_settings(config.model)
     name, does = f"direction-{iteration}", f"where the seed's pairs lie for {_rater(iteration, by)}"
     return Stage(
-        name, does, names_of(pairs, candidates, by), settings | identities(by), Produce(shards), SeedDirection,
+        name, does, names_of(pairs, candidates, by), settings | identities(by), one_shard(find), SeedDirection,
         model=True, external=external_of(by),
     )  # fmt: skip
 
@@ -191,10 +188,7 @@ def _rate(
         if spec.needs == "members":
             yield _by_ranks(curate, iteration, inputs, first)
             return
-        scales = [scale for stage in on if stage.makes is SignScale for scale in inputs.records(stage.name, SignScale)]
-        directions = (inputs.records(stage.name, SeedDirection) for stage in on if stage.makes is SeedDirection)
-        direction = next(chain.from_iterable(directions), None)
-        scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, scales, direction)
+        scorer = make_scorer(curate, config.run.seed, iteration, name, config.tags, *_read_grounds(inputs, on))
         if member:
             assert isinstance(scorer, LikelihoodScorer)
             with ExitStack() as opened_engine:
@@ -220,11 +214,18 @@ def _rate(
     )  # fmt: skip
 
 
+def _read_grounds(inputs: Inputs, on: Sequence[Stage]) -> tuple[list[SignScale], SeedDirection | None]:
+    """The calibration and the direction that a scorer stands on; empty and None where it stands on none."""
+    scales = [scale for stage in on if stage.makes is SignScale for scale in inputs.records(stage.name, SignScale)]
+    directions = (inputs.records(stage.name, SeedDirection) for stage in on if stage.makes is SeedDirection)
+    return scales, next(chain.from_iterable(directions), None)
+
+
 def _rater(iteration: int, by: Stage | ExternalModel) -> str:
     return by.settings.name if isinstance(by, ExternalModel) else f"M_{iteration - 1}"
 
 
-def _alone(config: Config, scorer: SingleScorer) -> Config:
+def _with_one_scorer(config: Config, scorer: SingleScorer) -> Config:
     """The settings with one scorer, which sees every candidate."""
     changed = config.curate.model_copy(update={"scorer": scorer, "cascade": CascadeSettings()})
     return config.model_copy(update={"curate": changed})
@@ -275,10 +276,10 @@ def _deciding(config: Config) -> dict[str, Any]:
     if spec.asks_model:
         settings |= batch_settings(config.model)
     if spec.prompts:
-        settings["prompts"] = prompts.prompt_digest(*spec.prompts, own=config.prompts)
+        settings["prompts"] = prompts.prompt_digest(*spec.prompts, settings=config.prompts)
     return settings | (_follow_up(config) if spec.needs == "calibration" else {})
 
 
 def _follow_up(config: Config) -> dict[str, Any]:
-    digest = prompts.prompt_digest("follow-up", own=config.prompts)
+    digest = prompts.prompt_digest("follow-up", settings=config.prompts)
     return {"curate.follow_up": digest} if config.curate.follow_up else {}

@@ -30,9 +30,9 @@ def read_rows(
         settings: What decides the rows, the content of their files among it.
     """
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[Record]]:
+    def shards(inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Record]]:
         size = config.run.shard_rows
-        rows = islice(read(), done * size, None)
+        rows = islice(read(), committed * size, None)
         while window := list(islice(rows, size)):
             dropped = tuple(row for row in window if isinstance(row, Dropped))
             records = tuple(row for row in window if not isinstance(row, Dropped))

@@ -58,8 +58,8 @@ def parse_settings(text: str, source: str, kind: type[S], folder: Path | None = 
         raise ConfigError(f"{source} is not YAML: {' '.join(str(error).split())}", "correct the file") from None
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{source} holds no settings", "write 'name: value' lines, or run 'humpback init'")
-    if found := [*repeated, *mistakes(data or {}, kind, folder)]:
-        raise ConfigError(f"{source}: {'; '.join(found)}", "see 'humpback init --all' for every setting")
+    if problems := [*repeated, *mistakes(data or {}, kind, folder)]:
+        raise ConfigError(f"{source}: {'; '.join(problems)}", "see 'humpback init --all' for every setting")
     return kind.model_validate(data or {}, context=folder)
 
 
@@ -196,19 +196,19 @@ def with_groups(config: S, *changes: Mapping[str, Any]) -> S:
     Raises:
         ConfigError: Naming every mistake at once.
     """
-    merged = reduce(_merged, changes, config.model_dump(mode="json", exclude_unset=True))
+    merged = reduce(_merge, changes, config.model_dump(mode="json", exclude_unset=True))
     plain = json.loads(json.dumps(merged, default=str))
     return parse_settings(yaml.safe_dump(plain, sort_keys=False), "the settings", type(config))
 
 
-def _merged(earlier: Any, later: Any) -> Any:
+def _merge(earlier: Any, later: Any) -> Any:
     earlier, later = (
         value.model_dump(mode="json", exclude_unset=True) if isinstance(value, Settings) else value
         for value in (earlier, later)
     )
     if not (isinstance(earlier, Mapping) and isinstance(later, Mapping)):
         return later
-    return {**earlier, **{name: _merged(earlier.get(name), value) for name, value in later.items()}}
+    return {**earlier, **{name: _merge(earlier.get(name), value) for name, value in later.items()}}
 
 
 def resolved(config: Settings) -> str:

@@ -55,7 +55,7 @@ class _Work:
     """Those that are still to be made."""
     models_kept: int
     """Models that they leave on the disk at least."""
-    asked: tuple[ModelSettings, ...]
+    models: tuple[ModelSettings, ...]
     """The models that answer or are trained."""
     size: int | None
     """Parameters of the base model, where they are known."""
@@ -90,17 +90,17 @@ def check_start(
     Raises:
         HumpbackError: All that is missing.
     """
-    again = with_dependents(stages, redo)
-    pending = [item.stage for item in status(stages, run) if item.state != "done" or item.stage.name in again]
+    redone = with_dependents(stages, redo)
+    pending = [item.stage for item in status(stages, run) if item.state != "done" or item.stage.name in redone]
     if pending:
         trainings = [training for stage in pending if (training := _training(stage, config))]
-        asked = [config.model] if trainings or any(stage.model and not stage.external for stage in pending) else []
+        used = [config.model] if trainings or any(stage.model and not stage.external for stage in pending) else []
         for external in (external for stage in pending for external in stage.external):
-            if external.settings not in asked:
-                asked.append(external.settings)
+            if external.settings not in used:
+                used.append(external.settings)
         count = len(trainings) if keeps_models else min(1, len(trainings))
         size = _size(config.model) if config.needs_base else None
-        work = _Work(config, run.path, tuple(trainings), count, tuple(asked), size, needs_seed)
+        work = _Work(config, run.path, tuple(trainings), count, tuple(used), size, needs_seed)
         if errors := list(_failures(work)):
             raise _together(errors)
 
@@ -117,8 +117,8 @@ def plan_or_refuse(make: Callable[[], P], config: Config, run: Run) -> P:
         both: tuple[tuple[Direction, TrainSettings], ...]
         both = (("backward", config.backward), ("forward", config.forward))
         trains = config.run.train != "none"
-        asked = (config.model,) if config.needs_base and config.model.engine_spec.trains else ()
-        work = _Work(config, run.path, both if trains else (), 0, asked, None, needs_seed=True)
+        used = (config.model,) if config.needs_base and config.model.engine_spec.trains else ()
+        work = _Work(config, run.path, both if trains else (), 0, used, None, needs_seed=True)
         raise _together([error, *_failures(work, _check_documents)]) from None
 
 
@@ -129,15 +129,15 @@ def _together(errors: Sequence[HumpbackError]) -> HumpbackError:
     return HumpbackError("\n  ".join([f"the work cannot start for {len(lines)} reasons", *lines]))
 
 
-def _failures(work: _Work, *more: Callable[[_Work], None]) -> Iterator[HumpbackError]:
-    for check in _checks(work, more):
+def _failures(work: _Work, *extra_checks: Callable[[_Work], None]) -> Iterator[HumpbackError]:
+    for check in _checks(work, extra_checks):
         try:
             check()
         except HumpbackError as error:
             yield error
 
 
-def _checks(work: _Work, more: Sequence[Callable[[_Work], None]]) -> Iterator[Callable[[], None]]:
+def _checks(work: _Work, extra_checks: Sequence[Callable[[_Work], None]]) -> Iterator[Callable[[], None]]:
     """The checks in their order, each to be made by itself."""
     trainings = {(direction, settings.method): settings for direction, settings in work.trainings}
     yield partial(_check_folder, work)
@@ -146,9 +146,9 @@ def _checks(work: _Work, more: Sequence[Callable[[_Work], None]]) -> Iterator[Ca
         yield partial(check_packages, settings, direction)
     for settings in trainings.values():
         yield partial(_check_devices, work, settings)
-    for model in work.asked:
+    for model in work.models:
         yield partial(_check_model, model, is_here=work.is_local)
-    for check in (*more, _check_seed, _check_lengths, _check_memory, _check_disk):
+    for check in (*extra_checks, _check_seed, _check_lengths, _check_memory, _check_disk):
         yield partial(check, work)
 
 
@@ -173,19 +173,19 @@ def _check_folder(work: _Work) -> None:
 def _check_libraries(work: _Work) -> None:
     if not work.is_local and find_spec("ray") is None:
         raise ConfigError("run.executor: ray needs Ray", "pip install 'humpback-align[ray]'")
-    for spec in {model.engine: model.engine_spec for model in work.asked}.values():
+    for spec in {model.engine: model.engine_spec for model in work.models}.values():
         if spec.extra and find_spec(spec.extra) is None:
             raise ConfigError(f"model.engine is {spec.name}, which is not installed",
                               f"pip install 'humpback-align[{spec.extra}]'")  # fmt: skip
 
 
-def _here(work: _Work) -> list[ModelSettings]:
+def _local_models(work: _Work) -> list[ModelSettings]:
     """The models that this machine loads."""
-    return [model for model in work.asked if work.is_local and model.engine_spec.needs_files]
+    return [model for model in work.models if work.is_local and model.engine_spec.needs_files]
 
 
 def _check_devices(work: _Work, settings: TrainSettings) -> None:
-    if work.config.model in _here(work):
+    if work.config.model in _local_models(work):
         device_count(settings, work.config.model)
 
 
@@ -252,7 +252,7 @@ def _weight_bytes(model: ModelSettings) -> int:
 
 
 def _check_memory(work: _Work) -> None:
-    for model in _here(work):
+    for model in _local_models(work):
         size, kind = work.size if model == work.config.model else _size(model), kind_of_device(model.device)
         if size is None:
             continue
@@ -262,10 +262,10 @@ def _check_memory(work: _Work) -> None:
             bytes_of_one = training_memory_bytes(settings, size, _weight_bytes(model))
             share = 1 / processes if settings.shard else processes if kind == "cpu" else 1
             needed[f"the {direction} training ({direction}.method: {settings.method})"] = int(bytes_of_one * share)
-        what = max(needed, key=lambda name: needed[name])
-        if needed[what] > (free := memory_bytes(kind)):
+        largest = max(needed, key=lambda name: needed[name])
+        if needed[largest] > (free := memory_bytes(kind)):
             raise ModelError(
-                f"{what} takes at least {needed[what] / _GIB:.1f} GiB of memory, and there are {free / _GIB:.1f}",
+                f"{largest} takes at least {needed[largest] / _GIB:.1f} GiB of memory, and there are {free / _GIB:.1f}",
                 "take a smaller model, another method (lora, qlora) or a machine with more",
             )
 

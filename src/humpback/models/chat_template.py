@@ -26,7 +26,7 @@ def with_fixed_date(template: str, day: date) -> str:
     return _FROZEN.replace("VALUES", json.dumps(values)) + template
 
 
-def asking_with(template: str, head: str, asked: str, before: str) -> str | None:
+def asking_with(template: str, head: str, question: str, before: str) -> str | None:
     """The template, such that whoever asks with its generation prompt asks as was trained.
 
     A template may open an answer as it never shows one, with the beginning of a thought, or not at all. It then gets
@@ -35,13 +35,13 @@ def asking_with(template: str, head: str, asked: str, before: str) -> str | None
     Args:
         template: The Jinja text.
         head: What it writes of a user's turn with its answer, as far as the answer.
-        asked: What it writes of the user's turn with a generation prompt.
+        question: What it writes of the user's turn with a generation prompt.
         before: What it writes of it without.
 
     Returns:
         The template; None where the opening cannot be told from what comes before.
     """
-    if head.startswith(asked) and (asked != before or not head[len(asked) :].strip()):
+    if head.startswith(question) and (question != before or not head[len(question) :].strip()):
         return template
     if not head.startswith(before):
         return None

@@ -1,10 +1,13 @@
 """The devices of this machine: which one a model gets, in which precision, how many there are and what they hold.
 
-Imports torch and no more, and only where a GPU may be there: the answers are asked for before any work starts.
+Imports torch and no more, and only where a GPU may be there: the answers are asked for before any work starts. Memory
+that models leave behind is given back here too.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import sys
 from pathlib import Path
@@ -30,7 +33,7 @@ def pick_device(name: str) -> torch.device:
 
     if name == "auto":
         kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        name = next(kind for kind, there in kinds.items() if there)
+        name = next(kind for kind, is_available in kinds.items() if is_available)
     if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
         raise EngineError(f"model.device is {name}, which this machine does not have", "set it to auto")
     if name == "cuda":
@@ -94,3 +97,16 @@ def memory_bytes(kind: str) -> int:
     except (OSError, ValueError):  # no container, or one without a limit
         return free
     return min(free, limit)
+
+
+def give_back_memory() -> None:
+    """Gives what models have left behind back to the system.
+
+    glibc keeps freed blocks below 32 MiB for itself, and a training frees and asks for many: a process that had trained
+    three models of 135M parameters held 9.2 GiB, of which 2.3 were in use.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)

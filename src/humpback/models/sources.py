@@ -82,8 +82,8 @@ def identify(settings: ModelSettings, recorded: str = "") -> str:
     if path.is_file():
         return _digest(path)
     if path.is_dir():
-        whole = _folder_identity(path)
-        return recorded if recorded != whole and recorded == _sampled_identity(path) else whole
+        identity = _folder_identity(path)
+        return recorded if recorded != identity and recorded == _sampled_identity(path) else identity
     if _looks_like_path(name):
         raise _missing(name)
     return f"{name}@{settings.revision or 'main'}"
@@ -303,8 +303,8 @@ def _template_fault(folder: Path) -> str:
         return ""  # loading the tokenizer will say more
     if isinstance(template, list):
         template = next((entry["template"] for entry in template if entry.get("name") == "default"), None)
-    named = {name: token for name, token in config.items() if name.endswith("_token") and token}
-    tokens = {name: token["content"] if isinstance(token, dict) else token for name, token in named.items()}
+    token_entries = {name: token for name, token in config.items() if name.endswith("_token") and token}
+    tokens = {name: token["content"] if isinstance(token, dict) else token for name, token in token_entries.items()}
     return fault_of(template, tokens) if template else ""
 
 

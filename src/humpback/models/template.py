@@ -22,7 +22,8 @@ from humpback.errors import HumpbackError, ModelError, in_one_line
 from humpback.models.chat_template import asking_with, with_fixed_date
 from humpback.models.plain_text import control_ids, encode_as_text
 from humpback.models.template_trial import fault_of
-from humpback.records import Message, Part, Role, content_id
+from humpback.records import content_id
+from humpback.requests import Message, Part, Role
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -135,14 +136,14 @@ class Template:
         try:
             text = with_fixed_date(self.tokenizer.get_chat_template(), day)
         except ValueError as error:  # it has several, and none by default
-            raise self._refused(str(error)) from None
+            raise self._template_error(str(error)) from None
         if fault := fault_of(text, self.tokenizer.special_tokens_map):
-            raise self._refused(fault)
-        turns, (_, answer) = _marked(("user", "assistant"))
+            raise self._template_error(fault)
+        turns, (_, answer) = _conversation_of_marks(("user", "assistant"))
         head = self._render(turns, False, text).partition(answer)[0]
         agreeing = asking_with(text, head, *(self._render(turns[:1], asks, text) for asks in (True, False)))
         if agreeing is None:
-            raise self._refused(_ASKS_OTHERWISE)
+            raise self._template_error(_ASKS_OTHERWISE)
         return agreeing
 
     @cached_property
@@ -215,7 +216,7 @@ class Template:
             if over > 0:
                 raise TooLong(f"the text is {over} tokens too long", "raise model.max_tokens or shorten the input")
             return PromptTokens((*self._begin_ids, *prefix), ())
-        fitted = self._fit(self._carried(messages), max_tokens - len(prefix))
+        fitted = self._fit(self._system_before_user(messages), max_tokens - len(prefix))
         return PromptTokens((*fitted.ids, *prefix), fitted.part_bounds)
 
     def tokens_of_span(self, text: str, start: int, end: int | None) -> range:
@@ -235,10 +236,10 @@ class Template:
             ModelError: The template asks for this answer in another way than it shows it.
             TooLong: The answer leaves no room for the prompt.
         """
-        messages = self._carried(messages)
+        messages = self._system_before_user(messages)
         texts = self._control_texts(tuple(message.role for message in messages))
         if texts.lead is None:
-            raise self._refused(_ASKS_OTHERWISE)
+            raise self._template_error(_ASKS_OTHERWISE)
         target = (*self._text(answer.strip() if self._trims else answer), *self.end_ids)
         prompt = self._fit(messages, max_tokens - len(target)).ids
         return Example((*prompt, *target), len(prompt) - self._opening(texts)[1])
@@ -291,7 +292,7 @@ class Template:
         written = {token for text in (*texts.before, texts.tail) for token in self._control_tokens(text)}
         return control_ids(self.tokenizer, written)
 
-    def _refused(self, reason: str) -> ModelError:
+    def _template_error(self, reason: str) -> ModelError:
         name = self.tokenizer.name_or_path
         return ModelError(f"the chat template of {name} cannot be used ({reason})", "mend it, or take another model")
 
@@ -301,37 +302,37 @@ class Template:
             return str(self.tokenizer.apply_chat_template(turns, **options))
         except Exception as error:  # templates come from strangers, and may raise anything
             roles = ", ".join(turn["role"] for turn in turns)
-            raise self._refused(f"turns of {roles}: {in_one_line(error)}") from None
+            raise self._template_error(f"turns of {roles}: {in_one_line(error)}") from None
 
     def _render_control_texts(self, roles: tuple[Role, ...]) -> _ControlTexts:
         """The template's own text around the messages. Where the last message is the assistant's it is the answer."""
         if roles[-1] != "assistant":
             roles = (*roles, "assistant")
-        turns, marks = _marked(roles)
-        whole = rest = self._render(turns, False)
+        turns, marks = _conversation_of_marks(roles)
+        rendered = remainder = self._render(turns, False)
         before = []
         for mark in marks:
-            head, separator, rest = rest.partition(mark)
+            head, separator, remainder = remainder.partition(mark)
             if not separator:
-                raise self._refused("it does not show every message")
+                raise self._template_error("it does not show every message")
             before.append(head)
-        head = whole.partition(marks[-1])[0]
-        asked = self._render(turns[:-1], True) if len(turns) > 1 else head
-        return _ControlTexts(tuple(before), head[len(asked) :] if head.startswith(asked) else None, rest)
+        head = rendered.partition(marks[-1])[0]
+        question = self._render(turns[:-1], True) if len(turns) > 1 else head
+        return _ControlTexts(tuple(before), head[len(question) :] if head.startswith(question) else None, remainder)
 
     @cached_property
     def _trims(self) -> bool:
         """Whether the template takes white space off an answer."""
-        turns, (_, mark) = _marked(("user", "assistant"))
+        turns, (_, mark) = _conversation_of_marks(("user", "assistant"))
         turns[1]["content"] = f" {mark} "
         return f" {mark} " not in self._render(turns, False)
 
     def _opening(self, texts: _ControlTexts) -> tuple[tuple[int, ...], int]:
         """The tokens before an answer, and how many of them are its lead. Those that others ask with stay the same."""
         text, lead = texts.before[-1], texts.lead or ""
-        asked, whole = self._control(text.removesuffix(lead)), self._control(text)
-        tokens = whole if whole[: len(asked)] == asked else (*asked, *self._control(lead))
-        return tokens, len(tokens) - len(asked)
+        before_lead, with_lead = self._control(text.removesuffix(lead)), self._control(text)
+        tokens = with_lead if with_lead[: len(before_lead)] == before_lead else (*before_lead, *self._control(lead))
+        return tokens, len(tokens) - len(before_lead)
 
     @cached_property
     def _shows_system(self) -> bool:
@@ -340,7 +341,7 @@ class Template:
         except ModelError:
             return False
 
-    def _carried(self, messages: Sequence[Message]) -> Sequence[Message]:
+    def _system_before_user(self, messages: Sequence[Message]) -> Sequence[Message]:
         """The messages; where the template refuses a turn of the system, its text goes before the user's."""
         if [message.role for message in messages[:2]] != ["system", "user"] or self._shows_system:
             return messages
@@ -377,7 +378,7 @@ class Template:
         )
 
 
-def _marked(roles: Sequence[Role]) -> tuple[list[dict[str, str]], list[str]]:
+def _conversation_of_marks(roles: Sequence[Role]) -> tuple[list[dict[str, str]], list[str]]:
     """A conversation with marks in place of its texts: private-use characters, which no template changes."""
     marks = [f"\ue000{index}\ue001" for index in range(len(roles))]
     return [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)], marks

@@ -35,9 +35,9 @@ def fault_of(template: str, tokens: Mapping[str, Any]) -> str:
 def _fault_of(text: str) -> str:
     command, limit = [sys.executable, "-I", __file__], 30 * _SECONDS
     with suppress(subprocess.TimeoutExpired):
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)  # noqa: S603
-        if done.returncode >= 0:
-            return done.stdout or done.stderr.strip()[-200:]
+        process = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)  # noqa: S603
+        if process.returncode >= 0:
+            return process.stdout or process.stderr.strip()[-200:]
     return "it needs more than a second"
 
 

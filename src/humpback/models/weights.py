@@ -83,10 +83,10 @@ def _check(path: Path, network: Any, loaded: dict[str, Any]) -> None:
     _refuse(path, [name for name, weight in network.named_parameters() if _has_nan(weight)], _BROKEN)
 
 
-def _refuse(path: Path, names: list[str], what: str) -> None:
+def _refuse(path: Path, names: list[str], fault: str) -> None:
     if names:
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        raise ModelError(f"{path}: weights {what}: {', '.join(names[:_NAMED])}{more}", "fetch or train the model again")
+        listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        raise ModelError(f"{path}: weights {fault}: {listed}", "fetch or train the model again")
 
 
 @contextmanager

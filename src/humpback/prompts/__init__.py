@@ -30,7 +30,7 @@ from humpback.prompts.render import (
     use_texts,
     yes_no_messages,
 )
-from humpback.prompts.verdict import Verdict, parse_verdict
+from humpback.prompts.verdict import parse_verdict
 
 __all__ = [
     "CRITERIA",
@@ -39,7 +39,6 @@ __all__ = [
     "YES_NO",
     "YES_NO_PREFIX",
     "ParsedRating",
-    "Verdict",
     "additive_messages",
     "answer_request",
     "backward_messages",

@@ -105,7 +105,7 @@ def parse_rating(reply: str, finish_reason: FinishReason) -> ParsedRating:
             may be the beginning of '4.5' or '4/10', the rating is 'truncated'.
     """
     text = _readable(reply)
-    stated = _stated(text)
+    stated = _stated_score(text)
     if stated is None:
         return ParsedRating("truncated" if finish_reason == "length" else "unparsed")
     if stated.value is None:
@@ -131,7 +131,7 @@ def reasons(reply: str, finish_reason: FinishReason) -> str | None:
         read in that place would be a default in disguise: what was to be '10' begins with a '1'.
     """
     text = _readable(reply).rstrip()
-    stated = _stated(text)
+    stated = _stated_score(text)
     if stated is None:
         unfinished = _BEGUN.search(text, max(0, len(text) - _BEGUN_CHARS))
         if not unfinished and finish_reason != "length":
@@ -160,18 +160,19 @@ def _stars(match: re.Match[str]) -> str:
     return match[0] if digit else f"{len(full)}/{len(full + hollow)}" if hollow else str(len(full))
 
 
-def _stated(text: str) -> Statement[float] | None:
+def _stated_score(text: str) -> Statement[float] | None:
     objects = list(_json_statements(text))
-    found = [
+    statements = [
         *objects,
         *(_statement(text, match, "\n" in match[0]) for match in _STATEMENT.finditer(text)),
         *(_statement(text, match, True) for match in _HEADING.finditer(text)),
     ]
-    bare = None if found else _BARE.match(text)
+    bare = None if statements else _BARE.match(text)
     if bare:
         return _statement(text, bare, True)
     inside = [(span.begin, span.end) for span in objects]
-    return verdict_of(text, [one for one in found if one in objects or not any(a <= one.begin < b for a, b in inside)])
+    outside = (item for item in statements if item in objects or not any(a <= item.begin < b for a, b in inside))
+    return verdict_of(text, outside)
 
 
 def _statement(text: str, match: re.Match[str], alone: bool) -> Statement[float]:

@@ -69,8 +69,8 @@ def split_reasoning(text: str) -> tuple[str, str]:
         Reasoning and answer without white space around them; '' and the text as it is where nothing marks reasoning.
     """
     for form in _WHOLE:
-        if whole := form.match(text):
-            return (whole["thought"] or whole["cut"] or "").strip(), (whole["answer"] or "").strip()
+        if match := form.match(text):
+            return (match["thought"] or match["cut"] or "").strip(), (match["answer"] or "").strip()
     if not _HINT.search(text):
         return "", text
     thoughts: list[str] = []

@@ -16,18 +16,8 @@ from typing import get_args
 
 from humpback.config import TagSettings
 from humpback.config.prompts import SLOT, PromptSettings, built_in
-from humpback.records import (
-    Direction,
-    LikelihoodRequest,
-    Message,
-    Origin,
-    Pair,
-    Part,
-    PromptName,
-    Role,
-    Span,
-    content_id,
-)
+from humpback.records import Direction, Origin, Pair, PromptName, content_id
+from humpback.requests import LikelihoodRequest, Message, Part, Role, Span
 
 EXPECTED_RATING_PREFIX = "Score: "
 """How the assistant's turn begins where the grade is read from the likelihoods of `GRADES`."""
@@ -58,11 +48,11 @@ def backward_messages(response: str, examples: Iterable[Pair] = ()) -> tuple[Mes
         response: The text.
         examples: Pairs that are shown first, each as a question and its answer; they are never cut.
     """
-    shown: list[Message] = []
+    example_messages: list[Message] = []
     for pair in examples:
-        shown += _conversation("backward", {"response": Part(pair.response)}, fence(pair.response))
-        shown.append(Message("assistant", (Part(pair.instruction),)))
-    return *shown, *_conversation("backward", {"response": Part(response, cut=True)}, fence(response))
+        example_messages += _conversation("backward", {"response": Part(pair.response)}, fence(pair.response))
+        example_messages.append(Message("assistant", (Part(pair.instruction),)))
+    return *example_messages, *_conversation("backward", {"response": Part(response, cut=True)}, fence(response))
 
 
 def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Origin]) -> tuple[Message, ...]:
@@ -81,24 +71,26 @@ def forward_messages(instruction: str, tags: TagSettings, origins: Iterable[Orig
     return _conversation("forward", {"instruction": Part(instruction), "tags": Part(tail)})
 
 
-def pair_messages(pair: Pair, direction: Direction, tags: TagSettings, *, whole: bool = False) -> tuple[Message, ...]:
+def pair_messages(
+    pair: Pair, direction: Direction, tags: TagSettings, *, to_last_answer: bool = False
+) -> tuple[Message, ...]:
     """The prompt of a pair, whether it is trained on or measured; forwards it carries the tag of the pair's origin.
 
-    With `whole` it has all turns before the last answer, else those before the response.
+    With `to_last_answer` it has all turns before the last answer, else those before the response.
     """
     if direction == "backward":
         return backward_messages(pair.response)
     messages: tuple[Message, ...] = ()
-    for role, text in pair_turns(pair)[: -1 if whole else -1 - len(pair.later)]:
+    for role, text in pair_turns(pair)[: -1 if to_last_answer else -1 - len(pair.later)]:
         messages += forward_messages(text, tags, (pair.origin,)) if role == "user" else (Message(role, (Part(text),)),)
     return messages
 
 
 def pair_turns(pair: Pair) -> list[tuple[Role, str]]:
     """Role and text of each turn of a pair's conversation, the words of the system apart from the instruction."""
-    asked = pair.instruction.removeprefix(f"{pair.system}\n\n") if pair.system else pair.instruction
+    question = pair.instruction.removeprefix(f"{pair.system}\n\n") if pair.system else pair.instruction
     roles: tuple[Role, ...] = ("user", "assistant")
-    turns = list(zip(cycle(roles), (asked, pair.response, *pair.later), strict=False))
+    turns = list(zip(cycle(roles), (question, pair.response, *pair.later), strict=False))
     return [("system", pair.system), *turns] if pair.system else turns
 
 
@@ -116,22 +108,22 @@ def answer_request(record_id: str, instruction: str, response: str, tags: TagSet
 
 def rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks for reasons and then a score on a last line (paper, section 2.3). The rubric is a prefix shared by all."""
-    return _judged("rating", instruction, response)
+    return _prompt_of_pair("rating", instruction, response)
 
 
 def expected_rating_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks for the grade alone, to be read from the likelihoods of `GRADES` after `EXPECTED_RATING_PREFIX`."""
-    return _judged("expected-rating", instruction, response)
+    return _prompt_of_pair("expected-rating", instruction, response)
 
 
 def yes_no_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks whether the response is good, to be read from the likelihoods of `YES_NO` after `YES_NO_PREFIX`."""
-    return _judged("yes-no", instruction, response)
+    return _prompt_of_pair("yes-no", instruction, response)
 
 
 def additive_messages(instruction: str, response: str) -> tuple[Message, ...]:
     """Asks five questions about the response: a line for each of `CRITERIA`, with 'Yes' or 'No'."""
-    return _judged("additive", instruction, response)
+    return _prompt_of_pair("additive", instruction, response)
 
 
 def follow_up_messages() -> tuple[Message, ...]:
@@ -162,8 +154,8 @@ def use_texts(texts: Mapping[str, str]) -> None:
 
 def template_text(name: PromptName, texts: Mapping[str, str] | None = None) -> str:
     """The text of a template, its rubric filled in and its other slots left open; with own texts or those in use."""
-    own = _own_texts if texts is None else texts
-    return str(own.get(name, built_in(name))).replace("{{rubric}}", own.get("rubric", built_in("rubric")))
+    own_texts = _own_texts if texts is None else texts
+    return str(own_texts.get(name, built_in(name))).replace("{{rubric}}", own_texts.get("rubric", built_in("rubric")))
 
 
 def ending(name: PromptName) -> str:
@@ -172,9 +164,9 @@ def ending(name: PromptName) -> str:
     return "" if is_slot else piece
 
 
-def prompt_digest(*names: PromptName, own: PromptSettings | None = None) -> str:
+def prompt_digest(*names: PromptName, settings: PromptSettings | None = None) -> str:
     """A digest of these prompts, or of all, for the fingerprint of a stage; with own texts or those in use."""
-    selected, texts = names or get_args(PromptName), own.texts if own else None
+    selected, texts = names or get_args(PromptName), settings.texts if settings else None
     return content_id(_RENDERER_VERSION, *(part for name in selected for part in (name, template_text(name, texts))))
 
 
@@ -193,7 +185,7 @@ def fence(*contents: str) -> str:
     return "" if number == 1 else f"-{number}"
 
 
-def _judged(name: PromptName, instruction: str, response: str) -> tuple[Message, ...]:
+def _prompt_of_pair(name: PromptName, instruction: str, response: str) -> tuple[Message, ...]:
     content = {"instruction": Part(instruction), "response": Part(response, cut=True)}
     return _conversation(name, content, fence(instruction, response))
 

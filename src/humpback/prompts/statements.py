@@ -23,6 +23,7 @@ _BEFORE, _AFTER = 300, 120
 _JSON_TRIES = 20
 """Braces that may begin an object."""
 
+# Before a statement the end of the text is matched (\Z), behind it the beginning.
 _SENTENCE_END = re.compile(r"\n|[.!?;:…|][*_\"'’”)\]]{0,6}\s|[。！？；]|[{,]\s{0,4}(?=[\"'][^\"']*\Z)")
 _LEAD = re.compile(
     r"(?:[\W_]|\d+[.)])*(?:(?:final|overall|total|my|the|your|this|assigned|revised|corrected|new|so|therefore|"
@@ -30,17 +31,20 @@ _LEAD = re.compile(
     r"gesamt\w*|综合|总体|最终|总|總|総合)[\W_]*){0,4}\Z",
     re.IGNORECASE,
 )
+"""What may stand in its sentence before a verdict that leads it: 'My final score: 4'."""
 _REPORTED = re.compile(
     r"\b(?:text|response|reply|answer|instruction|document|author|writer|passage|it|which|that|who)\b[^.!?\n]{0,40}"
     r"\b(?:claim|sa(?:y|id)|stat|assert|declar|insist|suggest|pretend|demand|ask|tell|told|instruct|request|contain|"
     r"read|end|includ|award|giv|rat|grad|promis|quot)\w{0,4}\b(?:[^.!?\n]|(?<=:)\s{1,4}){0,80}\Z",
     re.IGNORECASE,
 )
+"""Says that the text that is judged states it: 'The response claims that its score is'."""
 _SUPPOSED = re.compile(
     r"\b(?:if|unless|had it|were it|to (?:get|reach|earn|deserve|merit)|than|at first|initially|first thought)\b"
     r"|\b(?:not|never|cannot)\b.{0,30}\Z|n['’]t\b.{0,30}\Z|\bwould be\W*\Z",
     re.IGNORECASE,
 )
+"""Says that it does not hold, or held once: 'if it had sources,', 'not a', 'at first'."""
 _SUPPOSED_BEHIND = re.compile(r"[ \t]*(?:would|could|might|means?|requires?|needs|if|unless|is what)\b", re.IGNORECASE)
 _CONDITION = re.compile(r"[^.!?\n]*\b(?:if|unless|had it|were it)\b", re.IGNORECASE)
 _CORRECTION = re.compile(
@@ -48,11 +52,13 @@ _CORRECTION = re.compile(
     r"instead|chang\w+ my|sorry|mistake\w*|final|overall|adjust\w*)\b",
     re.IGNORECASE,
 )
+"""Between two statements, the second of which is then the one that counts."""
 _RUN_ON = re.compile(
     r"^[ \t]*(?:</?(?:instruction|response|text|user|assistant)\b|<\||-{3,}|#{1,6} ?(?:instruction|response)"
     r"|[#*_ ]{0,6}(?:instruction|response|reply|question|user|human|assistant|prompt|input|example)\b[^\n:]{0,12}:)",
     re.IGNORECASE | re.MULTILINE,
 )
+"""The model goes on with a further pair of its own making: what it says of that is no verdict."""
 _ECHO = re.compile(r"<((?:instruction|response|text)(?:-\d+)?)>.{0,4000}?</\1>", re.DOTALL)
 _QUOTED = re.compile(
     r"(?<!\w)\"(?=\S)[^\"]{0,1000}(?<=\S)\"(?!\w)|“[^”]{0,1000}”|„[^“”]{0,1000}[“”]|«[^»]{0,1000}»|「[^」]{0,1000}」"
@@ -91,15 +97,16 @@ def verdict_of(text: str, statements: Iterable[Statement[Value]]) -> Statement[V
     """The statement that counts; without a value where two contradict each other, None where there is none."""
     ignored = [span.span() for span in _ECHO.finditer(text)]
     ignored += [span.span() for span in _QUOTED.finditer(text) if _has_words_around(text, *span.span())]
-    own = [
+    meant = [
         replace(statement, leads=bool(_LEAD.match(_sentence_before(text, statement))))
         for statement in sorted(statements, key=lambda statement: statement.begin)
         if not any(begin <= statement.begin and statement.end <= end for begin, end in ignored)
         and _is_meant(text, statement)
     ]
-    own = [one for one in own if one.leads and not one.wishes] or [one for one in own if one.leads] or own
-    counted = own[0] if own else None
-    for previous, statement in pairwise(own):
+    leading = [statement for statement in meant if statement.leads]
+    meant = [statement for statement in leading if not statement.wishes] or leading or meant
+    counted = meant[0] if meant else None
+    for previous, statement in pairwise(meant):
         between = text[previous.end : statement.end]
         if _RUN_ON.search(between):
             break
@@ -133,7 +140,7 @@ def field_of(content: object, names: Sequence[re.Pattern[str]]) -> list[object]:
     inner = [
         value for key, value in content.items() if isinstance(value, dict) and any(n.fullmatch(key) for n in names)
     ]
-    return [found for value in inner or content.values() for found in field_of(value, names)]
+    return [inner_value for value in inner or content.values() for inner_value in field_of(value, names)]
 
 
 def _sentence_before(text: str, statement: Statement[Value]) -> str:

@@ -50,24 +50,24 @@ def parse_verdict(reply: str, finish_reason: FinishReason) -> Verdict:
     """
     text = own_words(reply)
     objects = list(json_objects(text))
-    found: list[Statement[Choice]] = []
+    statements: list[Statement[Choice]] = []
     for begin, end, content in objects:
         if values := field_of(content, _FIELDS):
             choices = {
                 _choice(_CHOICE.fullmatch(value.strip())) if isinstance(value, str) else None for value in values
             }
-            found.append(Statement(begin, end, choices.pop() if len(choices) == 1 else None))
-    found += [
+            statements.append(Statement(begin, end, choices.pop() if len(choices) == 1 else None))
+    statements += [
         _statement(text, match)
         for match in _STATEMENT.finditer(text)
         if not any(begin <= match.start() < end for begin, end, _ in objects)
     ]
-    bare = None if found else _BARE.match(text)
+    bare = None if statements else _BARE.match(text)
     if bare:
         # Without a label, a verdict is the whole reply or nothing.
-        whole = _statement(text, bare)
-        found = [] if text[whole.end :].strip() else [whole]
-    stated = verdict_of(text, found)
+        statement = _statement(text, bare)
+        statements = [] if text[statement.end :].strip() else [statement]
+    stated = verdict_of(text, statements)
     cut = finish_reason == "length"
     if stated is None or stated.value is None or (cut and stated.end == len(text)):
         return "truncated" if cut else "unparsed"

@@ -163,29 +163,29 @@ class _StageRunner:
         # A worker that still holds a model would leave no room on the device.
         self._workers.release()
         scratch = self._inputs.scratch(stage.name)
-        out = scratch / "out"
+        model_folder = scratch / "out"
         facts = folder.trained()
         # A kill between the end of the training and the manifest must not train again. A cut of power may have lost the
         # model from both folders that its rename changes.
-        if facts is None or not (out.exists() or folder.model_path.exists()):
+        if facts is None or not (model_folder.exists() or folder.model_path.exists()):
             since = time.monotonic()
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir(parents=True)
+            shutil.rmtree(model_folder, ignore_errors=True)
+            model_folder.mkdir(parents=True)
             try:
-                trained = work.run(self._inputs, out, scratch, self._step)
+                trained = work.run(self._inputs, model_folder, scratch, self._step)
             except HumpbackError:
-                shutil.rmtree(out)
+                shutil.rmtree(model_folder)
                 with suppress(OSError):  # checkpoints stay: to train those steps again would cost the most
                     scratch.rmdir()
                 raise
             counts = Counts(trained.read, trained.kept, trained.dropped, trained.tokens, 0, time.monotonic() - since)
-            seals = {f"model/{name}": seal for name, seal in folder_seals(out).items()}
+            seals = {f"model/{name}": seal for name, seal in folder_seals(model_folder).items()}
             facts = {"counts": asdict(counts), "training": dict(trained.facts), "seals": seals}
-            sync_tree(out)  # before the note that it is there
+            sync_tree(model_folder)  # before the note that it is there
             sync(scratch)
             folder.write_trained(facts)
-        if out.exists():
-            put_folder(out, folder.model_path)
+        if model_folder.exists():
+            put_folder(model_folder, folder.model_path)
         shutil.rmtree(scratch, ignore_errors=True)
         return Counts.of(facts.pop("counts")), facts
 

@@ -113,7 +113,7 @@ class RunInputs:
             self.run.stage(stage).check_model(path)
             identity = f"{stage}@{self._recipes[stage].fingerprint[:12]}"
         with open_engine(settings, path, identity) as engine:
-            logged = self._logged(engine, settings)
+            logged = self._with_log(engine, settings)
             try:
                 yield CountedEngine(logged, self.on_answer) if self.on_answer else logged
             finally:
@@ -126,7 +126,7 @@ class RunInputs:
         for log in self._logs:
             log.forget()
 
-    def _logged(self, engine: Engine, settings: ModelSettings) -> Engine:
+    def _with_log(self, engine: Engine, settings: ModelSettings) -> Engine:
         if not settings.engine_spec.keeps_answers or not self._stage:
             return engine
         if remember_in := getattr(engine, "remember_in", None):

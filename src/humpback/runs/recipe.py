@@ -95,8 +95,8 @@ class Recipe:
 
 def in_words(changes: Sequence[str]) -> str:
     """Why a recipe is not the one recorded, in one clause that can be read."""
-    more = [f"{len(changes) - _LISTED} more"] if len(changes) > _LISTED else []
-    return "; ".join([*changes[:_LISTED], *more])
+    unlisted = [f"{len(changes) - _LISTED} more"] if len(changes) > _LISTED else []
+    return "; ".join([*changes[:_LISTED], *unlisted])
 
 
 def _change(key: str, before: Any, now: Any, origin_before: str, origin: str) -> str:

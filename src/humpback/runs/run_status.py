@@ -127,8 +127,8 @@ def _stage_state(run: Run, name: str, event: Mapping[str, Any], at_work: str) ->
         return StageState(name, "running", shards=shards)
     if event.get("event") == "failed":
         return StageState(name, "failed", str(event.get("error", "")), shards)
-    begun = event.get("event") in ("begin", "stopped") or shards > 0
-    return StageState(name, "stopped" if begun else "to do", shards=shards)
+    has_begun = event.get("event") in ("begin", "stopped") or shards > 0
+    return StageState(name, "stopped" if has_begun else "to do", shards=shards)
 
 
 def _state(stages: Sequence[StageState], last: Mapping[str, Any], holder: Holder | None) -> RunState:
@@ -142,14 +142,14 @@ def _state(stages: Sequence[StageState], last: Mapping[str, Any], holder: Holder
     return "to do" if states == {"to do"} else "stopped"
 
 
-def _progress(run: Run, begun: Mapping[str, Any]) -> StageProgress:
+def _progress(run: Run, begin_event: Mapping[str, Any]) -> StageProgress:
     """How far the stage at work is; one that has reported nothing yet has its time alone."""
-    progress = StageProgress(begun["stage"])
+    progress = StageProgress(begin_event["stage"])
     with suppress(ValueError, TypeError, OSError):
         saved = StageProgress(**(run.saved_progress() or {}))
-        progress = saved if saved.stage == begun["stage"] else progress
+        progress = saved if saved.stage == begin_event["stage"] else progress
     with suppress(ValueError, KeyError, TypeError):
-        started = datetime.strptime(begun["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        started = datetime.strptime(begin_event["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
         return replace(progress, seconds=max(0.0, round(time.time() - started)))
     return progress
 

@@ -128,7 +128,7 @@ class ReduceJob:
         def do(part: int) -> None:
             low, high = part * _KEYS // passes, (part + 1) * _KEYS // passes - 1
             # Keys are spread evenly over 64 bits, so equal ranges hold about as many rows each.
-            rows = _between(self.context.folder, MAPPED, "key", low, high)
+            rows = _rows_between(self.context.folder, MAPPED, "key", low, high)
             reduced = self.context.work.reduce(rows.sort_by([("key", "ascending"), ("place", "ascending")]))
             self.context.folder.write_intermediate(REDUCED, part, reduced.sort_by("place"), _SETTLED_GROUP)
 
@@ -157,7 +157,7 @@ class ApplyJob:
 
         def do(chunk: int) -> None:
             shards = chunk_shards[chunk]
-            reduced = _between(folder, REDUCED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
+            reduced = _rows_between(folder, REDUCED, "place", first_place(shards[0]), first_place(shards[-1] + 1) - 1)
             reduced = reduced.sort_by("place")
             for index in (index for index in shards if not folder.has(index)):
                 since = time.monotonic()
@@ -168,7 +168,7 @@ class ApplyJob:
         yield do
 
 
-def _between(folder: StageFolder, step: str, column: str, low: int, high: int) -> pa.Table:
+def _rows_between(folder: StageFolder, step: str, column: str, low: int, high: int) -> pa.Table:
     """The rows of all tables of a step whose column is in a range, both ends included."""
     import pyarrow as pa
 

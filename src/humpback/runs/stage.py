@@ -171,6 +171,28 @@ class Stage:
         return 0 if not servers else _GATHERED if any(server.batch for server in servers) else _AT_ONCE
 
 
+def one_shard(make: Callable[[Inputs, int], Outcome[Any]], parts: int = 1) -> Produce:
+    """Work of which each part is one shard, made as a whole: `make` is given the number of the part."""
+
+    def shards(inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Any]]:
+        if not committed:
+            yield make(inputs, part)
+
+    return Produce(shards, parts)
+
+
+def in_shards(make: Callable[[Inputs], Sequence[Any]], size: int) -> Produce:
+    """Work that makes all records anew each time it is begun, and commits so many of them at a time."""
+
+    def shards(inputs: Inputs, part: int, committed: int) -> Iterator[Outcome[Any]]:
+        records = make(inputs)
+        for start in range(committed * size, len(records), size):
+            shard = tuple(records[start : start + size])
+            yield Outcome(shard, (), len(shard))
+
+    return Produce(shards)
+
+
 def names_of(*inputs: Stage | ExternalModel) -> tuple[str, ...]:
     """What `Stage.needs` says of these inputs: the names of the stages among them."""
     return tuple(item.name for item in inputs if isinstance(item, Stage))

@@ -72,11 +72,11 @@ def verify(run: Run) -> Verified:
             read()
         except StoreError as error:
             problems.append(error.what)
-    own = [VerifiedStage("", "damaged", problems=tuple(problems))] if problems else []
-    return Verified((*(_verified(run, name) for name in names), *own))
+    run_itself = [VerifiedStage("", "damaged", problems=tuple(problems))] if problems else []
+    return Verified((*(_verify_stage(run, name) for name in names), *run_itself))
 
 
-def _verified(run: Run, name: str) -> VerifiedStage:
+def _verify_stage(run: Run, name: str) -> VerifiedStage:
     folder = run.stage(name)
     if problems := folder.verify():
         return VerifiedStage(name, "damaged", problems=tuple(problems))

@@ -104,26 +104,26 @@ def _layout(first: list[Row], settings: SeedSettings, to_learn: bool) -> Callabl
                 "Open Assistant's (message_id, parent_id, role, text; or prompt with replies)", columns, settings
             )
         return partial(oasst_conversations, language=settings.language)
-    there = {*columns, *map(_key, columns)}
-    named = settings.columns
-    usual = INSTRUCTION_NAMES if there.intersection(INSTRUCTION_NAMES) else ("input",)
-    instruction: Sequence[str] = (named.instruction,) if named.instruction else usual
-    response: Sequence[str] = (named.response,) if named.response else RESPONSE_NAMES
-    messages: Sequence[str] = (named.messages,) if named.messages else MESSAGES_NAMES
-    contexts = (named.input,) if named.input else [n for n in CONTEXT_NAMES if n not in (*instruction, *response)]
-    pairs_fit = bool(there.intersection(instruction) and there.intersection(response))
-    if not pairs_fit and not there.intersection(messages):
+    column_names = {*columns, *map(_key, columns)}
+    setting = settings.columns
+    usual = INSTRUCTION_NAMES if column_names.intersection(INSTRUCTION_NAMES) else ("input",)
+    instruction: Sequence[str] = (setting.instruction,) if setting.instruction else usual
+    response: Sequence[str] = (setting.response,) if setting.response else RESPONSE_NAMES
+    messages: Sequence[str] = (setting.messages,) if setting.messages else MESSAGES_NAMES
+    contexts = (setting.input,) if setting.input else [n for n in CONTEXT_NAMES if n not in (*instruction, *response)]
+    pairs_fit = bool(column_names.intersection(instruction) and column_names.intersection(response))
+    if not pairs_fit and not column_names.intersection(messages):
         messages = _TRANSCRIPT_NAMES
-    messages_fit = bool(there.intersection(messages))
+    messages_fit = bool(column_names.intersection(messages))
     if settings.format == "pairs" or not messages_fit:
         messages = ()
-    if settings.format in ("messages", "sharegpt") or named.messages or not pairs_fit:
+    if settings.format in ("messages", "sharegpt") or setting.messages or not pairs_fit:
         instruction = ()
     if not messages and not instruction:
         if settings.format in ("messages", "sharegpt"):
             raise _no_fit("a conversation (usual names: messages, conversations)", columns, settings)
-        asked = bool(named.instruction or there.intersection(INSTRUCTION_NAMES))
-        missing, names = ("a response", RESPONSE_NAMES) if asked else ("an instruction", INSTRUCTION_NAMES)
+        has_instruction = bool(setting.instruction or column_names.intersection(INSTRUCTION_NAMES))
+        missing, names = ("a response", RESPONSE_NAMES) if has_instruction else ("an instruction", INSTRUCTION_NAMES)
         raise _no_fit(f"{missing} (usual names: {', '.join(names)})", columns, settings)
     return partial(_read_rows, names=_Names(instruction, contexts, response, messages), to_learn=to_learn)
 
@@ -160,9 +160,9 @@ def _read_rows(rows: Iterable[Row], names: _Names, to_learn: bool) -> Conversati
                 _refuse_marked(cells)
             yield _conversation(row.name, cells, names)
         except Unusable as error:
-            shown = _first(cells, (*names.instruction, *names.messages, *names.response))
+            excerpt = _first(cells, (*names.instruction, *names.messages, *names.response))
             reason, detail = error.args
-            yield left_out(row.name, reason, detail, str(shown or ""))
+            yield left_out(row.name, reason, detail, str(excerpt or ""))
 
 
 def _refuse_marked(cells: Values) -> None:
@@ -179,27 +179,29 @@ def _refuse_marked(cells: Values) -> None:
 def _conversation(source: str, cells: Values, names: _Names) -> Conversation:
     used = {*names.instruction, *names.response, *names.messages}
     for reason, pattern in _NEEDED.items():
-        if needed := _filled(cells, (name for name in cells if pattern.fullmatch(name) and name not in used)):
+        if needed := _filled_columns(cells, (name for name in cells if pattern.fullmatch(name) and name not in used)):
             raise Unusable(reason, f"the column {next(iter(needed))}")
-    left = [left_out(source, "rejected answer", "", str(text)) for text in _filled(cells, ("rejected",)).values()]
+    omitted = [
+        left_out(source, "rejected answer", "", str(text)) for text in _filled_columns(cells, ("rejected",)).values()
+    ]
     instruction, response = _first(cells, names.instruction), _first(cells, names.response)
     talk = _first(cells, names.messages)
-    context = _joined(_filled(cells, names.contexts).values())
+    context = _joined_texts(_filled_columns(cells, names.contexts).values())
     if is_pair := talk is None or None not in (instruction, response):
-        turns = [turn for history in _filled(cells, _HISTORY_NAMES).values() for turn in turns_of(history)]
-        turns += _asked(instruction, context)
+        turns = [turn for history in _filled_columns(cells, _HISTORY_NAMES).values() for turn in turns_of(history)]
+        turns += _prompt_turns(instruction, context)
     else:
         turns = turns_of(talk)
         context = "" if any(context in turn.text for turn in turns) else context
     if is_pair or (response is not None and (not turns or turns[-1].role != "assistant")):
-        answer = _answer(source, response, left)
+        answer = _answer(source, response, omitted)
         # A completion that does not begin with the assistant is the whole conversation.
         turns = turns + answer if answer[0].role == "assistant" else answer
-    system = _joined(_filled(cells, _SYSTEM_NAMES).values())
+    system = _joined_texts(_filled_columns(cells, _SYSTEM_NAMES).values())
     for text in (context, system):  # what the turns do not say yet
         if text and not any(text in turn.text for turn in turns):
             turns = [Turn("system", text), *turns]
-    return Conversation(source, tuple(turns), context, tuple(left))
+    return Conversation(source, tuple(turns), context, tuple(omitted))
 
 
 def _first(cells: Values, names: Iterable[str]) -> object:
@@ -208,19 +210,19 @@ def _first(cells: Values, names: Iterable[str]) -> object:
     return next((v for v in values if (_SAID.match(v) if isinstance(v, str) else v is False or filled(v))), None)
 
 
-def _filled(cells: Values, names: Iterable[str]) -> Values:
+def _filled_columns(cells: Values, names: Iterable[str]) -> Values:
     """Those of these columns that hold anything in this row."""
     return {name: cells[name] for name in names if filled(cells.get(name))}
 
 
-def _joined(values: Iterable[object]) -> str:
+def _joined_texts(values: Iterable[object]) -> str:
     texts: list[str] = []
     for value in values:
         texts += map(plain_text, value) if isinstance(value, list) and not is_turns(value) else [plain_text(value)]
     return "\n\n".join(dict.fromkeys(text.strip() for text in texts))
 
 
-def _asked(instruction: object, context: str) -> list[Turn]:
+def _prompt_turns(instruction: object, context: str) -> list[Turn]:
     """The instruction with its context; answers in a prompt of turns are read and not learnt."""
     if not _is_conversation(instruction):
         turn = text_turn("user", instruction)
@@ -231,16 +233,16 @@ def _asked(instruction: object, context: str) -> list[Turn]:
     return [replace(turn, learn=False) for turn in prompt]
 
 
-def _answer(source: str, response: object, left: list[Dropped]) -> list[Turn]:
+def _answer(source: str, response: object, omitted: list[Dropped]) -> list[Turn]:
     """The answer as a turn, or the whole conversation where it holds one. Of several answers the first."""
     if _is_conversation(response):
         return turns_of(response)
     if isinstance(response, Mapping) and isinstance(response.get("text"), list):  # SQuAD's answers
         response = response["text"]
     if isinstance(response, list) and not any(isinstance(answer, (Mapping, list)) for answer in response):
-        response, *others = dict.fromkeys(map(plain_text, response)) or [""]
-        if others:
-            left.append(left_out(source, "other answers", f"{len(others)} more", "\n".join(others)))
+        response, *other_answers = dict.fromkeys(map(plain_text, response)) or [""]
+        if other_answers:
+            omitted.append(left_out(source, "other answers", f"{len(other_answers)} more", "\n".join(other_answers)))
     return [text_turn("assistant", response)]
 
 

@@ -62,18 +62,18 @@ def oasst_conversations(rows: Iterable[Row], language: str) -> Iterator[Conversa
 def _conversation(
     source: str, prompt: Message, state: object, reply_to: Callable[[Message], Message | None], language: str
 ) -> Conversation | Dropped:
-    asked = text_turn("user", prompt.get("text"))
+    question = text_turn("user", prompt.get("text"))
     spoken = str(prompt.get("lang") or "")
     if language and spoken and spoken.casefold() != language.casefold():
-        return left_out(source, "other language", spoken, asked.text)
+        return left_out(source, "other language", spoken, question.text)
     if rejected := _rejected(prompt) or (str(state) if state not in (None, "", _FINISHED) else ""):
-        return left_out(source, "not approved", rejected, asked.text)
-    turns, message = [asked], reply_to(prompt)
+        return left_out(source, "not approved", rejected, question.text)
+    turns, message = [question], reply_to(prompt)
     while message:
         turns.append(text_turn("assistant" if message["role"] == "assistant" else "user", message.get("text")))
         message = reply_to(message)
     if not turns[1:]:
-        return left_out(source, "no response", "no approved reply of rank 0", asked.text)
+        return left_out(source, "no response", "no approved reply of rank 0", question.text)
     return Conversation(source, tuple(turns))
 
 

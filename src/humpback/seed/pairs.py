@@ -1,6 +1,6 @@
 """The seed stage: exchanges to normalised, distinct pairs; a sample of them; the held-out part.
 
-Every choice is by `record_seed` of a pair's id, so that neither the order of the source nor rows added to it change
+Every choice is by `record_rng_seed` of a pair's id, so that neither the order of the source nor rows added to it change
 what is chosen among the others more than they must.
 """
 
@@ -55,7 +55,7 @@ def read_pairs(settings: SeedSettings, *, to_learn: bool = True) -> Iterator[Pai
     first_sources: dict[str, str] = {}
     rows_read = rows.read_rows(settings.source, setting="seed.source")
     for record in conversations(rows_read, settings, to_learn=to_learn):
-        for item in _checked(record, settings, to_learn) if isinstance(record, Conversation) else (record,):
+        for item in _pair_and_omitted(record, settings, to_learn) if isinstance(record, Conversation) else (record,):
             if isinstance(item, Pair):
                 first = first_sources.setdefault(item.id, item.source)
                 if first != item.source:
@@ -95,9 +95,10 @@ def read_seed(settings: SeedSettings, rng_seed: int, contamination: Contaminatio
     read = len(pairs) + len(dropped)
     if not pairs:
         reasons = ", ".join(f"{count} {reason!r}" for reason, count in Counter(d.reason for d in dropped).most_common())
-        seen = next((f"; {item.source}: {item.detail}" for item in dropped if item.detail), "")
+        first_detail = next((f"; {item.source}: {item.detail}" for item in dropped if item.detail), "")
         raise InputError(
-            f"none of the {read} records of the seed data {public(settings.source)} is a usable pair ({reasons}{seen})",
+            f"none of the {read} records of the seed data {public(settings.source)} is a usable pair "
+            f"({reasons}{first_detail})",
             "check seed.columns, format, language, turns, without_context, and decontaminate.against",
         )
     if settings.limit and len(pairs) > settings.limit:
@@ -169,11 +170,11 @@ def normal_text(text: str) -> str:
     return unicodedata.normalize("NFC", storable(text).replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _checked(record: Conversation, settings: SeedSettings, to_learn: bool) -> list[Pair | Dropped]:
+def _pair_and_omitted(record: Conversation, settings: SeedSettings, to_learn: bool) -> list[Pair | Dropped]:
     """What was left out of a record, and then the pair; or why there is none."""
     try:
         system, exchanges = exchanges_of(record.turns)
-        used, unlearnt = _chosen(exchanges, settings, to_learn)
+        used, unlearnt = _exchanges_to_use(exchanges, settings, to_learn)
     except Unusable as error:
         text = next((text for turn in record.turns if (text := normal_text(turn.text))), "")
         reason, detail = error.args
@@ -181,21 +182,21 @@ def _checked(record: Conversation, settings: SeedSettings, to_learn: bool) -> li
     if record.context and settings.without_context:
         detail = f"{len(record.context)} characters"
         return [left_out(record.source, "has context", detail, normal_text(used[0][0].text))]
-    left = list(record.left)
+    omitted = list(record.omitted)
     if thoughts := "\n\n".join(answer.reasoning for _, answer in used if answer.reasoning):
-        left.append(left_out(record.source, "reasoning", f"{len(thoughts)} characters", thoughts))
+        omitted.append(left_out(record.source, "reasoning", f"{len(thoughts)} characters", thoughts))
     if later := exchanges[len(used) :]:
-        left.append(left_out(record.source, "later turns", f"{len(later)} more exchanges", later[0][0].text))
-    instruction, response, *more = (normal_text(turn.text) for exchange in used for turn in exchange)
+        omitted.append(left_out(record.source, "later turns", f"{len(later)} more exchanges", later[0][0].text))
+    instruction, response, *later_texts = (normal_text(turn.text) for exchange in used for turn in exchange)
     system = normal_text(system) if settings.system == "keep" else ""
     if system:
         instruction = f"{system}\n\n{instruction}"
-    id_, good = content_id(instruction, response, *more), used[0][1].learn or not to_learn
-    pair = Pair(id_, instruction, response, "seed", record.source, system, tuple(more), unlearnt, good)
-    return [*left, pair]
+    id_, good = content_id(instruction, response, *later_texts), used[0][1].learn or not to_learn
+    pair = Pair(id_, instruction, response, "seed", record.source, system, tuple(later_texts), unlearnt, good)
+    return [*omitted, pair]
 
 
-def _chosen(
+def _exchanges_to_use(
     exchanges: list[Exchange], settings: SeedSettings, to_learn: bool
 ) -> tuple[list[Exchange], tuple[int, ...]]:
     """The exchanges that `seed.turns` takes, and which of their answers are read and not learnt.
@@ -207,17 +208,17 @@ def _chosen(
         raise Unusable("no instruction", "")
     learnable = [n for n, (_, last) in enumerate(exchanges) if last.learn and (last.text.strip() or last.problem)]
     used = exchanges[:1] if settings.turns == "first" else exchanges[: max(learnable, default=0) + 1]
-    for number, (asked, answer) in enumerate(used, start=1):
-        where = f"exchange {number}" if number > 1 else ""
-        for turn, missing in ((asked, "no instruction"), (answer, "no response")):
+    for number, (question, answer) in enumerate(used, start=1):
+        exchange = f"exchange {number}" if number > 1 else ""
+        for turn, missing in ((question, "no instruction"), (answer, "no response")):
             if turn.problem:
                 raise turn.problem
             if not normal_text(turn.text):
-                raise Unusable(missing, "nothing behind its reasoning" if turn.reasoning else where)
+                raise Unusable(missing, "nothing behind its reasoning" if turn.reasoning else exchange)
     unlearnt = [number for number, (_, answer) in enumerate(used) if not answer.learn] if to_learn else []
     if len(unlearnt) == len(used):
-        others = "; seed.turns last or all learns others" if learnable else ""
-        raise Unusable("not to be learnt", f"the answer is marked so{others}")
+        hint = "; seed.turns last or all learns others" if learnable else ""
+        raise Unusable("not to be learnt", f"the answer is marked so{hint}")
     return used, tuple(range(len(used) - 1)) if settings.turns == "last" else tuple(unlearnt)
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 from humpback.data_access.storable import storable
 from humpback.prompts.reasoning import split_reasoning
-from humpback.records import Dropped, Role, content_id
+from humpback.records import Dropped, content_id
+from humpback.requests import Role
 
 _NAMES: tuple[tuple[Role, str], ...] = (
     ("system", "system developer system_prompt preamble"),
@@ -83,7 +84,7 @@ class Conversation:
     turns: tuple[Turn, ...]
     context: str = ""
     """What was put behind an instruction."""
-    left: tuple[Dropped, ...] = ()
+    omitted: tuple[Dropped, ...] = ()
     """What else the row holds and no pair is made of."""
 
 
@@ -93,8 +94,8 @@ Exchange = tuple[Turn, Turn]
 
 def left_out(source: str, reason: str, detail: str, text: str) -> Dropped:
     """The ledger entry of what never became a pair; where it stands is part of its identity."""
-    seen, excerpt = storable((detail, text[:_EXCERPT]))
-    return Dropped(content_id(source, text), reason, seen, source, excerpt)
+    storable_detail, excerpt = storable((detail, text[:_EXCERPT]))
+    return Dropped(content_id(source, text), reason, storable_detail, source, excerpt)
 
 
 def turns_of(value: object) -> list[Turn]:
@@ -136,8 +137,8 @@ def unpacked(value: object) -> object:
 
 
 def _is_turn_or_part(item: Mapping[str, object]) -> bool:
-    said = any(key in item for key in _TEXT_KEYS)
-    return (said and any(key in item for key in (*_ROLE_KEYS, "type"))) or len(_ROLES.keys() & item.keys()) > 1
+    has_text = any(key in item for key in _TEXT_KEYS)
+    return (has_text and any(key in item for key in (*_ROLE_KEYS, "type"))) or len(_ROLES.keys() & item.keys()) > 1
 
 
 def plain_text(value: object) -> str:
@@ -200,11 +201,11 @@ def exchanges_of(turns: Iterable[Turn]) -> tuple[str, list[Exchange]]:
         else:
             merged.append(turn)
     system = merged.pop(0).text if merged and merged[0].role == "system" else ""
-    said = [turn for turn in merged if turn.role != "system"]
-    if said and said[0].role == "assistant":
+    dialogue = [turn for turn in merged if turn.role != "system"]
+    if dialogue and dialogue[0].role == "assistant":
         raise Unusable("no instruction", "the conversation begins with the assistant")
-    answers = said[1::2] if said[1:] else [Turn("assistant", "")]
-    return system, list(zip(said[::2], answers, strict=False))
+    answers = dialogue[1::2] if dialogue[1:] else [Turn("assistant", "")]
+    return system, list(zip(dialogue[::2], answers, strict=False))
 
 
 def text_turn(role: Role, text: object) -> Turn:

@@ -9,7 +9,8 @@ from humpback.config import TagSettings
 from humpback.engines.base import Engine, StreamingEngine
 from humpback.errors import harmless
 from humpback.prompts import forward_messages
-from humpback.records import Completion, Message, Part, Request, Sampling, record_rng_seed
+from humpback.records import record_rng_seed
+from humpback.requests import Completion, Message, Part, Request, Sampling
 from humpback.seed.pairs import normal_text
 
 Show = Callable[[str], None]
@@ -82,11 +83,11 @@ def chat(conversations: list[Conversation], lines: Iterable[str], show: Show) ->
                     conversation.forget()
             case text:
                 for conversation in conversations:
-                    _answer(conversation, text, show, named=len(conversations) > 1)
+                    _answer(conversation, text, show, with_name=len(conversations) > 1)
 
 
-def _answer(conversation: Conversation, text: str, show: Show, *, named: bool) -> None:
-    if named:
+def _answer(conversation: Conversation, text: str, show: Show, *, with_name: bool) -> None:
+    if with_name:
         show(f"{conversation.name}: ")
     try:
         completion = conversation.ask(text, lambda piece: show(harmless(piece)))

@@ -74,8 +74,8 @@ def _of_run(run: Run, numbers: Sequence[int], changes: list[str]) -> list[Answer
     if missing := [number for number in numbers if number not in manifests]:
         listed = ", ".join(map(str, manifests))
         raise StoreError(f"{run.path} has no finished model M_{missing[0]}", f"--model may be {listed}")
-    chosen = numbers or [max(manifests)]
-    for number in chosen:
+    served_numbers = numbers or [max(manifests)]
+    for number in served_numbers:
         run.stage(stages[number]).check_model()
     return [
         AnsweringModel(
@@ -85,7 +85,7 @@ def _of_run(run: Run, numbers: Sequence[int], changes: list[str]) -> list[Answer
             config.tags,
             str(manifests[number]["fingerprint"]),
         )
-        for number in chosen
+        for number in served_numbers
     ]
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from humpback.config import TagSettings
 from humpback.data_access.storable import storable
 from humpback.prompts import forward_messages
-from humpback.records import Completion, Message, Part, Request, Role, Sampling
+from humpback.requests import Completion, Message, Part, Request, Role, Sampling
 from humpback.seed.pairs import normal_text
 
 Json = dict[str, Any]

@@ -104,12 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
         request = body.request(served.model.tags, longest)
         prefix = "chatcmpl" if kind == "chat.completion" else "cmpl"
         head: Json = {"id": f"{prefix}-{secrets.token_hex(12)}", "created": int(time.time())}
-        begun = False
+        is_streaming = False
 
         def show(piece: str) -> None:
-            nonlocal begun
+            nonlocal is_streaming
             if body.stream and piece:
-                begun = begun or self._begin_stream()
+                is_streaming = is_streaming or self._begin_stream()
                 self._send_event(chunk(piece, kind, served.model.name, head))
 
         with served.lock:
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not body.stream:
             self._send(200, reply(completion, kind, served.model.name, head))
             return
-        if not begun:
+        if not is_streaming:
             self._begin_stream()
         last = chunk("", kind, served.model.name, head, completion.finish_reason)
         self._send_event(last)

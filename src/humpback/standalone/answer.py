@@ -14,20 +14,18 @@ from humpback.method.rows import read_rows
 from humpback.method.settings_file import with_changes
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
-from humpback.standalone.work import Command, How, carry_out, reasons_of, spent_lines
-
-_DEFAULT = How()
+from humpback.standalone.work import PLAIN, Command, How, carry_out, reasons_of, spent_lines
 
 
 def answer_files(
-    prompts: Path, model: str, out: Path, name: str, answering: Answering, changes: list[str], how: How = _DEFAULT
+    prompts: Path, model: str, outputs: Path, name: str, answering: Answering, changes: list[str], how: How = PLAIN
 ) -> list[str]:
     """Lets a model answer an evaluation set; lines of counts.
 
     Args:
         prompts: Any table with a prompt in it, or a text file.
         model: Who answers.
-        out: Outputs to write.
+        outputs: Outputs to write.
         name: What the outputs call the model; the last part of its name where it is empty.
         answering: How answers are drawn.
         changes: Settings, as NAME=VALUE.
@@ -46,9 +44,9 @@ def answer_files(
 
     def write(run: Run) -> list[str]:
         answers = run.stage(stage.name)
-        write_outputs(out, answers.records(Output))
+        write_outputs(outputs, answers.records(Output))
         counts = answers.counts()
-        line = f"wrote {out}: {counts.kept} of {counts.read} prompts answered by {generator}"
+        line = f"wrote {outputs}: {counts.kept} of {counts.read} prompts answered by {generator}"
         return [line + reasons_of(counts, "not"), *spent_lines(run)]
 
-    return carry_out(Command([prompt_rows, stage], config, out, write, (out,), (prompts,)), how)
+    return carry_out(Command([prompt_rows, stage], config, outputs, write, (outputs,), (prompts,)), how)

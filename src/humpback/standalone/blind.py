@@ -11,15 +11,14 @@ from humpback.evaluation.blind import blind, blind_result, read_key, unblind, wr
 from humpback.evaluation.comparisons import paired_files, write_comparisons
 from humpback.runs.store import Run
 from humpback.standalone.judge import winrate_lines
-from humpback.standalone.work import Command, How, carry_out
+from humpback.standalone.work import PLAIN, Command, How, carry_out
 
-_DEFAULT = How()
 _MOST_ALONE = 0.2
 """Part of the outputs that may have no partner."""
 
 
 def blind_files(
-    outputs: Path, baseline: Path, sheet: Path, key: Path, count: int | None, seed: int, how: How = _DEFAULT
+    outputs: Path, baseline: Path, sheet: Path, key: Path, count: int | None, seed: int, how: How = PLAIN
 ) -> list[str]:
     """Writes pairs without names for people to compare, and the key; a line of counts.
 
@@ -43,16 +42,16 @@ def blind_files(
     return carry_out(Command([], Config(), sheet, write, (sheet, key), (outputs, baseline), decides), how)
 
 
-def unblind_files(answers: Path, key: Path, out: Path | None, seed: int, how: How = _DEFAULT) -> list[str]:
+def unblind_files(answers: Path, key: Path, annotations: Path | None, seed: int, how: How = PLAIN) -> list[str]:
     """What people preferred: win, tie and loss with intervals; lines of figures."""
     comparisons = unblind(read_key(key), answers)
     result = blind_result(comparisons, seed)
     lines = list(winrate_lines(answers, comparisons[0], result.rate, None))
     for name, share, bounds in result.shares if result.rate.n_total else ():
         lines.append(f"  {name} {share:.1%} ({bounds.low:.1%} to {bounds.high:.1%}, Wilson)")
-    if out is None:
+    if annotations is None:
         return lines
-    target = out
+    target = annotations
 
     def write(_: Run) -> list[str]:
         write_comparisons(target, comparisons)

@@ -20,13 +20,11 @@ from humpback.reasons import in_words
 from humpback.records import Candidate, Direction
 from humpback.runs.store import Run
 from humpback.standalone.tables import candidates_stage, is_candidate, is_curated, read_candidates
-from humpback.standalone.work import Command, How, carry_out
-
-_DEFAULT = How()
+from humpback.standalone.work import PLAIN, Command, How, carry_out
 
 
 def finetune_files(
-    config: Config, out: Path, direction: Direction, how: How = _DEFAULT, augmented: Sequence[Path] = ()
+    config: Config, folder: Path, direction: Direction, how: How = PLAIN, augmented: Sequence[Path] = ()
 ) -> list[str]:
     """Finetunes a model on pairs and writes its folder; a line of facts.
 
@@ -35,7 +33,7 @@ def finetune_files(
 
     Args:
         config: The settings; `seed.source` names the pairs and `model.name` the base model.
-        out: Model folder to write.
+        folder: Model folder to write.
         direction: Which side is learnt.
         how: How the command is carried out.
         augmented: Files of augmented pairs, such as what `select` wrote: M_1 is trained on seed and curated pairs.
@@ -60,18 +58,18 @@ def finetune_files(
         manifest = run.stage(train.name).manifest() or {}
         # After a kill between the two moves below the folder is in its place already.
         if (trained := run.stage(train.name).model_path).exists():
-            shutil.rmtree(out, ignore_errors=True)
-            shutil.move(trained, out)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.move(trained, folder)
         if config.model.engine_spec.dry_run:
-            return [f"wrote {out}: a dry run, nothing was trained"]
+            return [f"wrote {folder}: a dry run, nothing was trained"]
         facts, dropped = manifest["training"], sum(manifest["counts"]["dropped"].values())
         left_out = f", {dropped} dropped" if dropped else ""
         resumed = f" (the first {facts['resumed_from']} before)" if facts["resumed_from"] else ""
         steps = f"{facts['steps']} steps{resumed}, final loss {facts['final_loss']:.3f}"
-        return [f"wrote {out}: {facts['examples']} pairs{left_out}, {steps}"]
+        return [f"wrote {folder}: {facts['examples']} pairs{left_out}, {steps}"]
 
     reads = (Path(config.seed.source), Path(config.model.name), *augmented)
-    return carry_out(Command([*read, train], config, out, write, (out,), reads), how)
+    return carry_out(Command([*read, train], config, folder, write, (folder,), reads), how)
 
 
 def _refuse_augmented(pairs: str) -> None:

@@ -12,24 +12,22 @@ from humpback.records import Candidate
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
 from humpback.standalone.tables import check_endings, segments_stage, write_records
-from humpback.standalone.work import Command, How, carry_out, spent_lines
-
-_DEFAULT = How()
+from humpback.standalone.work import PLAIN, Command, How, carry_out, spent_lines
 
 
 def instruct_files(
-    segments: Path, config: Config, out: Path, dropped: Path | None = None, how: How = _DEFAULT
+    segments: Path, config: Config, candidates: Path, dropped: Path | None = None, how: How = PLAIN
 ) -> list[str]:
     """Lets a backward model write instructions; lines of counts.
 
     Args:
         segments: Table with a text column.
         config: The settings; `model` is the backward model.
-        out: File for the candidates: .jsonl or .parquet.
+        candidates: File for the candidates: .jsonl or .parquet.
         dropped: File for what was dropped, and why.
         how: How the command is carried out.
     """
-    check_endings(out, dropped)
+    check_endings(candidates, dropped)
     by = ExternalModel("backward", config.model)
     config = played_by(by, config)
     read = segments_stage(segments, config)
@@ -37,8 +35,7 @@ def instruct_files(
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
-        line = write_records(out, Candidate, run.stage(plan[-1].name).records(Candidate), dropped, ledger)
+        line = write_records(candidates, Candidate, run.stage(plan[-1].name).records(Candidate), dropped, ledger)
         return [line, *spent_lines(run)]
 
-    writes = (out, dropped) if dropped else (out,)
-    return carry_out(Command(plan, config, out, write, writes, (segments,)), how)
+    return carry_out(Command(plan, config, candidates, write, (candidates, dropped), (segments,)), how)

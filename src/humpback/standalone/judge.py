@@ -28,21 +28,19 @@ from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
-from humpback.standalone.work import Command, How, carry_out, spent_lines
+from humpback.standalone.work import PLAIN, Command, How, carry_out, spent_lines
 from humpback.statistics.figures import shown, span
-
-_DEFAULT = How()
 
 
 def judge_files(
     outputs: Path,
     baseline: Path,
     model: str,
-    out: Path,
+    annotations: Path,
     judging: Judging,
     changes: list[str],
     max_unjudged: float,
-    how: How = _DEFAULT,
+    how: How = PLAIN,
 ) -> Iterator[str]:
     """Lets a judge compare two models' outputs and writes annotations in AlpacaEval's form; lines of figures.
 
@@ -52,7 +50,7 @@ def judge_files(
         outputs: The model's outputs.
         baseline: The baseline's, on the same prompts.
         model: The judge.
-        out: Annotations to write.
+        annotations: Annotations to write.
         judging: How it is asked.
         changes: Settings, as NAME=VALUE.
         max_unjudged: Part of the outputs that may have no partner, and of the pairs that may have no verdict.
@@ -65,17 +63,17 @@ def judge_files(
     config = with_changes(Config.model_validate({"model": {"name": model}}), changes)
     pairs, alone = paired_files(outputs, baseline, max_unjudged)
     digests = {"outputs": input_digest(str(outputs)), "baseline": input_digest(str(baseline))}
-    read = read_rows("pairs", lambda: _with_verdicts(pairs, out), Comparison, config, digests)
+    read = read_rows("pairs", lambda: _with_verdicts(pairs, annotations), Comparison, config, digests)
     settings = {"model.max_tokens": config.model.max_tokens, **asdict(judging)}
-    settings |= {"prompts": prompt_digest("judge", own=config.prompts)}
+    settings |= {"prompts": prompt_digest("judge", settings=config.prompts)}
     verdicts = judge_pairs("verdicts", [read], ExternalModel("judge", config.model), judging, settings)
 
     def rate(run: Run) -> WinRate:
         return win_rate(list(run.stage(verdicts.name).records(Comparison)), judging.seed)
 
     def write(run: Run) -> list[str]:
-        write_comparisons(out, run.stage(verdicts.name).records(Comparison))
-        return [*winrate_lines(out, pairs[0], rate(run), None), *spent_lines(run)]
+        write_comparisons(annotations, run.stage(verdicts.name).records(Comparison))
+        return [*winrate_lines(annotations, pairs[0], rate(run), None), *spent_lines(run)]
 
     def complete(run: Run) -> bool:
         return rate(run).unjudged == 0
@@ -83,13 +81,18 @@ def judge_files(
     if alone:
         yield f"{alone} outputs have no partner and are left out"
     yield from carry_out(
-        Command([read, verdicts], config, out, write, (out,), (outputs, baseline), complete=complete), how
+        Command([read, verdicts], config, annotations, write, (annotations,), (outputs, baseline), complete=complete),
+        how,
     )
-    result = win_rate(read_comparisons(out), judging.seed)
-    if result.unjudged > max_unjudged * len(pairs):
+    _refuse_unjudged(annotations, len(pairs), judging.seed, max_unjudged)
+
+
+def _refuse_unjudged(annotations: Path, pairs: int, seed: int, max_unjudged: float) -> None:
+    result = win_rate(read_comparisons(annotations), seed)
+    if result.unjudged > max_unjudged * pairs:
         raise StageError(
-            f"{result.unjudged} of {len(pairs)} pairs have no verdict ({_listed(Counter(dict(result.reasons)))})",
-            f"{out} holds those that have; run it again to ask for the others, or take another judge",
+            f"{result.unjudged} of {pairs} pairs have no verdict ({_counts_in_words(Counter(dict(result.reasons)))})",
+            f"{annotations} holds those that have; run it again to ask for the others, or take another judge",
         )
 
 
@@ -127,10 +130,10 @@ def winrate_files(
         yield f"wrote {leaderboard}"
 
 
-def _with_verdicts(pairs: Sequence[Comparison], out: Path) -> Iterator[Comparison]:
+def _with_verdicts(pairs: Sequence[Comparison], annotations: Path) -> Iterator[Comparison]:
     """The pairs with what a judge said of them before, whichever judge that was."""
     try:
-        before = {row.id: row for row in read_comparisons(out)} if out.exists() else {}
+        before = {row.id: row for row in read_comparisons(annotations)} if annotations.exists() else {}
     except InputError:  # no annotations, which --force overwrites
         before = {}
     for pair in pairs:
@@ -151,20 +154,20 @@ def winrate_lines(
         )
     yield f"  {rate.n_wins} wins, {rate.n_draws} ties, {rate.n_wins_base} losses, {rate.unjudged} without a verdict"
     if rate.reasons:
-        yield f"  verdicts missing: {_listed(Counter(dict(rate.reasons)))}"
+        yield f"  verdicts missing: {_counts_in_words(Counter(dict(rate.reasons)))}"
     if rate.agreement is not None:
         leaning = "" if rate.first_share is None else f"; of those for one side {rate.first_share:.0%} name the first"
         yield f"  both orders agree on {rate.agreement:.0%} of the pairs{leaning}"
     if controlled is not None:
         error = controlled.standard_error
-        said = "" if error is None else f"; standard error by AlpacaEval's formula {error:.2f}"
+        error_note = "" if error is None else f"; standard error by AlpacaEval's formula {error:.2f}"
         yield (
             f"  length-controlled {shown(controlled.win_rate, '.2f')} % (95 % {span(controlled.interval, '.2f')}, "
-            f"bootstrap over prompts{said}; {controlled.form})"
+            f"bootstrap over prompts{error_note}; {controlled.form})"
         )
         if error is None:
             yield "  not comparable with AlpacaEval's leaderboard: that takes --difficulty and --gamed df_gamed.csv"
 
 
-def _listed(counts: Counter[str]) -> str:
+def _counts_in_words(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "no reasons"

@@ -36,10 +36,9 @@ from humpback.runs.store import Run, write_text
 from humpback.seed.pairs import normal_text
 from humpback.standalone.rate import read_ratings
 from humpback.standalone.tables import is_candidate
-from humpback.standalone.work import Command, How, carry_out
+from humpback.standalone.work import PLAIN, Command, How, carry_out
 from humpback.statistics.figures import shown, span, without_nan
 
-_DEFAULT = How()
 _ID_NAMES = ("id", "pair_id", "candidate_id", "reply_id", "message_id")
 _SHARES = (0.1, 0.25, 0.5)
 """Parts of the pairs for precision and recall, where no numbers are given."""
@@ -84,10 +83,13 @@ def read_labelled(pairs: Path, labels: Path, columns: LabelColumns, changes: lis
     rated = _rows(pairs, config)
     mended = 0
     if is_decisions(labels):
-        rulings = {id_: it for id_, it in read_rulings(str(labels)).items() if it.verdict}
+        rulings = {id_: ruling for id_, ruling in read_rulings(str(labels)).items() if ruling.verdict}
         # Who approves a mended pair says nothing of the text that is rated here.
-        label_rows = [_Row({"id": id_, "good": it.verdict == "approve"})
-                      for id_, it in rulings.items() if it.verdict == "reject" or not it.edited]  # fmt: skip
+        label_rows = [
+            _Row({"id": id_, "good": ruling.verdict == "approve"})
+            for id_, ruling in rulings.items()
+            if ruling.verdict == "reject" or not ruling.edited
+        ]
         mended = len(rulings) - len(label_rows)
     else:
         label_rows = rated if labels.resolve() == pairs.resolve() else _rows(labels, config, labels_only=True)
@@ -120,7 +122,7 @@ def agreement_lines(
     counts: Sequence[int],
     figures: Path | None,
     changes: list[str],
-    how: How = _DEFAULT,
+    how: How = PLAIN,
 ) -> Iterator[str]:
     """How ratings agree with labels; lines of figures, and the same as JSON where a file is named.
 
@@ -136,7 +138,7 @@ def agreement_lines(
         InputError: No pair has both a rating and a label.
     """
     ratings_by_id = {rating.id: rating for rating in read_ratings(ratings)}
-    rows = _judged(labelled, ratings_by_id)
+    rows = _scored_and_labelled(labelled, ratings_by_id)
     specs = {spec_of(ratings_by_id[row.id].scorer) for row in rows}
     if not rows:
         raise InputError(f"no pair in {ratings} has a label in {labelled.file}", "give labels of these pairs")
@@ -163,7 +165,7 @@ def _write_figures(path: Path, result: Agreement, labelled: Labelled, ratings: P
     return carry_out(Command([], Config(), path, write, (path,), (ratings,), decides), how)
 
 
-def _judged(labelled: Labelled, ratings: dict[str, Rating]) -> list[Judged]:
+def _scored_and_labelled(labelled: Labelled, ratings: dict[str, Rating]) -> list[Judged]:
     """One row for each pair that has a rating and a label; the first label of a pair counts."""
     rows: dict[str, Judged] = {}
     for id_, label in zip(labelled.ids, labelled.labels.rows, strict=True):

@@ -14,12 +14,10 @@ from humpback.records import Direction, HeldOutLoss
 from humpback.runs.stage import ExternalModel
 from humpback.runs.store import Run
 from humpback.standalone.tables import write_records
-from humpback.standalone.work import Command, How, carry_out
+from humpback.standalone.work import PLAIN, Command, How, carry_out
 from humpback.statistics.figures import span
 from humpback.statistics.intervals import Interval, percentile_interval
 from humpback.statistics.paired import Difference, Measured, difference, draws, line_up
-
-_DEFAULT = How()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class ModelLoss:
 
 
 def likelihood_lines(
-    config: Config, names: Sequence[str], direction: Direction, out: Path | None, how: How = _DEFAULT
+    config: Config, names: Sequence[str], direction: Direction, losses: Path | None, how: How = PLAIN
 ) -> list[str]:
     """The loss of each model on pairs, and what it is above or below that of the first model; lines of figures.
 
@@ -43,7 +41,7 @@ def likelihood_lines(
         config: The settings; `seed.source` names the pairs. None of the models should have been trained on them.
         names: The models.
         direction: Which side is predicted from the other.
-        out: File for the loss of each model on each pair: .jsonl or .parquet.
+        losses: File for the loss of each model on each pair: .jsonl or .parquet.
         how: How the command is carried out.
 
     Raises:
@@ -60,14 +58,14 @@ def likelihood_lines(
 
     def write(run: Run) -> list[str]:
         rows = [row for stage in plan[1:] for row in run.stage(stage.name).records(HeldOutLoss)]
-        lines = list(_compared(rows, names, direction))
-        if out is None:
+        lines = list(_comparison_lines(rows, names, direction))
+        if losses is None:
             return lines
-        write_records(out, HeldOutLoss, rows)
-        return [*lines, f"wrote {out}: {len(rows)} losses"]
+        write_records(losses, HeldOutLoss, rows)
+        return [*lines, f"wrote {losses}: {len(rows)} losses"]
 
-    writes = (out,) if out else ()
-    return carry_out(Command(plan, config, out or Path("likelihood"), write, writes, (Path(config.seed.source),)), how)
+    work, reads = losses or Path("likelihood"), (Path(config.seed.source),)
+    return carry_out(Command(plan, config, work, write, (losses,), reads), how)
 
 
 def model_losses(rows: Sequence[HeldOutLoss], names: Sequence[str]) -> tuple[tuple[ModelLoss, ...], int, int]:
@@ -100,7 +98,7 @@ def model_losses(rows: Sequence[HeldOutLoss], names: Sequence[str]) -> tuple[tup
     return compared, first.totals.shape[1], left_out
 
 
-def _compared(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Direction) -> Iterator[str]:
+def _comparison_lines(rows: Sequence[HeldOutLoss], names: Sequence[str], direction: Direction) -> Iterator[str]:
     losses, pairs, left_out = model_losses(rows, names)
     unread = f"; {left_out} that one of the models cannot read are left out" if left_out else ""
     measure = "nats per target token; 95 %, paired bootstrap over pairs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, fields
 from itertools import chain
@@ -25,22 +25,20 @@ from humpback.method.rating import rate
 from humpback.prompts import prompt_digest
 from humpback.reasons import in_words
 from humpback.records import Candidate, Curated, Dropped, Outcome, Rating, SignScale
-from humpback.runs.stage import ExternalModel, Inputs, MapShards, Produce, Stage
+from humpback.runs.stage import ExternalModel, Inputs, MapShards, Stage, one_shard
 from humpback.runs.store import Run
 from humpback.standalone.finetune import without_holdout
 from humpback.standalone.tables import candidates_stage, check_endings, read_candidates, write_records
-from humpback.standalone.work import Command, How, carry_out, spent_lines
-
-_DEFAULT = How()
+from humpback.standalone.work import PLAIN, Command, How, carry_out, spent_lines
 
 
 def rate_files(
     pairs: Path,
     config: Config,
-    out: Path,
+    ratings_file: Path,
     dropped: Path | None = None,
     backward: str = "",
-    how: How = _DEFAULT,
+    how: How = PLAIN,
     calibration: Path | None = None,
 ) -> list[str]:
     """Lets a model rate pairs; lines of counts and states.
@@ -48,7 +46,7 @@ def rate_files(
     Args:
         pairs: File with instruction and response, and what else a run's candidates have.
         config: The settings; `model` is the model that rates.
-        out: File for the ratings: .jsonl or .parquet.
+        ratings_file: File for the ratings: .jsonl or .parquet.
         dropped: File for what is no pair, and why.
         backward: M_yx, for `stored-gain` and `stored-likelihood` of pairs that no M_yx has written the instruction of.
         how: How the command is carried out.
@@ -58,45 +56,47 @@ def rate_files(
         ConfigError: A setting is wrong, no scorer would use the backward model or the calibration, or another model was
             calibrated.
     """
-    check_endings(out, dropped)
+    check_endings(ratings_file, dropped)
     config = _with_scorer(config, calibration, backward)
     needs = {SCORERS[scorer].needs for scorer in (config.curate.scorer, *config.curate.first)}
-    if calibration and "calibration" not in needs:
-        raise ConfigError("a calibration is used by the scorer calibrated alone", "leave --calibration out")
-    if backward and "stored" not in needs:
-        raise ConfigError(
-            "a backward model is read by the scorers stored-gain and stored-likelihood alone", "leave --backward out"
-        )
+    _refuse_unused(needs, calibration, backward)
     read = candidates_stage(pairs, config)
     plan = [read]
     if backward:
         backward_settings = config.model.model_copy(update={"name": backward})
         plan.append(_gains(config, read, ExternalModel("backward", backward_settings)))
     by = ExternalModel("rater", config.model)
-    known = _known_calibration(calibration, by) if calibration and calibration.exists() else None
+    stored = _known_calibration(calibration, by) if calibration and calibration.exists() else None
     candidates = plan[-1]
-    seed = [read_seed(without_holdout(config))] if needs & {"direction", "" if known else "calibration"} else []
-    plan += [*seed, *rate(without_holdout(config), 1, candidates, seed[0] if seed else read, by, calibration=known)]
+    needs_seed = "direction" in needs or ("calibration" in needs and not stored)
+    seed = [read_seed(without_holdout(config))] if needs_seed else []
+    plan += [*seed, *rate(without_holdout(config), 1, candidates, seed[0] if seed else read, by, calibration=stored)]
 
     def write(run: Run) -> list[str]:
-        if calibration and not known:
-            scales = [asdict(scale) for scale in run.stage("calibration-1").records(SignScale)]
-            with output_file(calibration, "w") as file:
-                json.dump({"model": identities(by), "signs": scales}, file, indent=1)
+        if calibration and not stored:
+            _write_calibration(calibration, by, run)
         ratings = run.stage(plan[-1].name)
-        line = write_records(out, Rating, ratings.records(Rating), dropped, run.stage(read.name).dropped())
+        line = write_records(ratings_file, Rating, ratings.records(Rating), dropped, run.stage(read.name).dropped())
         states = Counter(ratings.column("state"))
         lines = [f"{line} ({', '.join(f'{count} {state}' for state, count in states.items())})"]
         if config.curate.labels:
             lines.append(learned_sentence(list(run.stage("calibration-1").records(SignScale))))
         return [*lines, *spent_lines(run)]
 
-    writes = (out, dropped) if dropped else (out,)
-    return carry_out(Command(plan, config, out, write, writes, (pairs,)), how)
+    return carry_out(Command(plan, config, ratings_file, write, (ratings_file, dropped), (pairs,)), how)
+
+
+def _refuse_unused(needs: Container[str | None], calibration: Path | None, backward: str) -> None:
+    if calibration and "calibration" not in needs:
+        raise ConfigError("a calibration is used by the scorer calibrated alone", "leave --calibration out")
+    if backward and "stored" not in needs:
+        raise ConfigError(
+            "a backward model is read by the scorers stored-gain and stored-likelihood alone", "leave --backward out"
+        )
 
 
 def select_files(
-    pairs: Path, ratings: Path, config: Config, out: Path, dropped: Path | None = None, how: How = _DEFAULT
+    pairs: Path, ratings: Path, config: Config, curated_file: Path, dropped: Path | None = None, how: How = PLAIN
 ) -> list[str]:
     """Keeps the best-rated pairs; lines of counts.
 
@@ -104,11 +104,11 @@ def select_files(
         pairs: The pairs that were rated.
         ratings: What `rate` wrote.
         config: The settings.
-        out: File for the curated pairs: .jsonl or .parquet.
+        curated_file: File for the curated pairs: .jsonl or .parquet.
         dropped: File for what was left out, and why.
         how: How the command is carried out.
     """
-    check_endings(out, dropped)
+    check_endings(curated_file, dropped)
     by_id = {rating.id: rating for rating in read_ratings(ratings)}
 
     def rated() -> Iterator[Candidate | Dropped]:
@@ -135,11 +135,11 @@ def select_files(
         signs = [low_signs(by_id[row.id])[:1] for row in curated.dropped() if row.id in by_id]
         worst = Counter(in_words(name) for first in signs for name, _ in first)
         listed = ", ".join(f"{count:,} {words}" for words, count in worst.most_common())
-        line = write_records(out, Curated, curated.records(Curated), dropped, ledger)
+        line = write_records(curated_file, Curated, curated.records(Curated), dropped, ledger)
         return [line, *([f"worst sign of those dropped: {listed}"] if listed else [])]
 
-    writes = (out, dropped) if dropped else (out,)
-    return carry_out(Command([read, join, choose], config, out, write, writes, (pairs, ratings)), how)
+    plan = [read, join, choose]
+    return carry_out(Command(plan, config, curated_file, write, (curated_file, dropped), (pairs, ratings)), how)
 
 
 def read_ratings(path: Path) -> Iterator[Rating]:
@@ -173,7 +173,7 @@ def _gains(config: Config, pairs: Stage, by: ExternalModel) -> Stage:
 
     settings = {
         **flat_settings(config, "model.max_tokens"),
-        "prompts": prompt_digest("backward", own=config.prompts),
+        "prompts": prompt_digest("backward", settings=config.prompts),
         **identities(by),
     }
     work = MapShards(((pairs.name, Candidate),), opened)
@@ -181,23 +181,26 @@ def _gains(config: Config, pairs: Stage, by: ExternalModel) -> Stage:
     return Stage("gains", does, (pairs.name,), settings, work, Candidate, model=True, external=(by,))
 
 
+def _write_calibration(path: Path, by: ExternalModel, run: Run) -> None:
+    scales = [asdict(scale) for scale in run.stage("calibration-1").records(SignScale)]
+    with output_file(path, "w") as file:
+        json.dump({"model": identities(by), "signs": scales}, file, indent=1)
+
+
 def _known_calibration(path: Path, by: ExternalModel) -> Stage:
     """What an earlier command found out about the same model."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         scales = tuple(SignScale(**row) for row in stored["signs"])
-        of = stored["model"]
+        calibrated_model = stored["model"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is no calibration ({in_one_line(error)})", "name a new file: it is made") from None
-    if of != identities(by):
+    if calibrated_model != identities(by):
         raise ConfigError(f"{path} is how another model reads good pairs", "name a new file: it is made")
 
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[SignScale]]:
-        if not done:
-            yield Outcome(scales, (), len(scales))
-
     digest = {"calibration": input_digest(str(path))}
-    return Stage("calibration-1", f"read {path.name}", (), digest, Produce(shards), SignScale)
+    work = one_shard(lambda inputs, part: Outcome(scales, (), len(scales)))
+    return Stage("calibration-1", f"read {path.name}", (), digest, work, SignScale)
 
 
 def _with_scorer(config: Config, calibration: Path | None, backward: str) -> Config:

@@ -13,9 +13,8 @@ from humpback.method.plan import plan_corpus
 from humpback.records import Segment
 from humpback.runs.store import Run
 from humpback.standalone.tables import check_endings, write_records
-from humpback.standalone.work import Command, How, carry_out
+from humpback.standalone.work import PLAIN, Command, How, carry_out
 
-_DEFAULT = How()
 _NOT_CHOSEN = "corpus.choose was left out: it needs a seed, so that only 'humpback run' chooses segments"
 _NOT_COMPARED = (
     "corpus.deduplicate.meaning was left out: it needs a base model, so that only 'humpback run' compares what "
@@ -23,28 +22,27 @@ _NOT_COMPARED = (
 )
 
 
-def segment_files(config: Config, out: Path, dropped: Path | None = None, how: How = _DEFAULT) -> list[str]:
+def segment_files(config: Config, segments: Path, dropped: Path | None = None, how: How = PLAIN) -> list[str]:
     """Cuts documents into segments; lines of counts.
 
     Args:
         config: The settings; `corpus.documents` names the documents.
-        out: File for the segments: .jsonl or .parquet.
+        segments: File for the segments: .jsonl or .parquet.
         dropped: File for what was dropped, and why.
         how: How the command is carried out.
     """
-    check_endings(out, dropped)
+    check_endings(segments, dropped)
     plan = plan_corpus(config)
     notes = [_NOT_COMPARED] if config.corpus.deduplicate.meaning is not None else []
     notes += [_NOT_CHOSEN] if config.corpus.choose.share < 1 else []
 
     def write(run: Run) -> list[str]:
         ledger = chain.from_iterable(run.stage(stage.name).dropped() for stage in plan)
-        line = write_records(out, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger)
+        line = write_records(segments, Segment, run.stage(plan[-1].name).records(Segment), dropped, ledger)
         return [line, *filter(None, map(file_line, (stage.facts for stage in plan))), *notes]
 
-    writes = (out, dropped) if dropped else (out,)
     reads = tuple(Path(name) for name in config.corpus.documents if "://" not in name)
-    return carry_out(Command(plan, config, out, write, writes, reads), how)
+    return carry_out(Command(plan, config, segments, write, (segments, dropped), reads), how)
 
 
 def preview_files(config: Config) -> Iterator[str]:

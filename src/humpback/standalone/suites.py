@@ -29,10 +29,10 @@ from humpback.evaluation.suites.files import read_suite
 from humpback.evaluation.suites.results import Figure, Row, figures, lines
 from humpback.method.settings_file import with_changes
 from humpback.records import Outcome, content_id, record_rng_seed
-from humpback.runs.stage import Inputs, Produce, Stage
+from humpback.runs.stage import Inputs, Stage, one_shard
 from humpback.runs.store import Run
 from humpback.standalone.answer import answer_files
-from humpback.standalone.work import Command, How, carry_out
+from humpback.standalone.work import PLAIN, Command, How, carry_out
 from humpback.statistics.intervals import Interval
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ _VERSION = "1"
 
 _PACKAGES = ("lm_eval", "langdetect", "nltk", "punkt")
 _ANOTHER = "choose another --out, or overwrite it with --force"
-_DEFAULT = How()
 _LONGEST_ANSWER = 1280
 """Tokens, as in the harness's own task; it is greedy too."""
 
@@ -56,7 +55,7 @@ class Asking:
         suites: 'NAME' for the hub's rows, 'NAME=PATH' for those of a file or folder.
         model: The model; may be empty where `outputs` are checked alone.
         outputs: Answers to IFEval's prompts that are there already.
-        out: File for figures and rows.
+        results: File for figures and rows.
         limit: Most rows of a suite; a seeded sample where there are more.
         seed: Of everything drawn at random.
         template: Put questions into the model's chat template.
@@ -65,13 +64,13 @@ class Asking:
     suites: tuple[str, ...]
     model: str
     outputs: Path | None
-    out: Path
+    results: Path
     limit: int | None = None
     seed: int = 0
     template: bool = False
 
 
-def suite_lines(asking: Asking, changes: list[str], how: How = _DEFAULT) -> Iterator[str]:
+def suite_lines(asking: Asking, changes: list[str], how: How = PLAIN) -> Iterator[str]:
     """Measures a model on suites and writes figures and rows; lines of a table.
 
     Raises:
@@ -82,7 +81,7 @@ def suite_lines(asking: Asking, changes: list[str], how: How = _DEFAULT) -> Iter
         raise ConfigError(f"suites need {', '.join(missing)}", "pip install 'humpback-align[suites]'")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")  # the harness draws its bars wherever it runs
-    paths = _wanted(asking.suites)
+    paths = _suite_paths(asking.suites)
     config = _config(asking, paths, changes)
     results = _Results(asking, config, how.force)
     # Every file is read before a model is made ready: a wrong name costs seconds.
@@ -91,10 +90,10 @@ def suite_lines(asking: Asking, changes: list[str], how: How = _DEFAULT) -> Iter
     yield from _read(rows, asking, config, results, how)
     if IFEVAL in paths:
         yield from _follow(tasks, asking, changes, results, how)
-    yield f"wrote {asking.out}"
+    yield f"wrote {asking.results}"
 
 
-def _wanted(suites: Sequence[str]) -> dict[str, Path | None]:
+def _suite_paths(suites: Sequence[str]) -> dict[str, Path | None]:
     suite_paths: dict[str, Path | None] = {}
     for suite in suites:
         name, equals_sign, path = suite.partition("=")
@@ -149,9 +148,9 @@ def _read(rows: Mapping[str, Rows], asking: Asking, config: Config, results: _Re
         return []
 
     if plan:
-        carry_out(Command(plan, config, asking.out, write, (), ()), how)
+        carry_out(Command(plan, config, asking.results, write, (), ()), how)
     for name, suite_rows in rows.items():
-        yield from _drawn(name, suite_rows.count, suite_rows.total, asking.seed)
+        yield from _sample_note(name, suite_rows.count, suite_rows.total, asking.seed)
         # Subjects are in the file: 57 of them would hide the rest.
         overall = [figure for figure in results.figures(name, keys[name]) if not figure.group or name == "crows_pairs"]
         yield from lines(name, overall)
@@ -167,15 +166,15 @@ class StoredRow:
 
 
 def _suite_stage(name: str, rows: Rows, shared: _SharedReader, asking: Asking, key: str) -> Stage:
-    def shards(inputs: Inputs, part: int, done: int) -> Iterator[Outcome[StoredRow]]:
+    def measure(inputs: Inputs, part: int) -> Outcome[StoredRow]:
         from humpback.evaluation.suites.harness import read
 
-        if not done:
-            checked_rows = read(SUITES[name], rows, shared.reader(), template=asking.template)
-            stored = tuple(StoredRow(f"{row.task}#{row.number}", json.dumps(row.values())) for row in checked_rows)
-            yield Outcome(stored, (), len(stored))
+        checked_rows = read(SUITES[name], rows, shared.reader(), template=asking.template)
+        stored = tuple(StoredRow(f"{row.task}#{row.number}", json.dumps(row.values())) for row in checked_rows)
+        return Outcome(stored, (), len(stored))
 
-    return Stage(name, f"read {rows.count} rows of {name}", (), {"key": key}, Produce(shards), StoredRow, model=True)
+    work = one_shard(measure)
+    return Stage(name, f"read {rows.count} rows of {name}", (), {"key": key}, work, StoredRow, model=True)
 
 
 class _SharedReader:
@@ -209,15 +208,15 @@ def _follow(
         draw = random.Random(record_rng_seed(asking.seed, "suites", IFEVAL))  # noqa: S311
         positions = draw.sample(range(len(tasks)), asking.limit)
         drawn = [tasks[position] for position in sorted(positions)]
-    yield from _drawn(IFEVAL, len(drawn), len(tasks), asking.seed)
+    yield from _sample_note(IFEVAL, len(drawn), len(tasks), asking.seed)
     answers_by_prompt = _outputs_by_prompt(asking.outputs) if asking.outputs else {}
     read_from = (repr(drawn), repr(sorted(answers_by_prompt.items())))
     key = content_id(_VERSION, results.identity, *read_from, harness_version())
-    if done := results.figures(IFEVAL, key):
-        yield from lines(IFEVAL, done)
+    if stored_figures := results.figures(IFEVAL, key):
+        yield from lines(IFEVAL, stored_figures)
         return
     if asking.outputs is None:
-        answers = asking.out.with_name(f"{asking.out.stem}-ifeval.json")
+        answers = asking.results.with_name(f"{asking.results.stem}-ifeval.json")
         yield from _answer(drawn, answers, asking, changes, how)
         answers_by_prompt = _outputs_by_prompt(answers)
     if not answers_by_prompt.keys() & {task.prompt for task in drawn}:
@@ -239,16 +238,16 @@ def _outputs_by_prompt(path: Path) -> dict[str, str]:
     return {output.instruction: output.output for output in read_outputs(path)}
 
 
-def _answer(tasks: Sequence[ifeval.Task], out: Path, asking: Asking, changes: list[str], how: How) -> list[str]:
+def _answer(tasks: Sequence[ifeval.Task], outputs: Path, asking: Asking, changes: list[str], how: How) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="humpback-") as folder:
         prompts = Path(folder) / "ifeval.jsonl"
         prompts.write_text("".join(json.dumps({"prompt": t.prompt}) + "\n" for t in tasks), encoding="utf-8")
         answering = Answering(asking.seed, _LONGEST_ANSWER, 0.0)
         changes = ["model.max_tokens=2048", *changes]
-        return answer_files(prompts, asking.model, out, "", answering, changes, how)
+        return answer_files(prompts, asking.model, outputs, "", answering, changes, how)
 
 
-def _drawn(name: str, count: int, total: int, seed: int) -> Iterator[str]:
+def _sample_note(name: str, count: int, total: int, seed: int) -> Iterator[str]:
     if count < total:
         yield f"{name}: {count} of {total} rows, drawn with seed {seed}"
 
@@ -261,7 +260,7 @@ class _Results:
     """
 
     def __init__(self, asking: Asking, config: Config, force: bool) -> None:
-        self._path = asking.out
+        self._path = asking.results
         self._force = force
         if asking.model:
             name, self.identity = asking.model, models.identify(config.model)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from humpback import seed
 from humpback.config import Config
 from humpback.config.flat import flat_settings
-from humpback.config.neutral import unset_seed_settings
+from humpback.config.neutral import without_late_defaults
 from humpback.data_access.record_tables import TableWriter
 from humpback.data_access.rows import Values, file_rows, input_digest
 from humpback.errors import InputError
@@ -23,7 +23,7 @@ from humpback.runs.stage import Stage
 Record = TypeVar("Record")
 _CANDIDATE = {field.name for field in dataclasses.fields(Candidate)}
 _CURATED = {field.name for field in dataclasses.fields(Curated)}
-_LAYOUT = ("seed.format", "seed.columns", "seed.language", "seed.without_context")
+_LAYOUT = ("seed.format", "seed.columns", "seed.language", "seed.without_context", "seed.system")
 _OPTIONAL = {"gain", "instruction_reasoning"}
 """Columns of candidates that files of earlier versions lack."""
 
@@ -44,8 +44,8 @@ def candidates_stage(
         settings: What decides which are.
         name: What to call the stage.
     """
-    layout = [*_LAYOUT, *({"seed.system"} - {f"seed.{name}" for name in unset_seed_settings(config.seed)})]
-    deciding = {"content": input_digest(str(path)), **flat_settings(config, *layout), **(settings or {})}
+    layout = without_late_defaults(flat_settings(config, *_LAYOUT))
+    deciding = {"content": input_digest(str(path)), **layout, **(settings or {})}
     return read_rows(name, read or (lambda: read_candidates(path, config)), Candidate, config, deciding)
 
 
@@ -127,12 +127,12 @@ def check_endings(*paths: Path | None) -> None:
 
 
 def write_records(
-    out: Path, kind: type, records: Iterable[object], ledger: Path | None = None, dropped: Iterable[Dropped] = ()
+    file: Path, kind: type, records: Iterable[object], ledger: Path | None = None, dropped: Iterable[Dropped] = ()
 ) -> str:
     """Writes records to one file and what was dropped to another, each there whole or not at all; a line of counts."""
     written, chars_written = 0, 0
     reasons, chars = Counter[str](), Counter[str]()
-    with TableWriter(out, kind) as table, TableWriter(ledger, Dropped) as dropped_table:
+    with TableWriter(file, kind) as table, TableWriter(ledger, Dropped) as dropped_table:
         for chunk in _chunks(records):
             table.write(chunk)
             written += len(chunk)
@@ -143,7 +143,7 @@ def write_records(
             for row in part:
                 chars[row.reason] += row.chars
     counts = ", ".join(f"{count:,} {reason}{_in_chars(chars[reason])}" for reason, count in reasons.most_common())
-    line = f"wrote {out}: {written:,} kept{_in_chars(chars_written, unit=' characters')}"
+    line = f"wrote {file}: {written:,} kept{_in_chars(chars_written, unit=' characters')}"
     return line + (f", {reasons.total():,} dropped{_in_chars(chars.total())}: {counts}" if counts else "")
 
 

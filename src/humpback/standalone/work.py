@@ -33,6 +33,10 @@ class How:
     progress: Progress | None = None
 
 
+PLAIN = How()
+"""Nothing is overwritten, and nobody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command as a plan.
@@ -42,7 +46,7 @@ class Command:
         config: The settings that the plan was made from.
         name: Where the work folder lies: beside this path.
         write: Writes the files from the finished stages and gives what is printed.
-        writes: The files or the folder that it writes.
+        writes: The files or the folder that it writes; None for one that is not asked for.
         reads: Files that it reads, none of which may be written.
         decides: What decides the files beside the stages, by name.
         complete: Whether the same command has nothing left to do once the files are written.
@@ -52,7 +56,7 @@ class Command:
     config: Config
     name: Path
     write: Callable[[Run], list[str]]
-    writes: tuple[Path, ...]
+    writes: tuple[Path | None, ...]
     reads: tuple[Path, ...]
     decides: Mapping[str, Any] = field(default_factory=dict)
     complete: Callable[[Run], bool] = lambda run: True
@@ -67,7 +71,7 @@ class Command:
         """The files with what makes them."""
         by_name = recipes(self.plan)
         last = {stage.name: by_name[stage.name].fingerprint for stage in self.plan[-1:]}
-        return Output(self.writes, (*by_name.values(), Recipe("output", 1, self.decides, last)))
+        return Output(tuple(filter(None, self.writes)), (*by_name.values(), Recipe("output", 1, self.decides, last)))
 
 
 def carry_out(command: Command, how: How) -> list[str]:

@@ -26,26 +26,26 @@ class Agreement:
     """Items with two labels or more."""
 
 
-def cohens_kappa(first: Mapping[str, str], second: Mapping[str, str], rng_seed: int = 0) -> Agreement:
+def cohens_kappa(first: Mapping[str, str], second: Mapping[str, str]) -> Agreement:
     """Cohen's kappa of two people, given by item, on the items that both have labelled."""
     pairs = [(first[item], second[item]) for item in sorted(first.keys() & second.keys())]
-    return _with_interval(pairs, _kappa, rng_seed)
+    return _with_interval(pairs, _kappa)
 
 
-def krippendorffs_alpha(units: Sequence[Unit], rng_seed: int = 0) -> Agreement:
+def krippendorffs_alpha(units: Sequence[Unit]) -> Agreement:
     """Krippendorff's alpha for nominal labels; not all need have labelled every item."""
-    return _with_interval([tuple(sorted(unit)) for unit in units if len(unit) > 1], _alpha, rng_seed)
+    return _with_interval([tuple(sorted(unit)) for unit in units if len(unit) > 1], _alpha)
 
 
 def _with_interval(
-    units: Sequence[tuple[str, ...]], coefficient: Callable[[Mapping[tuple[str, ...], int]], float], rng_seed: int
+    units: Sequence[tuple[str, ...]], coefficient: Callable[[Mapping[tuple[str, ...], int]], float]
 ) -> Agreement:
     """Draws over the kinds of items, not over the items: there are few kinds, however many items there are."""
     kinds = Counter(units)
     if not units:
         return Agreement(math.nan, Interval(math.nan, math.nan), 0)
     shares = np.array(list(kinds.values())) / len(units)
-    draws = np.random.default_rng(rng_seed).multinomial(len(units), shares, size=DRAWS).tolist()
+    draws = np.random.default_rng(0).multinomial(len(units), shares, size=DRAWS).tolist()
     values = np.array([coefficient(dict(zip(kinds, counts, strict=True))) for counts in draws])
     return Agreement(coefficient(kinds), percentile_interval(values), len(units))
 

@@ -71,7 +71,7 @@ class Noise:
     @classmethod
     def of(cls, ways: Iterable[Trainings]) -> Noise | None:
         """Pooled over the ways to train that have two trainings or more; None where none has."""
-        repeated = [way.by_seed for way in ways if len(way.seeds) > 1]
+        repeated = [trainings.by_seed for trainings in ways if len(trainings.seeds) > 1]
         degrees = sum(len(figures) - 1 for figures in repeated)
         if not degrees:
             return None
@@ -134,8 +134,8 @@ def draws(trainings: Trainings, noise: Noise | None = None, rng_seed: int = 0) -
         return figures
     # How sure the variance itself is, is one draw for all; how a training went, one for each way to train.
     certainty = np.random.default_rng([rng_seed, noise.degrees]).chisquare(noise.degrees, DRAWS) / noise.degrees
-    own = np.random.default_rng([rng_seed, zlib.crc32(trainings.totals.tobytes())])
-    errors: FloatArray = own.standard_normal(DRAWS) * np.sqrt(noise.variance / len(trainings.seeds) / certainty)
+    generator = np.random.default_rng([rng_seed, zlib.crc32(trainings.totals.tobytes())])
+    errors: FloatArray = generator.standard_normal(DRAWS) * np.sqrt(noise.variance / len(trainings.seeds) / certainty)
     return figures + errors
 
 

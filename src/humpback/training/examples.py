@@ -12,12 +12,15 @@ from humpback.config import TagSettings, TrainSettings
 from humpback.errors import StageError
 from humpback.models.template import Example, Template, TooLong
 from humpback.prompts import pair_messages
-from humpback.records import Direction, Dropped, Message, Pair
+from humpback.records import Direction, Dropped, Pair
+from humpback.requests import Message
 
 _SPARE = 31
 """A prompt that had to be cut keeps at least this many tokens more than the one that the template insists on."""
 
 _EXCERPT = 200
+_NO_LIMIT = 1 << 40
+"""Tokens: more than any prompt has, so that nothing is cut."""
 
 
 def build_example(
@@ -43,7 +46,7 @@ def build_example(
         return Dropped(pair.id, reason, "nothing but white space", pair.source, source[:_EXCERPT])
     if direction == "backward" and not pair.stands_alone:
         return Dropped(pair.id, "not to be learnt", "its response is not", pair.source, source[:_EXCERPT])
-    messages = pair_messages(pair, direction, tags, whole=True)
+    messages = pair_messages(pair, direction, tags, to_last_answer=True)
     if direction == "forward" and pair.later:
         target = pair.later[-1]
     example = _render(messages, target, template, max_tokens)
@@ -60,7 +63,7 @@ def _with_earlier_answers(
     roles = [message.role for message in messages for _ in message.parts]
     if "assistant" not in roles:
         return example
-    bounds = template.prompt_with_bounds(messages, "", 1 << 40).part_bounds
+    bounds = template.prompt_with_bounds(messages, "", _NO_LIMIT).part_bounds
     answers = [part for part, role in zip(bounds, roles, strict=True) if role == "assistant"]
     learnt: list[tuple[int, int]] = []
     for number, (start, end) in enumerate(answers):
@@ -99,7 +102,7 @@ def check_dropped(read: int, dropped: Mapping[str, int], direction: Direction, s
 def _render(messages: tuple[Message, ...], target: str, template: Template, max_tokens: int) -> Example | None:
     try:
         example = template.example(messages, target, max_tokens)
-        was_cut = len(example.ids) == max_tokens < len(template.example(messages, target, 1 << 40).ids)
+        was_cut = len(example.ids) == max_tokens < len(template.example(messages, target, _NO_LIMIT).ids)
         if was_cut:  # a prompt of which one token is left teaches nothing
             template.example(messages, target, max_tokens - _SPARE)
     except TooLong:

@@ -142,15 +142,15 @@ def merge_adapters(
     return adapted.merge_and_unload()
 
 
-def save_model(model: Any, template: Template, out: Path, record: dict[str, object], state: Any = None) -> None:
+def save_model(model: Any, template: Template, folder: Path, record: dict[str, object], state: Any = None) -> None:
     """Writes weights, tokenizer with its chat template, decoding settings and `humpback.json`.
 
     Where `state` is given, the weights are taken from there.
 
     The generation settings are the paper's nucleus sampling (section 3.1), and stop wherever the template ends a turn.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    model.config.use_cache = True
+    folder.mkdir(parents=True, exist_ok=True)
+    model.config.use_cache = True  # off in a training
     model.generation_config = GenerationConfig(
         bos_token_id=template.tokenizer.bos_token_id,
         eos_token_id=list(template.stop_ids),
@@ -159,6 +159,6 @@ def save_model(model: Any, template: Template, out: Path, record: dict[str, obje
         temperature=0.7,
         top_p=0.9,
     )
-    write_model(model, template.tokenizer, out, state)
+    write_model(model, template.tokenizer, folder, state)
     text = json.dumps(record | {"template": template.identity}, indent=2, sort_keys=True)
-    (out / MODEL_RECORD).write_text(text + "\n", encoding="utf-8")
+    (folder / MODEL_RECORD).write_text(text + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from transformers import set_seed
 
 from humpback.config import ModelSettings
 from humpback.errors import StageError
-from humpback.models.memory import give_back_memory
+from humpback.models.device import give_back_memory
 from humpback.models.sources import identify, without_progress_bars
 from humpback.training.checkpoints import check_disk
 from humpback.training.early_stop import StopEarly
@@ -108,7 +108,7 @@ def write_model(trainer: TargetTrainer, job: TrainingJob, loaded: TrainableModel
         # Once they are gathered, tied weights are no longer one tensor: only the first of them is saved.
         tied = getattr(network, "all_tied_weights_keys", None) or {}
         state = {name: weight.to(loaded.dtype) for name, weight in state.items() if name not in tied}
-    save_model(network, loaded.template, job.out, record, state)
+    save_model(network, loaded.template, job.model_folder, record, state)
 
 
 def model_record(job: TrainingJob, final: float, steps: int) -> dict[str, Any]:

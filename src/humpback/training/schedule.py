@@ -102,24 +102,24 @@ def order_of_examples(from_seed: Mask, schedule: Schedule, seed: int) -> Order:
         schedule: Steps and batch, order and weight of the seed pairs.
         seed: Of the permutations.
     """
-    places = schedule.steps * schedule.batch_size
+    slots = schedule.steps * schedule.batch_size
     weights = np.where(from_seed, schedule.seed_weight, 1)
     one_pass = np.repeat(np.arange(len(from_seed), dtype=np.int32), weights)
     if schedule.order == "mixed":
-        return _passes(one_pass, places, seed)
+        return _passes(one_pass, slots, seed)
     in_first = from_seed[one_pass] == (schedule.order == "seed-first")
-    first_places = round(places * np.count_nonzero(in_first) / len(one_pass))
-    first = _passes(one_pass[in_first], first_places, seed)
-    return np.concatenate([first, _passes(one_pass[~in_first], places - first_places, seed)])
+    first_slots = round(slots * np.count_nonzero(in_first) / len(one_pass))
+    first = _passes(one_pass[in_first], first_slots, seed)
+    return np.concatenate([first, _passes(one_pass[~in_first], slots - first_slots, seed)])
 
 
-def _passes(examples: Order, places: int, seed: int) -> Order:
+def _passes(examples: Order, slots: int, seed: int) -> Order:
     """So many places, filled with one permutation of the examples after the other; the last one may be cut short."""
-    order = np.empty(places, dtype=np.int32)
-    for epoch, start in enumerate(range(0, places, max(1, len(examples)))):  # without examples there are no places
+    order = np.empty(slots, dtype=np.int32)
+    for epoch, start in enumerate(range(0, slots, max(1, len(examples)))):  # without examples there are no places
         shuffled = list(range(len(examples)))
         random.Random(f"{seed}/{epoch}").shuffle(shuffled)  # noqa: S311
-        end = min(start + len(examples), places)
+        end = min(start + len(examples), slots)
         order[start:end] = examples[shuffled[: end - start]]
     return order
 

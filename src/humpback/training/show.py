@@ -51,8 +51,8 @@ def _parts(example: Example, template: Template, colour: bool) -> Iterator[str]:
     parts = [words[begin:end] for begin, end in pairwise(bounds)]  # read and learnt in turn
     if colour:
         colours = cycle((_PROMPT_COLOUR, _TARGET_COLOUR))
-        shown = [f"{sign}{word}{_RESET}" for part, sign in zip(parts, colours, strict=False) for word in part]
-        yield f"{_FAINT}{_BETWEEN}{_RESET}".join(shown)
+        coloured_words = [f"{sign}{word}{_RESET}" for part, sign in zip(parts, colours, strict=False) for word in part]
+        yield f"{_FAINT}{_BETWEEN}{_RESET}".join(coloured_words)
         return
     for part, name in zip(parts, cycle(("read  ", "learnt")), strict=False):
         yield f"  {name} {_BETWEEN.join(part)}"

@@ -42,7 +42,7 @@ def finetune(
     settings: TrainSettings,
     tags: TagSettings,
     seed: int,
-    out: Path,
+    model_folder: Path,
     work: Path,
     heldout: Sequence[Pair] = (),
     progress: Progress | None = None,
@@ -62,9 +62,9 @@ def finetune(
         settings: The training.
         tags: S_a and S_w.
         seed: Fixes order, dropout and adapters.
-        out: Folder to write the finished model to.
+        model_folder: Folder to write the finished model to.
         work: Folder for checkpoints. A training that was killed continues from what is there; checkpoints of another
-            training are deleted. Not needed any more once `out` is safe.
+            training are deleted. Not needed any more once `model_folder` is safe.
         heldout: Pairs that decide about an early end, where the settings ask for one.
         progress: Called after each step.
         together: How several processes are started where `devices` asks for them; `ray.train_on_ray` on a cluster.
@@ -76,7 +76,7 @@ def finetune(
     """
     started = time.monotonic()
     with limits_explained(direction):
-        job = prepare(pairs, base, direction, model, settings, tags, seed, out, work, heldout)
+        job = prepare(pairs, base, direction, model, settings, tags, seed, model_folder, work, heldout)
         devices = device_count(settings, model, local=together is train_in_processes)
         result = run_training(job, progress) if devices == 1 else together(job, devices, progress)
     return _summary(job, open_tokens(job.tokens), result, devices, time.monotonic() - started)
@@ -90,7 +90,7 @@ def prepare(
     settings: TrainSettings,
     tags: TagSettings,
     seed: int,
-    out: Path,
+    model_folder: Path,
     work: Path,
     heldout: Sequence[Pair] = (),
 ) -> TrainingJob:
@@ -122,7 +122,7 @@ def prepare(
         tokens=tokens.folder,
         heldout=heldout_tokens.folder if heldout_tokens and len(heldout_tokens) else None,
         schedule=schedule,
-        out=out,
+        model_folder=model_folder,
         work=work,
         checkpoint=last_complete(work, identity),
         identity=identity,

@@ -95,6 +95,7 @@ class TargetTrainer(SFTTrainer):
 
 
 def _only(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """An item of the data is a whole step already, so there is nothing to collate."""
     return items[0]
 
 
@@ -173,7 +174,7 @@ def _arguments(job: TrainingJob, loaded: TrainableModel) -> SFTConfig:
     steps = job.schedule.steps
     on_gpu = loaded.device.type == "cuda"
     if settings.tracker == "tensorboard":  # the only way to tell it where
-        os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.out / "runs")
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.model_folder / "runs")
     arguments = SFTConfig(
         output_dir=str(job.work),
         seed=job.seed,

@@ -25,7 +25,7 @@ class TrainingJob:
         tokens: Folder of the tokenised pairs.
         heldout: Folder of the tokenised held-out pairs; None where nothing is held out.
         schedule: Steps and batch, and how the pairs are mixed.
-        out: Folder to write the finished model to.
+        model_folder: Folder to write the finished model to.
         work: Folder of the checkpoints.
         checkpoint: Folder to go on from.
         identity: Digest of all that decides the training; its checkpoints carry it.
@@ -40,7 +40,7 @@ class TrainingJob:
     tokens: Path
     heldout: Path | None
     schedule: Schedule
-    out: Path
+    model_folder: Path
     work: Path
     checkpoint: Path | None
     identity: str
@@ -58,7 +58,7 @@ class TrainingJob:
                 "schedule": asdict(self.schedule),
                 "paths": {
                     name: str(path)
-                    for name in ("base", "tokens", "heldout", "out", "work", "checkpoint")
+                    for name in ("base", "tokens", "heldout", "model_folder", "work", "checkpoint")
                     if (path := getattr(self, name)) is not None
                 },
             }
@@ -81,7 +81,7 @@ class TrainingJob:
             base=paths["base"],
             tokens=paths["tokens"],
             heldout=paths.get("heldout"),
-            out=paths["out"],
+            model_folder=paths["model_folder"],
             work=paths["work"],
             checkpoint=paths.get("checkpoint"),
         )

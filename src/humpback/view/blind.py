@@ -59,28 +59,28 @@ class BlindFiles:
             raise InputError("this is no answer to a question here", "choose A, B, a tie or both bad")
         append_rows(self._path(annotator), [{"id": question, "choice": choice, "annotator": annotator}])
 
-    def undo(self, annotator: str, *, again: bool = False) -> str:
+    def undo(self, annotator: str, *, redo: bool = False) -> str:
         """Takes an annotator's last answer back, or gives it again; the question, empty where there is none."""
-        done: list[Mapping[str, Any]] = []
+        answered: list[Mapping[str, Any]] = []
         undone: list[Mapping[str, Any]] = []
         for row in self._rows(annotator):
-            source, target = (done, undone) if row.get("action") == "undo" else (undone, done)
+            source, target = (answered, undone) if row.get("action") == "undo" else (undone, answered)
             if not row.get("action"):
-                done, undone = [*done, row], []
+                answered, undone = [*answered, row], []
             elif source:
                 target.append(source.pop())
-        if not (undone if again else done):
+        if not (undone if redo else answered):
             return ""
-        last = undone[-1] if again else done[-1]
-        before = next((row["choice"] for row in reversed(done[:-1]) if row["id"] == last["id"]), "")
-        row = {"id": last["id"], "choice": last["choice"] if again else before, "annotator": annotator}
-        append_rows(self._path(annotator), [row | {"action": "redo" if again else "undo"}])
+        last = undone[-1] if redo else answered[-1]
+        before = next((row["choice"] for row in reversed(answered[:-1]) if row["id"] == last["id"]), "")
+        row = {"id": last["id"], "choice": last["choice"] if redo else before, "annotator": annotator}
+        append_rows(self._path(annotator), [row | {"action": "redo" if redo else "undo"}])
         return str(last["id"])
 
     def standing(self) -> BlindResult:
         """How often each side wins so far, by all annotators."""
-        answered = (one for name in self.annotators() for one in unblind(self.key(), self._path(name)))
-        return blind_result([one for one in answered if one.preference is not None])
+        answered = (comparison for name in self.annotators() for comparison in unblind(self.key(), self._path(name)))
+        return blind_result([comparison for comparison in answered if comparison.preference is not None])
 
     def annotators(self) -> dict[str, int]:
         """How many questions each has answered."""

@@ -70,9 +70,9 @@ class Comparing:
 
     async def overview(self, request: Request) -> Response:
         """The comparisons there are, and what a new one can be made of."""
-        made = [(files, len(files.key()), files.annotators()) for files in all_blind(self._folder)]
+        comparisons = [(files, len(files.key()), files.annotators()) for files in all_blind(self._folder)]
         names = sources(self._site.indexes, tuple(self._site.outputs))
-        return self._site.page(request, "compare.html", comparisons=made, names=list(names))
+        return self._site.page(request, "compare.html", comparisons=comparisons, names=list(names))
 
     async def begin(self, request: Request) -> Response:
         """Makes a comparison."""
@@ -90,12 +90,12 @@ class Comparing:
         key, annotator = files.key(), self._site.who(request)
         answers = files.answers(annotator)
         open_ids = [id_ for id_ in key if id_ not in answers]
-        asked = request.query_params.get("id") or (open_ids[0] if open_ids else "")
-        question: Question | None = key.get(asked)
+        question_id = request.query_params.get("id") or (open_ids[0] if open_ids else "")
+        question: Question | None = key.get(question_id)
         ids = list(key)
         return self._site.page(
-            request, "question.html", files=files, question=question, choice=answers.get(asked, ""),
-            position=ids.index(asked) + 1 if question else len(ids) + 1, ids=ids, answered=len(answers),
+            request, "question.html", files=files, question=question, choice=answers.get(question_id, ""),
+            position=ids.index(question_id) + 1 if question else len(ids) + 1, ids=ids, answered=len(answers),
             standing=files.standing(), progress=files.annotators(), undoes=f"/compare/{files.name}",
             pair=next(iter(key.values())).comparison,
         )  # fmt: skip
@@ -114,25 +114,25 @@ class Comparing:
         await form(request)
         action = request.url.path.rpartition("/")[2]
         Decisions.check_name(annotator)
-        question = files.undo(annotator, again=action == "redo")
+        question = files.undo(annotator, redo=action == "redo")
         self._site.notices[annotator] = said_of(action, happened=bool(question))
         return RedirectResponse(f"/compare/{files.name}" + (f"?id={question}" if question else ""), 303)
 
     def _files(self, request: Request) -> BlindFiles:
-        made = {files.name: files for files in all_blind(self._folder)}
-        if request.path_params["name"] not in made:
+        comparisons = {files.name: files for files in all_blind(self._folder)}
+        if request.path_params["name"] not in comparisons:
             raise InputError("there is no such comparison", "make one on the page 'Compare'")
-        return made[request.path_params["name"]]
+        return comparisons[request.path_params["name"]]
 
 
 def _all_scores(indexes: list[Index]) -> list[Scores]:
-    found = []
+    scores = []
     for run, index in enumerate(indexes):
         for number, stage in enumerate(index.scores):
             iteration = int(stage.split("-")[1])
             selection = f"k{iteration - 1}" if iteration <= len(index.curated) else ""
-            found.append(Scores(run, stage, f"s{number}", selection, f"{index.name}: {stage}"))
-    return found
+            scores.append(Scores(run, stage, f"s{number}", selection, f"{index.name}: {stage}"))
+    return scores
 
 
 def _moved(
@@ -160,11 +160,11 @@ def _moved(
         among = among[first_ones := np.sort(np.argpartition(nearness, PAGE)[:PAGE])]
         nearness = nearness[first_ones]
     most = among[np.argsort(nearness, kind="stable")]
-    found = left.database.execute(
+    rows = left.database.execute(
         "SELECT rowid, id, instruction FROM records JOIN texts USING (rowid) WHERE rowid IN "
         "(SELECT value FROM json_each(?))", [str((before[most] + left.rowids["candidate"][0]).tolist())],
     ).fetchall()  # fmt: skip
-    by_place = {row["rowid"] - left.rowids["candidate"][0]: row for row in found}
+    by_place = {row["rowid"] - left.rowids["candidate"][0]: row for row in rows}
     return counts, [
         {"id": (row := by_place[int(before[at])])["id"], "instruction": row["instruction"],
          "x": float(x[at]), "y": float(y[at]), "was": was[at], "is_now": is_now[at]}

@@ -92,11 +92,11 @@ class Deciding:
         self, request: Request, number: int, index: Index, kind: str, record_id: str, queue: tuple[Any, ...] = ()
     ) -> Response:
         """The story of a record, with the form to decide on it."""
-        told, annotator = story(index, kind, record_id), self._site.who(request)
-        opinions = self._site.decisions[number].opinions(told.row["id"])
+        record_story, annotator = story(index, kind, record_id), self._site.who(request)
+        opinions = self._site.decisions[number].opinions(record_story.row["id"])
         return self._site.page(
-            request, "record.html", number=number, index=index, story=told, mine=opinions.pop(annotator, Opinion()),
-            others=opinions, queue=queue,
+            request, "record.html", number=number, index=index, story=record_story,
+            mine=opinions.pop(annotator, Opinion()), others=opinions, queue=queue,
         )  # fmt: skip
 
     async def agreement(self, request: Request) -> Response:

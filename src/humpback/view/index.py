@@ -150,23 +150,23 @@ class Index:
 
     def _build(self, database: sqlite3.Connection) -> None:
         scores = [f"s{number}" for number in range(len(self.scores))]
-        kept = [f"k{number}" for number in range(len(self.curated))]
-        columns = [f", {name} REAL" for name in scores] + [f", {name} INTEGER DEFAULT 0" for name in kept]
+        selections = [f"k{number}" for number in range(len(self.curated))]
+        columns = [f", {name} REAL" for name in scores] + [f", {name} INTEGER DEFAULT 0" for name in selections]
         # Whoever is killed here begins again, so nothing need be safe before the end.
         database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;")
         database.executescript(_TABLES.format(columns="".join(columns)))
         rows = self._rows()
         while batch := list(islice(rows, 2000)):
-            _insert(database, batch, (*_ROW, *scores, *kept))
+            _insert(database, batch, (*_ROW, *scores, *selections))
         database.execute("CREATE INDEX by_id ON records (kind, id)")
         database.execute("CREATE INDEX by_document ON records (document, kind)")
         database.execute(f"CREATE INDEX by_segment ON records (segment) WHERE {_CANDIDATE}")
         self._join(database)
         _count_documents(database)
         database.execute("INSERT INTO words (words) VALUES ('optimize')")
-        _store_columns(database, scores, kept)
+        _store_columns(database, scores, selections)
         _measure_doubt(database, scores, self.decided_score)
-        for name, condition in {**_ORDERED, **dict.fromkeys([*scores, *kept], _CANDIDATE)}.items():
+        for name, condition in {**_ORDERED, **dict.fromkeys([*scores, *selections], _CANDIDATE)}.items():
             # Ties go by rowid, which every index of SQLite ends with, so that pages are in one order.
             key = f"kind, {name}" if condition == "1" else name
             database.execute(f"CREATE INDEX by_{name} ON records ({key}) WHERE {condition}")
@@ -191,9 +191,10 @@ class Index:
             segment, response = item.get("segment_id", item["id"]), item.get("response", item.get("text"))
             yield item | text | {"segment": segment, "response": response}
         for name in dict.fromkeys((plan.seed, *plan.filters, plan.segments, "drafts", plan.candidates)):
-            for gone in run.stage(name).dropped():
-                yield {"kind": "dropped", "stage": name, "response": gone.excerpt, "length": gone.chars,
-                       **{field: getattr(gone, field) for field in ("id", "source", "reason", "detail")}}  # fmt: skip
+            for dropped in run.stage(name).dropped():
+                yield {"kind": "dropped", "stage": name, "response": dropped.excerpt, "length": dropped.chars,
+                       "id": dropped.id, "source": dropped.source, "reason": dropped.reason,
+                       "detail": dropped.detail}  # fmt: skip
         for path in self.outputs:
             for answer in read_outputs(path):
                 yield {"kind": "answer", "stage": path.name, "source": answer.generator, "response": answer.output,
@@ -205,18 +206,18 @@ class Index:
         stage = self.run.stage(self.plan.candidates)
         unkept = {f"k{number}": 0 for number in range(len(self.curated))}
         for shard in stage.committed():
-            others = defaultdict[str, dict[str, Any]](dict)
+            findings = defaultdict[str, dict[str, Any]](dict)
             for number, name in enumerate(self.scores):
                 for id_, score, state in self._columns(name, shard, "id", "score", "state"):
-                    others[id_] |= {f"s{number}": score, "state": state}
+                    findings[id_] |= {f"s{number}": score, "state": state}
             for number, name in enumerate(self.curated):
                 for (id_,) in self._columns(name, shard, "id"):
-                    others[id_][f"k{number}"] = 1
-            for gone in self.run.stage(self.curated[-1]).dropped(shard) if self.curated else ():
-                others[gone.id] |= {"reason": gone.reason, "detail": gone.detail}
+                    findings[id_][f"k{number}"] = 1
+            for dropped in self.run.stage(self.curated[-1]).dropped(shard) if self.curated else ():
+                findings[dropped.id] |= {"reason": dropped.reason, "detail": dropped.detail}
             languages = dict(self._columns(self.plan.segments, shard, "id", "language"))
             for item in _records(stage, "candidate", Candidate, [shard]):
-                yield {**item, **unkept, **others[item["id"]], "language": languages.get(item["segment_id"])}
+                yield {**item, **unkept, **findings[item["id"]], "language": languages.get(item["segment_id"])}
 
     def _columns(self, stage: str, shard: int, *names: str) -> Iterator[tuple[Any, ...]]:
         folder = self.run.stage(stage)
@@ -244,9 +245,9 @@ def spaced(text: str) -> str:
 def _records(stage: StageFolder, kind: str, record: Any, shards: Sequence[int] = ()) -> Iterator[dict[str, Any]]:
     names = [field.name for field in fields(record)]
     for shard in shards or stage.committed():
-        for place, row in enumerate(stage.shard(shard, record)):
+        for position, row in enumerate(stage.shard(shard, record)):
             values = {name: getattr(row, name) for name in names}
-            yield {"kind": kind, "stage": stage.name, "shard": shard, "place": place, **values}
+            yield {"kind": kind, "stage": stage.name, "shard": shard, "place": position, **values}
 
 
 def _insert(database: sqlite3.Connection, batch: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -284,9 +285,9 @@ def _count_documents(database: sqlite3.Connection) -> None:
     )
 
 
-def _store_columns(database: sqlite3.Connection, scores: Sequence[str], kept: Sequence[str]) -> None:
+def _store_columns(database: sqlite3.Connection, scores: Sequence[str], selections: Sequence[str]) -> None:
     """Scores, what was kept and ids of all candidates as arrays, so that two of them are compared in milliseconds."""
-    for names, kind in ((scores, np.float64), (kept, np.bool_)):
+    for names, kind in ((scores, np.float64), (selections, np.bool_)):
         for name in names:
             rows = database.execute(f"SELECT {name} FROM records WHERE {_CANDIDATE} ORDER BY rowid")  # noqa: S608
             values = np.fromiter((np.nan if row[0] is None else row[0] for row in rows), kind)
@@ -317,6 +318,6 @@ def _measure_doubt(database: sqlite3.Connection, scores: Sequence[str], decided:
 
 def _shares_below(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The part of all scores below each, ties in the middle; nan where there is none."""
-    shares, given = scores.copy(), ~np.isnan(scores)
-    shares[given] = (mean_ranks(scores[given]) - 0.5) / max(1, given.sum())
+    shares, has_score = scores.copy(), ~np.isnan(scores)
+    shares[has_score] = (mean_ranks(scores[has_score]) - 0.5) / max(1, has_score.sum())
     return shares

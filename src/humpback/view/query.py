@@ -84,11 +84,11 @@ class Query:
                 parts.append(f"k{number} = ?")
                 values.append(int(self.fields[f"k{number}"]))
         if words := full_text(self.fields.get("q", "")):
-            condition, more = self._matching(words, at_once=at_once)
+            condition, condition_values = self._matching(words, at_once=at_once)
             parts.append(condition)
-            values += more
-        conditions, more = self._decided()
-        return " AND ".join([*parts, *conditions]), [*values, *more]
+            values += condition_values
+        conditions, condition_values = self._decided()
+        return " AND ".join([*parts, *conditions]), [*values, *condition_values]
 
     def order(self) -> str:
         """The order in SQL; that of the run where none is asked for."""
@@ -124,14 +124,14 @@ class Query:
         """The condition for a full-text search. Few results are listed; in many, SQLite looks row by row or at once."""
         first, last = self.index.rowids[self.kind]
         match = "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?"
-        asked = [words, first, last]
+        arguments = [words, first, last]
         if self._rowids is None:
-            rows = self.index.database.execute(f"{match} LIMIT ?", [*asked, COUNTED + 1])
+            rows = self.index.database.execute(f"{match} LIMIT ?", [*arguments, COUNTED + 1])
             self._rowids = [row[0] for row in rows]
         if len(self._rowids) <= COUNTED:
             return "rowid IN (SELECT value FROM json_each(?))", [str(self._rowids)]
         if at_once:
-            return f"+rowid IN ({match})", asked
+            return f"+rowid IN ({match})", arguments
         return "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = records.rowid)", [words]
 
     def _decided(self) -> tuple[list[str], list[Any]]:

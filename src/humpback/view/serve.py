@@ -74,10 +74,10 @@ def _pages(site: Site, index: Index) -> Iterator[tuple[str, str]]:
     shared = {"static": True, "annotator": "", "notice": "", "here": "", "number": None, "index": index}
     yield "index.html", site.render("overview.html", **shared, outputs=())
     for kind, total in index.counts().items():
-        query, shown = Query(index, "", {"kind": kind}), min(total, MOST)
-        for page in range(1, -(-shown // PAGE) + 1):
+        query, count = Query(index, "", {"kind": kind}), min(total, MOST)
+        for page in range(1, -(-count // PAGE) + 1):
             rows = query.page(page)
-            listed = {"query": query, "page": page, "rows": rows, "total": shown, "facets": {}}
+            listed = {"query": query, "page": page, "rows": rows, "total": count, "facets": {}}
             yield f"{kind}-{page}.html", site.render("list.html", **shared, **listed)
             for row in rows if kind != "document" else ():
                 values = {"story": story(index, kind, row["id"]), "mine": Opinion(), "others": {}, "queue": ()}

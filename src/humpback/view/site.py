@@ -84,8 +84,10 @@ class Site:
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page."""
         annotator = self.who(request)
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        text = self.render(template, annotator=annotator, notice=self.notices.pop(annotator, ""), here=here, **values)
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        text = self.render(
+            template, annotator=annotator, notice=self.notices.pop(annotator, ""), here=address, **values
+        )
         return HTMLResponse(text, status)
 
     def render(self, template: str, **values: Any) -> str:

@@ -57,7 +57,7 @@ def story(index: Index, kind: str, record_id: str) -> Story:
     is_candidate = row["kind"] == "candidate"
     siblings = "r.kind = 'candidate' AND r.id <> ? AND r.segment = ? LIMIT 20"
     pieces = _rows(index, "r.kind = 'segment' AND r.document = ?", row["document"]) if row["document"] else []
-    marked = next((place for place, piece in enumerate(pieces) if piece["id"] == row["segment"]), 0)
+    marked = next((position for position, piece in enumerate(pieces) if piece["id"] == row["segment"]), 0)
     first = max(0, min(marked - _PIECES // 2, len(pieces) - _PIECES))
     return Story(
         row, instruction, response, tuple(getattr(record, "title_path", ())),
@@ -65,13 +65,13 @@ def story(index: Index, kind: str, record_id: str) -> Story:
         _ratings(index, row) if is_candidate else [], _rewritten(index, row) if is_candidate else None,
         _rows(index, siblings, record_id, row["segment"]) if row["segment"] else [],
         _nearest(index, record_id, f"{instruction}\n{response}"),
-        _whole(index, pieces[first : first + _PIECES]), max(0, len(pieces) - _PIECES),
+        _with_whole_texts(index, pieces[first : first + _PIECES]), max(0, len(pieces) - _PIECES),
         index.database.execute("SELECT count(*) FROM records WHERE kind = 'dropped' AND source = ?", [row["source"]])
         .fetchone()[0] if pieces else 0,
     )  # fmt: skip
 
 
-def _whole(index: Index, pieces: list[sqlite3.Row]) -> list[tuple[sqlite3.Row, str]]:
+def _with_whole_texts(index: Index, pieces: list[sqlite3.Row]) -> list[tuple[sqlite3.Row, str]]:
     """Segments with their whole texts, shard by shard: those of a document mostly lie in one."""
     stage = index.run.stage(index.plan.segments)
     shards = {shard: stage.shard(shard, Segment) for shard in {piece["shard"] for piece in pieces} if stage.has(shard)}
@@ -107,7 +107,9 @@ def _record(index: Index, row: sqlite3.Row) -> Any:
 def _ratings(index: Index, row: sqlite3.Row) -> list[tuple[str, Rating, str]]:
     # Ratings stand in the order of their candidates.
     ratings = ((name, index.run.stage(name).record(row["shard"], row["place"], Rating)) for name in index.scores)
-    return [(name, it, finding(it)) for name, it in ratings if it is not None and it.id == row["id"]]
+    return [
+        (name, rating, finding(rating)) for name, rating in ratings if rating is not None and rating.id == row["id"]
+    ]
 
 
 def _rewritten(index: Index, row: sqlite3.Row) -> Rewritten | None:

@@ -54,15 +54,15 @@ def diff(before: str, after: str) -> Markup:
     parts: list[Markup] = []
     for change, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if change == "equal":
-            parts.append(escape(_joined(old[a:b])))
+            parts.append(escape(_visible_text(old[a:b])))
             continue
         for tag, pieces in (("del", old[a:b]), ("ins", new[c:d])):
             if pieces:
-                parts.append(Markup("<{tag}>{text}</{tag}>").format(tag=Markup(tag), text=_joined(pieces)))  # noqa: S704
+                parts.append(Markup("<{tag}>{text}</{tag}>").format(tag=Markup(tag), text=_visible_text(pieces)))  # noqa: S704
     return Markup("").join(parts)
 
 
-def _joined(pieces: Sequence[str]) -> str:
+def _visible_text(pieces: Sequence[str]) -> str:
     return visible("".join(pieces))
 
 

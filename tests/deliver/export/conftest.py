@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from humpback.deliver.export import CardFacts, Licence
+from humpback.deliver.export import CardFacts
 from humpback.deliver.facts import Difference, LossSummary, ReasonCount, StageFacts
+from humpback.models import Licence
 from humpback.records import Curated, Pair, Rating
 
 ODD = (
@@ -70,9 +71,7 @@ def facts() -> CardFacts:
         version="0.1.0",
         base_model="package:gemma3-270m",
         base_identity="3f6e0a77",
-        base_licence=Licence(
-            "Gemma Terms of Use", "Gemma is provided under its terms.", "https://ai.google.dev/gemma/terms"
-        ),
+        base_licence=Licence("Gemma Terms of Use", "Gemma is provided under its terms."),
         scorer="rating",
         selection="a score of 4.5 or more",
         iterations=2,

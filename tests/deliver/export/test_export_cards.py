@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from humpback.deliver.export import LAYOUTS, CardFacts, Licence, data_card, model_card
+from humpback.deliver.export import LAYOUTS, CardFacts, data_card, model_card
 from humpback.deliver.export.cards import code, line, quote
+from humpback.models import Licence
 
 
 def front(card: str) -> dict:
@@ -49,7 +50,7 @@ def test_a_card_of_few_facts_has_no_empty_tables(facts: CardFacts, card) -> None
     text = card(
         replace(
             facts,
-            base_licence=Licence(""),
+            base_licence=Licence(),
             stages=(),
             losses=(),
             settings={},

@@ -73,9 +73,9 @@ def decode_body(response: Response, most: int) -> bytes:
     codings = [coding.strip() for coding in codings if coding.strip() in _DECODERS]
     if len(codings) > _MAX_CODINGS:
         raise Unusable("damaged body", f"encoded {len(codings)} times")
-    for coding in reversed(codings):
+    for coding in reversed(codings):  # they stand in the order in which they were applied
         body = _DECODERS[coding](body, most)
-    if body.startswith(_GZIP):
+    if body.startswith(_GZIP):  # packed, and no header says so
         body = _gunzip(body, most)
     if len(body) > most:
         raise _too_long(most)

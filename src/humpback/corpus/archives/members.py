@@ -167,7 +167,7 @@ class Members:
                 yield offset
             if len(block) < _BLOCK:
                 return
-            begin += len(block) - 3
+            begin += len(block) - 3  # a signature of four bytes may lie across two blocks
 
     def _unpacker(self) -> _Unpacker:
         if self._zstd:
@@ -185,7 +185,7 @@ def _dictionary(stored: Stored) -> ZstdDict | None:
         return None
     data = bytes(stored.view(8, size))
     with suppress(ZstdError, ValueError):
-        if data.startswith(b"\x28\xb5\x2f\xfd"):
+        if data.startswith(b"\x28\xb5\x2f\xfd"):  # a dictionary may be packed itself
             data = ZstdDecompressor().decompress(data, _MAX_DICTIONARY)
         return ZstdDict(data)
     return None

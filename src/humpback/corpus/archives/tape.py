@@ -153,7 +153,7 @@ class PlainTape(Tape):
         """Moves forward to a position. False if the content ends before it."""
         if position > self._read:
             self._rewind(position)
-            return bool(self._stored.view(position - 1, 1))
+            return bool(self._stored.view(position - 1, 1))  # the end of the file is a position too
         return super().skip_to(position)
 
     def _piece(self, size: int) -> bytes:

@@ -106,7 +106,7 @@ def _labels(archive: Archive, contents: tuple[str, ...]) -> Iterator[tuple[str, 
         for link in _named(root, "a"):
             label = " ".join("".join(link.itertext()).split())
             labels.append((resolved(name, link.get("href", "")), label))
-    yield from reversed(labels[:_MOST_LABELS])
+    yield from reversed(labels[:_MOST_LABELS])  # in a mapping the first label of a page is to stay
 
 
 def _is_locked(archive: Archive) -> bool:

@@ -68,7 +68,7 @@ def pdf_markdown(pages: Sequence[Sequence[Line]], outline: Sequence[Entry] = ())
     words = Counter(word.lower() for page in body_pages for line in page for word in re.findall(r"[\w-]+", line.text))
     parts: list[str] = []
     for block in _blocks(body_pages, _Headers(body_pages, outline)):
-        text = _written(block, words)
+        text = _block_text(block, words)
         if parts and text.startswith("- ") and parts[-1].rpartition("\n\n")[2].startswith("- "):
             parts[-1] += f"\n{text}"
         elif text:
@@ -197,6 +197,7 @@ class _Edges:
     def __init__(self, page: Sequence[Line]) -> None:
         left = min((line.left for line in page), default=0.0)
         rights = sorted(line.right for line in page if not line.mono)
+        # Not the furthest: a table or a figure may reach into the margin.
         right = rights[len(rights) * 95 // 100] if rights else 0.0
         middle = (left + right) / 2
         first = [line for line in page if line.right <= middle]
@@ -244,7 +245,7 @@ def _join(
     return None if indented and ended else " "
 
 
-def _written(block: _Block, words: Counter[str]) -> str:
+def _block_text(block: _Block, words: Counter[str]) -> str:
     if block.code and len(block.lines) == 1 and len(block.lines[0].text) < _SHORT_CODE:
         return f"`{block.lines[0].text}`"
     if block.code:

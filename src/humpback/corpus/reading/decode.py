@@ -62,7 +62,7 @@ def decode(data: bytes, *, html: bool = False, lenient: bool = False, declared: 
     for mark, charset in _MARKS:
         if data.startswith(mark):
             return _first(data[len(mark) :], iter([charset]), f"cannot be decoded as {charset}")
-    outside = _known(declared)
+    outside = _codec_of(declared)
     if outside in _WIDE and b"\x00" not in data:
         outside = ""
     try:
@@ -81,7 +81,7 @@ def _candidates(data: bytes, html: bool, outside: str) -> Iterator[str]:
         yield "utf-8"
     yield outside
     yield _inside(data) if html else ""
-    yield _known(detect_encoding(data) or "")
+    yield _codec_of(detect_encoding(data) or "")
 
 
 def _first(data: bytes, charsets: Iterator[str], otherwise: str) -> str:
@@ -110,11 +110,11 @@ def _is_damaged_utf8(data: bytes) -> bool:
 def _inside(data: bytes) -> str:
     """The charset that a page declares itself; not UTF-16, in which this declaration could not have been found."""
     match = _META.search(data[:_DECLARED])
-    charset = _known((match.group(1) or match.group(2)).decode("ascii")) if match else ""
+    charset = _codec_of((match.group(1) or match.group(2)).decode("ascii")) if match else ""
     return "" if charset in _WIDE else charset
 
 
-def _known(name: str) -> str:
+def _codec_of(name: str) -> str:
     """The codec that a charset's name means, or nothing."""
     charset = map_encoding_to_html5(name.strip(" '\""), fallback_utf8=False) if name else None
     return _WIDER.get(charset, charset) if charset else ""

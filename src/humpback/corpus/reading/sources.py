@@ -57,14 +57,14 @@ def list_files(settings: CorpusSettings, *, required: bool = True) -> list[Sourc
         for file in survey(entry, selection, required=required):
             key = _key(file)
             # Of a file and a link to it the file counts; of a file that two entries name the one that reads it.
-            known = files.get(key)
-            if known is None or _replaces(file, known):
+            listed = files.get(key)
+            if listed is None or _replaces(file, listed):
                 files[key] = file
     sources = _distinct([file for file in files.values() if not file.passed_over])
     if required and not sources:
         raise InputError("corpus.exclude leaves out every document", "take a pattern out of it")
-    others = [file for file in files.values() if file.passed_over]
-    return [file for group in (sources, others) for file in sorted(group, key=lambda file: (file.name, file.path))]
+    passed_over = [file for file in files.values() if file.passed_over]
+    return [file for group in (sources, passed_over) for file in sorted(group, key=lambda file: (file.name, file.path))]
 
 
 def _replaces(file: SourceFile, earlier: SourceFile) -> bool:

@@ -5,23 +5,9 @@ as Parquet and JSONL that `datasets.load_dataset` and TRL read as they are; mode
 no path of a run but the folders it is given.
 """
 
-from humpback.deliver.export.cards import (
-    CardFacts,
-    Licence,
-    data_card,
-    model_card,
-)
+from humpback.deliver.export.cards import CardFacts, data_card, model_card
 from humpback.deliver.export.data import export_data
-from humpback.deliver.export.layouts import LAYOUTS, Layout
+from humpback.deliver.export.layouts import LAYOUTS
 from humpback.deliver.export.model import export_model
 
-__all__ = [
-    "LAYOUTS",
-    "CardFacts",
-    "Layout",
-    "Licence",
-    "data_card",
-    "export_data",
-    "export_model",
-    "model_card",
-]
+__all__ = ["LAYOUTS", "CardFacts", "data_card", "export_data", "export_model", "model_card"]

@@ -13,19 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from humpback.deliver.export.layouts import LAYOUTS
 from humpback.deliver.facts import LossSummary, StageFacts
+from humpback.models import Licence
 
 _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-
-
-@dataclass(frozen=True, slots=True)
-class Licence:
-    """The licence of the base model."""
-
-    name: str
-    """As its owner calls it; empty where it is not known."""
-    notice: str = ""
-    """What it asks to be shown, or its text."""
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +115,6 @@ def model_card(facts: CardFacts) -> str:
     }
     if facts.base_licence.name:
         front["license_name"] = facts.base_licence.name
-    if facts.base_licence.url:
-        front["license_link"] = facts.base_licence.url
     if facts.base_hub_id:
         front["base_model"] = facts.base_hub_id
     if facts.languages:

@@ -35,7 +35,7 @@ def export_data(
     rows: Iterable[Curated],
     seed_pairs: Iterable[Pair],
     ratings: Callable[[str], Sequence[Rating]],
-    out: Path,
+    dataset_folder: Path,
     card: str,
     heldout: Iterable[Pair] = (),
     rejected: Callable[[Curated], Sequence[str]] | None = None,
@@ -48,7 +48,7 @@ def export_data(
         rows: The curated set.
         seed_pairs: The seed pairs that were trained on; they go into the layout 'training' alone, before the others.
         ratings: Gives the ratings of a row by its id, the earliest iteration first.
-        out: The data set's folder, which is made or replaced as a whole.
+        dataset_folder: The data set's folder, which is made or replaced as a whole.
         card: Its README.md, from `data_card`.
         heldout: The seed pairs that no model was trained on: `validation.parquet` and `validation.jsonl`, where any.
         rejected: The other instructions of a row's passage, which were not kept: they make the folder 'preference'.
@@ -58,7 +58,7 @@ def export_data(
         StoreError: The folder cannot be written.
     """
     curated = 0
-    with whole_folder(out) as folder:
+    with whole_folder(dataset_folder) as folder:
         with ExitStack() as stack:
             writers = [stack.enter_context(_LayoutWriter(folder, layout)) for layout in LAYOUTS]
             training = [writer for writer in writers if writer.layout.with_seed]
@@ -70,8 +70,8 @@ def export_data(
                 _write(writers, row, beside)
                 if rejected and preferences:
                     passage = row.original if isinstance(row, Rewritten) else row.response
-                    for other in rejected(row):
-                        preferences.add({**preference(passage, row.instruction, other), **beside})
+                    for rejected_instruction in rejected(row):
+                        preferences.add({**preference(passage, row.instruction, rejected_instruction), **beside})
                 curated += 1
         if not curated:
             raise StageError("there are no curated pairs to export", "lower the threshold of curation or add documents")

@@ -33,12 +33,12 @@ FILES = (
 """What belongs to a model. Checkpoints, optimiser states, logs, pickles and code stay behind."""
 
 
-def export_model(source: Path, out: Path, card: str, *, link: bool = False) -> tuple[str, ...]:
+def export_model(source: Path, model_folder: Path, card: str, *, link: bool = False) -> tuple[str, ...]:
     """Copies a model folder in the Hugging Face layout and writes its card.
 
     Args:
         source: The model folder.
-        out: The folder to make; one that exists is replaced as a whole.
+        model_folder: The folder to make; one that exists is replaced as a whole.
         card: Its README.md, from `model_card`.
         link: Share the weight files with the source where the file system can, which takes no space. A program that
             later writes into those files changes both folders.
@@ -53,7 +53,7 @@ def export_model(source: Path, out: Path, card: str, *, link: bool = False) -> t
     names = _names(source)
     if "config.json" not in names or not any(name.endswith(".safetensors") for name in names):
         raise ModelError(f"{source} holds no model", "finish the training before exporting")
-    with whole_folder(out) as folder:
+    with whole_folder(model_folder) as folder:
         for name in names:
             _put(source / name, folder / name, link and name.endswith(".safetensors"))
         (folder / "README.md").write_text(card, encoding="utf-8")

@@ -14,10 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from humpback.deliver.facts import Difference, LossSummary
 from humpback.deliver.report import charts
-from humpback.deliver.report.cascade import cascade_sentence
-from humpback.deliver.report.choosing import direction_sentence
 from humpback.deliver.report.data import Movement, RatingSummary, ReportData, Sample
 from humpback.deliver.report.funnel import funnel
+from humpback.deliver.report.sentences import cascade_sentence, direction_sentence
 from humpback.deliver.report.verdict import direction_of_change, signed, verdict
 from humpback.reasons import in_words
 from humpback.records import RatingState

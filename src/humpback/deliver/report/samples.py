@@ -13,16 +13,15 @@ from humpback.records import Candidate, Curated, Dropped, Rating, Rewritten, rec
 Row = TypeVar("Row")
 
 
-def choose(rows: Iterable[Row], size: int, *, key: Callable[[Row], str], seed: int = 0) -> tuple[Row, ...]:
+def choose(rows: Iterable[Row], size: int, *, key: Callable[[Row], str]) -> tuple[Row, ...]:
     """A random sample that does not depend on the order of the rows, holding only `size` of them.
 
     Args:
         rows: Any number of records.
         size: How many to take; all where there are fewer.
         key: The id of a record.
-        seed: Another seed gives another sample.
     """
-    return tuple(heapq.nsmallest(size, rows, key=lambda row: record_rng_seed(seed, "report", key(row))))
+    return tuple(heapq.nsmallest(size, rows, key=lambda row: record_rng_seed(0, "report", key(row))))
 
 
 def from_curated(row: Curated, stage: str) -> Sample:

@@ -162,7 +162,8 @@ def movement(
     _, indices_a, indices_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
     before, after = scores_a[indices_a], scores_b[indices_b]
     edges = movement_edges(before, after)
-    table = np.histogram2d(_inside(before, edges), _inside(after, edges), bins=[edges, edges])[0]
+    x, y = (np.clip(scores, edges[0], edges[-1]) for scores in (before, after))
+    table = np.histogram2d(x, y, bins=[edges, edges])[0]
     ids_a, ids_b = _keys(kept_first), _keys(kept_second)
     return Movement(
         first=iterations[0],
@@ -194,10 +195,6 @@ def movement_edges(before: FloatArray, after: FloatArray) -> FloatArray:
 def count_sources(sources: Iterable[str]) -> int:
     """How many different documents records come from; those of one document may stand in several places."""
     return len(_keys(source for source, _ in groupby(sources)))
-
-
-def _inside(values: FloatArray, edges: FloatArray) -> FloatArray:
-    return np.clip(values, edges[0], edges[-1])
 
 
 def _scores(ratings: Iterable[Rating]) -> tuple[npt.NDArray[np.uint64], FloatArray]:

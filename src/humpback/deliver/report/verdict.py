@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from humpback.deliver.facts import Difference, LossSummary
-from humpback.deliver.report.choosing import direction_warning
 from humpback.deliver.report.data import RatingSummary, ReportData, Unfinished
+from humpback.deliver.report.sentences import direction_warning
 from humpback.statistics.figures import shown
 
 Tone = Literal["good", "neutral", "bad"]
@@ -83,7 +83,7 @@ def _unfinished(data: ReportData, state: Unfinished, warnings: tuple[str, ...]) 
     if later:
         counts += f"After it: {', '.join(later)}. "
     so_far = [
-        f"{count:,} {what}" for count, what in ((data.segments, "segments"), (data.candidates, "candidates")) if count
+        f"{count:,} {noun}" for count, noun in ((data.segments, "segments"), (data.candidates, "candidates")) if count
     ]
     so_far += [f"{item.kept:,} pairs kept by iteration {item.iteration}" for item in data.ratings]
     losses = f"So far: {', '.join(so_far)}. " if so_far else ""

@@ -12,12 +12,11 @@ may be anywhere that fsspec reaches.
 """
 
 from humpback.runs.store.files import local_copy, local_output, path_of, read_json, remove, write_json, write_text
-from humpback.runs.store.folder import MAX_ROWS, MAX_WINDOWS, StageFolder, first_place, shard_of
+from humpback.runs.store.folder import MAX_ROWS, StageFolder, first_place, shard_of
 from humpback.runs.store.run import Run
 
 __all__ = [
     "MAX_ROWS",
-    "MAX_WINDOWS",
     "Run",
     "StageFolder",
     "first_place",

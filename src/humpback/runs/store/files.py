@@ -135,9 +135,9 @@ def file_sizes(folder: Path) -> dict[str, int]:
     """The size of each file in a folder and those under it, by its path there; empty where there is no folder."""
     if is_remote(folder):
         remote = cast(Any, folder)
-        found = remote.fs.find(remote.path, detail=True) if folder.exists() else {}
+        listing = remote.fs.find(remote.path, detail=True) if folder.exists() else {}
         prefix = len(remote.fs._strip_protocol(remote.path).rstrip("/")) + 1
-        return {name[prefix:]: int(facts["size"]) for name, facts in found.items()}
+        return {name[prefix:]: int(facts["size"]) for name, facts in listing.items()}
     sizes = {}
     for path in folder.rglob("*") if folder.exists() else ():
         with suppress(FileNotFoundError):  # a file of a run at work may go while it is looked at

@@ -266,11 +266,11 @@ class StageFolder:
         """
         return self._records(self._part(index).name, kind)
 
-    def record(self, index: int, place: int, kind: type[Record]) -> Record | None:
+    def record(self, index: int, position: int, kind: type[Record]) -> Record | None:
         """The record at a place of a shard, both counted from 0; None where it is not there."""
         if not self.has(index):
             return None
-        return next(records_of(self._table(self._part(index).name).slice(place, 1), kind), None)
+        return next(records_of(self._table(self._part(index).name).slice(position, 1), kind), None)
 
     def records(self, kind: type[Record]) -> Iterator[Record]:
         """All records, shard by shard."""
@@ -426,9 +426,9 @@ class StageFolder:
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise self._damaged(f"{name} is damaged ({' '.join(str(error).split())})") from None
 
-    def _damaged(self, what: str) -> StoreError:
+    def _damaged(self, fault: str) -> StoreError:
         hint = "throw the unfinished work away with --force" if self.path.parents[1].name.startswith(".") else ""
-        return StoreError(f"{self.name}: {what}", hint or f"run again with --redo {self.name}")
+        return StoreError(f"{self.name}: {fault}", hint or f"run again with --redo {self.name}")
 
 
 def _counts(outcome: Outcome[Any], kind: type, seconds: float) -> Counts:

@@ -227,10 +227,10 @@ class Run:
             StoreError: Another run holds it, it holds something else than a run, or it cannot be written.
         """
         self._refuse_others()
-        own = json.dumps({"process": os.getpid(), "machine": socket.gethostname()})
+        note = json.dumps({"process": os.getpid(), "machine": socket.gethostname()})
         if is_remote(self.path):
             (self.path / "stages").mkdir(parents=True, exist_ok=True)
-            write_text(self._lock_path, own)
+            write_text(self._lock_path, note)
             try:
                 yield
             finally:
@@ -251,7 +251,7 @@ class Run:
                     "wait for it, or choose another run folder",
                 ) from None
             file.truncate(0)
-            file.write(own)
+            file.write(note)
             file.flush()
             yield
 
@@ -262,14 +262,14 @@ class Run:
         """
         if not self._lock_path.exists():
             return None
-        named = self._named_holder()
+        holder = self._named_holder()
         if is_remote(self.path):
-            return None if named.machine == socket.gethostname() and not psutil.pid_exists(named.process) else named
+            return None if holder.machine == socket.gethostname() and not psutil.pid_exists(holder.process) else holder
         with self._lock_path.open(encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return named
+                return holder
         return None
 
     def _saved_stages(self) -> dict[str, Any]:

@@ -81,10 +81,10 @@ def seal_of(path: Path, *, anew: bool = False) -> str:
     return f"{path.stat().st_size} {file_digest(path, anew=anew)}"
 
 
-def folder_seals(folder: Path, *, anew: bool = False) -> dict[str, str]:
+def folder_seals(folder: Path) -> dict[str, str]:
     """The seal of each file of a folder on this machine, by its path there."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): seal_of(path, anew=anew) for path in files}
+    return {path.relative_to(folder).as_posix(): seal_of(path) for path in files}
 
 
 def size_in(seal: str) -> int:

@@ -57,7 +57,7 @@ class RayWorkers:
         """Runs every task; several actors wait for a server at a time anyway."""
         pool = self._pool_for(model)
         pool.set_job(cloudpickle.dumps(job))
-        pending = list(reversed(tasks))
+        pending = list(reversed(tasks))  # the next one is taken from the end
         running: dict[Any, tuple[int, int]] = {}
         deaths = 0
         try:
@@ -74,6 +74,7 @@ class RayWorkers:
                         yield task
                         continue
                     pending.append(task)
+                    # All tasks that were queued at an actor fail when it dies: it is replaced once.
                     if pool.remove(number):
                         deaths += 1
                         self._give_up_at(deaths, task)
