@@ -7,7 +7,7 @@ import pytest
 from humpback.config import CorpusSettings
 from humpback.corpus.cut import cut, cut_in_shards
 from humpback.records import Document, Dropped, content_id
-from tests.corpus_fixtures import TOPICS, paragraph
+from tests.corpus_fixtures import paragraph
 
 
 def handbook(number: int, sections: int) -> Document:
