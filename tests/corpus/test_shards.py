@@ -12,9 +12,8 @@ from tests.corpus_fixtures import paragraph
 
 def handbook(number: int, sections: int) -> Document:
     """A document of so many sections, each of which becomes a segment."""
-    parts = [
-        f"## Item {TOPICS[n % len(TOPICS)]} {number} {n}\n\n{paragraph(f'{number} {n}', 9)}" for n in range(sections)
-    ]
+    names = [f"{number} {section}" for section in range(sections)]
+    parts = [f"## All about {name}\n\n{paragraph(name, 9)}" for name in names]
     return Document(content_id("book", str(number)), f"book-{number}.md", "markdown", "", "\n\n".join(parts))
 
 
