@@ -95,12 +95,13 @@ def _show_panels(tree: Tree, sums: Sums) -> None:
 
     It is one of several of a kind, of which another one is seen, or each of which has its title before it.
     """
-    hidden = [index for index, says in enumerate(tree.says) if says & _OUT_OF_SIGHT and sums.paragraphs[index] >= RUN]
+    texts = [index for index, paragraphs in enumerate(sums.paragraphs) if paragraphs >= RUN]
+    hidden = [index for index in texts if tree.says[index] & _OUT_OF_SIGHT]
     kinds = {kind: [0, 0] for index in hidden if (kind := kind_of(tree.elements[index]))}
     if not kinds:
         return
-    for index, element in enumerate(tree.elements):
-        if tree.tags[index] in PANELS and sums.paragraphs[index] >= RUN and (kind := kind_of(element)) in kinds:
+    for index in texts:
+        if tree.tags[index] in PANELS and (kind := kind_of(tree.elements[index])) in kinds:
             kinds[kind][bool(tree.says[index] & _OUT_OF_SIGHT)] += 1
     for index in hidden:
         element = tree.elements[index]

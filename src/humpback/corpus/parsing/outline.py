@@ -14,8 +14,8 @@ from lxml import etree
 from humpback.corpus.parsing.boilerplate import FRAMES, HEADERS, LONGEST, NEVER, TELLING, attribute_says, names_say
 from humpback.corpus.parsing.sections import words
 
-REMOVED = "removed"
-"""The tag of a removed element. The text behind the element stays."""
+REMOVED = "REMOVED"
+"""The tag of a removed element, which no page can have: libxml2 writes tags in lower case. The text behind it stays."""
 PARAGRAPHS = words("p pre blockquote li td dd")
 RUN = 60
 """Text that stands directly in an element counts as a paragraph from this many characters on."""
@@ -30,6 +30,24 @@ _OPENING = 200
 """Characters of the text of an element that are looked at to tell whether it begins with text."""
 
 
+class Meanings(dict[int, int]):
+    """What the attributes of each element say, as bits of `Says`: read when asked for, since half of them never are."""
+
+    def __init__(self, elements: list[etree._Element], tags: list[str]) -> None:
+        super().__init__()
+        self._elements, self._tags = elements, tags
+
+    def __missing__(self, index: int) -> int:
+        meaning = 0
+        for name, value in () if self._tags[index] in _BARE else self._elements[index].items():
+            if name == "class" or name == "id":
+                meaning |= names_say(value[:LONGEST])
+            elif name in TELLING:
+                meaning |= attribute_says(name, value)
+        self[index] = meaning
+        return meaning
+
+
 @dataclass(slots=True)
 class Tree:
     """The elements of a page in reading order. The descendants of an element follow it."""
@@ -37,7 +55,7 @@ class Tree:
     elements: list[etree._Element]
     tags: list[str]
     parents: list[int]
-    says: list[int]
+    says: Meanings
     direct: list[int]
     """Characters directly in the element."""
     ends: list[int]
@@ -64,54 +82,57 @@ def lay_out(root: etree._Element) -> Tree:
     Some anchors are ordinary text and count as `span`: without a target, with an address as text, and in code, where
     they link the names of functions.
     """
-    _empty(root)
-    elements: list[etree._Element] = []
-    tags: list[str] = []
-    parents, says, direct, ends, above = list[int](), list[int](), list[int](), list[int](), list[int]()
-    for element in root.iter():
+    emptied = _empty(root)
+    elements = [element for element in root.iter() if element.tag != REMOVED]
+    tags = [element.tag for element in elements]
+    size = len(elements)
+    parents, direct, ends = [-1] * size, [0] * size, [size] * size
+    opened, parent = None, -1
+    """The element whose descendants are passed, and its place."""
+    for index, element in enumerate(elements):
         around = element.getparent()
-        while above and elements[above[-1]] is not around:
-            ends[above.pop()] = len(elements)
-        tag, text, meaning, is_link = element.tag, element.tail, 0, False
-        parent = above[-1] if above else -1
-        if text and above:
+        while opened is not around:
+            ends[parent] = index
+            parent = parents[parent]
+            opened = elements[parent] if parent >= 0 else None
+        parents[index] = parent
+        if (text := element.tail) and parent >= 0:
             direct[parent] += len(text.strip())
-        if tag == REMOVED:
-            continue
-        # Every element comes by here, so what is asked of its attributes is written out.
-        for name, value in () if tag in _BARE else element.items():
-            if name == "class" or name == "id":
-                meaning |= names_say(value[:LONGEST])
-            elif name == "href":
-                is_link = True
-            elif name in TELLING:
-                meaning |= attribute_says(name, value)
-        text = element.text
-        if tag == "a" and not (is_link and _leads(text, tags[parent] if above else "")):
-            tag = "span"
-        above.append(len(elements))
-        elements.append(element)
-        tags.append(tag)
-        parents.append(parent)
-        says.append(meaning)
-        direct.append(len(text.strip()) if text else 0)
-        ends.append(0)
-    for index in above:
-        ends[index] = len(elements)
-    return Tree(elements, tags, parents, says, direct, ends, bytearray(len(elements)))
+        if text := element.text:
+            direct[index] += len(text.strip())
+        if tags[index] == "a" and not _leads(element, text, tags[parent]):
+            tags[index] = "span"
+        opened, parent = element, index
+    _count_behind(emptied, elements, direct)
+    return Tree(elements, tags, parents, Meanings(elements, tags), direct, ends, bytearray(size))
 
 
-def _empty(root: etree._Element) -> None:
-    """Empties what never holds content, and frames without a text."""
+def _empty(root: etree._Element) -> list[etree._Element]:
+    """Empties what never holds content, and frames without a text. Returns these frames."""
     etree.strip_elements(root, *NEVER, with_tail=False)
-    for frame in [*root.iter(*FRAMES)]:
-        if next(frame.iter("p", "main", "article"), None) is None:
-            take_out(frame)
+    frames = [frame for frame in root.iter(*FRAMES) if next(frame.iter("p", "main", "article"), None) is None]
+    for frame in frames:
+        take_out(frame)
+    return frames
 
 
-def _leads(text: str | None, around: str) -> bool:
+def _count_behind(emptied: list[etree._Element], elements: list[etree._Element], direct: list[int]) -> None:
+    """Counts the text behind emptied elements, which stands in the elements around them."""
+    followed = [element for element in emptied if (element.tail or "").strip()]
+    places = {element: index for index, element in enumerate(elements)} if followed else {}
+    for element in followed:
+        parent = places.get(element.getparent())
+        if parent is not None:  # else it stood in an element that was emptied too
+            direct[parent] += len(element.tail.strip())
+
+
+def _leads(anchor: etree._Element, text: str | None, around: str) -> bool:
     """Whether an anchor with this text, in an element with this tag, is a link that a reader would follow."""
-    return around not in _CODE and not (text and text.lstrip().startswith(_ADDRESSES))
+    return (
+        around not in _CODE
+        and not (text and text.lstrip().startswith(_ADDRESSES))
+        and anchor.get("href") is not None
+    )
 
 
 def take_out(element: etree._Element) -> None:
