@@ -30,24 +30,6 @@ _OPENING = 200
 """Characters of the text of an element that are looked at to tell whether it begins with text."""
 
 
-class Meanings(dict[int, int]):
-    """What the attributes of each element say, as bits of `Says`: read when asked for, since half of them never are."""
-
-    def __init__(self, elements: list[etree._Element], tags: list[str]) -> None:
-        super().__init__()
-        self._elements, self._tags = elements, tags
-
-    def __missing__(self, index: int) -> int:
-        meaning = 0
-        for name, value in () if self._tags[index] in _BARE else self._elements[index].items():
-            if name == "class" or name == "id":
-                meaning |= names_say(value[:LONGEST])
-            elif name in TELLING:
-                meaning |= attribute_says(name, value)
-        self[index] = meaning
-        return meaning
-
-
 @dataclass(slots=True)
 class Tree:
     """The elements of a page in reading order. The descendants of an element follow it."""
@@ -55,7 +37,8 @@ class Tree:
     elements: list[etree._Element]
     tags: list[str]
     parents: list[int]
-    says: Meanings
+    says: list[int | None]
+    """What the attributes of each element say. `meaning` reads them, since half of them are never asked for."""
     direct: list[int]
     """Characters directly in the element."""
     ends: list[int]
@@ -63,6 +46,19 @@ class Tree:
     removed: bytearray
     before: list[int] = field(default_factory=list)
     """Characters in front of each element on the page, counted when `text_before` is asked first."""
+
+    def meaning(self, index: int) -> int:
+        """What the attributes of an element say, as bits of `Says`."""
+        meaning = self.says[index]
+        if meaning is None:
+            meaning = 0
+            for name, value in () if self.tags[index] in _BARE else self.elements[index].items():
+                if name == "class" or name == "id":
+                    meaning |= names_say(value[:LONGEST])
+                elif name in TELLING:
+                    meaning |= attribute_says(name, value)
+            self.says[index] = meaning
+        return meaning
 
 
 @dataclass(slots=True)
@@ -104,7 +100,7 @@ def lay_out(root: etree._Element) -> Tree:
             tags[index] = "span"
         opened, parent = element, index
     _count_behind(emptied, elements, direct)
-    return Tree(elements, tags, parents, Meanings(elements, tags), direct, ends, bytearray(size))
+    return Tree(elements, tags, parents, [None] * size, direct, ends, bytearray(size))
 
 
 def _empty(root: etree._Element) -> list[etree._Element]:
@@ -133,6 +129,12 @@ def _leads(anchor: etree._Element, text: str | None, around: str) -> bool:
         and not (text and text.lstrip().startswith(_ADDRESSES))
         and anchor.get("href") is not None
     )
+
+
+def text_of(element: etree._Element) -> str:
+    """The text of an element and all below it: what `itertext` joins, in a fifth of the time."""
+    text: str = etree.tostring(element, method="text", encoding="unicode", with_tail=False)
+    return text
 
 
 def take_out(element: etree._Element) -> None:
@@ -191,4 +193,4 @@ def text_before(tree: Tree, index: int) -> bool:
 
 def ends_sentence(element: etree._Element) -> bool:
     """Whether the text of an element ends with the end of a sentence."""
-    return "".join(element.itertext()).rstrip().endswith((".", "!", "?", "…", '."', ".”"))
+    return text_of(element).rstrip().endswith((".", "!", "?", "…", '."', ".”"))
