@@ -164,7 +164,6 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
 
 def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
     tag, says, text = tree.tags[index], tree.meaning(index), sums.text[index]
-    part = max(text / max(1, sums.text[0]), sums.paragraphs[index] / max(1, sums.paragraphs[0]))
     if says & away & Says.HIDDEN:
         return True
     if tag in _SAFE:
@@ -183,6 +182,7 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
         return bool(away & Says.FURNITURE and says & (Says.MARK | Says.CAPTION))
+    part = max(text / max(1, sums.text[0]), sums.paragraphs[index] / max(1, sums.paragraphs[0]))
     if tag in ("form", "figcaption"):
         return part <= _MOST
     reasons = says & away & ~Says.HIDDEN

@@ -92,10 +92,10 @@ def lay_out(root: etree._Element) -> Tree:
             parent = parents[parent]
             opened = elements[parent] if parent >= 0 else None
         parents[index] = parent
-        if (text := element.tail) and parent >= 0:
-            direct[parent] += len(text.strip())
-        if text := element.text:
-            direct[index] += len(text.strip())
+        if (text := element.tail) and (text := text.strip()):
+            direct[parent] += len(text)
+        if (text := element.text) and (text := text.strip()):
+            direct[index] += len(text)
         if tags[index] == "a" and not _leads(element, text, tags[parent]):
             tags[index] = "span"
         opened, parent = element, index
@@ -126,7 +126,7 @@ def _leads(anchor: etree._Element, text: str | None, around: str) -> bool:
     """Whether an anchor with this text, in an element with this tag, is a link that a reader would follow."""
     return (
         around not in _CODE
-        and not (text and text.lstrip().startswith(_ADDRESSES))
+        and not (text and text.startswith(_ADDRESSES))
         and anchor.get("href") is not None
     )
 
