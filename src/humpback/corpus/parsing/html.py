@@ -158,9 +158,9 @@ def _title(root: etree._Element) -> str:
                 headers.append(_line(text_of(element)).rstrip(_ANCHORS))
         elif element.tag == "title":
             title = title or _line(element.text or "")
-        elif (said := element.get("property")) == "og:title":
+        elif (field := element.get("property")) == "og:title":
             title = _line(element.get("content", "")) or title
-        elif said == "og:site_name":
+        elif field == "og:site_name":
             site = _line(element.get("content", ""))
     parts = [header for header in headers if header and header != site and _is_part(header, title, site)]
     return max(parts, key=len, default=title)

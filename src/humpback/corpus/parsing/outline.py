@@ -84,7 +84,7 @@ def lay_out(root: etree._Element) -> Tree:
     size = len(elements)
     parents, direct, ends = [-1] * size, [0] * size, [size] * size
     opened, parent = None, -1
-    """The element whose descendants are passed, and its place."""
+    """The element whose descendants are passed, and its place. The root has nothing around or behind it."""
     for index, element in enumerate(elements):
         around = element.getparent()
         while opened is not around:
@@ -124,11 +124,7 @@ def _count_behind(emptied: list[etree._Element], elements: list[etree._Element],
 
 def _leads(anchor: etree._Element, text: str | None, around: str) -> bool:
     """Whether an anchor with this text, in an element with this tag, is a link that a reader would follow."""
-    return (
-        around not in _CODE
-        and not (text and text.startswith(_ADDRESSES))
-        and anchor.get("href") is not None
-    )
+    return around not in _CODE and not (text and text.startswith(_ADDRESSES)) and anchor.get("href") is not None
 
 
 def text_of(element: etree._Element) -> str:
