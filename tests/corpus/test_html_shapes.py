@@ -140,3 +140,15 @@ def test_a_page_that_shows_its_text_is_not_searched_for_more():
 @pytest.mark.parametrize("data", ["{", "[" * 100_000, '{"articleBody": 3}', "null"])
 def test_data_that_is_no_article_does_no_harm(data: str):
     assert text_of(f"<p>{TIDES[0]}</p><script type='application/ld+json'>{data}articleBody</script>") == TIDES[0]
+
+
+def test_text_behind_a_menu_counts_as_that_of_the_element_around_both():
+    text = " ".join(BREAD)
+    assert text in text_of(f"<div><nav><a href='/'>GONE</a></nav>{text}</div><div><p>{TIDES[0]}</p></div>")
+
+
+@pytest.mark.parametrize("tag", ["removed", "REMOVED"])
+def test_no_element_of_a_page_passes_for_one_that_was_removed(tag: str):
+    kept = text_of(f"<{tag} class=x><div>{MAIN}<{tag}>more</{tag}></div></{tag}><footer>GONE</footer>")
+    assert all(text in kept for text in [*TEXTS, "more"])
+    assert "GONE" not in kept

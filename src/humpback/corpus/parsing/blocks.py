@@ -13,7 +13,7 @@ from lxml import etree
 from humpback.corpus.parsing.boilerplate import HEADERS
 from humpback.corpus.parsing.code import BUTTONS, CODE, fenced, is_code, language
 from humpback.corpus.parsing.formulas import pictured
-from humpback.corpus.parsing.outline import LOOK, REMOVED
+from humpback.corpus.parsing.outline import LOOK, REMOVED, text_of
 from humpback.corpus.parsing.raised import raised, without_references
 from humpback.corpus.parsing.sections import Block, Header, cell, table, words
 
@@ -140,7 +140,7 @@ class _Writer:
             if rows:
                 self._flush()
                 caption = element.find("caption")
-                self._emit([" ".join("".join(caption.itertext()).split())] if caption is not None else [])
+                self._emit([" ".join(text_of(caption).split())] if caption is not None else [])
                 self._emit(rows)
             return bool(rows)
         return False
@@ -392,11 +392,11 @@ def _cell(element: etree._Element) -> str | None:
         if child.tag not in _PLAIN and (len(child) or child.tag not in _MARKS):
             break
         sign = _MARKS.get(child.tag, "") if child.text and not child.text.isspace() else ""
-        parts += (sign, *child.itertext(), sign, child.tail or "")
+        parts += (sign, text_of(child), sign, child.tail or "")
     else:
         text = cell("".join(parts))
         return text if len(text) <= _MAX_CELL else None
-    if len(cell("".join(element.itertext()))) > _MAX_CELL:
+    if len(cell(text_of(element))) > _MAX_CELL:
         return None
     blocks = (block for block in _Writer().write(element) if isinstance(block, str))
     return cell("; ".join(line for block in blocks for line in block.removeprefix("- ").split("\n- ")))

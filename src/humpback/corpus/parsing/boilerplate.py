@@ -161,7 +161,14 @@ def names_say(label: str) -> int:
 
 def kind_of(element: etree._Element) -> str:
     """The name that an element has in common with others: its classes without the state it is in, or its id."""
+    if element.tag not in PANELS:
+        return ""
     name = element.get("id", "")
-    classes = " ".join(name for name in element.get("class", "").split() if not _STATE.search(name))
-    kind = classes or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
-    return "" if element.tag not in PANELS or names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind
+    kind = _lasting(element.get("class", "")[:LONGEST]) or (name.rstrip("0123456789") if name[-1:].isdecimal() else "")
+    return "" if names_say(kind) & (Says.FURNITURE | Says.COMMENTS) else kind
+
+
+@lru_cache(maxsize=1 << 12)
+def _lasting(classes: str) -> str:
+    """Classes without those that name a state."""
+    return " ".join(name for name in classes.split() if not _STATE.search(name))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from lxml import etree
 
 from humpback.corpus.parsing.boilerplate import INLINE
-from humpback.corpus.parsing.outline import Sums, Tree, ends_sentence, text_before
+from humpback.corpus.parsing.outline import Sums, Tree, ends_sentence, text_before, text_of
 from humpback.corpus.parsing.sections import words
 
 _AROUND = words("p div center figure a span")
@@ -56,7 +56,7 @@ def _is_slanted(element: etree._Element, chars: int) -> bool:
     """Whether all text of an element is set in italics or small."""
     if element.tag not in _SLANTED and len(element):
         element = element[0]
-    return element.tag in _SLANTED and len("".join(element.itertext()).strip()) >= chars
+    return element.tag in _SLANTED and len(text_of(element).strip()) >= chars
 
 
 def _is_small(picture: etree._Element) -> bool:

@@ -28,7 +28,7 @@ from humpback.corpus.parsing.captions import mark_captions
 from humpback.corpus.parsing.elsewhere import clear
 from humpback.corpus.parsing.leads import holds_lead, leads_of
 from humpback.corpus.parsing.narrowing import smallest, tag_and_class
-from humpback.corpus.parsing.outline import LOOK, RUN, Sums, Tree, add_up
+from humpback.corpus.parsing.outline import LOOK, RUN, Sums, Tree, add_up, text_of
 from humpback.corpus.parsing.sections import words
 
 _SAFE = words("html body main article pre code") | HEADERS
@@ -95,13 +95,14 @@ def _show_panels(tree: Tree, sums: Sums) -> None:
 
     It is one of several of a kind, of which another one is seen, or each of which has its title before it.
     """
-    hidden = [index for index, says in enumerate(tree.says) if says & _OUT_OF_SIGHT and sums.paragraphs[index] >= RUN]
+    texts = [index for index, paragraphs in enumerate(sums.paragraphs) if paragraphs >= RUN]
+    hidden = [index for index in texts if tree.meaning(index) & _OUT_OF_SIGHT]
     kinds = {kind: [0, 0] for index in hidden if (kind := kind_of(tree.elements[index]))}
     if not kinds:
         return
-    for index, element in enumerate(tree.elements):
-        if tree.tags[index] in PANELS and sums.paragraphs[index] >= RUN and (kind := kind_of(element)) in kinds:
-            kinds[kind][bool(tree.says[index] & _OUT_OF_SIGHT)] += 1
+    for index in texts:
+        if tree.tags[index] in PANELS and (kind := kind_of(tree.elements[index])) in kinds:
+            kinds[kind][bool(tree.meaning(index) & _OUT_OF_SIGHT)] += 1
     for index in hidden:
         element = tree.elements[index]
         kind = kind_of(element)
@@ -137,7 +138,7 @@ def _without_cards(tree: Tree, sums: Sums) -> Sums:
 
 def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
     """Marks furniture and all elements below it. `away` are the meanings that make an element furniture."""
-    tags, parents, says = tree.tags, tree.parents, tree.says
+    tags, parents = tree.tags, tree.parents
     removed = bytearray(len(tags))
     titled: set[int] = set()
     """Headers whose title has been passed: a lead stands behind it."""
@@ -156,14 +157,13 @@ def _furniture(tree: Tree, sums: Sums, away: int) -> bytearray:
                     titled.add(header)
                 removed[index] = not (sums.headers[index] or (header in titled and holds_lead(tree, sums, index)))
                 in_header[index] = header
-        elif says[index] > Says.CONTENT or tag in _TELLING:
+        elif tag in _TELLING or tree.meaning(index) > Says.CONTENT:
             removed[index] = _is_furniture(tree, sums, index, away)
     return removed
 
 
 def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
-    tag, says, text = tree.tags[index], tree.says[index], sums.text[index]
-    part = max(text / max(1, sums.text[0]), sums.paragraphs[index] / max(1, sums.paragraphs[0]))
+    tag, says, text = tree.tags[index], tree.meaning(index), sums.text[index]
     if says & away & Says.HIDDEN:
         return True
     if tag in _SAFE:
@@ -182,6 +182,7 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
         if tag == "a" and 0 < text <= 2 and (tree.elements[index].text or "").strip() in _ANCHORS:
             return True
         return bool(away & Says.FURNITURE and says & (Says.MARK | Says.CAPTION))
+    part = max(text / max(1, sums.text[0]), sums.paragraphs[index] / max(1, sums.paragraphs[0]))
     if tag in ("form", "figcaption"):
         return part <= _MOST
     reasons = says & away & ~Says.HIDDEN
@@ -196,7 +197,7 @@ def _is_furniture(tree: Tree, sums: Sums, index: int, away: int) -> bool:
 
 def _is_beside_text(tree: Tree, sums: Sums, index: int) -> bool:
     """Whether it is a date by itself, a picture with what is written below it, or a teaser of another page."""
-    tag, says, text, parent = tree.tags[index], tree.says[index], sums.text[index], tree.parents[index]
+    tag, says, text, parent = tree.tags[index], tree.meaning(index), sums.text[index], tree.parents[index]
     if tag in PARTS or tree.tags[parent] in PARTS:
         return False
     if tag == "time" or says & Says.DATE:
@@ -217,7 +218,7 @@ def _is_titled(element: etree._Element) -> bool:
     if not name or names_say(kind) & (Says.FURNITURE | Says.COMMENTS):
         return False
     header = next((inner for inner in islice(element.iter(), LOOK) if inner.tag in HEADERS), None)
-    title = _letters("".join(header.itertext())) if header is not None else ""
+    title = _letters(text_of(header)) if header is not None else ""
     if header is None or not title or not _letters(name).endswith(title):
         return False
     return bool(_SECTION.fullmatch(kind)) or any(link.get("href", "").startswith("#") for link in header.iter("a"))

@@ -7,7 +7,7 @@ import re
 from lxml import etree
 
 from humpback.corpus.parsing.boilerplate import HEADERS, INLINE, PARTS
-from humpback.corpus.parsing.outline import PARAGRAPHS, RUN, Sums, Tree, take_out, text_before
+from humpback.corpus.parsing.outline import PARAGRAPHS, RUN, Sums, Tree, take_out, text_before, text_of
 from humpback.corpus.parsing.page_words import LABEL, asks, lists_others
 from humpback.corpus.parsing.sections import words
 
@@ -97,15 +97,15 @@ def _leads_elsewhere(tree: Tree, sums: Sums, index: int, content: int) -> bool:
 
 def _only_links(element: etree._Element) -> bool:
     """Whether there is nothing between the links of an element but bars and brackets: '[ Up ] | [ Top ]'."""
-    text = "".join(element.itertext())
+    text = text_of(element)
     for link in element.iter("a"):
-        text = text.replace("".join(link.itertext()), "", 1)
+        text = text.replace(text_of(link), "", 1)
     return _BARS.fullmatch(text) is not None
 
 
 def _is_label(tree: Tree, index: int, chars: int) -> bool:
     """Whether all that stands outside of its links is a few words with a colon in front of them: 'Read also: ...'."""
-    before, parted, behind = "".join(tree.elements[index].itertext()).partition(":")
+    before, parted, behind = text_of(tree.elements[index]).partition(":")
     return bool(parted and behind.strip()) and 0 <= chars - len(before.strip()) <= 2 and 0 < chars <= _LINE
 
 
@@ -115,7 +115,7 @@ def _titles_others(tree: Tree, sums: Sums, index: int) -> bool:
     if text > LABEL and sums.linked[index] < _LINKED_TITLE * text:
         return False
     element = tree.elements[index]
-    label = "".join(element.itertext())
+    label = text_of(element)
     if not lists_others(label) and not (text <= LABEL and asks(label)):
         return False
     # A header that links to itself is that of a section, whatever its words.
@@ -131,7 +131,7 @@ def _titled(tree: Tree, sums: Sums, index: int, content: int) -> list[int]:
         return [index]
     if sums.text[box] > sums.text[index] + _FEW:
         leads = sums.linked[box] > _LISTED * sums.text[box] or sums.cards[box]
-        if sums.text[box] < _BOX and " " in "".join(tree.elements[index].itertext()).strip():
+        if sums.text[box] < _BOX and " " in text_of(tree.elements[index]).strip():
             leads = True
         most = _MOST if leads else _MUCH if sums.headers[box] >= _TEASERS else 0
         return [box] if sums.paragraphs[box] <= most * sums.paragraphs[content] else []

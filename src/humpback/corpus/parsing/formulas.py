@@ -10,6 +10,8 @@ import re
 
 from lxml import etree
 
+from humpback.corpus.parsing.outline import text_of
+
 _DRAWN = re.compile(r"(?:^|\s)(?:katex|MathJax\w*|MJX\w*|mjx-\w+|mwe-math-element)(?=\s|$)")
 _TEX = ("application/x-tex", "TeX", "latex", "application/x-latex")
 _MATHML = ("math", "m:math", "mml:math")
@@ -100,7 +102,7 @@ def _tex(element: etree._Element, depth: int = 0) -> str:
     """MathML as TeX."""
     tag = element.tag.rpartition(":")[2] if isinstance(element.tag, str) else ""
     if depth > _DEEPEST or tag in ("mi", "mn", "mo", "mtext", "ms"):
-        text = "".join(element.itertext()).strip()
+        text = text_of(element).strip()
         return f"{text} " if tag in ("mi", "mtext") and len(text) > 1 else text
     if not tag or tag.startswith("annotation") or tag == "mphantom":
         return ""

@@ -15,7 +15,7 @@ from humpback.corpus.parsing.blocks import blocks_of, leads_nowhere
 from humpback.corpus.parsing.boilerplate import INLINE
 from humpback.corpus.parsing.content import main_content
 from humpback.corpus.parsing.formulas import write_formulas
-from humpback.corpus.parsing.outline import lay_out
+from humpback.corpus.parsing.outline import lay_out, text_of
 from humpback.corpus.parsing.page_words import without_page_words
 from humpback.corpus.parsing.sections import Block, Header, Page, Unusable, clean, is_clean, words
 from humpback.corpus.parsing.unseen import revealed
@@ -155,12 +155,12 @@ def _title(root: etree._Element) -> str:
     for element in root.iter("meta", "title", "h1"):
         if element.tag == "h1":
             if len(headers) < _HEADERS:
-                headers.append(_line("".join(element.itertext())).rstrip(_ANCHORS))
+                headers.append(_line(text_of(element)).rstrip(_ANCHORS))
         elif element.tag == "title":
             title = title or _line(element.text or "")
-        elif element.get("property") == "og:title":
+        elif (field := element.get("property")) == "og:title":
             title = _line(element.get("content", "")) or title
-        elif element.get("property") == "og:site_name":
+        elif field == "og:site_name":
             site = _line(element.get("content", ""))
     parts = [header for header in headers if header and header != site and _is_part(header, title, site)]
     return max(parts, key=len, default=title)

@@ -68,7 +68,7 @@ def smallest(tree: Tree, sums: Sums) -> int:
     """What the next step is measured by: many small losses are not to add up to a large one."""
     for depth, (at, best) in enumerate(pairwise(line)):
         inside = inside or tree.tags[at] in SECTIONS
-        within = within or inside or (depth > 1 and bool(tree.says[at] & (Says.BODY | Says.CONTENT)))
+        within = within or inside or (depth > 1 and bool(tree.meaning(at) & (Says.BODY | Says.CONTENT)))
         if tree.tags[best] in _LEAVES and not _is_layout(tree, sums, line[depth + 1 :]):
             return at
         if _belongs_together(tree, sums, children[at], best, inside):
@@ -144,7 +144,7 @@ def _unnumbered(classes: str) -> str:
 
 
 def _says_body(tree: Tree, index: int) -> bool:
-    return tree.tags[index] in SECTIONS or bool(tree.says[index] & Says.BODY)
+    return tree.tags[index] in SECTIONS or bool(tree.meaning(index) & Says.BODY)
 
 
 def _belongs_together(tree: Tree, sums: Sums, children: list[int], best: int, inside: bool) -> bool:
