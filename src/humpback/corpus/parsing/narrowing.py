@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from humpback.corpus.parsing.boilerplate import PANELS, SECTIONS, Says
+from humpback.corpus.parsing.boilerplate import LONGEST, PANELS, SECTIONS, Says
 from humpback.corpus.parsing.outline import LOOK, RUN, Sums, Tree
 from humpback.corpus.parsing.sections import words
 
@@ -134,7 +134,7 @@ def _companions(tree: Tree, sums: Sums, children: _Children, best: int, within: 
 
 def tag_and_class(tree: Tree, index: int) -> tuple[str, str]:
     """What an element has in common with others of its kind."""
-    return tree.tags[index], _unnumbered(tree.elements[index].get("class", ""))
+    return tree.tags[index], _unnumbered(tree.elements[index].get("class", "")[:LONGEST])
 
 
 @lru_cache(maxsize=1 << 12)
