@@ -21,7 +21,7 @@ cd "$2"
 corpora=(18f_blog freecodecamp_guide simonw_til)
 for corpus in "${corpora[@]}"; do
     "$python" -m humpback segment "$data/docs/$corpus.jsonl.gz" --out "segments-$corpus.jsonl" \
-        --set corpus.segment.min_chars=200 --set corpus.segment.max_chars=1200 --set corpus.limit=135
+        --set corpus.segment.min_chars=200 --set corpus.segment.max_chars=1200 --set corpus.limit=135 --set run.seed=1
 done
 third=0
 for writer in a b c; do # other segments for each
@@ -31,7 +31,7 @@ for writer in a b c; do # other segments for each
     third=$((third + 1))
 done
 
-zcat "$data/seed/dolly15k.jsonl.gz" | sed -n 1,3000p >pairs-a.jsonl # of which seed.limit draws 64
+zcat "$data/seed/dolly15k.jsonl.gz" | sed -n 1,3000p >pairs-a.jsonl # of which seed.limit draws 256
 "$python" - "$data/seed" <<'PAIRS'
 import gzip, json, sys
 
@@ -46,7 +46,7 @@ def pairs(name, first, last, longest):
 
 mixed = [*pairs("oasst1_en_validation_top", 1, 186, 700)][:64]
 open("pairs-b.jsonl", "w").writelines([*mixed, *pairs("dolly15k", 6001, 9000, 600)][:256])
-open("pairs-c.jsonl", "w").writelines([*pairs("dolly15k", 3001, 6000, 500)][:96])
+open("pairs-c.jsonl", "w").writelines([*pairs("dolly15k", 3001, 6000, 500)][:192])
 PAIRS
 
 train() { # its name, pairs, their number, base model, direction, epochs
@@ -61,11 +61,11 @@ instruct() {
     "$python" -m humpback instruct "segments-$1.jsonl" --model "myx-$1" --out "candidates-$1.jsonl" \
         --dropped "dropped-$1.jsonl" --set model.dtype=bfloat16 --set run.shard_rows=19 --set run.seed=0
 }
-train myx-a pairs-a.jsonl 64 package:smollm2-135m-instruct backward 2
+train myx-a pairs-a.jsonl 256 package:smollm2-135m-instruct backward 2
 instruct a
-train myx-c pairs-c.jsonl 96 package:gemma3-270m backward 1
+train myx-c pairs-c.jsonl 192 package:gemma3-270m backward 1
 instruct c
-train myx-b pairs-b.jsonl 0 package:smollm2-135m-instruct backward 1
+train myx-b pairs-b.jsonl 0 package:smollm2-135m-instruct backward 2
 instruct b
 train m0-smol pairs-a.jsonl 64 package:smollm2-135m-instruct forward 2
 train m0-gemma pairs-c.jsonl 96 package:gemma3-270m forward 2

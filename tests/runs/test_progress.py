@@ -39,10 +39,10 @@ def test_shards_have_a_rate_that_leaves_out_the_loading_of_a_model(tmp_path, clo
     meter, seen, _ = meter_at(tmp_path, clock, MapShards((), None))
     clock.now = 59.0
     meter.answered(1)
-    assert seen.last.words() == "no shard is finished yet, 1 answers, 1 tokens"
+    assert seen.last.words() == "no shard is finished yet, 1 answer, 1 tokens"
     clock.now = 60.0
     meter.advance(1, 11)
-    assert seen.last.words() == "1 of 11 shards, 1.0 a minute, 10 min left, 1 answers, 1 tokens"
+    assert seen.last.words() == "1 of 11 shards, 1.0 a minute, 10 min left, 1 answer, 1 tokens"
     clock.now = 62.0
     meter.advance(2, 11)
     meter.answered(40)

@@ -10,18 +10,17 @@ nor of a log.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import json
 import os
 import threading
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import count
-from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 import aiohttp
@@ -30,6 +29,7 @@ from humpback.config import ServerSettings
 from humpback.data_access.storable import storable
 from humpback.engines.replies import Json, Reader, error_text, read_body, retry_after
 from humpback.engines.turns import Address, Turns, request_order
+from humpback.engines.under_way import as_answered
 from humpback.errors import ConfigError, EngineError
 
 _LONGEST_RETRY_AFTER = 600.0
@@ -137,35 +137,13 @@ class Server:
         Raises:
             EngineError: The server cannot be worked with, or is closed.
         """
-        call, waiting = next(self._calls), enumerate(items)
-        running: set[concurrent.futures.Future[Out]] = set()
-        finished: SimpleQueue[concurrent.futures.Future[Out]] = SimpleQueue()
-
-        def fill() -> None:
-            # As many wait as are under way, so that a request is at hand when another ends.
-            while len(running) < (BATCH if self._settings.batch else 2 * self._turns.size):
-                try:
-                    number, item = next(waiting)
-                except StopIteration:
-                    return
-                future = self._submit(item, work, (call, number))
-                running.add(future)
-                future.add_done_callback(finished.put)
-
-        try:
-            fill()
-            while running:
-                future = finished.get()
-                running.discard(future)
-                fill()
-                try:
-                    answer = future.result()
-                except concurrent.futures.CancelledError:
-                    raise EngineError("the engine is closed", "open a new one") from None
-                yield answer
-        finally:
-            for future in running:
-                future.cancel()
+        call = next(self._calls)
+        # As many wait as are under way, so that a request is at hand when another ends.
+        return as_answered(
+            enumerate(items),
+            lambda numbered: self._submit(numbered[1], work, (call, numbered[0])),
+            lambda: BATCH if self._settings.batch else 2 * self._turns.size,
+        )
 
     async def ask(self, method: str, path: str, body: bytes | None, read: Reader[Out], beginning: int = 0) -> Out:
         """Sends a request until the reader can read the answer; raises what `post` does."""
@@ -195,9 +173,7 @@ class Server:
         finally:
             self._turns.end(address)
 
-    def _submit(
-        self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int]
-    ) -> concurrent.futures.Future[Out]:
+    def _submit(self, item: In, work: Callable[[In], Awaitable[Out]], order: tuple[int, int]) -> Future[Out]:
         async def run() -> Out:
             request_order.set(order)
             return await work(item)

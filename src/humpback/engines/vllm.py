@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -26,6 +24,7 @@ from vllm.usage.usage_lib import UsageContext
 from humpback.config import ModelSettings
 from humpback.engines.guard import Guard
 from humpback.engines.token_rows import RowRequest, TokenRow, to_likelihood, to_rows
+from humpback.engines.under_way import as_answered
 from humpback.engines.vllm_layout import arguments_for
 from humpback.errors import EngineError, ModelError, UnsupportedError
 from humpback.models.loading import load_template, longest_sequence
@@ -117,23 +116,10 @@ class VllmEngine:
     def _each(
         self, requests: Iterable[_AnyRequest], begin: Callable[[_AnyRequest], Coroutine[Any, Any, _Answer]]
     ) -> Iterator[_Answer]:
-        """Yields each answer as it comes. A caller that stops early cancels the requests that are running."""
-        pending = iter(requests)
-        finished: SimpleQueue[Future[_Answer]] = SimpleQueue()
-        running: set[Future[_Answer]] = set()
-        try:
-            while True:
-                for request in islice(pending, self._max_running - len(running)):
-                    future = asyncio.run_coroutine_threadsafe(begin(request), self._open_loop())
-                    running.add(future)
-                    future.add_done_callback(finished.put)
-                if not running:
-                    return
-                running.discard(future := finished.get())
-                yield future.result()
-        finally:
-            for future in running:
-                future.cancel()
+        def submit(request: _AnyRequest) -> Future[_Answer]:
+            return asyncio.run_coroutine_threadsafe(begin(request), self._open_loop())
+
+        return as_answered(requests, submit, lambda: self._max_running)
 
     def _open_loop(self) -> asyncio.AbstractEventLoop:
         if self._engine is None:

@@ -73,7 +73,8 @@ class StageProgress:
     def answers_in_words(self) -> str:
         """What was answered, what it took and what all has cost."""
         cost = f", cost {self.cost:.4f}" if self.cost else ""
-        return f"{self.answers:,} answers, {self.tokens:,} tokens{cost}"
+        answers = "1 answer" if self.answers == 1 else f"{self.answers:,} answers"
+        return f"{answers}, {self.tokens:,} tokens{cost}"
 
 
 def duration(seconds: float) -> str:
