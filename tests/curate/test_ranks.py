@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from humpback import models
 from humpback.config import Config
 from humpback.curate import Question, Ranks, RankScorer
+from humpback.curate.baselines import NoModel
 from humpback.curate.findings import finding
 from humpback.errors import ConfigError
 from humpback.method.plan import plan
@@ -23,6 +26,13 @@ def rated(scorer, *scores):
 def combined(*members, **weights):
     ranks = {member[0].scorer: Ranks(rating.score for rating in member) for member in members}
     return RankScorer("ensemble", 1, [Question("", weights, ranks)]).rate(CANDIDATES, members).kept
+
+
+def test_a_rating_names_the_model_that_was_asked_though_a_member_asks_none():
+    kept = [replace(rating, model=NoModel.model) for rating in rated("stored-gain", 0.1, 0.2, 0.3, 0.4)]
+    ratings = combined(kept, rated("gain", 1, 2, 3, 4), **{"stored-gain": 1, "gain": 1})
+    assert {rating.model for rating in ratings} == {"M_0"}
+    assert {rating.model for rating in combined(kept, **{"stored-gain": 1})} == {NoModel.model}
 
 
 def test_scales_do_not_matter_but_ranks():

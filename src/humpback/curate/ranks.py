@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from humpback.config import SingleScorer
+from humpback.curate.baselines import NoModel
 from humpback.records import Candidate, Outcome, Rating
 
 
@@ -94,7 +95,8 @@ class RankScorer:
 
     def _rating(self, record_id: str, rated_by: Sequence[Rating]) -> Rating:
         scores = {rating.scorer: rating.score for rating in rated_by}
-        model = next((rating.model for rating in rated_by if rating.score is not None), rated_by[0].model)
+        asked = (rating.model for rating in rated_by if rating.score is not None and rating.model != NoModel.model)
+        model = next(asked, rated_by[0].model)
         answers = {question.name: question.answer(scores) for question in self.questions}
         reply = " ".join(f"{name}={share:.3f}" for name, share in self._parts_of_reply(answers, scores))
         score = min((answer for answer in answers.values() if answer is not None), default=None)
