@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The candidates that benchmarks/planted/candidate_labels.jsonl labels: three corpora, three backward models, 34 of each.
+# The candidates that benchmarks/planted/candidate_labels.jsonl labels: three corpora, three backward models, 34 to 38 of each.
 #
 #   benchmarks/labelled_candidates.sh DATA OUT
 #
 # DATA holds docs/{18f_blog,freecodecamp_guide,simonw_til}.jsonl.gz and seed/{dolly15k,oasst1_en_validation_top}.jsonl.gz.
 # OUT gets candidates-{a,b,c}.jsonl, the backward models myx-{a,b,c}, and forward models m0-{smol,gemma} to score with.
-# Run it again to continue. Half an hour on one core. In bfloat16 what a model writes depends on its batch: with the same
+# Run it again to continue. A quarter of an hour on one core. In bfloat16 what a model writes depends on its batch: with the same
 # shards and the same models 18 of 18 candidates came out the same, with other shards 5 of 6.
 set -euo pipefail
 if (($# < 2)); then
