@@ -13,8 +13,9 @@ they are done: the same command goes on where it was stopped, and further scorer
 
 A flagged file's name is followed by `#column`, and by `?column` where only rows with that one are to be taken. Pairs
 are drawn from the far end of the order in which `seed.limit` draws with seed 0, so that a model trained on such a
-sample has not seen them; the scorer `calibrated` looks at pairs from its near end. `stored-gain`, and `ensemble` with
-it, wants a backward model: `--backward m-yx`, read as self-augmentation reads (`augment.gain`).
+sample has not seen them; the scorer `calibrated` looks at pairs from its near end. `stored-gain` and its like, and what
+is made of them, want a backward model: `--backward m-yx`, read as self-augmentation reads (`augment.gain`). Candidates
+have what their own M_yx kept. Those of one M_yx are ranked among themselves, as in a run.
 """
 
 from __future__ import annotations
@@ -25,19 +26,18 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from labelled_sets import Item, LabelledSet, candidates_set, faulty_set, flagged_set, kinds_set, pairs_of, ranked_set
+from labelled_sets import Item, LabelledSet, candidate_sets, faulty_set, flagged_set, kinds_set, pairs_of, ranked_set
 
 from humpback.augment import read_by
 from humpback.config import Config
 from humpback.curate import Question, Ranks, RankScorer, Scorer, make_scorer
-from humpback.curate.baselines import STORED
 from humpback.curate.calibration import calibrate
 from humpback.curate.faults import UNSEEN
 from humpback.engines.base import Engine
@@ -45,7 +45,7 @@ from humpback.engines.open import open_engine
 from humpback.evaluation.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
 from humpback.method.settings_file import with_changes
 from humpback.prompts import prompt_digest
-from humpback.records import Candidate, Pair, Rating, SignScale, Usage, content_id
+from humpback.records import Candidate, Pair, Rating, SignScale, content_id
 from humpback.statistics.intervals import bootstrap_mean
 
 SIX = ("swapped", "tail-cut", "head-cut", "furniture", "shuffled", "repeated")
@@ -93,60 +93,107 @@ def scorer_of(engine: Engine, config: Config, good: Sequence[Pair], work: Path) 
 
 
 def score(
-    engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Pair | Candidate], journal: Journal
+    engine: Engine, config: Config, scorer: Scorer, pairs: Sequence[Candidate], journal: Journal
 ) -> dict[str, dict[str, Any]]:
     """State and score of every pair, by its id; only what is not in the journal is scored."""
-    wanted = config.curate.model_dump_json(exclude={"select"}, exclude_defaults=True)
+    wanted = config.curate.model_dump_json(exclude={"select", "questions", "ensemble"}, exclude_defaults=True)
     how = content_id(engine.model, wanted, prompt_digest())
+
+    def rate(window: list[Candidate]) -> list[dict[str, Any]]:
+        outcome = scorer.score(window, engine)
+        return [
+            {"id": one.id, "state": one.state, "score": one.score, "reply": one.reply[:300], "scorer": scorer.name}
+            | {"read": outcome.usage.read / len(window)}
+            for one in outcome.kept
+        ]
+
+    return in_windows(scorer.name, how, pairs, rate, journal)
+
+
+def with_stored(pairs: Sequence[Pair | Candidate], engine: Engine, journal: Journal) -> list[Candidate]:
+    """All as candidates: what M_yx would have kept of those that it did not write."""
+
+    def read(window: list[Candidate]) -> list[dict[str, Any]]:
+        found, usage = read_by(window, engine)
+        return [
+            {"id": one.id, "log_probability": one.log_probability, "gain": one.gain, "read": usage.read / len(window)}
+            for one in found
+        ]
+
+    written = [pair for pair in pairs if not isinstance(pair, Candidate)]
+    rows = in_windows("M_yx", content_id(engine.model, prompt_digest()), list(map(candidate, written)), read, journal)
+    return [
+        pair
+        if isinstance(pair, Candidate)
+        else replace(
+            candidate(pair), log_probability=rows[pair.id]["log_probability"], gain=rows[pair.id]["gain"]
+        )
+        for pair in pairs
+    ]  # fmt: skip
+
+
+def in_windows(
+    name: str,
+    how: str,
+    pairs: Sequence[Candidate],
+    work: Callable[[list[Candidate]], list[dict[str, Any]]],
+    journal: Journal,
+) -> dict[str, dict[str, Any]]:
+    """A row for every pair, by its id; only what is not in the journal is worked on."""
     keys = {pair.id: content_id(how, pair.id) for pair in pairs}
     missing = sorted((pair for pair in pairs if keys[pair.id] not in journal.rows), key=lambda p: len(p.response))
     for start in range(0, len(missing), WINDOW):
-        window = [candidate(pair) for pair in missing[start : start + WINDOW]]
+        window = missing[start : start + WINDOW]
         begun = time.perf_counter()
-        read = Usage()
-        if scorer.name in STORED:
-            window, read = read_by(window, engine)
-        outcome = scorer.score(window, engine)
+        rows = work(window)
         seconds = (time.perf_counter() - begun) / len(window)
-        journal.add(
-            [
-                {"key": keys[one.id], "state": one.state, "score": one.score, "reply": one.reply[:300]}
-                | {"scorer": scorer.name, "seconds": seconds, "read": (outcome.usage + read).read / len(window)}
-                for one in outcome.kept
-            ]
-        )
-        print(f"  {scorer.name}: {start + len(window)} of {len(missing)}, {1 / seconds:.2f} pairs/s", flush=True)
+        journal.add([{"key": keys[row.pop("id")], "seconds": seconds} | row for row in rows])
+        print(f"  {name}: {start + len(window)} of {len(missing)}, {1 / seconds:.2f} pairs/s", flush=True)
     return {id_: journal.rows[key] for id_, key in keys.items()}
 
 
 def by_ranks(
-    engines: Mapping[str, Engine],
+    engine: Engine,
     config: Config,
     good: Sequence[Pair],
-    pairs: Sequence[Pair | Candidate],
+    runs: Sequence[Sequence[Candidate]],
     journal: Journal,
     work: Path,
 ) -> dict[str, dict[str, Any]]:
-    """State and score of every pair by the ranks of several scorers; what each of them costs is added up."""
+    """State and score of every pair by its ranks among those of its run; what each scorer costs is added up."""
     members = {}
     for name in config.curate.first:
         alone = with_changes(config, [f"curate.scorer={name}"])
-        engine = engines.get(name, engines[""])
+        pairs = [pair for run in runs for pair in run]
         members[name] = score(engine, alone, scorer_of(engine, alone, good, work), pairs, journal)
-    columns = {name: [rows[pair.id]["score"] for pair in pairs] for name, rows in members.items()}
-    ranks = {name: Ranks(column) for name, column in columns.items()}
+    found: dict[str, dict[str, Any]] = {}
     groups = config.curate.groups
-    questions = [Question(name, group, ranks, columns if len(groups) > 1 else None) for name, group in groups.items()]
-    rated = [
-        [Rating(pair.id, 1, name, "", rows[pair.id]["state"], rows[pair.id]["score"], "", "stop") for pair in pairs]
-        for name, rows in members.items()
-    ]
-    found = RankScorer(config.curate.scorer, 1, questions).rate(list(map(candidate, pairs)), rated).kept
-    return {
-        one.id: {"state": one.state, "score": one.score}
-        | {key: sum(rows[one.id][key] for rows in members.values()) for key in ("seconds", "read")}
-        for one in found
-    }
+    for run in runs:
+        columns = {name: [rows[pair.id]["score"] for pair in run] for name, rows in members.items()}
+        ranks = {name: Ranks(column) for name, column in columns.items()}
+        several = columns if len(groups) > 1 else None
+        questions = [Question(name, group, ranks, several) for name, group in groups.items()]
+        rated = [
+            [Rating(pair.id, 1, name, "", rows[pair.id]["state"], rows[pair.id]["score"], "", "stop") for pair in run]
+            for name, rows in members.items()
+        ]
+        for one in RankScorer(config.curate.scorer, 1, questions).rate(run, rated).kept:
+            costs = {key: sum(rows[one.id][key] for rows in members.values()) for key in ("seconds", "read")}
+            found[one.id] = {"state": one.state, "score": one.score} | costs
+    return found
+
+
+def within_runs(one: LabelledSet, scores: dict[str, dict[str, Any]]) -> dict[str, float | None]:
+    """The score of each item, or its rank among those of its run where a set has several: no curator compares them."""
+    values = {item.pair.id: scores[item.pair.id]["score"] for item in one.items}
+    runs = {item.run: [other.pair.id for other in one.items if other.run == item.run] for item in one.items}
+    if len(runs) == 1:
+        return values
+    found: dict[str, float | None] = {}
+    for ids in runs.values():
+        ranks = Ranks(values[id_] for id_ in ids)
+        found |= {id_: None if (value := values[id_]) is None else ranks.share(value) for id_ in ids}
+    return found
 
 
 def candidate(pair: Pair | Candidate) -> Candidate:
@@ -157,8 +204,9 @@ def candidate(pair: Pair | Candidate) -> Candidate:
 
 def measured(one: LabelledSet, scores: dict[str, dict[str, Any]]) -> dict[str, Figure]:
     """The figures of one scorer on one set."""
+    values = within_runs(one, scores)
     rows = [
-        (Judged(item.pair.id, scores[item.pair.id]["score"], item.label, item.good, item.group), item.fault)
+        (Judged(item.pair.id, values[item.pair.id], item.label, item.good, item.group), item.fault)
         for item in one.items
     ]
     everything = [row for row, _ in rows]
@@ -194,23 +242,27 @@ def with_length(items: Sequence[Item], scores: dict[str, dict[str, Any]]) -> Fig
 def results(arguments: argparse.Namespace, sets: Sequence[LabelledSet]) -> Iterator[dict[str, Any]]:
     """One after another what each model's scorers are worth."""
     items = [item for one in sets for item in one.items]
-    pairs = list({item.pair.id: item.pair for item in items}.values())
+    labelled = list({item.pair.id: item.pair for item in items}.values())
     journal = Journal(arguments.work / "scores.jsonl")
     good = [pair for pair, _ in pairs_of(arguments.seed, arguments.max_chars)][-NEAR:] if arguments.seed else []
     for name in arguments.model:
         base = with_changes(Config.model_validate({"model": {"name": name}}), arguments.set)
         with ExitStack() as opened:
-            engines = {"": opened.enter_context(open_engine(base.model))}
+            engine = opened.enter_context(open_engine(base.model))
+            pairs = list(map(candidate, labelled))
             if arguments.backward:
                 settings = base.model.model_copy(update={"name": arguments.backward})
-                engines |= dict.fromkeys(STORED, opened.enter_context(open_engine(settings)))
+                pairs = with_stored(labelled, opened.enter_context(open_engine(settings)), journal)
+            by_id = {pair.id: pair for pair in pairs}
+            runs: dict[tuple[str, str], list[Candidate]] = {}
+            for name_of_set, item in ((one.name, item) for one in sets for item in one.items):
+                runs.setdefault((name_of_set, item.run), []).append(by_id[item.pair.id])
             for scorer in arguments.scorers:
                 config = with_changes(base, [f"curate.scorer={scorer}"])
                 print(f"{name} {scorer}", flush=True)
                 if config.curate.groups:
-                    scores = by_ranks(engines, config, good, pairs, journal, arguments.work)
+                    scores = by_ranks(engine, config, good, list(runs.values()), journal, arguments.work)
                 else:
-                    engine = engines.get(scorer, engines[""])
                     scores = score(engine, config, scorer_of(engine, config, good, arguments.work), pairs, journal)
                 figures = {one.name: measured(one, scores) for one in sets}
                 seconds = sum(row["seconds"] for row in scores.values())
@@ -266,9 +318,9 @@ def main() -> None:
     parser.add_argument("--good", type=Path, nargs="*", default=[], help="good pairs, to plant faults in")
     parser.add_argument("--kinds", type=Path, help="good pairs beside the passages and bad pairs of planted/kinds")
     parser.add_argument("--each", type=int, default=50, help="bad pairs of each of these kinds, at most")
-    parser.add_argument("--candidates", type=Path, help="what labelled_candidates.sh made, against their labels")
+    parser.add_argument("--candidates", type=Path, help="segments by labelled_segments.sh, to meet their labels")
     parser.add_argument("--seed", type=Path, help="good pairs for the scorer calibrated")
-    parser.add_argument("--backward", help="M_yx, for stored-gain, stored-likelihood and what is made of them")
+    parser.add_argument("--backward", help="M_yx, for what self-augmentation stores of a pair")
     parser.add_argument("--prompts", type=int, default=60, help="prompts of each ranked set")
     parser.add_argument("--flags", type=int, default=100, help="pairs of each flagged set, half of them good")
     parser.add_argument("--pairs", type=int, default=40, help="good pairs of each set with faults; each has 13 twins")
@@ -281,7 +333,7 @@ def main() -> None:
     sets += [flagged_set(name, arguments.flags, arguments.max_chars) for name in arguments.flagged]
     sets += [faulty_set(path, arguments.pairs, arguments.max_chars) for path in arguments.good]
     sets += [kinds_set(arguments.kinds, arguments.max_chars, arguments.each)] if arguments.kinds else []
-    sets += [candidates_set(arguments.candidates, LABELS)] if arguments.candidates else []
+    sets += candidate_sets(arguments.candidates, LABELS) if arguments.candidates else []
     for one in sets:
         print(f"{one.name}: {len(one.items)} pairs ({one.kind})", flush=True)
     found = list(results(arguments, sets))

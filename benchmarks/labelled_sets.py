@@ -11,7 +11,6 @@ from humpback.curate.faults import FAULTS, plant
 from humpback.data_access.rows import Values, file_rows
 from humpback.evaluation.labels import LabelColumns, read_labels
 from humpback.records import Candidate, Pair, content_id, record_rng_seed
-from humpback.standalone.tables import read_candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,8 @@ class Item:
     label: float
     good: bool | None
     fault: str = ""
+    run: str = ""
+    """Items of one run are ranked among themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class LabelledCandidate:
     """A real candidate, and what a reader said of it who saw neither a score nor where it comes from."""
 
     candidate: Candidate
+    draw: str
+    """'chosen on' or 'judged': whether scorers were compared on it when they were made."""
     corpus: str
     writer: str
-    """The backward model: a, b or c in `benchmarks/labelled_candidates.sh`."""
+    """The backward model: a, b or c in `candidate_rules.md`."""
     asks: bool
     """The instruction asks for what the response gives."""
     answers: bool
@@ -125,34 +128,42 @@ def kinds_set(path: Path, longest: int, each: int = 50) -> LabelledSet:
     return LabelledSet("kinds", "faults", tuple(items))
 
 
-def labelled_candidates(candidates: Path, labels: Path) -> list[LabelledCandidate]:
-    """The labelled ones among what `humpback instruct` wrote, in the order of their file.
+def labelled_candidates(segments: Path, labels: Path) -> list[LabelledCandidate]:
+    """The labelled candidates whose segment is there, in the order of the labels.
 
-    The labels are in `benchmarks/planted/candidate_labels.jsonl`, their rules in `candidate_rules.md` beside it. The
-    candidates are made by
+    The labels are in `benchmarks/planted/candidate_labels.jsonl`, with the instructions that were read and what M_yx
+    made of them; their rules and how they were made are in `candidate_rules.md` beside it. The segments are made by
 
-        benchmarks/labelled_candidates.sh DATA OUT
+        benchmarks/labelled_segments.sh DATA OUT
 
-    An id is the digest of segment and instruction, so a label only meets the pair that was read. Other versions of
-    libraries and other processors may change what a model writes: compare the number of items with that of labels.
+    A segment's id is the digest of its text, so a label only meets the pair that was read. Where the corpus is cut by
+    other rules some are not there: compare the number of items with that of labels.
 
     Args:
-        candidates: A file of candidates.
-        labels: Rows with `id` and what a `LabelledCandidate` holds besides the candidate.
+        segments: A folder of segments.
+        labels: Rows with `segment`, `instruction`, what M_yx made of it, and what a `LabelledCandidate` holds besides
+            the candidate.
     """
-    by_id = {str(row["id"]): row for _, row in file_rows(labels)}
-    return [
-        LabelledCandidate(
-            candidate,
-            **{field.name: by_id[candidate.id][field.name] for field in fields(LabelledCandidate)[1:]},
-        )
-        for candidate in read_candidates(candidates)
-        if isinstance(candidate, Candidate) and candidate.id in by_id
-    ]
+    by_id = {str(row["id"]): row for path in sorted(segments.glob("*.jsonl")) for _, row in file_rows(path)}
+    found = []
+    for _, row in file_rows(labels):
+        if segment := by_id.get(str(row["segment"])):
+            identity, instruction = content_id(str(row["segment"]), str(row["instruction"])), str(row["instruction"])
+            candidate = Candidate(
+                identity, str(row["segment"]), str(segment["document_id"]), str(segment["source"]),
+                tuple(segment["title_path"]), instruction, str(segment["text"]), str(row["writer"]),
+                float(row["log_probability"]), float(row["gain"]),
+            )  # fmt: skip
+            found.append(
+                LabelledCandidate(candidate, **{field.name: row[field.name] for field in fields(LabelledCandidate)[1:]})
+            )
+    return found
 
 
-def candidates_set(candidates: Path, labels: Path) -> LabelledSet:
-    """Labelled candidates, good ones against all others; each its own group."""
-    found = labelled_candidates(candidates, labels)
-    items = [Item(one.candidate, one.candidate.id, float(one.good), one.good) for one in found]
-    return LabelledSet("candidates", "flag", tuple(items))
+def candidate_sets(segments: Path, labels: Path) -> list[LabelledSet]:
+    """Labelled candidates of each draw, good ones against all others; each its own group."""
+    of_draw: dict[str, list[Item]] = {}
+    for one in labelled_candidates(segments, labels):
+        item = Item(one.candidate, one.candidate.id, float(one.good), one.good, run=one.writer)
+        of_draw.setdefault(one.draw, []).append(item)
+    return [LabelledSet(f"candidates, {draw}", "flag", tuple(items)) for draw, items in of_draw.items()]

@@ -125,13 +125,13 @@ def test_a_run_ranks_by_all_members(settings, tmp_path, curate):
 def test_a_run_reads_each_response_as_an_answer_once(settings, tmp_path):
     config = Config.model_validate(settings | {"curate": {"scorer": "two-questions", "select": {"top_n": 3}}})
     stages = {stage.name: stage for stage in plan(config, models.identify(config.model))}
-    names = [*stages][: [*stages].index("scores-1-answer-likelihood") + 1]
+    names = [*stages][: [*stages].index("scores-1-opening-likelihood") + 1]
     run = Run(tmp_path / "run")
     answers = run.stage(names[-1])
     scores, tokens = [], []
     with run.locked():
-        for left_out in ("scores-1-gain", ""):
-            execute([stages[name] for name in names if name != left_out], run, config)
+        for left_out in ({"scores-1-relative-gain", "scores-1-answer-likelihood"}, set()):
+            execute([stages[name] for name in names if name not in left_out], run, config)
             scores.append(list(answers.column("score")))
             tokens.append(answers.counts().tokens_read)
             answers.clear()

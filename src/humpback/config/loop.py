@@ -248,9 +248,9 @@ Weights = dict[SingleScorer, Annotated[float, Field(gt=0)]]
 class QuestionSettings(Settings):
     """The two questions of `two-questions`, each with the scorers that answer it together, and their weights."""
 
-    asks: Weights = Field(default={"stored-likelihood": 1.0, "gain": 1.0}, min_length=1)
+    asks: Weights = Field(default={"stored-relative-gain": 1.0, "relative-gain": 1.0}, min_length=1)
     """Does the instruction ask for the response?"""
-    answers: Weights = Field(default={"answer-likelihood": 1.0}, min_length=1)
+    answers: Weights = Field(default={"answer-likelihood": 1.0, "opening-likelihood": 1.0}, min_length=1)
     """Is the response an answer?"""
 
 

@@ -15,8 +15,8 @@ from humpback.records import PromptName
 
 SingleScorer = Literal[
     "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "relative-gain",
-    "backward-gain", "end-of-sequence", "answer-likelihood", "cycle", "seed-likeness", "stored-gain",
-    "stored-likelihood", "length", "random",
+    "backward-gain", "end-of-sequence", "answer-likelihood", "opening-likelihood", "cycle", "seed-likeness",
+    "stored-gain", "stored-likelihood", "stored-relative-gain", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble", "two-questions"]
@@ -107,6 +107,8 @@ _SPECS = (
                None, 0.01, 0.05, _TAGGED, _BOTH, shares_readings=True),
     ScorerSpec("answer-likelihood", "how likely the model finds the response as its answer, for a token",
                None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True, shares_readings=True),
+    ScorerSpec("opening-likelihood", "how likely the model finds the first words of the response as its answer",
+               None, 0.01, 0.05, _TAGGED, ("forward",), reads_spans=True, shares_readings=True),
     ScorerSpec("cycle", "how much the model's own answer to the instruction is like the response",
                _SHARES, 0.01, 0.05, (*_TAGGED, "curate.max_new_tokens"), ("forward",)),
     # A score of 1 is the mean of the seed's pairs, 0 that of the candidates.
@@ -115,6 +117,8 @@ _SPECS = (
     ScorerSpec("stored-gain", "the backward gain that augmentation kept; asks no model",
                None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored"),
     ScorerSpec("stored-likelihood", "how likely M_yx found the instruction that it wrote, for a token; asks no model",
+               None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored"),
+    ScorerSpec("stored-relative-gain", "the part of the instruction's loss that the response takes away; asks no model",
                None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored"),
     ScorerSpec("length", "the length of the response, which every other scorer has to beat; asks no model",
                None, 0.5, 0.15, _UNASKED, asks_model=False),

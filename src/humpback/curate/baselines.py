@@ -60,17 +60,28 @@ class RandomScorer:
         return random.Random(record_rng_seed(self.rng_seed, self.stage, candidate.id)).uniform(1, 5)  # noqa: S311
 
 
+def _relative_gain(candidate: Candidate) -> float | None:
+    """The part of the loss of the instruction that the response takes away; below 0 where it adds to it."""
+    if candidate.gain is None:
+        return None
+    alone = candidate.log_probability - candidate.gain
+    return candidate.gain / -alone if alone < 0 else 0.0
+
+
 STORED: Mapping[str, Callable[[Candidate], float | None]] = {
     "stored-gain": lambda candidate: candidate.gain,
     # A mean log-probability is below 0: pairs that no model has written the instruction of have 0 there.
     "stored-likelihood": lambda candidate: candidate.log_probability or None,
+    "stored-relative-gain": _relative_gain,
 }
 """What self-augmentation has kept of each instruction, in nats for a token of it, as M_yx had it when it wrote it.
 
 stored-gain: by how much the response makes the instruction likelier: the backward gain without a pass (mutual
 information: Li et al. 2016, 'A diversity-promoting objective function').
 stored-likelihood: how likely the instruction is for the response. A question that could be asked of any text is likely
-too; and yet it tells more bad pairs from good ones than the gain does (docs/curation.md)."""
+too; and yet it tells more bad pairs from good ones than the gain does (docs/curation.md).
+stored-relative-gain: the gain divided by the loss of the instruction without the response, so that neither a question
+of any text nor one of rare words has an advantage for that alone: `relative-gain` of the other direction."""
 
 
 @dataclass(frozen=True, slots=True)
