@@ -38,8 +38,10 @@ from labelled_sets import Item, LabelledSet, candidate_sets, faulty_set, flagged
 from humpback.augment import read_by
 from humpback.config import Config
 from humpback.curate import Question, Ranks, RankScorer, Scorer, make_scorer
+from humpback.curate.answer_probe import find_probe
 from humpback.curate.calibration import calibrate
 from humpback.curate.faults import UNSEEN
+from humpback.curate.likelihood import LIKELIHOODS, LikelihoodScorer
 from humpback.engines.base import Engine
 from humpback.engines.open import open_engine
 from humpback.evaluation.ranking import Figure, Judged, auroc, correlations, pairwise_accuracy
@@ -89,7 +91,8 @@ def scorer_of(engine: Engine, config: Config, good: Sequence[Pair], work: Path) 
             found = calibrate(good, engine, config.tags, config.curate, config.run.seed).kept
             kept.write_text(json.dumps([asdict(scale) for scale in found]), encoding="utf-8")
         scales = [SignScale(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
-    return make_scorer(config.curate, config.run.seed, 1, STEP, config.tags, scales)
+    probe = next(iter(find_probe(engine).kept)) if config.curate.scorer == "answer-probe" else None
+    return make_scorer(config.curate, config.run.seed, 1, STEP, config.tags, scales, probe)
 
 
 def score(
@@ -99,11 +102,22 @@ def score(
     wanted = config.curate.model_dump_json(exclude={"select", "questions", "ensemble"}, exclude_defaults=True)
     how = content_id(engine.model, wanted, prompt_digest())
 
+    # What another likelihood scorer has read is not asked for again, as in a run.
+    known = [
+        Rating(row["pair"], 1, row["scorer"], engine.model, "scored", row["score"], row["reply"], "stop")
+        for row in journal.rows.values()
+        if row.get("model") == engine.model and row["score"] is not None and row["scorer"] in LIKELIHOODS
+    ]
+
     def rate(window: list[Candidate]) -> list[dict[str, Any]]:
-        outcome = scorer.score(window, engine)
+        if isinstance(scorer, LikelihoodScorer):
+            ids = {one.id for one in window}
+            outcome = scorer.score_after((one for one in known if one.id in ids), window, lambda: engine)
+        else:
+            outcome = scorer.score(window, engine)
         return [
             {"id": one.id, "state": one.state, "score": one.score, "reply": one.reply[:300], "scorer": scorer.name}
-            | {"read": outcome.usage.read / len(window)}
+            | {"pair": one.id, "model": engine.model, "read": outcome.usage.read / len(window)}
             for one in outcome.kept
         ]
 

@@ -282,6 +282,7 @@ def test_what_it_needs_is_a_stage_before_it_or_a_rating_without_a_score(scorer):
     expected = {
         "calibration": ["calibration-1"],
         "direction": ["direction-1"],
+        "probe": ["probe-1"],
         "members": ["scores-1-length", "scores-1-random"],
     }
 

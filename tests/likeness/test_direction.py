@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from humpback.likeness.direction import FOLDS, fit_direction, fit_vector_scores, held_back_scores
+from humpback.likeness.direction import FOLDS, fit_direction, fit_probe, fit_vector_scores, held_back_scores
+from humpback.statistics.ranks import auroc
 
 
 def vectors(count: int, shift: float, seed: int) -> np.ndarray:
@@ -34,6 +35,21 @@ def test_a_dimension_that_does_not_vary_and_sides_that_do_not_differ_are_no_trou
     direction = fit_direction(same, same)
 
     assert not direction.scores(same).any()
+
+
+def test_a_probe_sees_what_only_dimensions_together_say():
+    def texts(count, answers, seed):
+        draws = np.random.default_rng(seed).normal(size=(count, 30))
+        draws[:, 1] = draws[:, 0] + (0.4 if answers else -0.4) + draws[:, 1] / 10
+        return draws
+
+    sides = texts(150, True, 1), texts(40, False, 2)
+    new = np.concatenate([texts(200, True, 3), texts(200, False, 4)])
+    probe, means = fit_probe(*sides).scores(new), fit_direction(*sides).scores(new)
+
+    assert fit_probe(*sides).scores(sides[0]).mean() == pytest.approx(1)
+    assert fit_probe(*sides).scores(sides[1]).mean() == pytest.approx(0, abs=1e-9)
+    assert auroc(probe[200:], probe[:200]) > auroc(means[200:], means[:200]) + 0.1
 
 
 def test_transfer_is_of_texts_that_the_direction_has_not_seen():

@@ -28,6 +28,7 @@ CASES: dict[str, dict] = {
     "end-of-sequence": {"scorer": "end-of-sequence"},
     "cycle": {"scorer": "cycle", "max_new_tokens": 100},
     "seed-likeness": {"scorer": "seed-likeness", "direction_pairs": 100},
+    "answer-probe": {"scorer": "answer-probe"},
     "stored-gain": {"scorer": "stored-gain"},
     "opening-likelihood": {"scorer": "opening-likelihood"},
     "stored-likelihood": {"scorer": "stored-likelihood"},

@@ -250,7 +250,9 @@ class QuestionSettings(Settings):
 
     asks: Weights = Field(default={"stored-relative-gain": 1.0, "relative-gain": 1.0}, min_length=1)
     """Does the instruction ask for the response?"""
-    answers: Weights = Field(default={"answer-likelihood": 1.0, "opening-likelihood": 1.0}, min_length=1)
+    answers: Weights = Field(
+        default={"answer-likelihood": 1.0, "opening-likelihood": 1.0, "answer-probe": 1.0}, min_length=1
+    )
     """Is the response an answer?"""
 
 

@@ -16,14 +16,15 @@ from humpback.records import PromptName
 SingleScorer = Literal[
     "rating", "expected-rating", "calibrated", "yes-no", "additive", "ifd", "gain", "relative-gain",
     "backward-gain", "end-of-sequence", "answer-likelihood", "opening-likelihood", "cycle", "seed-likeness",
-    "stored-gain", "stored-likelihood", "stored-relative-gain", "length", "random",
+    "answer-probe", "stored-gain", "stored-likelihood", "stored-relative-gain", "length", "random",
 ]  # fmt: skip
 """What may be a member of an ensemble, or the cheap scorer of a cascade."""
 ScorerName = Literal["auto", SingleScorer, "ensemble", "two-questions"]
 
-Need = Literal["calibration", "direction", "stored", "members"]
+Need = Literal["calibration", "direction", "probe", "stored", "members"]
 """calibration: `humpback.curate.calibration` has read the seed with the same model. direction: the same model has read
-the seed and a sample of the candidates (`humpback.likeness`). stored: augmentation kept it.
+the seed and a sample of the candidates (`humpback.likeness`). probe: it has read the texts that ship
+(`humpback.curate.answer_probe`). stored: augmentation kept it.
 members: other scorers (`curate.ensemble`, `curate.questions`) have rated all candidates."""
 
 
@@ -114,6 +115,8 @@ _SPECS = (
     # A score of 1 is the mean of the seed's pairs, 0 that of the candidates.
     ScorerSpec("seed-likeness", "how much the model's hidden states of the pair are like those of the seed's own pairs",
                None, 0.01, 0.05, _MODEL, needs="direction", embeds=True),
+    ScorerSpec("answer-probe", "whether the model's hidden states of the response look like those of an answer",
+               None, 0.01, 0.05, _MODEL, needs="probe", embeds=True),
     ScorerSpec("stored-gain", "the backward gain that augmentation kept; asks no model",
                None, 0.01, 0.05, _UNASKED, asks_model=False, needs="stored"),
     ScorerSpec("stored-likelihood", "how likely M_yx found the instruction that it wrote, for a token; asks no model",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from humpback.config import CurateSettings, TagSettings
+from humpback.curate.answer_probe import AnswerProbeScorer
 from humpback.curate.base import Scorer
 from humpback.curate.baselines import STORED, LengthScorer, RandomScorer, StoredScorer
 from humpback.curate.calibrated import CalibratedScorer
@@ -55,7 +56,8 @@ def make_scorer(
         stage: The stage's name; with the candidate's id it decides the random numbers of each request.
         tags: What the model was trained to see behind an instruction; the defaults unless given.
         scales: For `calibrated`: what `calibrate` measured of the model.
-        direction: For `seed-likeness`: what `find_pair_direction` found with the model.
+        direction: For `seed-likeness` what `find_pair_direction`, for `answer-probe` what `find_probe` found with the
+            model.
 
     Raises:
         ConfigError: What the scorer stands on is not given, `auto` is not resolved yet, or it is made of the ratings by
@@ -86,6 +88,12 @@ def _seed_likeness(context: ScorerContext) -> Scorer:
     return SeedLikenessScorer(context.iteration, context.direction)
 
 
+def _answer_probe(context: ScorerContext) -> Scorer:
+    if context.direction is None:
+        raise ConfigError("curate.scorer answer-probe is not fitted to the model", "fit it first")
+    return AnswerProbeScorer(context.iteration, context.direction)
+
+
 def _likelihood(context: ScorerContext) -> Scorer:
     return LikelihoodScorer(context.iteration, context.settings.scorer, context.tags)
 
@@ -104,6 +112,7 @@ MAKERS: Mapping[str, Callable[[ScorerContext], Scorer]] = {
     **dict.fromkeys(LIKELIHOODS, _likelihood),
     "cycle": lambda context: CycleScorer(context.iteration, context.settings, context.tags),
     "seed-likeness": _seed_likeness,
+    "answer-probe": _answer_probe,
     **dict.fromkeys(STORED, lambda context: StoredScorer(context.iteration, context.settings.scorer)),
     "length": lambda context: LengthScorer(context.iteration),
     "random": lambda context: RandomScorer(context.rng_seed, context.iteration, context.stage),

@@ -8,7 +8,7 @@ but two means, so a few hundred answers are enough.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +20,9 @@ Vectors = NDArray[np.float64]
 """Texts x dimensions."""
 
 FOLDS = 5
+
+_PENALTY = 0.02
+"""On the squares of a probe's weights, for each dimension. A tenth and ten times as much tell about the same."""
 
 Text = TypeVar("Text")
 ScoreTexts = Callable[[Sequence[Text]], Vectors]
@@ -50,15 +53,42 @@ class Direction:
 
 def fit_direction(answers: Vectors, passages: Vectors) -> Direction:
     """The direction from the mean of the corpus passages to the mean of the answers."""
+    standard = _standard(answers, passages)
+    start, end = (standard.standardised(side).mean(axis=0) for side in (passages, answers))
+    return _between(standard, end - start, answers, passages)
+
+
+def fit_probe(answers: Vectors, passages: Vectors) -> Direction:
+    """The direction that tells the answers from the passages best: ridge regression, both sides of equal weight.
+
+    Where `fit_direction` only follows the means, this one also knows which dimensions vary together. It wants texts
+    that are known to be no answers.
+    """
+    standard = _standard(answers, passages)
+    texts = standard.standardised(np.concatenate([answers, passages]))
+    sides = np.repeat([1.0, -1.0], [len(answers), len(passages)])
+    weights = len(texts) / 2 / np.where(sides > 0, len(answers), len(passages))
+    # In as many unknowns as there are texts, for a large model has more dimensions than that.
+    weighed = texts * np.sqrt(weights)[:, None]
+    penalty = _PENALTY * texts.shape[1] * np.eye(len(texts))
+    products = weighed @ weighed.T / len(texts) + penalty
+    along = weighed.T @ np.linalg.solve(products, np.sqrt(weights) * sides)
+    return _between(standard, along, answers, passages)
+
+
+def _standard(answers: Vectors, passages: Vectors) -> Direction:
+    """What makes each dimension a standard one; leads nowhere yet."""
     both = np.concatenate([answers, passages])
     deviations = both.std(axis=0)
-    centre, scale = both.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
-    start, end = ((side.mean(axis=0) - centre) / scale for side in (passages, answers))
-    # The length only sets the unit. Two equal means have no direction; then every score is 0.
-    step = end - start
-    length = float(step @ step)
-    weights = step / length if length > 0 else step
-    return Direction(centre, scale, weights, float(start @ weights))
+    return Direction(both.mean(axis=0), np.where(deviations > 0, deviations, 1.0), np.zeros(both.shape[1]), 0.0)
+
+
+def _between(standard: Direction, along: Vectors, answers: Vectors, passages: Vectors) -> Direction:
+    """A direction, in units that put the mean of the passages at 0 and that of the answers at 1."""
+    start, end = (float(standard.standardised(side).mean(axis=0) @ along) for side in (passages, answers))
+    # Two equal means have no direction; then every score is 0.
+    weights = along / (end - start) if end > start else np.zeros_like(along)
+    return replace(standard, weights=weights, offset=start / (end - start) if end > start else 0.0)
 
 
 def fit_vector_scores(answers: Sequence[Vectors], passages: Sequence[Vectors]) -> ScoreTexts[Vectors]:

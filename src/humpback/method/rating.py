@@ -15,6 +15,7 @@ from humpback.config.flat import flat_settings
 from humpback.config.neutral import batch_settings
 from humpback.config.scorers import Need
 from humpback.data_access.decisions import Ruling, read_rulings, rulings_digest
+from humpback.demo.sections import sections_digest
 from humpback.errors import ConfigError, StageError
 from humpback.method.choosing import draw_texts
 from humpback.method.external import identities
@@ -66,6 +67,8 @@ def rate(
         grounds["calibration"] = calibration or called(calibrate(config, iteration, pairs, candidates, by))
     if "direction" in needs:
         grounds["direction"] = called(find_direction(config, iteration, pairs, candidates, by))
+    if "probe" in needs:
+        grounds["probe"] = called(fit_probe(config, iteration, by))
     first: dict[str, Stage] = {}
     for scorer in curate.first:
         alone, name = _with_one_scorer(config, scorer), f"scores-{iteration}-{scorer}"
@@ -159,6 +162,23 @@ def find_direction(config: Config, iteration: int, pairs: Stage, candidates: Sta
     name, does = f"direction-{iteration}", f"where the seed's pairs lie for {_rater(iteration, by)}"
     return Stage(
         name, does, names_of(pairs, candidates, by), settings | identities(by), one_shard(find), SeedDirection,
+        model=True, external=external_of(by),
+    )  # fmt: skip
+
+
+def fit_probe(config: Config, iteration: int, by: Stage | ExternalModel) -> Stage:
+    """What tells answers from other texts among the hidden states of M_{t-1}, by the texts that ship. Ours."""
+
+    def fit(inputs: Inputs, part: int) -> Outcome[SeedDirection]:
+        from humpback.curate.answer_probe import find_probe
+
+        with inputs.engine(by.name, embeds=True) as engine:
+            return find_probe(engine)
+
+    settings = flat_settings(config, "model.engine") | batch_settings(config.model) | identities(by)
+    name, does = f"probe-{iteration}", f"what answers look like to {_rater(iteration, by)}"
+    return Stage(
+        name, does, names_of(by), settings | {"texts": sections_digest()}, one_shard(fit), SeedDirection,
         model=True, external=external_of(by),
     )  # fmt: skip
 
