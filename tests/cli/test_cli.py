@@ -248,7 +248,7 @@ def test_the_stages_one_by_one_on_files(documents, seed_file, tiny_model, tmp_pa
                     cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert all("stored-gain=" in row["reply"] and 0 < row["score"] < 1 for row in rows(tmp_path / "both.jsonl"))
-    assert "stored-likelihood alone: leave --backward out" in mistake(
+    assert "and by two-questions: leave --backward out" in mistake(
         "rate", seed_file, "--model", "m-forward", "--backward", "m-backward", "--set", "curate.scorer=length",
         cwd=tmp_path)  # fmt: skip
 

@@ -140,6 +140,19 @@ def test_a_run_reads_each_response_as_an_answer_once(settings, tmp_path):
     assert tokens[0] > 0 == tokens[1]
 
 
+def test_where_augmentation_stored_no_gain_the_other_scorers_answer(settings, tmp_path):
+    curate = {"scorer": "two-questions", "select": {"top_n": 3}}
+    config = Config.model_validate(settings | {"curate": curate, "augment": {"gain": False}})
+    stages = [stage for stage in plan(config, models.identify(config.model)) if stage.name != "report"]
+    names = [stage.name for stage in stages]
+    run = Run(tmp_path / "run")
+    with run.locked():
+        execute(stages[: names.index("ratings-1") + 1], run, config)
+
+    assert set(run.stage("scores-1-stored-relative-gain").column("state")) == {"unparsed"}
+    assert set(run.stage("ratings-1").column("state")) == {"scored"}
+
+
 def test_ranks_have_no_scale_for_a_threshold(settings):
     config = Config.model_validate(settings | {"curate": {"scorer": "ensemble"}})
     with pytest.raises(ConfigError, match="top_share"):

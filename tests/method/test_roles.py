@@ -186,6 +186,7 @@ def test_one_role_alone(settings, server):
             "curate.scorer calibrated asks how likely",
         ),
         ({"curate": {"scorer": "ensemble", "select": {"top_share": 0.5}}}, "needs the stored gain"),
+        ({"curate": {"scorer": "stored-relative-gain", "select": {"top_share": 0.5}}}, "needs the stored gain"),
         ({"augment": {"per_segment": 2, "best_by": "forward"}}, "M_0 is not trained: set it to backward"),
         ({"augment": {"examples": {"count": 20}}}, "20 examples are to be shown, and 18 seed pairs are short enough"),
     ],

@@ -203,7 +203,7 @@ def rate(
     Args:
         pairs: What `instruct` gives, or pairs in any layout of the seed: rows or a source.
         model: The model that rates.
-        backward_model: M_yx, for the scorers `stored-gain` and `stored-likelihood` of pairs that it did not write.
+        backward_model: M_yx, for `two-questions` and scorers such as `stored-gain` of pairs that it did not write.
         calibration: File that keeps how the model reads good pairs, for the scorer `calibrated`.
         out: File for the ratings, .jsonl or .parquet; a temporary one if there is none.
         dropped: File for what is no pair; beside `out` if there is none.

@@ -135,7 +135,7 @@ def rate(
     ] = None,
     figures: Annotated[Optional[Path], typer.Option(help="JSON file for the figures.")] = None,  # noqa: UP045
     backward: Annotated[
-        str, typer.Option(metavar="M_YX", help="Backward model, for 'stored-gain' and 'stored-likelihood'.")
+        str, typer.Option(metavar="M_YX", help="Backward model, for 'two-questions' and scorers such as 'stored-gain'.")
     ] = "",
     calibration: Annotated[
         Optional[Path],  # noqa: UP045

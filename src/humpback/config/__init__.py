@@ -140,8 +140,8 @@ class Config(Settings):
                 yield f"run.train is {self.run.train}, so that nobody is trained to be the {role}: name models.{role}"
         if self.models.rater and self.run.iterations > 1:
             yield f"models.rater rates every iteration alike: set run.iterations, which is {self.run.iterations}, to 1"
-        writer, by_gain = self.models.writer, {"stored-gain"} & {self.curate.scorer, *self.curate.first}
-        if writer and by_gain and not writer.engine_spec.reads_spans:
+        writer = self.models.writer
+        if writer and self.curate.needs_gain and not writer.engine_spec.reads_spans:
             yield f"curate.scorer {self.curate.scorer} needs the stored gain, which a writer on a server does not give"
         if self.models.judge and self.run.train == "none":
             yield "models.judge compares models that are trained, and run.train is none: leave models.judge out"

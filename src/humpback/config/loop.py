@@ -315,6 +315,14 @@ class CurateSettings(Settings):
             return tuple(dict.fromkeys(name for weights in self.groups.values() for name in weights))
         return (self.cascade.scorer,) if self.cascade.share < 1 else ()
 
+    @property
+    def needs_gain(self) -> bool:
+        """Whether it cannot rate without the gain that augmentation stores; of two questions others can answer each."""
+        gains = {"stored-gain", "stored-relative-gain"}
+        if self.scorer == "two-questions":
+            return any(gains.issuperset(weights) for weights in self.groups.values())
+        return not gains.isdisjoint({self.scorer, *self.first})
+
     def contradictions(self) -> Iterator[str]:
         """Samples that are the same, shares that keep more than is rated, and a threshold above the scale."""
         if self.samples > 1 and self.temperature == 0:

@@ -227,7 +227,9 @@ def _rate(
     needs = names_of(candidates, *raters, *on, *(() if member else first))
     rater = _rater(iteration, by)
     does = f"{rater} rates the candidates: {curate.scorer}" if asks else f"candidates by {curate.scorer}"
-    check = _enough_have_a_score(curate, name)
+    # Where a member asks nothing, nothing was paid for, and the others may answer in its place.
+    checked = asks or name == f"ratings-{iteration}"
+    check = _enough_have_a_score(curate, name) if checked else lambda inputs: None
     return Stage(
         name, does, needs, _deciding(config) | identities(*raters), MapShards(over, opened), Rating, model=asks,
         check=check, external=external_of(*raters),

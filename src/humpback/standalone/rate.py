@@ -48,7 +48,7 @@ def rate_files(
         config: The settings; `model` is the model that rates.
         ratings_file: File for the ratings: .jsonl or .parquet.
         dropped: File for what is no pair, and why.
-        backward: M_yx, for `stored-gain` and `stored-likelihood` of pairs that no M_yx has written the instruction of.
+        backward: M_yx, for what augmentation stores (`stored-gain` and its like) of pairs that no M_yx has written.
         how: How the command is carried out.
         calibration: How the model reads good pairs, for `calibrated`: read from this file if it is there, else written.
 
@@ -91,7 +91,7 @@ def _refuse_unused(needs: Container[str | None], calibration: Path | None, backw
         raise ConfigError("a calibration is used by the scorer calibrated alone", "leave --calibration out")
     if backward and "stored" not in needs:
         raise ConfigError(
-            "a backward model is read by the scorers stored-gain and stored-likelihood alone", "leave --backward out"
+            "a backward model is read by the scorers stored-... alone, and by two-questions", "leave --backward out"
         )
 
 
