@@ -75,10 +75,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SeedDirection:
-    """Where the seed's answers lie, seen from other texts, by hidden states or by words; the other is empty."""
+    """Where the seed's answers lie, seen from other texts, by hidden states or by words; the other is empty.
+
+    A probe is such a direction too: there the answers are texts that ship.
+    """
 
     id: str
-    """'hidden' or 'words'."""
+    """'hidden', 'words' or 'probe'."""
     transfer: float
     """AUROC of held-back seed answers above held-back other texts, in five folds: .5 is chance."""
     answers: int

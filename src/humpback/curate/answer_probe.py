@@ -2,25 +2,22 @@
 
 A linear probe (Alain & Bengio 2016) on the mean of the middle layer over the first tokens of a text. It is fitted with
 the model that rates, on texts that ship: the handbooks of `package:demo`, whose sections answer something, and its
-news, adverts, minutes, lives, diaries and stories. They are English.
+news, adverts, minutes, lives, diaries and stories. They are English. 0 is the mean of what answers nothing, 1 that of
+what answers. Ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from humpback.curate.base import rate_each
+from humpback.curate.hidden_states import Looked
 from humpback.demo.sections import sections, text_id
 from humpback.engines.base import Engine
 from humpback.errors import StageError
 from humpback.likeness.direction import FOLDS, Direction, Vectors, fit_probe
-from humpback.likeness.measuring import stored_direction
 from humpback.likeness.vectors import read_vectors
-from humpback.records import Candidate, Outcome, Rating, SeedDirection
-from humpback.requests import Embedding, EmbeddingRequest
+from humpback.records import Outcome, SeedDirection
 from humpback.statistics.ranks import auroc
 
 _TOKENS = 64
@@ -63,29 +60,4 @@ def find_probe(engine: Engine) -> Outcome[SeedDirection]:
     return Outcome((record,), (), 1, reading.usage)
 
 
-class AnswerProbeScorer:
-    """Where a response lies between what answers nothing (0) and answers (1), by the probe. Ours.
-
-    Args:
-        iteration: t; M_{t-1} rates.
-        record: The probe, fitted to the same model.
-    """
-
-    name = "answer-probe"
-
-    def __init__(self, iteration: int, record: SeedDirection) -> None:
-        self.iteration = iteration
-        self._probe = stored_direction(record)
-        self._seen = dict(zip(record.seen_ids, record.seen_scores, strict=True))
-
-    def score(self, candidates: Sequence[Candidate], engine: Engine) -> Outcome[Rating]:
-        """Rates one shard. A candidate that the engine cannot read is 'unparsed', with the error as the reply."""
-        return rate_each(self, candidates, engine, engine.embed(_requests(candidates)), self._score)
-
-    def _score(self, candidate: Candidate, answer: Embedding) -> tuple[float, str]:
-        seen = self._seen.get(text_id(candidate.response))
-        return float(self._probe.scores(np.array([answer.values]))[0]) if seen is None else seen, ""
-
-
-def _requests(candidates: Iterable[Candidate]) -> Iterable[EmbeddingRequest]:
-    return (EmbeddingRequest(candidate.id, candidate.response, _TOKENS) for candidate in candidates)
+LOOKED = Looked(lambda one: one.response, _TOKENS, lambda one: text_id(one.response))

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from humpback.config import CurateSettings, TagSettings
-from humpback.curate.answer_probe import AnswerProbeScorer
+from humpback.curate import answer_probe, seed_likeness
 from humpback.curate.base import Scorer
 from humpback.curate.baselines import STORED, LengthScorer, RandomScorer, StoredScorer
 from humpback.curate.calibrated import CalibratedScorer
 from humpback.curate.cycle import CycleScorer
 from humpback.curate.graded import AdditiveScorer, YesNoScorer
+from humpback.curate.hidden_states import HiddenStatesScorer
 from humpback.curate.likelihood import LIKELIHOODS, LikelihoodScorer
 from humpback.curate.rating import ExpectedRatingScorer, RatingScorer
 from humpback.curate.samples import SampledScorer
-from humpback.curate.seed_likeness import SeedLikenessScorer
 from humpback.errors import ConfigError
 from humpback.records import SeedDirection, SignScale
 
@@ -85,13 +85,13 @@ def _calibrated(context: ScorerContext) -> Scorer:
 def _seed_likeness(context: ScorerContext) -> Scorer:
     if context.direction is None:
         raise ConfigError("curate.scorer seed-likeness has not seen the seed's pairs", "find its direction first")
-    return SeedLikenessScorer(context.iteration, context.direction)
+    return HiddenStatesScorer("seed-likeness", context.iteration, context.direction, seed_likeness.LOOKED)
 
 
 def _answer_probe(context: ScorerContext) -> Scorer:
     if context.direction is None:
         raise ConfigError("curate.scorer answer-probe is not fitted to the model", "fit it first")
-    return AnswerProbeScorer(context.iteration, context.direction)
+    return HiddenStatesScorer("answer-probe", context.iteration, context.direction, answer_probe.LOOKED)
 
 
 def _likelihood(context: ScorerContext) -> Scorer:
