@@ -34,6 +34,7 @@ from transformers import AutoModelForCausalLM
 from humpback import models
 from humpback.config import SCORERS, CurateSettings, TagSettings
 from humpback.curate import Scorer, make_scorer
+from humpback.curate.answer_probe import find_probe
 from humpback.curate.calibration import calibrate
 from humpback.curate.likelihood import LikelihoodScorer
 from humpback.engines.transformers import TransformersEngine
@@ -71,13 +72,14 @@ def calibration(name: str, pairs: list[Pair], engine: TransformersEngine, count:
     return clock.rates(pairs=read) | {"scales": [asdict(scale) for scale in scales]}
 
 
-def scorers_of(name: str, new_tokens: int, figures: Figures) -> list[Scorer]:
-    """One of ours, ready to rate; of one that ranks, its members."""
+def scorers_of(name: str, new_tokens: int, figures: Figures, engine: TransformersEngine) -> list[Scorer]:
+    """One of ours, ready to rate; of one that ranks, its members. A probe is fitted here, once for all pairs."""
     looked = figures.rows.get(calibration_of(name), ()) if name.startswith("calibrated") else ()
     scales = [SignScale(**row) for found in looked for row in found["scales"]]
     settings = settings_of(name, max_new_tokens=new_tokens)
     each = [settings.model_copy(update={"scorer": member}) for member in settings.first] or [settings]
-    return [make_scorer(one, 0, 1, "ratings-1", TagSettings(), scales) for one in each]
+    probe = next(iter(find_probe(engine).kept)) if any(one.scorer == "answer-probe" for one in each) else None
+    return [make_scorer(one, 0, 1, "ratings-1", TagSettings(), scales, probe) for one in each]
 
 
 def rate(scorers: list[Scorer], pairs: list[Pair], engine: TransformersEngine) -> Row:
@@ -135,7 +137,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in (name for name in arguments.scorers if name.startswith("calibrated")):
         look = partial(calibration, name, others, engine, arguments.calibration_pairs)
         figures.measure(calibration_of(name), 0, look)
-    scorers = {name: scorers_of(name, arguments.new_tokens, figures) for name in arguments.scorers}
+    scorers = {name: scorers_of(name, arguments.new_tokens, figures, engine) for name in arguments.scorers}
     for name, members in scorers.items():
         if figures.missing(name, arguments.rounds - 1):  # a first call pays for what is made once
             rate(members, pairs[:2], engine)
