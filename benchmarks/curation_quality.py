@@ -101,7 +101,6 @@ def score(
     """State and score of every pair, by its id; only what is not in the journal is scored."""
     wanted = config.curate.model_dump_json(exclude={"select", "questions", "ensemble"}, exclude_defaults=True)
     how = content_id(engine.model, wanted, prompt_digest())
-
     # What another likelihood scorer has read is not asked for again, as in a run.
     known = [
         Rating(row["pair"], 1, row["scorer"], engine.model, "scored", row["score"], row["reply"], "stop")
@@ -134,16 +133,14 @@ def with_stored(pairs: Sequence[Pair | Candidate], engine: Engine, journal: Jour
             for one in found
         ]
 
-    written = [pair for pair in pairs if not isinstance(pair, Candidate)]
-    rows = in_windows("M_yx", content_id(engine.model, prompt_digest()), list(map(candidate, written)), read, journal)
-    return [
-        pair
-        if isinstance(pair, Candidate)
-        else replace(
-            candidate(pair), log_probability=rows[pair.id]["log_probability"], gain=rows[pair.id]["gain"]
-        )
-        for pair in pairs
-    ]  # fmt: skip
+    unwritten = [candidate(pair) for pair in pairs if not isinstance(pair, Candidate)]
+    rows = in_windows("M_yx", content_id(engine.model, prompt_digest()), unwritten, read, journal)
+
+    def stored(pair: Pair) -> Candidate:
+        row = rows[pair.id]
+        return replace(candidate(pair), log_probability=row["log_probability"], gain=row["gain"])
+
+    return [pair if isinstance(pair, Candidate) else stored(pair) for pair in pairs]
 
 
 def in_windows(
