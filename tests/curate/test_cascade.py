@@ -77,7 +77,7 @@ def test_one_of_which_the_cheap_scorer_knows_nothing_is_rated():
 
 
 def test_a_cascade_cannot_begin_with_a_scorer_that_knows_nothing():
-    with pytest.raises(StageError, match=r"stored-gain knows nothing of the 2 candidates.*augment\.gain"):
+    with pytest.raises(StageError, match=r"stored-relative-gain knows nothing of the 2 candidates.*augment\.gain"):
         reach(lambda: [("a", None), ("b", None)], CascadeSettings(share=0.5))
 
 
@@ -116,8 +116,8 @@ def test_a_run_rates_only_what_is_in_reach(settings, tmp_path):
         execute(stages, run, config)
 
     by_name = {stage.name: stage for stage in stages}
-    assert by_name["scores-1-stored-gain"].needs == ("candidates",)
-    assert by_name["ratings-2"].needs == ("candidates", "forward-1", "scores-2-stored-gain")
+    assert by_name["scores-1-stored-relative-gain"].needs == ("candidates",)
+    assert by_name["ratings-2"].needs == ("candidates", "forward-1", "scores-2-stored-relative-gain")
     ratings = list(run.stage("ratings-1").records(Rating))
     states = [rating.state for rating in ratings]
     assert states.count("checked") == 1

@@ -143,6 +143,27 @@ def test_a_whole_run_rewrites_compares_and_says_so(named, server, tmp_path):
     }
 
 
+def test_a_changed_check_of_rewrites_asks_for_none_again(named, server, tmp_path):
+    done = run(named, tmp_path, "--until", "rewritten-2")
+    assert done.returncode == 0, done.stderr
+    rows = {row.id: row for row in Run(tmp_path / "run").stage("rewritten-2").records(Rewritten)}
+    taken, refused = ([row.id for row in rows.values() if bool(row.fault) is has_fault] for has_fault in (False, True))
+    assert taken
+    assert refused
+    before = len(server.bodies)
+    stricter = named | {"rewrite": {"longest": 1.0}}
+    assert "--redo rewritten-2" in run(stricter, tmp_path, "--until", "rewritten-2").stderr
+    done = run(stricter, tmp_path, "--until", "rewritten-2", "--redo", "rewritten-2")
+    assert done.returncode == 0, done.stderr
+    again = {row.id: row for row in Run(tmp_path / "run").stage("rewritten-2").records(Rewritten)}
+    assert {again[name].fault for name in taken} == {"much longer"}
+    assert len(server.bodies) == before + len(refused), "only those that had no answer"
+
+    before = len(server.bodies)
+    assert run(stricter, tmp_path, "--until", "rewritten-2", "--redo", "rewritten-2").returncode == 0
+    assert len(server.bodies) == before + len(rows), "nothing has changed, so other answers are wanted"
+
+
 def test_neither_makes_an_older_run_stale_and_what_is_not_named_is_not_there(settings, named):
     without, with_both = (Config.model_validate(values) for values in (settings, named))
     old, new = (recipes(plan(config, models.identify(config.model))) for config in (without, with_both))

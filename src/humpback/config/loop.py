@@ -236,8 +236,9 @@ class CascadeSettings(Settings):
 
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the candidates that `curate.scorer` rates: the best by the cheap scorer. At 1 there is no cascade."""
-    scorer: SingleScorer = "stored-gain"
-    """The cheap scorer. `stored-gain` costs nothing: augmentation has stored it."""
+    scorer: SingleScorer = "stored-relative-gain"
+    """The cheap scorer. `stored-relative-gain` costs nothing, as augmentation has stored the gain, and is the best of
+    those that do (docs/curation.md)."""
     check: Annotated[int, Field(ge=0)] = 32
     """Rate so many of those left out all the same, drawn by chance. By them the report says what the cascade loses."""
 

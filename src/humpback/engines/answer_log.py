@@ -2,11 +2,12 @@
 
 For engines whose answers do not depend on what else is asked: servers. A model on this machine is asked again for the
 shard that a kill cost, so that a run that was killed ends with the same records to the last digit.
+
+Answers outlive their stage: made anew because a setting or a file has changed, it asks only what it never asked.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from uuid import uuid4
 
+from humpback.engines.answer_files import AnswerFolders, WrittenAnswers, as_json, line_of
 from humpback.engines.base import Engine
 from humpback.engines.spending import Spending
 from humpback.records import content_id
@@ -43,7 +45,7 @@ class _Shard:
     """What is written down for one shard."""
 
     path: Path | None = None
-    file: IO[str] | None = None
+    file: IO[bytes] | None = None
     synced: float = 0.0
     writing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,23 +65,22 @@ class AnswerLog:
 
     Args:
         engine: Who is asked.
-        folder: Where answers are kept until the shard that they are for is committed. Several processes may share it:
-            each writes files of its own.
+        folders: Where answers are kept. Several processes may share them: each writes files of its own.
         spending: Is told what the answers take.
 
     Raises:
         ConfigError: There is a budget in money, and the answers have no price.
     """
 
-    def __init__(self, engine: Engine, folder: Path, spending: Spending) -> None:
+    def __init__(self, engine: Engine, folders: AnswerFolders, spending: Spending) -> None:
         self._engine = engine
-        self._folder = folder
+        self._folders = folders
         self._spending = spending
         spending.check_prices(engine.model, priced=getattr(self.spent, "priced", True))
-        self._answers = _read(folder)
+        self._answers = WrittenAnswers([folders.earlier, folders.in_hand])
         self._name = uuid4().hex
         self._here = _Writing()
-        self._files: list[IO[str]] = []
+        self._files: list[IO[bytes]] = []
         self._under_way: dict[int, tuple[str, _Shard]] = {}
         self._written: set[str] = set()
         self._is_told = False
@@ -114,18 +115,18 @@ class AnswerLog:
         for file in list(self._files):
             file.close()
 
-    def forget(self) -> None:
-        """Throws away what this thread has written down or looked up: its shard is committed."""
+    def lay_aside(self) -> None:
+        """Lays aside what this thread has written down or looked up: its shard is committed."""
         thread = self._here
         for key in thread.used:
-            self._answers.pop(key, None)
+            self._answers.forget(key)
         thread.used.clear()
         shard, thread.shard = thread.shard, _Shard()
         with shard.writing:
             if shard.file is not None and shard.path is not None:
                 shard.file.close()
                 self._files.remove(shard.file)
-                shard.path.unlink(missing_ok=True)
+                self._folders.keep(shard.path)
 
     def _look_up_or_ask(
         self,
@@ -135,12 +136,12 @@ class AnswerLog:
     ) -> Iterator[Answer]:
         # Those that begin alike one after the other: a server reads what they share once.
         ordered = sorted(requests, key=lambda request: [message.text for message in request.messages])
-        keys: dict[str, str] = {r.id: content_id(self.model, type(r).__name__, _as_json(r)) for r in ordered}
+        keys: dict[str, str] = {r.id: content_id(self.model, type(r).__name__, as_json(r)) for r in ordered}
         waiting = deque(request for request in ordered if keys[request.id] not in self._answers)
         self._here.used = [*self._here.used, *(key for key in keys.values() if key in self._answers)]
         for request in ordered:
             if keys[request.id] in self._answers:
-                yield restore(self._answers[keys[request.id]])
+                yield restore(self._answers.read(keys[request.id]))
         while waiting:
             unasked = len(waiting)
             yield from self._ask_within_budget(waiting, ask, keys)
@@ -190,38 +191,17 @@ class AnswerLog:
     def _write(self, key: str, answer: Completion | Likelihood, shard: _Shard) -> None:
         with shard.writing:
             if shard.file is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                shard.path = self._folder / f"{uuid4().hex}.jsonl"
-                shard.file = shard.path.open("a", encoding="utf-8")
+                self._folders.in_hand.mkdir(parents=True, exist_ok=True)
+                shard.path = self._folders.in_hand / f"{uuid4().hex}.jsonl"
+                shard.file = shard.path.open("ab")
                 self._files.append(shard.file)
             if shard.file.closed:  # the shard is given up
                 return
-            # A lone surrogate in an answer is written as an escape, which UTF-8 could not hold.
-            shard.file.write(_as_json({"key": key, "answer": answer}) + "\n")
+            shard.file.write(line_of(key, as_json(answer)))
             shard.file.flush()
             if time.monotonic() - shard.synced > _SYNC_SECONDS:
                 os.fsync(shard.file.fileno())
                 shard.synced = time.monotonic()
-
-
-def _as_json(content: object) -> str:
-    """Records as objects, without the form that a reply is held to; four times as fast as by way of `asdict`."""
-    return json.dumps(
-        content, default=lambda record: {name: getattr(record, name) for name in record.__slots__ if name != "form"}
-    )
-
-
-def _read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The answers of all processes that have written here; a last line that a kill cut short does not count."""
-    answers: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            answers[row["key"]] = row["answer"]
-    return answers
 
 
 def _completion(values: dict[str, Any]) -> Completion:

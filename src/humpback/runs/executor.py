@@ -15,6 +15,7 @@ from typing import Any
 
 from humpback.config import Config
 from humpback.data_access.atomic import sync, sync_tree
+from humpback.engines.answer_files import AnswerFolders
 from humpback.errors import HumpbackError, StageError, StoreError
 from humpback.runs.inputs import RunInputs
 from humpback.runs.progress import Meter, NoProgress, Progress
@@ -131,6 +132,7 @@ class _StageRunner:
         folder.finish(
             recipe, counts, {"machine": _machine(), "libraries": _versions(), "session_seconds": session, **facts}
         )
+        self._inputs.answers(stage.name).keep_all()
         folder.clear_work()
         self._inputs.run.log(
             "end", stage=stage.name, kept=counts.kept, read=counts.read, seconds=round(counts.seconds, 1)
@@ -194,13 +196,20 @@ class _StageRunner:
 
 
 def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
-    """Throws away the named stages and whatever stands on them."""
+    """Throws away the named stages and whatever stands on them.
+
+    What a server was paid for is used again where something has changed: then the same questions have the same answers.
+    A stage that is named though nothing has changed is to have others.
+    """
     stage_names = [stage.name for stage in plan]
     for name in redo:
         if name not in stage_names:
             raise StoreError(f"--redo {name}: no such stage", f"the stages are {', '.join(stage_names)}")
     doomed = with_dependents(plan, redo)
+    unchanged = {item.stage.name for item in status(plan, run) if item.state in ("done", "begun")} if redo else set()
     for name in (name for name in reversed(stage_names) if name in doomed):
+        answers = AnswerFolders(run.stage(name).work_path / "answers", run.answers_path(name))
+        answers.discard() if name in redo and name in unchanged else answers.reuse()
         run.stage(name).clear()
         run.log("cleared", stage=name)
 

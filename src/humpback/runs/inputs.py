@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from humpback import models
 from humpback.config import Config, ModelSettings
+from humpback.engines.answer_files import AnswerFolders
 from humpback.engines.answer_log import AnswerLog
 from humpback.engines.base import Engine
 from humpback.engines.counted import CountedEngine
@@ -91,10 +92,7 @@ class RunInputs:
     @cached_property
     def spending(self) -> Spending:
         """What the run has spent on servers."""
-        folder = self.run.path / "spent"
-        if is_remote(folder):
-            folder = models.cache_folder() / "runs" / content_id(str(self.run.path)) / "spent"
-        return Spending(folder, self._config.run.budget, self._config.run.budget_tokens)
+        return Spending(self.run.on_this_machine("spent"), self._config.run.budget, self._config.run.budget_tokens)
 
     @cached_property
     def _base(self) -> models.ModelFolder:
@@ -121,16 +119,20 @@ class RunInputs:
                 if spent := str(getattr(engine, "spent", "")):  # a model on this machine takes nothing but its time
                     self.run.log("spent", stage=self._stage, model=engine.model, spent=spent)
 
-    def forget_answers(self) -> None:
-        """Throws away the answers that this thread has written down for a shard: it is committed."""
+    def answers(self, stage: str) -> AnswerFolders:
+        """Where the answers of servers for a stage are kept."""
+        return AnswerFolders(self.scratch(stage) / "answers", self.run.answers_path(stage))
+
+    def lay_aside_answers(self) -> None:
+        """Lays aside the answers that this thread has written down for a shard: it is committed."""
         for log in self._logs:
-            log.forget()
+            log.lay_aside()
 
     def _with_log(self, engine: Engine, settings: ModelSettings) -> Engine:
         if not settings.engine_spec.keeps_answers or not self._stage:
             return engine
         if remember_in := getattr(engine, "remember_in", None):
             remember_in(self.scratch(self._stage) / "batches", self.on_batches or (lambda words: None))
-        log = AnswerLog(engine, self.scratch(self._stage) / "answers", self.spending)
+        log = AnswerLog(engine, self.answers(self._stage), self.spending)
         self._logs.append(log)
         return log

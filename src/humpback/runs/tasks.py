@@ -55,7 +55,7 @@ class ProduceJob:
             for window, outcome in enumerate(self.work.shards(inputs, part, committed), committed):
                 commit(self.stage, folder, shard_of(part, window), outcome, since)
                 # Only now: until the shard is on the disk, its answers are all that a kill would leave.
-                inputs.forget_answers()
+                inputs.lay_aside_answers()
                 since = time.monotonic()
             folder.end(part)
 
@@ -93,7 +93,7 @@ class MapShardsJob:
                 # Shards that wait for a server together share the time.
                 commit(self.stage, folder, index, outcome, max(since, committed))
                 committed = time.monotonic()
-                inputs.forget_answers()
+                inputs.lay_aside_answers()
 
             yield do
 

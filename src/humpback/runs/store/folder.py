@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,18 +18,15 @@ from humpback.records import Dropped, Outcome, Segment
 from humpback.runs.recipe import Counts, Recipe
 from humpback.runs.store.files import (
     disk,
-    file_sizes,
-    is_remote,
     make_folder,
-    mark_of,
-    read_record,
     remove,
     write_bytes,
     write_record,
     write_table,
     write_text,
 )
-from humpback.runs.store.seals import open_sealed, read_footer, seal_of, sealed_parquet, size_in
+from humpback.runs.store.sealed_folder import SealedFolder
+from humpback.runs.store.seals import sealed_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,15 +40,6 @@ MAX_ROWS = 1 << 20
 """Records that one shard may have."""
 _COUNTS = "humpback.counts"
 _POSITION = "humpback.position"
-_MODEL = "model/"
-_FINISHED = ("part-*.parquet", "dropped/part-*.parquet", f"{_MODEL}*")
-"""What a finished stage has left beside its records of itself."""
-_READERS = 16
-"""Footers that are read at a time: elsewhere each is a wait for the network."""
-
-
-def _is_finished(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in _FINISHED)
 
 
 def first_place(shard: int) -> int:
@@ -72,92 +58,17 @@ def shard_of(part: int, window: int) -> int:
     return part * MAX_WINDOWS + window
 
 
-class StageFolder:
+class StageFolder(SealedFolder):
     """What one stage has left.
 
     Args:
         path: `RUN/stages/<stage>`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
-        self._manifest: tuple[str, dict[str, Any] | None] = ("", None)
-
-    @property
-    def model_path(self) -> Path:
-        """Where a finetuned model is once it is complete."""
-        return self.path / "model"
-
     @property
     def work_path(self) -> Path:
         """Where unfinished work is kept: checkpoints, tables between two steps of a stage."""
         return self.path / "work"
-
-    def recipe(self) -> dict[str, Any] | None:
-        """The recipe that the content was made by, finished or not; None where nothing is there.
-
-        Raises:
-            StoreError: Its record is damaged.
-        """
-        return self.manifest() or self._record("started.json")
-
-    def manifest(self) -> dict[str, Any] | None:
-        """What the finished stage wrote of itself; None while it is not finished. Read again only where it changed.
-
-        Raises:
-            StoreError: It is damaged.
-        """
-        mark, content = self._manifest
-        with disk(self.path):
-            now = mark_of(self.path / "manifest.json")
-        if now != mark:
-            content = self._record("manifest.json")
-            self._manifest = now, content
-        return content
-
-    def damage(self) -> str:
-        """How the files of the finished stage differ from those that its manifest names; empty where they do not.
-
-        Looks at names and sizes alone: content is compared where it is read, and by `verify`.
-        """
-        seals = self._seals()
-        if seals is None:
-            return ""
-        sizes = {name: size for name, size in file_sizes(self.path).items() if _is_finished(name)}
-        if not any(name.startswith(_MODEL) for name in sizes):  # an experiment throws models away that it is done with
-            seals = {name: seal for name, seal in seals.items() if not name.startswith(_MODEL)}
-        for name in sorted(sizes.keys() | seals.keys()):
-            if name not in sizes:
-                return f"{name} is missing"
-            if name not in seals:
-                return f"{name} does not belong there"
-            if sizes[name] != size_in(seals[name]):
-                return f"{name} has {sizes[name]:,} bytes, not {size_in(seals[name]):,}"
-        return ""
-
-    def check(self) -> None:
-        """Refuses a finished stage whose files are not those that it wrote: see `damage`.
-
-        Raises:
-            StoreError: They are not.
-        """
-        if damage := self.damage():
-            raise self._damaged(damage)
-
-    def verify(self) -> list[str]:
-        """Reads everything that the stage has left, finished or not, and says what is wrong with it."""
-        try:
-            problems = [damage] if (damage := self.damage()) else []
-        except StoreError as error:
-            return [error.what.removeprefix(f"{self.name}: ")]
-        for name in filter(_is_finished, file_sizes(self.path)):
-            try:
-                self._check_model_file(name, anew=True) if name.startswith(_MODEL) else self._table(name)
-            except StoreError as error:
-                if not any(problem.startswith(f"{name} ") for problem in problems):
-                    problems.append(error.what.removeprefix(f"{self.name}: "))
-        return problems
 
     def has_work(self) -> bool:
         """Whether there is anything that would be lost: a shard, a checkpoint, a finished training."""
@@ -289,19 +200,6 @@ class StageFolder:
             if shard is None or (self.path / name).exists():
                 yield from self._records(name, Dropped)
 
-    def check_model(self, folder: Path | None = None) -> None:
-        """Compares every file of the finished model with the manifest.
-
-        Args:
-            folder: A copy of it on this machine, where it lies elsewhere.
-
-        Raises:
-            StoreError: A file is missing, is not one of them, or was changed.
-        """
-        self.check()
-        for name in self._seals() or {}:
-            self._check_model_file(name, folder)
-
     def intermediates(self, step: str) -> list[int]:
         """Numbers of the tables that a step of this stage has left for the next one, ascending."""
         return sorted(int(path.stem.removeprefix("part-")) for path in (self.work_path / step).glob("part-*.parquet"))
@@ -374,11 +272,6 @@ class StageFolder:
         numbers = sorted(int(path.stem.removeprefix("part-")) for path in self.path.glob("dropped/part-*.parquet"))
         return [f"dropped/{self._part(number).name}" for number in numbers]
 
-    def _seals(self) -> dict[str, str] | None:
-        """The seal of each file of the finished stage, by its path here; None where an earlier version kept none."""
-        seals: dict[str, str] | None = (self.manifest() or {}).get("seals")
-        return seals
-
     def _seal_tables(self, counts: Counts) -> dict[str, str]:
         names = [*(self._part(index).name for index in self._shards()), *self._ledgers()]
         footers = dict(zip(names, self._footers(names), strict=True))
@@ -386,49 +279,6 @@ class StageFolder:
         if names and in_ledgers != sum(counts.dropped.values()):
             raise self._damaged(f"{in_ledgers:,} records are in its ledgers, not {sum(counts.dropped.values()):,}")
         return {name: seal for name, (seal, _) in footers.items()}
-
-    def _footers(self, names: Sequence[str]) -> Iterator[tuple[str, pq.FileMetaData]]:
-        def read(name: str) -> tuple[str, pq.FileMetaData]:
-            with self._readable(name), (self.path / name).open("rb") as file:
-                return read_footer(file)
-
-        with ThreadPoolExecutor(_READERS) as readers:
-            yield from readers.map(read, names)
-
-    def _records(self, name: str, kind: type[Record]) -> list[Record]:
-        with self._readable(name):
-            return list(records_of(self._table(name), kind))
-
-    def _table(self, name: str) -> pa.Table:
-        with self._readable(name):
-            return open_sealed((self.path / name).read_bytes(), (self._seals() or {}).get(name, ""))
-
-    def _check_model_file(self, name: str, folder: Path | None = None, *, anew: bool = False) -> None:
-        seal = (self._seals() or {}).get(name, "")
-        path = (folder or self.model_path) / name.removeprefix(_MODEL)
-        if not seal or not name.startswith(_MODEL) or is_remote(path):
-            return
-        with self._readable(name):
-            if seal_of(path, anew=anew) != seal:
-                raise ValueError("it is not the file that was written")
-
-    def _record(self, name: str) -> dict[str, Any] | None:
-        with self._readable(name):
-            return read_record(self.path / name)
-
-    @contextmanager
-    def _readable(self, name: str) -> Iterator[None]:
-        """Turns whatever is wrong with a file of this stage into one line."""
-        try:
-            with disk(self.path / name):
-                yield
-        # pyarrow has no error of its own for what is no table, a missing column or a failed checksum.
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise self._damaged(f"{name} is damaged ({' '.join(str(error).split())})") from None
-
-    def _damaged(self, fault: str) -> StoreError:
-        hint = "throw the unfinished work away with --force" if self.path.parents[1].name.startswith(".") else ""
-        return StoreError(f"{self.name}: {fault}", hint or f"run again with --redo {self.name}")
 
 
 def _counts(outcome: Outcome[Any], kind: type, seconds: float) -> Counts:

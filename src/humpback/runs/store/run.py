@@ -17,8 +17,10 @@ from typing import IO, Any
 import psutil
 from packaging.version import InvalidVersion, Version
 
+from humpback.config.paths import cache_folder
 from humpback.data_access.digests import digest_of
 from humpback.errors import StoreError, in_one_line
+from humpback.records import content_id
 from humpback.runs.store.files import (
     append_line,
     disk,
@@ -95,6 +97,16 @@ class Run:
     def report_path(self) -> Path:
         """The report."""
         return self.path / "report.html"
+
+    def on_this_machine(self, name: str) -> Path:
+        """A folder for what no other machine reads: in the run, or in the cache where that is on an object store."""
+        if not is_remote(self.path):
+            return self.path / name
+        return cache_folder() / "runs" / content_id(str(self.path)) / name
+
+    def answers_path(self, stage: str) -> Path:
+        """Where the answers of servers for a stage are kept, also when the stage is thrown away."""
+        return self.on_this_machine("answers") / stage
 
     def stage(self, name: str) -> StageFolder:
         """The folder of one stage, whether or not it is there."""
