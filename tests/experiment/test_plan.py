@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from humpback.errors import ConfigError
+from humpback.experiment.plan import plan_experiment
 from humpback.method.plan import plan
 from humpback.runs.status import recipes
 
@@ -52,6 +53,16 @@ def test_another_arm_size_seed_or_name_makes_no_old_work_stale(grid_of):
     assert {name: recipe.fingerprint for name, recipe in before.items()}.items() <= {
         name: recipe.fingerprint for name, recipe in after.items()
     }.items()
+
+
+def test_all_that_a_base_model_made_or_measured_is_stale_with_another(grid_of):
+    experiment, grid = grid_of({"seed": {}, "mine": {"scorer": "random"}}, seeds=1)
+    before = recipes(list(grid.stages.values()))
+    after = recipes(list(plan_experiment(experiment, "another").stages.values()))
+    same = {name for name, recipe in before.items() if recipe.fingerprint == after[name].fingerprint}
+    assert "heldout.base" in before
+    assert same == {name for name in same if not grid.stages[name].model}
+    assert "segments" in same
 
 
 def test_what_is_compared_has_recipes_of_its_own(grid_of):

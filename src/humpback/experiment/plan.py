@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from humpback.config import Config, RoleSettings, spec_of
 from humpback.config.experiment import ArmSettings, ExperimentSettings, Size
@@ -202,6 +202,8 @@ class _Maker:
         stages = {"reading": reading.name} if reading else {}
         for measure in measures_of(self.experiment):
             for stage in measure.stages(config, self.seed, model, f"{measure.name}.{called}"):
+                if stage.model and not model:  # no stage that it stands on says which model that is
+                    stage = replace(stage, settings={**stage.settings, "model.identity": self.base})
                 stages[measure.name] = self.grid.add(stage).name
         if self.grid.planted and self.grid.planted.development and model and not curated:
             losses = pair_losses(config, f"development.{called}", self.grid.planted.development, model, "forward")
