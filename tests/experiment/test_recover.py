@@ -201,7 +201,7 @@ def test_too_few_distractors_are_said(carry, recover):
 
 def facts(**changes):
     values = {
-        "baseline": Row("seed"), "baseline_loss": 2.2, "others": {}, "ceiling": 0.05,
+        "baseline": Row("seed"), "baseline_loss": 2.2, "by_development": True, "others": {}, "ceiling": 0.05,
         "ceiling_interval": Interval(0.04, 0.06), "noise": 0.005, "oracle_again": (), "gains": (), "selected": (),
         "separations": (), "readings": (),
     }  # fmt: skip
@@ -216,6 +216,15 @@ def test_a_gain_that_is_lost_in_the_noise_of_trainings_is_not_valid():
     assert "Not valid" not in "\n".join(recovered_lines(facts()))
     assert "Not known yet" in "\n".join(recovered_lines(facts(baseline=None, ceiling=math.nan)))
     assert plain_recovered(facts())["ceiling"] == 0.05
+
+
+def test_who_says_which_arm_counts_as_m_0():
+    def said(**changes):
+        return "\n".join(recovered_lines(facts(**changes)))
+
+    assert "development" not in said()
+    assert "The development part prefers it to 'long' 2.3000." in said(others={"long": 2.3})
+    assert "No development part chose it; 'long' 2.1000." in said(others={"long": 2.1}, by_development=False)
 
 
 def test_separation_is_by_kind_and_has_an_interval():

@@ -62,6 +62,8 @@ class Recovered:
     baseline: Row | None
     """The arm that counts as M_0; None until it is trained and measured."""
     baseline_loss: float
+    by_development: bool
+    """Whether a development part says so; else it is the first arm without candidates."""
     others: Mapping[str, float]
     """Loss of the other arms without candidates, such as the one that is trained as long as M_t."""
     ceiling: float
@@ -107,6 +109,7 @@ def recovered(experiment: ExperimentSettings, grid: Grid, run: Run) -> Recovered
     return Recovered(
         baseline,
         trainings[baseline].value if baseline else math.nan,
+        grid.planted.development is not None,
         {row.arm: trainings[row].value for row in alone if row != baseline},
         ceiling,
         ceiling_interval,

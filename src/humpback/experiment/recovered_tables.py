@@ -60,11 +60,12 @@ def _verdict(recovered: Recovered) -> Iterator[str]:
     if recovered.baseline is None or math.isnan(recovered.ceiling):
         yield "Not known yet: it needs M_0 and the oracle, trained and measured."
         return
-    other_arms = ", ".join(f"'{name}' {loss:.4f}" for name, loss in recovered.others.items())
-    baseline, ceiling = f"{recovered.baseline_loss:.4f}", f"{recovered.ceiling:.4f}"
-    yield f"M_0 is '{recovered.baseline.arm}' with {baseline} nats for a target token, by the"
-    yield f"development part{f' (others: {other_arms})' if other_arms else ''}. True instructions bring {ceiling}"
-    yield f"({span(recovered.ceiling_interval, '.4f')}): 1 in the table."
+    yield f"M_0 is '{recovered.baseline.arm}' with {recovered.baseline_loss:.4f} nats for a target token."
+    if recovered.others:
+        other_arms = ", ".join(f"'{name}' {loss:.4f}" for name, loss in recovered.others.items())
+        how = "The development part prefers it to" if recovered.by_development else "No development part chose it;"
+        yield f"{how} {other_arms}."
+    yield f"True instructions bring {recovered.ceiling:.4f} ({span(recovered.ceiling_interval, '.4f')}): 1 in the table."
     if recovered.oracle_again:
         shares = ", ".join(shown(share, ".2f") for share in recovered.oracle_again)
         yield f"Each training of the oracle recovers {shares} of the gain of the others."
