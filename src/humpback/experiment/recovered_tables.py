@@ -65,7 +65,8 @@ def _verdict(recovered: Recovered) -> Iterator[str]:
         other_arms = ", ".join(f"'{name}' {loss:.4f}" for name, loss in recovered.others.items())
         how = "The development part prefers it to" if recovered.by_development else "No development part chose it;"
         yield f"{how} {other_arms}."
-    yield f"True instructions bring {recovered.ceiling:.4f} ({span(recovered.ceiling_interval, '.4f')}): 1 in the table."
+    interval = span(recovered.ceiling_interval, ".4f")
+    yield f"True instructions bring {recovered.ceiling:.4f} ({interval}): 1 in the table."
     if recovered.oracle_again:
         shares = ", ".join(shown(share, ".2f") for share in recovered.oracle_again)
         yield f"Each training of the oracle recovers {shares} of the gain of the others."
