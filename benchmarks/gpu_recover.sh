@@ -5,7 +5,7 @@
 #   benchmarks/gpu_recover.sh OUT PAIRS KIND=DOCUMENTS...      OUT/results.md has what is finished so far
 #
 # KIND=DOCUMENTS names a kind of distractor and its file or folder, without spaces. SECONDS_LEFT=540 stops in time; MODEL=...
-# takes another model; ARMS="chosen loop" only these; PROCESSES=4 share the arms; SET="recover.ratio=10 seeds=1" changes more;
+# takes another model; ARMS="chosen recipe" only these; PROCESSES=4 share the arms; SET="recover.ratio=10 seeds=1" changes more;
 # PLAN=1 only says what is left.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -19,6 +19,7 @@ from humpback.runs.executor import execute
 from humpback.runs.status import status
 from humpback.runs.store import Run, path_of
 from humpback.runs.store.run import Holder
+from tests.engines.loopback import Handler, Json, Loopback, reply, serving
 from tests.runs.songs import carry_out, first_only, firsts, songs, texts
 
 KINDS = {"segments": Segment, "candidates": Candidate, "curated-2": Curated}
@@ -49,6 +50,31 @@ def test_a_run_in_memory_has_the_records_of_one_on_disk(settings, tmp_path, else
     config = Config.model_validate(settings)
     assert {item.state for item in status(plan(config, models.identify(config.model)), far)} == {"done"}
     assert "curated-2" in (far.path / "log.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_server_is_asked_again_only_where_nothing_has_changed(settings, elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setenv("HUMPBACK_CACHE", str(tmp_path / "cache"))
+
+    def respond(handler: Handler, body: Json) -> None:
+        handler.send_json(200, reply(f"What is said in {len(body['messages'][-1]['content'])} letters?"))
+
+    with serving(Loopback(respond)) as server:
+        writer = {"name": "big", "engine": "openai", "server": {"base_url": server.url}}
+        changes = {"models": {"writer": writer, "rater": writer}, "run": {"train": "none", "iterations": 1}}
+
+        def asked(*redo: str, **augment: object) -> int:
+            before = len(server.bodies)
+            config = Config.model_validate(settings | changes | {"augment": {"examples": {"count": 1}} | augment})
+            stages = list(plan(config, ""))
+            until = [stage.name for stage in stages].index("candidates")
+            with (run := Run(path_of(elsewhere))).locked():
+                execute(stages[: until + 1], run, config, redo)
+            return len(server.bodies) - before
+
+        written = asked()
+        assert written > 1
+        assert asked("candidates", max_chars=300) == 0, "another bound asks for nothing"
+        assert asked("candidates", max_chars=300) == written
 
 
 def test_a_run_that_was_stopped_goes_on_from_its_shards(elsewhere):

@@ -208,9 +208,12 @@ def _clear(plan: Sequence[Stage], run: Run, redo: Sequence[str]) -> None:
     doomed = with_dependents(plan, redo)
     unchanged = {item.stage.name for item in status(plan, run) if item.state in ("done", "begun")} if redo else set()
     for name in (name for name in reversed(stage_names) if name in doomed):
-        answers = AnswerFolders(run.stage(name).work_path / "answers", run.answers_path(name))
+        folder, fingerprint = run.stage(name), ""
+        with suppress(StoreError):  # a damaged record says nothing of who made it
+            fingerprint = (folder.recipe() or {}).get("fingerprint", "")
+        answers = AnswerFolders(run.scratch_path(name, fingerprint) / "answers", run.answers_path(name))
         answers.discard() if name in redo and name in unchanged else answers.reuse()
-        run.stage(name).clear()
+        folder.clear()
         run.log("cleared", stage=name)
 
 

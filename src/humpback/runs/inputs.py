@@ -18,12 +18,11 @@ from humpback.engines.counted import CountedEngine
 from humpback.engines.open import open_engine
 from humpback.engines.spending import Spending
 from humpback.prompts import use_texts
-from humpback.records import content_id
 from humpback.runs.recipe import Recipe
 from humpback.runs.stage import Stage
 from humpback.runs.status import recipes
 from humpback.runs.store import Run
-from humpback.runs.store.files import get_folder, is_remote
+from humpback.runs.store.files import get_folder
 
 R = TypeVar("R")
 
@@ -84,10 +83,7 @@ class RunInputs:
 
     def scratch(self, stage: str) -> Path:
         """A folder on this machine for unfinished work of a stage, the same after a kill."""
-        folder = self.run.stage(stage)
-        if not is_remote(folder.path):
-            return folder.work_path
-        return models.cache_folder() / "runs" / content_id(str(self.run.path), self._recipes[stage].fingerprint)
+        return self.run.scratch_path(stage, self._recipes[stage].fingerprint)
 
     @cached_property
     def spending(self) -> Spending:

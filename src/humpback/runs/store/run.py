@@ -104,6 +104,12 @@ class Run:
             return self.path / name
         return cache_folder() / "runs" / content_id(str(self.path)) / name
 
+    def scratch_path(self, stage: str, fingerprint: str) -> Path:
+        """A folder on this machine for unfinished work of a stage by a recipe, the same after a kill."""
+        if not is_remote(self.path):
+            return self.stage(stage).work_path
+        return cache_folder() / "runs" / content_id(str(self.path), fingerprint)
+
     def answers_path(self, stage: str) -> Path:
         """Where the answers of servers for a stage are kept, also when the stage is thrown away."""
         return self.on_this_machine("answers") / stage
