@@ -64,6 +64,7 @@ def test_the_laptop_preset_has_what_was_measured(tmp_path):
     )
     assert (forward.dropout, forward.epochs, forward.seed_epochs, backward.epochs) == (0, 1, 2, 2)
     assert (config.corpus.choose.by, config.corpus.choose.share) == ("words", 0.5)
+    assert (config.augment.per_segment, config.augment.best_by) == (4, "forward")
 
 
 @pytest.mark.parametrize("preset", [name for name in preset_names() if name != "server"])

@@ -252,8 +252,8 @@ def test_a_part_of_the_seed_says_what_a_doubling_is_worth():
     trainings = {Row("seed"): measured(2.0), Row("half"): measured(2.1), Row("random", 4, 1): measured(1.9)}
     ceiling = ceiling_of(experiment, trainings, {Row("seed"): 64, Row("half"): 32})
     assert ceiling is not None
-    assert ceiling.of(64) == pytest.approx(0.1)
-    assert ceiling.of(3 * 64) == pytest.approx(0.2)
+    assert ceiling.of(64, against=2.0) == pytest.approx(0.1)
+    assert ceiling.of(3 * 64, against=2.0) == pytest.approx(0.2)
     assert ceiling_of(experiment, {Row("seed"): measured(2.0)}, {Row("seed"): 64}) is None
 
 
@@ -283,4 +283,10 @@ def test_a_part_of_the_seed_is_trained_on(carry):
 
 
 def test_an_oracle_is_what_one_figure_holds_for_all():
-    assert Ceiling("", 0.05).of(7) == 0.05
+    assert Ceiling("", 2.0, 0.05).of(7, against=2.0) == 0.05
+
+
+def test_on_candidates_that_did_harm_there_is_more_to_gain():
+    ceiling = Ceiling("", 2.0, 0.05)
+    assert ceiling.of(7, against=2.03) == pytest.approx(0.08)
+    assert ceiling.of(7, against=1.98) == 0.05

@@ -25,16 +25,22 @@ class Ceiling:
 
     how: str
     """By what that is known, for people."""
+    start: float
+    """The loss of M_0."""
     oracle: float | None = None
     """Where one figure holds for all rows."""
     per_doubling: float = 0.0
     seed_pairs: int = 0
 
-    def of(self, pairs: int) -> float:
-        """What a row with so many candidates can gain."""
-        if self.oracle is not None:
-            return self.oracle
-        return self.per_doubling * math.log2(1 + pairs / self.seed_pairs)
+    def of(self, pairs: int, against: float) -> float:
+        """By how much a row with so many candidates can be better than one with such a loss.
+
+        On one whose candidates did harm there is more to gain than on M_0.
+        """
+        gain = self.oracle
+        if gain is None:
+            gain = self.per_doubling * math.log2(1 + pairs / self.seed_pairs)
+        return gain + max(0.0, against - self.start)
 
 
 def ceiling_of(
@@ -53,14 +59,14 @@ def ceiling_of(
         if oracle is None or not alone:
             return None
         lowest = min(trainings[row].value for row in alone)
-        return Ceiling(f"the arm '{oracle.arm}' brings it, with true pairs", lowest - trainings[oracle].value)
+        return Ceiling(f"the arm '{oracle.arm}' brings it, with true pairs", lowest, lowest - trainings[oracle].value)
     for part in alone:
         share = experiment.arms[part.arm].seed_share
         full = next((row for row in alone if _same_but_share(experiment, part, row)), None)
         if share < 1 and full is not None:
             per_doubling = (trainings[part].value - trainings[full].value) / -math.log2(share)
             how = f"a doubling of the seed brings {per_doubling:.4f}, by '{part.arm}' and '{full.arm}'"
-            return Ceiling(how, None, per_doubling, seed_pairs[full])
+            return Ceiling(how, trainings[full].value, None, per_doubling, seed_pairs[full])
     return None
 
 

@@ -112,11 +112,11 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
     for row in _order_of_rows(trainings, experiment):
         ours = trainings[row]
         pairs = _pairs(run, next(iter(cells[row].values())))
-        most = ceiling.of(pairs) if ceiling and pairs else None
-        against = tuple(
-            _against(measure, ours, opponent, trainings[opponent], noise, most)
-            for opponent in _opponents(row, trainings, experiment)
-        )
+        against = []
+        for opponent in _opponents(row, trainings, experiment):
+            theirs = trainings[opponent]
+            most = ceiling.of(pairs, theirs.value) if ceiling and pairs else None
+            against.append(_against(measure, ours, opponent, theirs, noise, most))
         results.append(
             Result(
                 row=row,
@@ -126,7 +126,7 @@ def _table(measure: Measure, experiment: ExperimentSettings, grid: Grid, run: Ru
                 value=ours.value,
                 interval=percentile_interval(draws(ours, noise)),
                 spread=float(np.std(ours.by_seed, ddof=1)) if len(ours.seeds) > 1 else math.nan,
-                against=against,
+                against=tuple(against),
             )
         )
     items = next((row.totals.shape[1] for row in trainings.values()), 0)

@@ -87,6 +87,7 @@ def _section(table: Table) -> Iterator[str]:
     if table.ceiling:
         yield f"What there is to gain at most: {table.ceiling.how}. There is no verdict where that is less than"
         yield f"{TIMES:g} times the half-width of the interval: the difference would be lost in the noise."
+        yield "On a row that is worse than M_0 there is as much more to gain."
     elif table.measure.lower_is_better:
         yield "What there is to gain at most is not known: an arm with seed_share: .5 beside one without would say it."
     yield ""
